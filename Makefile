@@ -1,0 +1,45 @@
+# Each target creates what it needs. On a fresh machine: `make demo` or `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.installed-run
+DEV    := $(VENV)/.installed-dev
+
+.PHONY: demo test test-slow bench lint captures lock clean
+demo: $(RUN)
+	$(BIN)/liftlab demo
+
+test: $(DEV)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(DEV)
+	$(BIN)/python -m pytest -m slow
+
+bench: $(DEV)
+	$(BIN)/python -m benchmarks.run_all
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+captures: $(DEV)
+	$(BIN)/python assets/make_captures.py
+
+lock: $(DEV)
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-header -o requirements.lock
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+
+$(RUN): pyproject.toml requirements.lock | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .
+	touch $@
+
+$(DEV): pyproject.toml requirements.lock | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[dev]"
+	touch $@ $(RUN)

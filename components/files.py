@@ -1,0 +1,97 @@
+"""Files that are either whole or absent: temporary name, flush to disk, rename; and folders sealed by a manifest."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+MANIFEST = "manifest.json"
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path`; on success flush it to disk and rename it over `path`.
+
+    On any error the temporary file is removed and `path` is left as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoding = None if "b" in mode else "utf-8"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    try:
+        with os.fdopen(handle, mode, encoding=encoding) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically. NaN and infinity are refused (ValueError): they are not JSON."""
+    text = json.dumps(value, indent=1, allow_nan=False)
+    with atomic_write(path, "w") as file:
+        file.write(text + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def sealed_folder(folder: Path) -> Iterator[Path]:
+    """Build `folder` under a temporary name beside it; seal it with a manifest and rename it into place at the end.
+
+    A crash or an exception leaves no `folder` (or the earlier one, untouched). Yields the temporary folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial"))
+    try:
+        yield temporary
+        files = sorted(p for p in temporary.rglob("*") if p.is_file())
+        for path in files:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        entries = {
+            p.relative_to(temporary).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in files
+        }
+        write_json(temporary / MANIFEST, {"schema_version": 1, "files": entries})
+        if folder.exists():
+            stale = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".stale"))
+            os.replace(folder, stale / folder.name)
+            os.replace(temporary, folder)
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def is_sealed(folder: Path, *, checksums: bool = False) -> bool:
+    """Whether `folder` has a manifest and every file in it has the recorded size (and, if asked, checksum)."""
+    try:
+        entries = json.loads((folder / MANIFEST).read_text())["files"]
+        for name, entry in entries.items():
+            path = folder / name
+            if path.stat().st_size != entry["bytes"]:
+                return False
+            if checksums and sha256_of(path) != entry["sha256"]:
+                return False
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def content_key(*parts: Any) -> str:
+    """Key of a step: 16 hex digits of the SHA-256 over the JSON of its inputs' keys, config and STEP_VERSION."""
+    text = json.dumps(parts, sort_keys=True, default=str, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

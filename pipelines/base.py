@@ -1,0 +1,131 @@
+"""The `Segmenter` protocol and the registry of methods.
+
+A method is one file in this folder: a frozen config dataclass, a class decorated with `@register(...)`, and one import
+line in `pipelines/__init__.py`. The command line, the page's drop-down and the contract tests pick it up from here.
+Methods of other packages come through the entry-point group "liftlab.methods".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import UInt16
+
+from components.errors import InputError, closest
+from components.masks.cache import MaskCache
+from components.progress import CancelToken, Progress
+from components.types import Array, Prompt, Scene, Segmentation
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """What `prepare` returns: read-only state of one method for one scene, shared by all sessions."""
+
+    scene_key: str
+    """Key of the scene it belongs to; `segment` with another scene's state is refused at load."""
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """A method: slow once per scene (`prepare`), fast per click (`segment`)."""
+
+    STEP_VERSION: int
+    """Raised when the method's computation changes; part of the key of its prepared state."""
+    config: Any
+
+    def prepare(
+        self,
+        scene: Scene,
+        masks: MaskCache,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> Prepared:
+        """Do everything that does not depend on a prompt. Raises `Cancelled` when the token is set."""
+        ...
+
+    def segment(self, prepared: Any, prompts: Sequence[Prompt]) -> Segmentation:
+        """Answer the prompts of one object, in order. No prompt, or nothing hit: an empty selection, with a message."""
+        ...
+
+    def decompose(self, prepared: Any, granularity: float | None = None) -> tuple[UInt16[Array, "H W"], ...]:
+        """Segment everything: per view a label map in view pixels, 0 = none, ids consistent over views."""
+        ...
+
+    def save(self, prepared: Any, folder: Path) -> None:
+        """Write the prepared state into an existing empty folder (safetensors, npy, JSON; never pickle)."""
+        ...
+
+    def load(self, folder: Path, scene: Scene, masks: MaskCache) -> Prepared:
+        """Read what `save` wrote. Raises InputError when it belongs to another scene."""
+        ...
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A registered method and where it comes from."""
+
+    name: str
+    summary: str
+    paper: str
+    licence: str
+    config_class: type
+    """Frozen dataclass with a docstring under each field; the command line and the settings panel read it."""
+    make: Callable[..., Segmenter]
+    """`make(config, device=torch.device)`."""
+
+
+_methods: dict[str, MethodEntry] = {}
+
+
+def register(
+    name: str, *, summary: str, paper: str, licence: str, config: type
+) -> Callable[[type], type]:
+    """Class decorator that enters a `Segmenter` under `name`. A name taken twice is an error."""
+
+    def enter(cls: type) -> type:
+        if name in _methods:
+            raise ValueError(f"name must be unused; got '{name}', taken by {_methods[name].make}. Choose another.")
+        _methods[name] = MethodEntry(name, summary, paper, licence, config, cls)
+        return cls
+
+    return enter
+
+
+def list_methods() -> list[MethodEntry]:
+    """All methods, ours first, then those of installed packages, in order of registration.
+
+    Raises:
+        ImportError: A package's entry point failed to import; the message names it.
+    """
+    import pipelines  # noqa: F401  (registers ours)
+
+    for point in entry_points(group="liftlab.methods"):
+        try:
+            point.load()
+        except Exception as error:
+            raise ImportError(f"The method plug-in '{point.name}' ({point.value}) failed to load: {error}") from error
+    return list(_methods.values())
+
+
+def get_method(name: str) -> MethodEntry:
+    """The method called `name`; InputError with the nearest names when there is none."""
+    names = [entry.name for entry in list_methods()]
+    if name not in names:
+        raise InputError(f"Unknown method '{name}'. {closest(name, names)}")
+    return _methods[name]
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A CPU generator for `prepare`."""
+    return torch.Generator().manual_seed(seed)
+
+
+def empty_selection(count: int) -> tuple[Any, Any]:
+    """`selected` and `score` of an answer that selects nothing."""
+    return np.zeros(count, bool), np.zeros(count, np.float32)
