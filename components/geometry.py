@@ -76,7 +76,7 @@ def view_from_photo(view: View, xy_photo: Float[Array, "*N 2"]) -> Float[Array, 
     if lens.has_distortion:
         flat = np.ascontiguousarray(xy.reshape(-1, 1, 2))
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 1e-9)
-        rays = cv2.undistortPointsIter(flat, lens.K, lens.distortion, np.eye(3), np.eye(3), criteria).reshape(xy.shape)
+        rays = cv2.undistortPoints(flat, lens.K, lens.distortion, criteria=criteria).reshape(xy.shape)
     else:
         rays = (xy - lens.K[:2, 2]) / np.array([lens.K[0, 0], lens.K[1, 1]])
     K = view.camera.K
