@@ -1,1 +1,271 @@
-"""MaskCache: every object's mask in every view, compressed, memory-mapped, looked up by pixel in microseconds."""
+"""MaskCache: every object's mask in every view, compressed, memory-mapped, looked up by pixel in
+microseconds."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from components.errors import InputError
+from components.files import atomic_write, write_json
+from components.types import Array
+
+SCHEMA_VERSION = 1
+KINDS = ("part", "object", "group", "plane")
+_ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
+"""Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
+
+
+@dataclass(frozen=True)
+class MaskCache:
+    """Masks of O objects in V views; immutable, so any number of threads may read it.
+
+    The bits of a mask are packed inside its bounding box, row by row, in one flat array that is memory-mapped
+    after `load`. A cache made by `with_object` shares that array and adds a block of its own.
+    """
+
+    scene_key: str
+    """Key of the scene whose views the masks belong to."""
+    sizes: tuple[tuple[int, int], ...]
+    """(height, width) of every view, view pixels."""
+    kinds: tuple[str, ...]
+    """Per object: "part", "object", "group" or "plane"."""
+    foreground: Bool[Array, "O"]
+    """Objects that are things rather than surroundings (wildseg3d.md section 8, soft mask before any click).
+    """
+    scores: Float[Array, "O"]
+    """Quality of the proposal in [0, 1]."""
+    placement: Int[Array, "V O 7"]
+    """Columns of `_ROW` per view and object; area 0 where an object is not seen."""
+    blocks: tuple[UInt8[Array, "_"], ...] = field(repr=False)
+    """Packed bits; one array of the build, then one per added object."""
+    order: Int[Array, "V O"] = field(init=False, repr=False)
+    """Object indices by ascending area in each view (ties: smaller id first)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", np.argsort(self.placement[:, :, 6], axis=1, kind="stable"))
+
+    @staticmethod
+    def build(
+        scene_key: str,
+        masks: Sequence[Sequence[Bool[Array, "_ _"]]],
+        *,
+        sizes: Sequence[tuple[int, int]],
+        kinds: Sequence[str],
+        foreground: Sequence[bool],
+        scores: Sequence[float],
+    ) -> "MaskCache":
+        """Pack `masks[object][view]`, each of the view's size.
+
+        Raises:
+            ValueError: A mask's size differs from its view's, a kind is unknown, or the lists differ in
+                length.
+        """
+        if not len(masks) == len(kinds) == len(foreground) == len(scores):
+            raise ValueError(
+                f"masks, kinds, foreground and scores must have one entry per object; got {len(masks)}, "
+                f"{len(kinds)}, {len(foreground)}, {len(scores)}."
+            )
+        placement = np.zeros((len(sizes), len(masks), len(_ROW)), np.int64)
+        pieces: list[UInt8[Array, "_"]] = []
+        offset = 0
+        for index, per_view in enumerate(masks):
+            offset = _pack_object(per_view, sizes, placement[:, index], pieces, block=0, offset=offset)
+        bits = np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+        return MaskCache(
+            scene_key=scene_key,
+            sizes=tuple((int(h), int(w)) for h, w in sizes),
+            kinds=_checked_kinds(kinds),
+            foreground=np.asarray(foreground, bool),
+            scores=np.asarray(scores, np.float32),
+            placement=placement,
+            blocks=(bits,),
+        )
+
+    @property
+    def num_views(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def object_ids(self) -> Int[Array, "O"]:
+        """1..O; index = id - 1."""
+        return np.arange(1, len(self.kinds) + 1)
+
+    def area(self, view: int, object_id: int) -> int:
+        """Pixels of the object in the view."""
+        return int(self.placement[view, self._index(object_id), 6])
+
+    def box(self, view: int, object_id: int) -> tuple[slice, slice]:
+        """Rows and columns of the object's bounding box in the view; empty slices where it is not seen."""
+        _, _, y0, x0, height, width, _ = self.placement[view, self._index(object_id)].tolist()
+        return slice(y0, y0 + height), slice(x0, x0 + width)
+
+    def mask(self, view: int, object_id: int) -> Bool[Array, "H W"]:
+        """The object's mask in view pixels; all False where it is not seen."""
+        out = np.zeros(self.sizes[view], bool)
+        block, offset, y0, x0, height, width, area = self.placement[view, self._index(object_id)].tolist()
+        if area:
+            packed = self.blocks[block][offset : offset + (height * width + 7) // 8]
+            inside = np.unpackbits(packed, count=height * width).view(bool).reshape(height, width)
+            out[y0 : y0 + height, x0 : x0 + width] = inside
+        return out
+
+    def at(self, view: int, x: float | int, y: float | int) -> Int[Array, "K"]:
+        """Ids of the objects that contain the view pixel under (x, y), by ascending area (ties: by id).
+
+        Empty outside the image.
+        """
+        height, width = self.sizes[view]
+        if not (0 <= x < width and 0 <= y < height):
+            return np.zeros(0, np.int64)
+        column, row = int(x), int(y)
+        table = self.placement[view]
+        dy, dx = row - table[:, 2], column - table[:, 3]
+        boxed = (dy >= 0) & (dy < table[:, 4]) & (dx >= 0) & (dx < table[:, 5])
+        hits = [
+            index + 1
+            for index in self.order[view][boxed[self.order[view]]].tolist()
+            if self._bit(table[index], int(dy[index]), int(dx[index]))
+        ]
+        return np.array(hits, np.int64)
+
+    def preferred(self, object_ids: Sequence[int] | Int[Array, "K"]) -> int | None:
+        """Of candidates in ascending area, the one a person most likely means; None without candidates.
+
+        The smallest whole object, else the smallest plane, else the smallest group, else the smallest part.
+        """
+        for kind in ("object", "plane", "group", "part"):
+            for object_id in object_ids:
+                if self.kinds[self._index(int(object_id))] == kind:
+                    return int(object_id)
+        return None
+
+    def with_object(
+        self,
+        masks_per_view: Sequence[Bool[Array, "_ _"]],
+        *,
+        kind: str = "object",
+        foreground: bool = True,
+        score: float = 1.0,
+    ) -> "MaskCache":
+        """A cache that holds one object more (its id is the last of `object_ids`) and shares all storage with
+        this one."""
+        row = np.zeros((self.num_views, 1, len(_ROW)), np.int64)
+        pieces: list[UInt8[Array, "_"]] = []
+        _pack_object(masks_per_view, self.sizes, row[:, 0], pieces, block=len(self.blocks), offset=0)
+        bits = np.concatenate(pieces) if pieces else np.zeros(0, np.uint8)
+        return replace(
+            self,
+            kinds=self.kinds + _checked_kinds([kind]),
+            foreground=np.append(self.foreground, foreground),
+            scores=np.append(self.scores, np.float32(score)),
+            placement=np.concatenate([self.placement, row], axis=1),
+            blocks=(*self.blocks, bits),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `masks.npy` (bits), `placement.npy` and `masks.json` into an existing folder."""
+        starts = np.concatenate([[0], np.cumsum([len(bits) for bits in self.blocks])])
+        placement = self.placement.copy()
+        placement[..., 1] += starts[placement[..., 0]]
+        placement[..., 0] = 0
+        for name, array in (("masks.npy", np.concatenate(self.blocks)), ("placement.npy", placement)):
+            with atomic_write(folder / name) as file:
+                np.save(file, array, allow_pickle=False)
+        write_json(
+            folder / "masks.json",
+            {
+                "schema_version": SCHEMA_VERSION,
+                "scene_key": self.scene_key,
+                "sizes": [list(size) for size in self.sizes],
+                "objects": [
+                    {"id": int(i), "kind": kind, "foreground": bool(fg), "score": round(float(score), 4)}
+                    for i, kind, fg, score in zip(
+                        self.object_ids, self.kinds, self.foreground, self.scores, strict=True
+                    )
+                ],
+            },
+        )
+
+    @staticmethod
+    def load(folder: Path, *, scene_key: str | None = None) -> "MaskCache":
+        """Memory-map what `save` wrote.
+
+        Raises:
+            InputError: The masks belong to another scene than `scene_key`, or to another version of the
+                format.
+        """
+        meta = json.loads((folder / "masks.json").read_text())
+        if meta["schema_version"] != SCHEMA_VERSION:
+            raise InputError(
+                f"These masks have format version {meta['schema_version']}, this lab reads {SCHEMA_VERSION}: "
+                "build them again."
+            )
+        if scene_key is not None and meta["scene_key"] != scene_key:
+            raise InputError(
+                "These masks belong to another reconstruction: build the masks of this scene again."
+            )
+        bits = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
+        placement = np.load(folder / "placement.npy", allow_pickle=False)
+        objects = meta["objects"]
+        return MaskCache(
+            scene_key=meta["scene_key"],
+            sizes=tuple((int(h), int(w)) for h, w in meta["sizes"]),
+            kinds=_checked_kinds([entry["kind"] for entry in objects]),
+            foreground=np.array([entry["foreground"] for entry in objects], bool),
+            scores=np.array([entry["score"] for entry in objects], np.float32),
+            placement=placement,
+            blocks=(bits,),
+        )
+
+    def _index(self, object_id: int) -> int:
+        if not 1 <= object_id <= len(self.kinds):
+            raise KeyError(object_id)
+        return int(object_id) - 1
+
+    def _bit(self, row: Int[Array, "7"], dy: int, dx: int) -> bool:
+        """Whether the bit at (dy, dx) of a bounding box is set; most significant bit first, as
+        `numpy.packbits`."""
+        position = dy * int(row[5]) + dx
+        byte = self.blocks[int(row[0])][int(row[1]) + (position >> 3)]
+        return bool((int(byte) >> (7 - (position & 7))) & 1)
+
+
+def _pack_object(
+    per_view: Sequence[Bool[Array, "_ _"]],
+    sizes: Sequence[tuple[int, int]],
+    table: Int[Array, "V 7"],
+    pieces: list[UInt8[Array, "_"]],
+    *,
+    block: int,
+    offset: int,
+) -> int:
+    """Append one object's packed masks to `pieces`, fill its rows of `table`, and return the next free
+    offset."""
+    if len(per_view) != len(sizes):
+        raise ValueError(f"masks must have one mask per view; got {len(per_view)} for {len(sizes)} views.")
+    for view, (mask, size) in enumerate(zip(per_view, sizes, strict=True)):
+        if mask.shape != tuple(size):
+            raise ValueError(
+                f"masks must have the view's size {tuple(size)} (H, W); got {mask.shape} in view {view}."
+            )
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows) == 0:
+            continue
+        y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        inside = mask[y0:y1, x0:x1]
+        packed = np.packbits(inside.ravel())
+        table[view] = (block, offset, y0, x0, y1 - y0, x1 - x0, int(inside.sum()))
+        pieces.append(packed)
+        offset += len(packed)
+    return offset
+
+
+def _checked_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got '{kind}'.")
+    return tuple(kinds)
