@@ -1,11 +1,11 @@
 """Dominant planes of a point set: table tops, floors, walls, lawns."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.spatial import cKDTree
 
 from components.types import Array, Plane
-from components.voxels import cell_means, voxel_ids
+from components.voxels import cell_means, voxel_grid
 
 MAX_PLANES = 8
 HYPOTHESES = 600
@@ -33,7 +33,7 @@ def find_planes(
         camera_centers: World frame; the normals look towards their mean.
         seed: Of the sampling; equal input and seed give equal planes.
         tolerance: Largest distance of an inlier from its plane, relative.
-        voxel: Edge of a thinning cell, relative.
+        voxel: Edge of a thinning cell, relative to the median distance between cameras and points.
         min_support: Smallest share of all voxels that a plane must hold, in [0, 1].
 
     Returns:
@@ -46,25 +46,27 @@ def find_planes(
     if len(points) == 0 or len(camera_centers) == 0:
         return ()
     scale = scene_scale(points, camera_centers)
-    ids, count = voxel_ids(np.asarray(points, np.float64), voxel * scale)
+    ids, grid = voxel_grid(np.asarray(points, np.float64), voxel * scale)
+    count = grid.count
     if count < MIN_POINTS:
         return ()
     cells = cell_means(ids, count, np.asarray(points, np.float64))
+    slack = tolerance * viewing_distance(cells, camera_centers)
     rng = np.random.default_rng(seed)
     left = np.ones(count, bool)
     planes: list[Plane] = []
     eye = camera_centers.mean(axis=0)
     while len(planes) < MAX_PLANES and left.sum() >= MIN_POINTS:
-        normal, offset = _best_hypothesis(cells[left], tolerance * scale, rng)
-        normal, offset = _refit(cells, left, normal, offset, tolerance * scale)
-        inlier = left & (np.abs(cells @ normal - offset) < tolerance * scale)
-        support = float(inlier.sum() / count)
+        normal, offset = _best_hypothesis(cells[left], slack[left], rng)
+        normal, offset = _refit(cells[left], slack[left], normal, offset)
+        distance = np.abs(cells @ normal - offset)
+        support = float((left & (distance < slack)).sum() / count)
         if support < min_support:
             break
         if normal @ eye < offset:
             normal, offset = -normal, -offset
         planes.append(Plane(normal=normal, offset=float(offset), support=support))
-        left &= ~inlier
+        left &= distance >= 3 * slack  # noise around a plane must not be found again as parallel planes
     return tuple(sorted(planes, key=lambda plane: -plane.support))
 
 
@@ -75,16 +77,18 @@ def scene_scale(points: Float[Array, "N 3"], camera_centers: Float[Array, "V 3"]
     return float(max(np.median(distances), 1e-12))
 
 
-def on_plane(plane: Plane, points: Float[Array, "*N 3"], tolerance: float) -> Bool[Array, "*N"]:
-    """Points closer than `tolerance` (scene units) to the plane."""
-    return np.abs(points @ plane.normal - plane.offset) < tolerance
+def viewing_distance(points: Float[Array, "N 3"], camera_centers: Float[Array, "V 3"]) -> Float[Array, "N"]:
+    """Median over the cameras of the distance to each point."""
+    distances = [np.linalg.norm(points - center, axis=1) for center in camera_centers]
+    return np.median(np.stack(distances), axis=0)
 
 
 def _best_hypothesis(
-    cells: Float[Array, "C 3"], tolerance: float, rng: np.random.Generator
+    cells: Float[Array, "C 3"], slack: Float[Array, "C"], rng: np.random.Generator
 ) -> tuple[Float[Array, "3"], float]:
     """Plane through three sampled points that holds most of a sample of `cells`."""
-    sample = cells[rng.choice(len(cells), min(SAMPLE, len(cells)), replace=False)]
+    chosen = rng.choice(len(cells), min(SAMPLE, len(cells)), replace=False)
+    sample, slack = cells[chosen], slack[chosen]
     far = rng.integers(len(sample), size=(HYPOTHESES // 2, 3))
     hubs = rng.integers(len(sample), size=HYPOTHESES - HYPOTHESES // 2)
     near = min(150, len(sample))
@@ -100,22 +104,18 @@ def _best_hypothesis(
         return np.array([0.0, 0.0, 1.0]), float(sample[0, 2])
     offsets = np.einsum("hd,hd->h", normals, a)
     counts = np.array(
-        [(np.abs(sample @ n - d) < tolerance).sum() for n, d in zip(normals, offsets, strict=True)]
+        [(np.abs(sample @ n - d) < slack).sum() for n, d in zip(normals, offsets, strict=True)]
     )
     best = int(counts.argmax())
     return normals[best], float(offsets[best])
 
 
 def _refit(
-    cells: Float[Array, "C 3"],
-    left: Bool[Array, "C"],
-    normal: Float[Array, "3"],
-    offset: float,
-    tolerance: float,
+    cells: Float[Array, "C 3"], slack: Float[Array, "C"], normal: Float[Array, "3"], offset: float
 ) -> tuple[Float[Array, "3"], float]:
-    """Least-squares plane of the inliers among the cells that are `left`, three rounds."""
+    """Least-squares plane of the inliers, three rounds."""
     for _ in range(3):
-        inliers = cells[left & (np.abs(cells @ normal - offset) < tolerance)]
+        inliers = cells[np.abs(cells @ normal - offset) < slack]
         if len(inliers) < 3:
             break
         center = inliers.mean(axis=0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.planes import find_planes, on_plane
+from components.planes import find_planes, scene_scale, viewing_distance
 
 
 def room(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +57,15 @@ def test_too_few_or_degenerate_points_do_not_crash(points: np.ndarray) -> None:
     assert isinstance(find_planes(points, np.array([[0.0, 0.0, -5.0]])), tuple)
 
 
-def test_on_plane_is_a_slab() -> None:
-    plane = find_planes(*room())[0]
-    inside = on_plane(plane, np.array([[0.3, 0.3, 0.0], [0.3, 0.3, 0.05]]), 0.01)
-    assert inside.tolist() == [True, False]
+def test_noise_that_grows_with_distance_does_not_split_a_wall() -> None:
+    rng = np.random.default_rng(2)
+    wall = np.c_[rng.uniform(-2, 2, (30000, 2)), 3 * (1 + rng.normal(scale=2e-3, size=30000))]
+    near = np.c_[rng.uniform(-0.5, 0.5, (9000, 2)), 1 + 0.3 * rng.random(9000)]
+    planes = find_planes(np.concatenate([wall, near]), np.zeros((1, 3)))
+    assert len(planes) == 1 and np.allclose(planes[0].normal, [0, 0, -1], atol=0.01)
+
+
+def test_distances_by_hand() -> None:
+    points = np.array([[0.0, 0.0, 3.0], [4.0, 0.0, 3.0]])
+    assert viewing_distance(points, np.zeros((1, 3))).tolist() == [3.0, 5.0]
+    assert scene_scale(points, np.zeros((1, 3))) == 4.0
