@@ -1,11 +1,12 @@
 """How a slow step reports where it is and learns that nobody wants it any more."""
 
 import threading
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from components.errors import Cancelled
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Called by a slow step with the share done in [0, 1] and a short sentence for people."""
 
