@@ -1,0 +1,380 @@
+"""WildSeg3D: a click looks up cached masks of all views and lifts their pixels; nothing is trained.
+
+Source: "WildSeg3D: Segment Any 3D Objects in the Wild from 2D Images", ICCV 2025 (arXiv:2503.08407).
+We differ where the docstrings below say so.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Int, UInt16
+
+from components.clicks import Box, Click, ClickList, clicks_of
+from components.errors import InputError
+from components.files import write_json
+from components.masks.cache import MaskCache
+from components.progress import CancelToken, Progress, no_progress
+from components.types import Array, Prompt, Provenance, Scene, Segmentation
+from pipelines.base import register
+
+SAME_PLACE_PX = 2.0
+"""A positive click this close to an earlier one of the same view asks for the next larger mask."""
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class WildSeg3DConfig:
+    """Choices of WildSeg3D."""
+
+    alignment: Literal["reconstruction", "ga", "dga"] = "reconstruction"
+    first_candidate: Literal["best", "smallest"] = "best"
+    """Which cached mask a click takes when no granularity is given: the smallest that contains it (the
+    paper's rule), or the best scored whole object (ours: proposals without weights hold many parts)."""
+    box_iou: float = 0.5
+    """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
+
+
+@dataclass(frozen=True)
+class WildSeg3DPrepared:
+    """Read-only state of WildSeg3D for one scene."""
+
+    scene_key: str
+    scene: Scene
+    masks: MaskCache
+    point_ids: tuple[Int[Array, "_"], ...]
+    """Per object: its points, as indices into `Pointmap.points`, ascending; mask boundaries are left out."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the clicks select from the cache: the union of `add` without the union of `subtract`."""
+
+    add: tuple[int, ...] = ()
+    subtract: tuple[int, ...] = ()
+    candidates: tuple[int, ...] = ()
+    """Cached objects under the first positive click, ascending area."""
+    missed: tuple[Click, ...] = ()
+    """Positive clicks on nothing cached, and negative clicks that no cached mask can take away."""
+    missed_boxes: tuple[Box, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return not self.missed and not self.missed_boxes
+
+
+@register(
+    "wildseg3d",
+    summary="Looks a click up in masks tracked through all views beforehand; answers in milliseconds.",
+    paper="WildSeg3D: Segment Any 3D Objects in the Wild from 2D Images, ICCV 2025 (arXiv:2503.08407)",
+    licence="Apache-2.0 (our implementation; the authors published no code)",
+    config=WildSeg3DConfig,
+)
+class WildSeg3D:
+    """Cached lookup and multi-view group mapping."""
+
+    STEP_VERSION = 1
+
+    def __init__(self, config: WildSeg3DConfig, *, device: torch.device) -> None:
+        self.config = config
+        self.device = device
+
+    def prepare(
+        self,
+        scene: Scene,
+        masks: MaskCache,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> WildSeg3DPrepared:
+        """Index the points of every cached object.
+
+        Raises:
+            InputError: The masks belong to another scene.
+            Cancelled: `cancel` was set.
+        """
+        _check_masks(scene, masks)
+        point_ids = _index_points(scene, masks, masks.object_ids.tolist(), progress, cancel)
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids)
+
+    def with_masks(self, prepared: WildSeg3DPrepared, masks: MaskCache) -> WildSeg3DPrepared:
+        """State for a cache that grew by objects a person kept (`MaskCache.with_object`)."""
+        _check_masks(prepared.scene, masks)
+        new = masks.object_ids.tolist()[len(prepared.point_ids) :]
+        added = _index_points(prepared.scene, masks, new, no_progress, CancelToken())
+        return replace(prepared, masks=masks, point_ids=prepared.point_ids + added)
+
+    def segment(self, prepared: WildSeg3DPrepared, prompts: Sequence[Prompt]) -> Segmentation:
+        """Select the points of the cached objects under the clicks (eq. 10 and 11).
+
+        Raises:
+            InputError: A click or box lies outside its photo, or names a view that the scene does not have.
+        """
+        started = time.perf_counter()
+        given = clicks_of(prepared.scene, prompts)
+        choice = choose(prepared.masks, given, self.config)
+        selected = _select_points(prepared, choice)
+        return Segmentation(
+            geometry="points",
+            selected=selected,
+            score=selected.astype(np.float32),
+            threshold=0.5,
+            object_ids=choice.add,
+            provenance=Provenance("wildseg3d", asdict(self.config), "cpu", time.perf_counter() - started),
+            mask_of_view=lambda view: union_mask(prepared.masks, view, choice),
+            candidates=choice.candidates,
+            message=_message(given, choice),
+        )
+
+    def decompose(
+        self, prepared: WildSeg3DPrepared, granularity: float | None = None
+    ) -> tuple[UInt16[Array, "_H _W"], ...]:
+        """Label every view with the ids of cached objects; a pixel in several masks gets the smallest.
+
+        Args:
+            prepared: State from `prepare`.
+            granularity: None takes whole objects. Below 1/3 parts come on top of them; above 2/3 groups
+                cover what they hold. Structure (table, floor, walls) is never labelled.
+        """
+        masks = prepared.masks
+        labels = []
+        for view in range(masks.num_views):
+            image = np.zeros(masks.sizes[view], np.uint16)
+            for object_id in _painting_order(masks, view, granularity):
+                image[masks.mask(view, object_id)] = object_id
+            labels.append(image)
+        return tuple(labels)
+
+    def save(self, prepared: WildSeg3DPrepared, folder: Path) -> None:
+        """Write the point lists; scene and masks are stored by themselves."""
+        lengths = np.array([len(ids) for ids in prepared.point_ids], np.int64)
+        flat = np.concatenate([*prepared.point_ids, np.zeros(0, np.int32)]).astype(np.int32)
+        np.save(folder / "point_ids.npy", flat, allow_pickle=False)
+        np.save(folder / "lengths.npy", lengths, allow_pickle=False)
+        write_json(
+            folder / "wildseg3d.json",
+            {"schema_version": SCHEMA_VERSION, "scene_key": prepared.scene_key, "objects": len(lengths)},
+        )
+
+    def load(self, folder: Path, scene: Scene, masks: MaskCache) -> WildSeg3DPrepared:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: It belongs to another scene, other masks, or another version of the format.
+        """
+        meta = json.loads((folder / "wildseg3d.json").read_text())
+        if meta["schema_version"] != SCHEMA_VERSION:
+            raise InputError(
+                f"This prepared method has format version {meta['schema_version']}, this lab reads "
+                f"{SCHEMA_VERSION}: prepare it again."
+            )
+        if meta["scene_key"] != scene.key:
+            raise InputError("This prepared method belongs to another scene: prepare it for this one.")
+        _check_masks(scene, masks)
+        if meta["objects"] != len(masks.object_ids):
+            raise InputError("This prepared method was made from other masks: prepare it again.")
+        lengths = np.load(folder / "lengths.npy", allow_pickle=False)
+        flat = np.load(folder / "point_ids.npy", allow_pickle=False)
+        point_ids = tuple(np.split(flat, np.cumsum(lengths)[:-1])) if len(lengths) else ()
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids)
+
+
+def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choice:
+    """Pick cached objects for clicks and boxes.
+
+    Each positive click adds one object that contains it. An object that contains a negative click, in that
+    click's view, is no candidate; where every candidate is hit, the smallest stays and the smallest object
+    that holds the negative click and no positive one is taken out of it. Source: wildseg3d.md section 5.
+    """
+    picks: list[tuple[Click, int, int]] = []  # click, its object, how many times the place was clicked
+    missed: list[Click] = []
+    candidates: tuple[int, ...] = ()
+    for click in given.positives:
+        containing = masks.at(click.view, click.x, click.y).tolist()
+        candidates = candidates or tuple(containing)
+        if not containing:
+            missed.append(click)
+            continue
+        allowed = [i for i in containing if not any(_contains(masks, i, no) for no in given.negatives)]
+        again = next((k for k, (other, *_) in enumerate(picks) if _same_place(click, other)), None)
+        repeats = 0 if again is None else picks[again][2] + 1
+        object_id = _pick(masks, allowed, click.granularity, repeats, config) if allowed else containing[0]
+        if again is None:
+            picks.append((click, object_id, 0))
+        else:
+            picks[again] = (click, object_id, repeats)
+    boxed, missed_boxes = _pick_boxes(masks, given, config)
+    add = tuple(dict.fromkeys([*(object_id for _, object_id, _ in picks), *boxed]))
+    subtract: list[int] = []
+    for click in given.negatives:
+        if not any(_contains(masks, object_id, click) for object_id in add):
+            continue
+        holders = masks.at(click.view, click.x, click.y).tolist()
+        free = [i for i in holders if not any(_contains(masks, i, yes) for yes in given.positives)]
+        if free:
+            subtract.append(free[0])
+        else:
+            missed.append(click)
+    return Choice(add, tuple(dict.fromkeys(subtract)), candidates, tuple(missed), missed_boxes)
+
+
+def union_mask(masks: MaskCache, view: int, choice: Choice) -> Bool[Array, "H W"]:
+    """M of eq. (10) in one view, with the subtracted objects taken out."""
+    out = np.zeros(masks.sizes[view], bool)
+    for object_id in choice.add:
+        out |= masks.mask(view, object_id)
+    for object_id in choice.subtract:
+        out &= ~masks.mask(view, object_id)
+    return out
+
+
+def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
+    """The mask without its 1 px boundary, where flying pixels sit; one so thin that nothing is left stays.
+
+    The image border is no boundary. Source: wildseg3d.md section 7, item 8.
+    """
+    inner = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+    return inner if inner.any() else mask
+
+
+def points_in_masks(scene: Scene, masks_of_views: Sequence[Bool[Array, "_ _"]]) -> Bool[Array, "N"]:
+    """P of eq. (11): the points of the scene whose pixel lies inside its view's mask, boundaries left out."""
+    pointmap = scene.pointmap
+    selected = np.zeros(int(pointmap.offsets[-1]), bool)
+    for view, mask in enumerate(masks_of_views):
+        if mask.any():
+            height, width = mask.shape
+            start, end = pointmap.offsets[view], pointmap.offsets[view + 1]
+            selected[start:end] = eroded(mask)[pointmap.valid[view, :height, :width]]
+    return selected
+
+
+def _select_points(prepared: WildSeg3DPrepared, choice: Choice) -> Bool[Array, "N"]:
+    """Looked up where one object is the answer; formed in the views otherwise, so that seams close."""
+    if len(choice.add) == 1 and not choice.subtract:
+        selected = np.zeros(int(prepared.scene.pointmap.offsets[-1]), bool)
+        selected[prepared.point_ids[choice.add[0] - 1]] = True
+        return selected
+    views = range(prepared.masks.num_views)
+    return points_in_masks(prepared.scene, [union_mask(prepared.masks, view, choice) for view in views])
+
+
+def _index_points(
+    scene: Scene, masks: MaskCache, object_ids: Sequence[int], progress: Progress, cancel: CancelToken
+) -> tuple[Int[Array, "_"], ...]:
+    """Points of each object, as indices into `Pointmap.points`."""
+    pointmap = scene.pointmap
+    number = np.full(pointmap.valid.shape, -1, np.int32)
+    number[pointmap.valid] = np.arange(int(pointmap.offsets[-1]), dtype=np.int32)
+    found: list[Int[Array, "_"]] = []
+    for done, object_id in enumerate(object_ids):
+        cancel.check()
+        progress(done / len(object_ids), "Indexing the points of every object")
+        pieces = [np.zeros(0, np.int32)]
+        for view in range(masks.num_views):
+            if masks.area(view, object_id):
+                mask = eroded(masks.mask(view, object_id))
+                numbers = number[view, : mask.shape[0], : mask.shape[1]][mask]
+                pieces.append(numbers[numbers >= 0])
+        found.append(np.concatenate(pieces))
+    progress(1.0, "Points indexed")
+    return tuple(found)
+
+
+def _pick(
+    masks: MaskCache, allowed: Sequence[int], granularity: float | None, repeats: int, config: WildSeg3DConfig
+) -> int:
+    """One of the candidates (ascending area), by granularity or by rule; each repeat goes one larger."""
+    if granularity is not None:
+        start = int(np.floor(np.clip(granularity, 0, 1) * (len(allowed) - 1) + 0.5))
+    elif config.first_candidate == "smallest":
+        start = 0
+    else:
+        start = list(allowed).index(_best_candidate(masks, allowed))
+    return allowed[min(start + repeats, len(allowed) - 1)]
+
+
+def _best_candidate(masks: MaskCache, allowed: Sequence[int]) -> int:
+    """The best scored whole object (the smaller one of equals), else what `MaskCache.preferred` takes."""
+    whole = [i for i in allowed if masks.kinds[i - 1] == "object"]
+    if whole:
+        return max(whole, key=lambda i: float(masks.scores[i - 1]))
+    preferred = masks.preferred(allowed)
+    assert preferred is not None, "candidates are never empty here"
+    return preferred
+
+
+def _pick_boxes(
+    masks: MaskCache, given: ClickList, config: WildSeg3DConfig
+) -> tuple[list[int], tuple[Box, ...]]:
+    """For each box the object whose bounding box overlaps it most, and the boxes that nothing cached fits."""
+    picked: list[int] = []
+    missed: list[Box] = []
+    for box in given.boxes:
+        ids = [
+            i
+            for i in masks.object_ids.tolist()
+            if masks.area(box.view, i) and not any(_contains(masks, i, no) for no in given.negatives)
+        ]
+        overlaps = [_box_iou(box, masks.box(box.view, i)) for i in ids]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best >= 0 and overlaps[best] >= config.box_iou:
+            picked.append(ids[best])
+        else:
+            missed.append(box)
+    return picked, tuple(missed)
+
+
+def _box_iou(box: Box, place: tuple[slice, slice]) -> float:
+    rows, columns = place
+    width = min(box.x1, columns.stop) - max(box.x0, columns.start)
+    height = min(box.y1, rows.stop) - max(box.y0, rows.start)
+    shared = max(width, 0.0) * max(height, 0.0)
+    whole = (box.x1 - box.x0) * (box.y1 - box.y0)
+    other = (columns.stop - columns.start) * (rows.stop - rows.start)
+    return shared / (whole + other - shared)
+
+
+def _contains(masks: MaskCache, object_id: int, click: Click) -> bool:
+    return object_id in masks.at(click.view, click.x, click.y).tolist()
+
+
+def _same_place(a: Click, b: Click) -> bool:
+    return a.view == b.view and abs(a.x - b.x) <= SAME_PLACE_PX and abs(a.y - b.y) <= SAME_PLACE_PX
+
+
+def _painting_order(masks: MaskCache, view: int, granularity: float | None) -> list[int]:
+    """Objects that segment everything shows at this granularity, the one on top last."""
+    layers = ("object",)
+    if granularity is not None and granularity < 1 / 3:
+        layers = ("object", "part")
+    elif granularity is not None and granularity > 2 / 3:
+        layers = ("object", "group")
+    ascending = (masks.order[view] + 1).tolist()
+    shown = [i for i in reversed(ascending) if masks.area(view, i) and masks.kinds[i - 1] in layers]
+    return sorted(shown, key=lambda object_id: layers.index(masks.kinds[object_id - 1]))
+
+
+def _check_masks(scene: Scene, masks: MaskCache) -> None:
+    if masks.scene_key != scene.key:
+        raise InputError("These masks belong to another reconstruction: build the masks of this scene first.")
+
+
+def _message(given: ClickList, choice: Choice) -> str:
+    """One sentence for what the person should know, or nothing."""
+    if given.hidden:
+        return "A point you clicked in 3D is not seen by any photo: click on a photographed surface."
+    if choice.missed_boxes:
+        return "No cached object fits this box: click on the object instead."
+    if any(click.positive for click in choice.missed):
+        return "No object is cached where you clicked: click on another spot of it."
+    if choice.missed:
+        return "Nothing smaller is cached where you clicked to take away."
+    return ""
