@@ -1,0 +1,11 @@
+"""Captures: import what a person brings, check it, open it."""
+
+from components.captures.capture import Capture, Photo, load_photo, open_capture
+from components.captures.importing import ImportReport, import_capture
+from components.captures.known_cameras import KnownCamera, KnownCameras, read_cameras_json, write_cameras_json
+from components.captures.limits import ImportLimits
+
+__all__ = [
+    "Capture", "ImportLimits", "ImportReport", "KnownCamera", "KnownCameras", "Photo", "import_capture", "load_photo",
+    "open_capture", "read_cameras_json", "write_cameras_json",
+]  # fmt: skip

@@ -1,0 +1,287 @@
+"""Turn what a person brings into a sealed capture folder, and say what was found."""
+
+import errno
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jaxtyping import Bool
+
+from components.captures.capture import SCHEMA_VERSION
+from components.captures.known_cameras import (
+    KnownCamera,
+    KnownCameras,
+    fitted_to_photo,
+    read_cameras_json,
+    write_cameras_json,
+)
+from components.captures.limits import ImportLimits
+from components.captures.photos import read_photo
+from components.captures.quality import (
+    blurred_photos,
+    expected_reconstruction_secs,
+    groups_of_copies,
+    picture_hash,
+    sharpness_of,
+)
+from components.captures.sources import Source, check_json_size, find_source
+from components.errors import InputError
+from components.files import sealed_folder, write_json
+from components.progress import CancelToken, Progress, no_progress
+from components.types import Array
+
+_MAX_NAME = 80
+
+
+@dataclass(frozen=True)
+class KeptPhoto:
+    """A photo that was imported."""
+
+    name: str
+    width: int
+    height: int
+    sharpness: float
+    """In [0, 1], comparable within the capture."""
+    exif_focal_px: float | None
+    original_name: str
+    """Name in the source, by which its cameras know it."""
+    bits: Bool[Array, "256"]
+    """Perceptual hash."""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was found, before any time is spent on reconstruction."""
+
+    kept: tuple[str, ...]
+    """Names of the photos in the capture, in natural order."""
+    sizes: tuple[tuple[int, int], ...]
+    """(width, height) of each kept photo."""
+    sharpness: tuple[float, ...]
+    """Of each kept photo, in [0, 1]."""
+    copies: tuple[tuple[str, ...], ...]
+    """Groups of kept photos that show the same picture."""
+    num_known_cameras: int
+    """Kept photos whose camera came with them."""
+    warnings: tuple[str, ...]
+    """Sentences: what was left out and why, what may go wrong."""
+    expected_secs: float
+    """Rough time of reconstruction on two cores."""
+
+
+def import_capture(
+    source: Path | Sequence[Path],
+    folder: Path,
+    *,
+    cameras: Path | None = None,
+    limits: ImportLimits | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ImportReport:
+    """Import photos into the capture folder `folder`, which appears only when everything went well.
+
+    Args:
+        source: A folder of photos (with or without `images/` and `cameras.json`) or a list of image files.
+        folder: The capture to make; its name is the capture's name. An earlier capture there is replaced.
+        cameras: A `cameras.json` to use instead of one beside the photos.
+        limits: What one import may take in; `ImportLimits()` when None.
+
+    Raises:
+        InputError: One sentence that says why nothing could be imported.
+        Cancelled: The token was set; nothing is left behind.
+    """
+    limits = limits or ImportLimits()
+    cancel = cancel or CancelToken()
+    try:
+        with sealed_folder(folder) as target:
+            found = find_source(source, limits)
+            if cameras is not None:
+                check_json_size(cameras, limits)
+                found = replace(found, cameras=read_cameras_json(cameras))
+            return _import_found(found, target, limits, progress, cancel)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                "The disk is full, so nothing was imported; free some space and try again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise InputError(
+                f"LiftLab may not read this place; change its permissions: {error.filename}"
+            ) from error
+        raise
+
+
+def _import_found(
+    found: Source, target: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+) -> ImportReport:
+    if not found.photos:
+        raise InputError("There are no photos here; bring a folder, a zip or a video that shows one scene.")
+    if len(found.photos) > limits.max_photos:
+        raise InputError(
+            f"There are {len(found.photos)} photos, more than {limits.max_photos}; bring a selection of them."
+        )
+    kept, skipped = _import_photos(found, target / "images", limits, progress, cancel)
+    _check_enough(kept, skipped, limits)
+    known, camera_notes = _match_cameras(found.cameras, kept)
+    copies = [
+        tuple(kept[i].name for i in group) for group in groups_of_copies([photo.bits for photo in kept])
+    ]
+    warnings = [*found.notes, *skipped, *camera_notes, *_quality_warnings(kept, copies)]
+    if known is not None:
+        write_cameras_json(target / "cameras.json", known)
+    report = ImportReport(
+        kept=tuple(photo.name for photo in kept),
+        sizes=tuple((photo.width, photo.height) for photo in kept),
+        sharpness=tuple(photo.sharpness for photo in kept),
+        copies=tuple(copies),
+        num_known_cameras=len(known.frames) if known else 0,
+        warnings=tuple(warnings),
+        expected_secs=expected_reconstruction_secs(len(kept)),
+    )
+    _write_record(target / "capture.json", kept, report, found.has_truth)
+    progress(1.0, f"{len(kept)} photos imported")
+    return report
+
+
+def _import_photos(
+    found: Source, images: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+) -> tuple[list[KeptPhoto], list[str]]:
+    """Photos written to `images`, and a sentence for each one left out."""
+    images.mkdir()
+    kept: list[KeptPhoto] = []
+    skipped: list[str] = []
+    taken: dict[str, str] = {}
+    for index, (original_name, path) in enumerate(found.photos):
+        cancel.check()
+        progress(index / len(found.photos), f"Reading {path.name}")
+        try:
+            if path.stat().st_size > limits.max_photo_bytes:
+                raise InputError(
+                    f"{path.name} is larger than {limits.max_photo_bytes / 2**20:.0f} MiB; make it smaller."
+                )
+            clean = read_photo(path.read_bytes(), path.name, limits)
+        except InputError as error:
+            skipped.append(str(error))
+            continue
+        stem = safe_stem(original_name)
+        if stem.casefold() in taken:
+            raise InputError(
+                f"'{taken[stem.casefold()]}' and '{original_name}' have one name without their ending, "
+                "and masks are saved under it; rename one of them."
+            )
+        taken[stem.casefold()] = original_name
+        name = stem + clean.suffix
+        (images / name).write_bytes(clean.encoded)
+        height, width = clean.pixels.shape[:2]
+        sharpness = sharpness_of(clean.pixels)
+        bits = picture_hash(clean.pixels)
+        kept.append(KeptPhoto(name, width, height, sharpness, clean.exif_focal_px, original_name, bits))
+    return kept, skipped
+
+
+def safe_stem(name: str) -> str:
+    """The stem of a file name (or relative path) with only letters, digits, dot, dash and underscore; never hidden."""
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.replace("\\", "/"))
+    stem = unicodedata.normalize("NFC", stem)
+    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")
+    return stem[:_MAX_NAME] or "photo"
+
+
+def _check_enough(kept: list[KeptPhoto], skipped: list[str], limits: ImportLimits) -> None:
+    because = f" {skipped[0]}" if skipped else ""
+    if not kept:
+        raise InputError(f"None of the files is a photo that can be read.{because}")
+    if len(kept) < limits.min_photos:
+        raise InputError(
+            f"Only one photo can be used ({kept[0].name}), and one shows no depth; "
+            f"take at least {limits.min_photos}, better 8 to 12, stepping sideways between them.{because}"
+        )
+    groups = groups_of_copies([photo.bits for photo in kept])
+    if len(groups) == 1 and len(groups[0]) == len(kept):
+        raise InputError(
+            f"All {len(kept)} photos show the same picture, and copies show no depth; "
+            "take photos from different places around the scene."
+        )
+
+
+def _match_cameras(
+    cameras: KnownCameras | None, kept: list[KeptPhoto]
+) -> tuple[KnownCameras | None, list[str]]:
+    """Cameras under the names of the kept photos, in their sizes, and sentences about what does not match."""
+    if cameras is None:
+        return None, []
+    frames = {}
+    for photo in kept:
+        camera = _camera_named(cameras, photo.original_name)
+        if camera is not None:
+            frames[photo.name] = fitted_to_photo(camera, photo.name, photo.width, photo.height)
+    if len(frames) < 2:
+        named, present = next(iter(cameras.frames)), kept[0].original_name
+        raise InputError(
+            f"The cameras do not belong to these photos: they name photos such as '{named}', "
+            f"the photos are called like '{present}'; bring the photos the cameras were made for, or no cameras."
+        )
+    without = [photo.name for photo in kept if photo.name not in frames]
+    if without:
+        return replace(cameras, frames=frames), [f"No camera came with {listed(without)}."]
+    return replace(cameras, frames=frames), []
+
+
+def _camera_named(cameras: KnownCameras, name: str) -> KnownCamera | None:
+    """By full name, else by file name, else by stem: tools differ in the folder and ending they write."""
+    by_file = {key.replace("\\", "/").rsplit("/", 1)[-1]: camera for key, camera in cameras.frames.items()}
+    by_stem = {key.rsplit(".", 1)[0]: camera for key, camera in by_file.items()}
+    file_name = name.rsplit("/", 1)[-1]
+    return cameras.frames.get(name) or by_file.get(file_name) or by_stem.get(file_name.rsplit(".", 1)[0])
+
+
+def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> list[str]:
+    sentences = [f"{listed(list(group))} show the same picture; copies add nothing." for group in copies]
+    blurred = [kept[i].name for i in blurred_photos([photo.sharpness for photo in kept])]
+    if len(blurred) == len(kept):
+        sentences.append(
+            "All photos have too little sharp detail; hold the camera still and give it more light."
+        )
+    elif blurred:
+        sentences.append(f"Too little sharp detail in {listed(blurred)}; take again if the result is poor.")
+    distinct = len(kept) - sum(len(group) - 1 for group in copies)
+    if distinct < 5:
+        sentences.append(f"{distinct} different photos are few; 8 to 12 give a more complete scene.")
+    return sentences
+
+
+def listed(names: list[str], *, most: int = 6) -> str:
+    """ "a, b and c"; longer lists end in "and n more"."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_truth: bool) -> None:
+    photos = [
+        {
+            "name": photo.name,
+            "original_name": photo.original_name,
+            "width": photo.width,
+            "height": photo.height,
+            "sharpness": round(float(photo.sharpness), 4),
+            "exif_focal_px": photo.exif_focal_px,
+        }
+        for photo in kept
+    ]
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "photos": photos,
+        "copies": [list(group) for group in report.copies],
+        "warnings": list(report.warnings),
+        "has_truth": has_truth,
+        "expected_secs": report.expected_secs,
+    }
+    write_json(path, record)
+
+
+__all__ = ["ImportReport", "KeptPhoto", "import_capture", "listed", "safe_stem"]

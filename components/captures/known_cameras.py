@@ -1,0 +1,181 @@
+"""Cameras that come with photos, and the `cameras.json` that keeps them.
+
+Convention of the file: OpenCV cameras, world_to_camera, K in pixels with pixel centres at +0.5, distortion k1 k2 p1 p2.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from components.errors import InputError
+from components.files import write_json
+from components.geometry import scaled_intrinsics
+from components.types import Array, Lens
+
+SCHEMA_VERSION = 1
+Units = Literal["metres", "arbitrary"]
+
+
+@dataclass(frozen=True)
+class KnownCamera:
+    """Intrinsics and pose of one photo."""
+
+    lens: Lens
+    world_to_camera: Float[Array, "4 4"]
+    """Rigid transform, OpenCV axes."""
+
+
+@dataclass(frozen=True)
+class KnownCameras:
+    """Cameras by photo name; in one world frame."""
+
+    frames: Mapping[str, KnownCamera]
+    units: Units = "arbitrary"
+    """Unit of the translations."""
+
+
+def read_cameras_json(path: Path) -> KnownCameras:
+    """Read and check a `cameras.json`.
+
+    Raises:
+        InputError: Not JSON, a frame lacks something, numbers are not finite, a pose is not rigid, an image comes twice.
+    """
+    record = read_json(path)
+    frames = record.get("frames") if isinstance(record, dict) else None
+    if not isinstance(frames, list) or not frames:
+        raise InputError(f"{path.name} must hold a list 'frames' with one entry per photo; it has none.")
+    cameras: dict[str, KnownCamera] = {}
+    for index, frame in enumerate(frames):
+        name, camera = _camera_of_frame(frame, index, path.name)
+        if name in cameras:
+            raise InputError(f"{path.name} lists '{name}' twice; keep one entry per photo.")
+        cameras[name] = camera
+    units: Units = "metres" if record.get("units") == "metres" else "arbitrary"
+    return KnownCameras(cameras, units)
+
+
+def write_cameras_json(path: Path, cameras: KnownCameras) -> None:
+    """Write the form that `read_cameras_json` reads; numbers keep full precision."""
+    frames = [
+        {
+            "image": name,
+            "width": camera.lens.width,
+            "height": camera.lens.height,
+            "K": camera.lens.K.tolist(),
+            "world_to_camera": camera.world_to_camera.tolist(),
+            "distortion": camera.lens.distortion.tolist(),
+        }
+        for name, camera in cameras.frames.items()
+    ]
+    write_json(path, {"schema_version": SCHEMA_VERSION, "units": cameras.units, "frames": frames})
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file that a person brought; InputError when it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path.name} is not valid JSON ({error}); export it again.") from error
+
+
+def fitted_to_photo(camera: KnownCamera, name: str, width: int, height: int) -> KnownCamera:
+    """The camera for a photo of `width` x `height` pixels, rescaled when the photo is a smaller or larger copy.
+
+    Raises:
+        InputError: The shapes differ, so the camera belongs to another (or a rotated or cropped) picture.
+    """
+    lens = camera.lens
+    if (lens.width, lens.height) == (width, height):
+        return camera
+    scale_x, scale_y = width / lens.width, height / lens.height
+    # Rounding to whole pixels when a photo is shrunk moves each side by at most one pixel.
+    if abs(lens.width * scale_y - width) > 1 + scale_y and abs(lens.height * scale_x - height) > 1 + scale_x:
+        if abs(lens.height * height - lens.width * width) <= 0.01 * lens.width * width:
+            raise InputError(
+                f"The camera of '{name}' is {lens.width}x{lens.height} but the upright photo is {width}x{height}; "
+                "the cameras were made for the unrotated photo: rotate the photos and remove their EXIF rotation."
+            )
+        raise InputError(
+            f"The camera of '{name}' is for {lens.width}x{lens.height} pixels but the photo has {width}x{height}; "
+            "use the photos that the cameras were made for."
+        )
+    K = scaled_intrinsics(lens.K, scale_x, scale_y)
+    return replace(camera, lens=replace(lens, width=width, height=height, K=K))
+
+
+def checked_pose(matrix: Any, what: str) -> Float[Array, "4 4"]:
+    """A rigid 4x4 transform from nested lists (3x4 is completed); `what` names it in the sentence.
+
+    Rotations rounded to a few digits are made exactly orthonormal (nearest rotation, by SVD).
+    """
+    pose = _finite_matrix(matrix, what)
+    if pose.shape == (3, 4):
+        pose = np.vstack([pose, [0.0, 0.0, 0.0, 1.0]])
+    if pose.shape != (4, 4):
+        raise InputError(f"{what} must be a 4x4 matrix; got {'x'.join(map(str, pose.shape))}.")
+    if not np.allclose(pose[3], [0, 0, 0, 1], atol=1e-6):
+        raise InputError(f"{what} must end in the row 0 0 0 1; got {pose[3].tolist()}.")
+    rotation = pose[:3, :3]
+    if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-2 or np.linalg.det(rotation) < 0:
+        raise InputError(f"{what} is not a rotation with a translation (it scales, shears or mirrors).")
+    u, _, vt = np.linalg.svd(rotation)
+    if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-9:  # exact poses keep their bits
+        pose[:3, :3] = u @ vt
+    return pose
+
+
+def checked_lens(width: Any, height: Any, K: Any, distortion: Any, what: str) -> Lens:
+    """A lens from numbers of a file; `what` names the frame in the sentence."""
+    if not all(_is_number(side) and side == int(side) and side > 0 for side in (width, height)):
+        raise InputError(
+            f"Width and height of {what} must be whole positive numbers; got {width} and {height}."
+        )
+    intrinsics = _finite_matrix(K, f"K of {what}")
+    if intrinsics.shape != (3, 3) or not np.allclose(intrinsics[2], [0, 0, 1]):
+        raise InputError(f"K of {what} must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].")
+    if intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0:
+        raise InputError(f"The focal lengths in K of {what} must be positive.")
+    if not (-width <= intrinsics[0, 2] <= 2 * width and -height <= intrinsics[1, 2] <= 2 * height):
+        raise InputError(f"The principal point in K of {what} lies far outside the picture; check its size.")
+    coefficients = (
+        np.zeros(4) if distortion is None else _finite_matrix(distortion, f"Distortion of {what}").ravel()
+    )
+    if coefficients.shape != (4,):
+        raise InputError(
+            f"Distortion of {what} must be the four numbers k1, k2, p1, p2; got {coefficients.size}."
+        )
+    return Lens(int(width), int(height), intrinsics, coefficients)
+
+
+def _camera_of_frame(frame: Any, index: int, file_name: str) -> tuple[str, KnownCamera]:
+    if not isinstance(frame, dict):
+        raise InputError(f"Frame {index} of {file_name} must be an object with image, K and world_to_camera.")
+    missing = [key for key in ("image", "width", "height", "K", "world_to_camera") if key not in frame]
+    if missing:
+        raise InputError(f"Frame {index} of {file_name} lacks {', '.join(missing)}.")
+    name = frame["image"]
+    if not isinstance(name, str) or not name:
+        raise InputError(f"Frame {index} of {file_name} must name its photo in 'image'; got {name!r}.")
+    what = f"'{name}' in {file_name}"
+    lens = checked_lens(frame["width"], frame["height"], frame["K"], frame.get("distortion"), what)
+    return name, KnownCamera(lens, checked_pose(frame["world_to_camera"], f"world_to_camera of {what}"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _finite_matrix(values: Any, what: str) -> Float[Array, "..."]:
+    try:
+        matrix = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} must be numbers in rows of equal length.") from error
+    if not np.isfinite(matrix).all():
+        raise InputError(f"{what} holds a value that is not a finite number; export the cameras again.")
+    return matrix
