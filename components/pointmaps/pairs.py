@@ -1,0 +1,157 @@
+"""Pairs of views: which to look at, and what a predictor of two-view pointmaps gives for one.
+
+A predictor may be a network (MASt3R, DUSt3R) or the weight-free stereo of `stereo_pairs`.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, assert_never, runtime_checkable
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from components.geometry import scaled_intrinsics, transform
+from components.progress import CancelToken, Progress, no_progress
+from components.types import Array, Camera, View
+
+Edge = tuple[int, int]
+"""Indices of the first and second view; pointmaps of an edge are in the camera frame of the first."""
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """Pointmaps of two views in the camera frame of the first; their common scale is arbitrary unless known."""
+
+    pts3d_1: Float[Array, "H1 W1 3"]
+    """Points of the first view's pixels, in its own camera frame."""
+    pts3d_2: Float[Array, "H2 W2 3"]
+    """Points of the second view's pixels, in the first view's camera frame."""
+    conf_1: Float[Array, "H1 W1"]
+    """Above 1; 1 + exp(.) as DUSt3R-type heads give."""
+    conf_2: Float[Array, "H2 W2"]
+    matches: Float[Array, "K 4"]
+    """x1, y1, x2, y2 of pixels that show the same point; pixel centres at +0.5."""
+    scale_known: bool = False
+    """True when the points are in metres."""
+    second_from_first: Float[Array, "4 4"] | None = None
+    """Relative pose where the predictor knows it; lets `swapped` give the pair's other order for nothing."""
+
+    def swapped(self) -> "PairResult":
+        """The same pair in the other order. Raises ValueError when the relative pose is not known."""
+        if self.second_from_first is None:
+            raise ValueError(
+                "second_from_first must be known to swap a pair; got None. Predict the other order."
+            )
+        first_from_second = np.linalg.inv(self.second_from_first)
+        return PairResult(
+            pts3d_1=transform(self.second_from_first, self.pts3d_2).astype(np.float32),
+            pts3d_2=transform(self.second_from_first, self.pts3d_1).astype(np.float32),
+            conf_1=self.conf_2,
+            conf_2=self.conf_1,
+            matches=self.matches[:, [2, 3, 0, 1]],
+            scale_known=self.scale_known,
+            second_from_first=first_from_second,
+        )
+
+    def matched(self) -> tuple[Bool[Array, "H1 W1"], Bool[Array, "H2 W2"]]:
+        """Phi of wildseg3d.md: True at pixels that have a match in the other image."""
+        out = []
+        for xy, shape in ((self.matches[:, :2], self.conf_1.shape), (self.matches[:, 2:], self.conf_2.shape)):
+            mask = np.zeros(shape, bool)
+            column, row = np.floor(xy).astype(int).T
+            inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
+            mask[row[inside], column[inside]] = True
+            out.append(mask)
+        return out[0], out[1]
+
+
+@dataclass(frozen=True)
+class PairFailure:
+    """A pair that gives no pointmaps, and why; the graph does without it."""
+
+    reason: Literal["few_matches", "no_parallax", "forward_motion", "no_overlap"]
+    detail: str
+    """One sentence with the figures."""
+
+
+@runtime_checkable
+class PairPredictor(Protocol):
+    """Two views in, their pointmaps out."""
+
+    conf_valid_threshold: float
+    """Points of lower confidence are not shown."""
+    symmetric: bool
+    """True when the other order of a pair is `PairResult.swapped` and need not be predicted."""
+
+    def __call__(self, view_1: View, view_2: View) -> PairResult | PairFailure: ...
+
+
+def pair_graph(
+    num_views: int,
+    kind: Literal["complete", "window", "one_to_all"] = "complete",
+    *,
+    window: int = 3,
+    center: int = 0,
+    symmetrise: bool = True,
+) -> list[Edge]:
+    """Edges of a pair graph, in a fixed order.
+
+    Args:
+        num_views: Views are 0 to num_views - 1; "window" takes them as neighbours in this order, not cyclic.
+        kind: Every pair; pairs at most `window` apart; or every view with `center`.
+        window: Largest distance of a pair's indices.
+        center: The view that all others are paired with.
+        symmetrise: Each pair in both orders, as in DUSt3R.
+    """
+    if kind == "complete":
+        pairs = list(itertools.combinations(range(num_views), 2))
+    elif kind == "window":
+        pairs = [(n, m) for n, m in itertools.combinations(range(num_views), 2) if m - n <= window]
+    elif kind == "one_to_all":
+        pairs = [(center, m) for m in range(num_views) if m != center]
+    else:
+        assert_never(kind)
+    return pairs + [(m, n) for n, m in pairs] if symmetrise else pairs
+
+
+def predict_pairs(
+    views: Sequence[View],
+    edges: Sequence[Edge],
+    predictor: PairPredictor,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[dict[Edge, PairResult], dict[Edge, PairFailure]]:
+    """Run a predictor over the edges; failed pairs come back by themselves. Raises `Cancelled`."""
+    results: dict[Edge, PairResult] = {}
+    failures: dict[Edge, PairFailure] = {}
+    for done, (n, m) in enumerate(edges):
+        if cancel is not None:
+            cancel.check()
+        progress(done / len(edges), f"Matching photo {n + 1} with photo {m + 1}")
+        if predictor.symmetric and (m, n) in failures:
+            failures[n, m] = failures[m, n]
+        elif predictor.symmetric and (m, n) in results:
+            results[n, m] = results[m, n].swapped()
+        else:
+            outcome = predictor(views[n], views[m])
+            if isinstance(outcome, PairFailure):
+                failures[n, m] = outcome
+            else:
+                results[n, m] = outcome
+    progress(1.0, "Pairs matched")
+    return results, failures
+
+
+def shrunk(view: View, max_side: int) -> View:
+    """The view with its long side at most `max_side` pixels; the same view when it already is."""
+    camera = view.camera
+    ratio = max_side / max(camera.width, camera.height)
+    if ratio >= 1:
+        return view
+    width, height = max(1, round(camera.width * ratio)), max(1, round(camera.height * ratio))
+    K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
+    image = cv2.resize(view.image, (width, height), interpolation=cv2.INTER_AREA)
+    return View(view.name, Camera(K, camera.world_to_camera, width, height), image, view.lens)

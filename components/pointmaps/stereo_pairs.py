@@ -1,0 +1,446 @@
+"""Two-view pointmaps without weights: relative pose from features, then dense stereo on the rectified pair.
+
+Only the two images and their intrinsics are used, never the cameras of the scene: the baseline of every pair is 1, so
+pairs have scales of their own, as those of a network do.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pycolmap
+from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage
+
+from components.geometry import opencv_from_centered_intrinsics, pixel_centers, transform
+from components.pointmaps.pairs import PairFailure, PairResult
+from components.types import Array, View
+
+STEP_VERSION = 1
+FILLED_CONF = 1.001
+"""Confidence of pixels whose depth was only copied from their nearest matched neighbour."""
+CALIBRATION = np.array([0.0, 1.0, -1.0, 1.0, 1.0])
+"""Log-odds that a depth is within 1 %: constant, then weights of the features of `_evidence`."""
+MAX_TANGENT = 2.2
+"""Rectified rays flatter than this (about 65 degrees off axis) are cut off: stereo there is all distortion."""
+_FEATURES_KEPT = 32
+
+
+@dataclass(frozen=True)
+class StereoPairConfig:
+    """Choices of the stereo provider."""
+
+    min_matches: int = 25
+    """Pairs with fewer geometrically verified feature matches fail."""
+    min_parallax_deg: float = 1.5
+    """Pairs whose matches triangulate under a smaller median angle fail."""
+    min_baseline_angle_deg: float = 30.0
+    """Pairs whose baseline is closer than this to a viewing direction fail: the camera moved forward."""
+    max_features: int = 3000
+    block_size: int = 5
+    """Matching window in pixels, odd."""
+    max_disparities: int = 192
+    """Search range; a pair that needs more is searched in its nearer part only. Multiple of 16."""
+    left_right_px: float = 1.0
+    """Both directions of matching must agree to this."""
+    pose_error_px: float = 1.5
+    """Largest distance of a feature from its epipolar line."""
+
+
+@dataclass(frozen=True)
+class RelativePose:
+    """Pose of the second camera with a baseline of 1, and the verified matches."""
+
+    second_from_first: Float[Array, "4 4"]
+    xy_1: Float[Array, "K 2"]
+    xy_2: Float[Array, "K 2"]
+
+
+class StereoPairPredictor:
+    """`PairPredictor` by SIFT, an essential matrix and semi-global block matching."""
+
+    conf_valid_threshold = 1.5
+    symmetric = True
+
+    def __init__(self, config: StereoPairConfig | None = None) -> None:
+        self.config = config or StereoPairConfig()
+        self._features: OrderedDict[str, tuple[Array, Array]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, view_1: View, view_2: View) -> PairResult | PairFailure:
+        """Pointmaps of both views; a typed failure with too few matches, too little parallax or forward motion."""
+        pose = self.relative_pose(view_1, view_2)
+        if isinstance(pose, PairFailure):
+            return pose
+        return dense_stereo(view_1, view_2, pose, self.config)
+
+    def relative_pose(self, view_1: View, view_2: View) -> RelativePose | PairFailure:
+        """Pose from features of the two images and their focal lengths."""
+        config = self.config
+        xy_1, xy_2 = _match_features(self._features_of(view_1), self._features_of(view_2))
+        if len(xy_1) < config.min_matches:
+            return PairFailure("few_matches", f"{len(xy_1)} features match; {config.min_matches} are needed.")
+        found = _estimate_pose(view_1, view_2, xy_1, xy_2, config.pose_error_px)
+        if found is None or found[1].sum() < config.min_matches:
+            count = 0 if found is None else int(found[1].sum())
+            return PairFailure(
+                "few_matches", f"{count} matches fit one pose; {config.min_matches} are needed."
+            )
+        second_from_first, inliers = found
+        pose = RelativePose(second_from_first, xy_1[inliers], xy_2[inliers])
+        return _motion_failure(view_1, view_2, pose, config) or pose
+
+    def _features_of(self, view: View) -> tuple[Array, Array]:
+        """Keypoint positions (centres at +0.5) and root-SIFT descriptors; the last few images are remembered."""
+        key = hashlib.blake2b(np.ascontiguousarray(view.image).tobytes(), digest_size=16).hexdigest()
+        with self._lock:
+            if key in self._features:
+                self._features.move_to_end(key)
+                return self._features[key]
+        features = _detect(view.image, self.config.max_features)
+        with self._lock:
+            self._features[key] = features
+            while len(self._features) > _FEATURES_KEPT:
+                self._features.popitem(last=False)
+        return features
+
+
+def _detect(image: UInt8[Array, "H W 3"], max_features: int) -> tuple[Array, Array]:
+    detector = cv2.SIFT_create(nfeatures=max_features, contrastThreshold=0.01)
+    keypoints, descriptors = detector.detectAndCompute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None)
+    if descriptors is None:
+        return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
+    xy = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64) + 0.5
+    descriptors = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
+    return xy, descriptors.astype(np.float32)
+
+
+def _match_features(
+    features_1: tuple[Array, Array], features_2: tuple[Array, Array], ratio: float = 0.85
+) -> tuple[Float[Array, "K 2"], Float[Array, "K 2"]]:
+    """Mutual nearest neighbours that pass Lowe's ratio test."""
+    (xy_1, d_1), (xy_2, d_2) = features_1, features_2
+    if min(len(d_1), len(d_2)) < 2:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    similarity = d_1 @ d_2.T  # descriptors have unit length
+    forward, backward = similarity.argmax(axis=1), similarity.argmax(axis=0)
+    two_best = -np.partition(-similarity, 1, axis=1)[:, :2]
+    distance = np.sqrt(np.maximum(2 - 2 * two_best, 0))
+    rows = np.arange(len(d_1))
+    keep = (backward[forward] == rows) & (distance[:, 0] < ratio * distance[:, 1])
+    return xy_1[keep], xy_2[forward[keep]]
+
+
+def _estimate_pose(
+    view_1: View, view_2: View, xy_1: Array, xy_2: Array, error_px: float
+) -> tuple[Float[Array, "4 4"], Bool[Array, "K"]] | None:
+    """Relative pose with unit baseline, and which matches fit it; None when none was found."""
+    cameras = [_pycolmap_camera(view) for view in (view_1, view_2)]
+    options = pycolmap.RANSACOptions()
+    options.max_error, options.random_seed = error_px, 0
+    found = pycolmap.estimate_relative_pose(cameras[0], xy_1, cameras[1], xy_2, options)
+    if found is None:
+        return None
+    inliers = np.asarray(found["inlier_mask"], bool)
+    refined = pycolmap.refine_relative_pose(
+        found["cam2_from_cam1"], cameras[0], xy_1, cameras[1], xy_2, inliers
+    )
+    pose = (refined or found)["cam2_from_cam1"]
+    out = np.eye(4)
+    out[:3] = pose.matrix()
+    length = np.linalg.norm(out[:3, 3])
+    if length < 1e-9:
+        return None
+    out[:3, 3] /= length
+    return out, inliers
+
+
+def _pycolmap_camera(view: View) -> pycolmap.Camera:
+    K, camera = view.camera.K, view.camera
+    return pycolmap.Camera(
+        model="PINHOLE",
+        width=camera.width,
+        height=camera.height,
+        params=[K[0, 0], K[1, 1], K[0, 2], K[1, 2]],
+    )
+
+
+def _motion_failure(
+    view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
+) -> PairFailure | None:
+    """Why the motion between the views cannot be used for stereo, if so."""
+    R, t = pose.second_from_first[:3, :3], pose.second_from_first[:3, 3]
+    rays_1, rays_2 = _rays(view_1, pose.xy_1) @ R.T, _rays(view_2, pose.xy_2)
+    cosine = (rays_1 * rays_2).sum(-1) / np.linalg.norm(rays_1, axis=-1) / np.linalg.norm(rays_2, axis=-1)
+    parallax = float(np.degrees(np.median(np.arccos(np.clip(cosine, -1, 1)))))
+    if parallax < config.min_parallax_deg:
+        return PairFailure(
+            "no_parallax",
+            f"Matches triangulate under {parallax:.1f} degrees; {config.min_parallax_deg} are needed.",
+        )
+    baseline = -R.T @ t  # direction of the second camera, in the first
+    angle = float(np.degrees(min(np.arccos(abs(baseline[2])), np.arccos(abs(t[2])))))
+    if angle < config.min_baseline_angle_deg:
+        return PairFailure(
+            "forward_motion", f"The camera moved {angle:.0f} degrees off its viewing direction."
+        )
+    return None
+
+
+def _rays(view: View, xy: Float[Array, "*N 2"]) -> Float[Array, "*N 3"]:
+    """Camera rays with Z = 1 of view pixels."""
+    K = view.camera.K
+    flat = (xy - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
+    return np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1)
+
+
+@dataclass(frozen=True)
+class _Rectified:
+    """A pair turned so that rows correspond: image 1 is on the left and disparities are positive."""
+
+    rotations: tuple[Float[Array, "3 3"], Float[Array, "3 3"]]
+    """Rectified frame from camera 1, and from camera 2."""
+    focal: float
+    centers: tuple[Float[Array, "2"], Float[Array, "2"]]
+    """Principal points of the two rectified images, centres counted from 0 as OpenCV does."""
+    images: tuple[UInt8[Array, "H W"], UInt8[Array, "H W"]]
+    masks: tuple[Bool[Array, "H W"], Bool[Array, "H W"]]
+    """True where the rectified image shows the photo."""
+
+    @property
+    def shift(self) -> float:
+        """Disparity of a point at infinity."""
+        return float(self.centers[0][0] - self.centers[1][0])
+
+
+def dense_stereo(
+    view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
+) -> PairResult | PairFailure:
+    """Depth of both images of a posed pair by semi-global block matching in both directions."""
+    near, far = _depth_range(view_1, view_2, pose)
+    rectified = _rectify(view_1, view_2, pose, near, far, config)
+    if isinstance(rectified, PairFailure):
+        return rectified
+    left, right = _disparities(rectified, near, config)
+    points, confs, sure = [], [], []
+    for which, view in enumerate((view_1, view_2)):
+        own, other = (left, right) if which == 0 else (right, left)
+        pts, conf, matched = _lift(view, which, rectified, own, other, (near, far), config)
+        points.append(pts)
+        confs.append(conf)
+        sure.append(matched)
+    if min(mask.mean() for mask in sure) < 0.01:
+        return PairFailure(
+            "no_overlap", f"Only {100 * min(m.mean() for m in sure):.1f} % of the pixels match."
+        )
+    first_from_second = np.linalg.inv(pose.second_from_first)
+    matches = np.concatenate(
+        [
+            _matches_of(view_1, view_2, points[0], sure[0], pose.second_from_first),
+            _matches_of(view_2, view_1, points[1], sure[1], first_from_second)[:, [2, 3, 0, 1]],
+        ]
+    )
+    return PairResult(
+        pts3d_1=points[0].astype(np.float32),
+        pts3d_2=transform(first_from_second, points[1]).astype(np.float32),
+        conf_1=confs[0],
+        conf_2=confs[1],
+        matches=matches.astype(np.float32),
+        second_from_first=pose.second_from_first,
+    )
+
+
+def _rectifying_rotations(second_from_first: Float[Array, "4 4"]) -> tuple[Array, Array]:
+    """Rotations into the frame whose X axis runs from camera 1 to camera 2 and whose Z axis looks ahead."""
+    R = second_from_first[:3, :3]
+    x = -R.T @ second_from_first[:3, 3]
+    x /= np.linalg.norm(x)
+    ahead = np.array([0.0, 0.0, 1.0]) + R.T @ np.array([0.0, 0.0, 1.0])
+    z = ahead - (ahead @ x) * x
+    z /= np.linalg.norm(z)
+    first = np.stack([x, np.cross(z, x), z])
+    return first, first @ R.T
+
+
+def _depth_range(view_1: View, view_2: View, pose: RelativePose) -> tuple[float, float]:
+    """Nearest and farthest depth to search in the rectified frame, from the feature matches with a margin."""
+    to_1, to_2 = _rectifying_rotations(pose.second_from_first)
+    a, b = _rays(view_1, pose.xy_1) @ to_1.T, _rays(view_2, pose.xy_2) @ to_2.T
+    disparity = a[:, 0] / a[:, 2] - b[:, 0] / b[:, 2]
+    disparity = disparity[(disparity > 1e-4) & (a[:, 2] > 0) & (b[:, 2] > 0)]
+    low, high = np.percentile(disparity, [2, 98]) if len(disparity) else (0.05, 0.5)
+    return float(1 / (1.25 * high)), float(1 / (0.6 * low))
+
+
+def _rectify(
+    view_1: View, view_2: View, pose: RelativePose, near: float, far: float, config: StereoPairConfig
+) -> _Rectified | PairFailure:
+    rotations = _rectifying_rotations(pose.second_from_first)
+    focal = 0.5 * sum(float(np.sqrt(v.camera.K[0, 0] * v.camera.K[1, 1])) for v in (view_1, view_2))
+    extents = [_extent(view, R) for view, R in zip((view_1, view_2), rotations, strict=True)]
+    top, bottom = max(e[1] for e in extents), min(e[3] for e in extents)
+    left = min(extents[0][0], extents[1][0] + 1 / far)
+    right = max(extents[0][2], extents[1][2] + 1 / near)
+    if bottom - top < 0.05 or right - left < 0.05:
+        return PairFailure("no_overlap", "The two photos share no rows after rectification.")
+    width, height = int(np.ceil(focal * (right - left))), int(np.ceil(focal * (bottom - top)))
+    width, height = min(width, 3 * view_1.camera.width), min(height, 3 * view_1.camera.height)
+    center_1 = np.array([-focal * left, -focal * top])
+    # The second image is moved by the smallest disparity, so that the search starts at 0.
+    center_2 = center_1 + np.array([np.floor(focal / far), 0.0])
+    images, masks = [], []
+    for view, R, center in zip((view_1, view_2), rotations, (center_1, center_2), strict=True):
+        target_K = np.array([[focal, 0, center[0]], [0, focal, center[1]], [0, 0, 1.0]])
+        H = target_K @ R @ np.linalg.inv(opencv_from_centered_intrinsics(view.camera.K))
+        grey = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
+        images.append(cv2.warpPerspective(grey, H, (width, height), flags=cv2.INTER_CUBIC))
+        full = np.full(grey.shape, 255, np.uint8)
+        masks.append(cv2.warpPerspective(full, H, (width, height), flags=cv2.INTER_NEAREST) > 0)
+    return _Rectified(rotations, focal, (center_1, center_2), (images[0], images[1]), (masks[0], masks[1]))
+
+
+def _extent(view: View, R: Float[Array, "3 3"]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom tangents that the image covers in the rectified frame."""
+    camera = view.camera
+    edge = pixel_centers(camera.width, camera.height)[
+        :: max(camera.height // 16, 1), :: max(camera.width // 16, 1)
+    ]
+    rays = _rays(view, edge.reshape(-1, 2)) @ R.T
+    tangents = rays[:, :2] / np.maximum(rays[:, 2:], 0.2)
+    (x0, y0), (x1, y1) = tangents.min(axis=0), tangents.max(axis=0)
+    limit = MAX_TANGENT
+    return max(x0, -limit), max(y0, -limit), min(x1, limit), min(y1, limit)
+
+
+def _disparities(
+    rectified: _Rectified, near: float, config: StereoPairConfig
+) -> tuple[Float[Array, "H W"], Float[Array, "H W"]]:
+    """Disparity of each rectified image towards the other, positive, infinity shift included; NaN where none."""
+    span = rectified.focal / near + rectified.shift
+    count = int(np.clip(np.ceil(span / 16) * 16, 16, config.max_disparities))
+    width = rectified.images[0].shape[1]
+    count = min(count, max(16, (width - config.block_size - 1) // 16 * 16))
+    block = config.block_size
+    matcher = cv2.StereoSGBM_create(
+        minDisparity=0,
+        numDisparities=count,
+        blockSize=block,
+        P1=8 * block * block,
+        P2=32 * block * block,
+        disp12MaxDiff=-1,
+        preFilterCap=31,
+        uniquenessRatio=0,
+        mode=cv2.STEREO_SGBM_MODE_HH,
+    )
+    # Pad on the left: block matching gives nothing in the first `count` columns.
+    images = [
+        cv2.copyMakeBorder(image, 0, 0, count, count, cv2.BORDER_REPLICATE) for image in rectified.images
+    ]
+    left = matcher.compute(images[0], images[1])[:, count:-count].astype(np.float32) / 16
+    mirrored = matcher.compute(images[1][:, ::-1].copy(), images[0][:, ::-1].copy())
+    right = mirrored[:, ::-1][:, count:-count].astype(np.float32) / 16
+    for disparity, mask in zip((left, right), rectified.masks, strict=True):
+        disparity[(disparity < 0) | ~mask] = np.nan
+    return left, right
+
+
+def _lift(
+    view: View,
+    which: int,
+    rectified: _Rectified,
+    own: Float[Array, "H W"],
+    other: Float[Array, "H W"],
+    depth_range: tuple[float, float],
+    config: StereoPairConfig,
+) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"], Bool[Array, "h w"]]:
+    """Points of a view in its own camera frame, their confidence, and where both directions agree.
+
+    Pixels that nothing matches take the depth of their nearest matched neighbour, at `FILLED_CONF`.
+    """
+    camera = view.camera
+    R, center = rectified.rotations[which], rectified.centers[which]
+    rays = _rays(view, pixel_centers(camera.width, camera.height)) @ R.T
+    tangents = rays[..., :2] / np.maximum(rays[..., 2:], 1e-6)
+    xy = (rectified.focal * tangents + center).astype(np.float32)
+    disparity = _sample(own, xy)
+    sign = -1.0 if which == 0 else 1.0
+    there = np.stack([xy[..., 0] + sign * disparity, xy[..., 1]], axis=-1)
+    gap = np.abs(_sample(other, np.nan_to_num(there, nan=-1e4)) - disparity)
+    parallax = disparity - rectified.shift
+    depth = rectified.focal / np.where(parallax > 1e-3, parallax, np.nan)
+    known = (
+        np.isfinite(depth)
+        & (depth > 0.5 * depth_range[0])
+        & (depth < 2 * depth_range[1])
+        & (rays[..., 2] > 0)
+    )
+    agreed = known & (gap <= config.left_right_px)
+    images = rectified.images if which == 0 else rectified.images[::-1]
+    log_odds = _evidence(images, xy, there, disparity, gap, parallax) @ CALIBRATION
+    conf = 1 + np.exp(np.clip(log_odds - np.log(2), -7, 5))
+    conf = np.where(agreed, conf, np.where(known, np.minimum(conf, 1.2), FILLED_CONF)).astype(np.float32)
+    trusted = agreed if agreed.any() else known
+    if trusted.any():
+        nearest = ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)
+        depth = np.where(agreed, depth, depth[tuple(nearest)])
+        conf = np.where(agreed, conf, FILLED_CONF).astype(np.float32)
+    else:
+        depth = np.full(depth.shape, depth_range[1])
+    in_rectified = rays / np.maximum(rays[..., 2:], 1e-6) * depth[..., None]
+    return in_rectified @ R, conf, agreed
+
+
+def _sample(image: Float[Array, "H W"], xy: Float[Array, "h w 2"]) -> Float[Array, "h w"]:
+    """Bilinear where that is smooth, nearest across steps and beside holes; NaN outside and in holes."""
+    x, y = np.ascontiguousarray(xy[..., 0], np.float32), np.ascontiguousarray(xy[..., 1], np.float32)
+    border = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": float("nan")}
+    nearest = cv2.remap(image, x, y, cv2.INTER_NEAREST, **border)
+    smooth = cv2.remap(image, x, y, cv2.INTER_LINEAR, **border)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(smooth - nearest) < 1.0, smooth, nearest)
+
+
+def _evidence(
+    images: tuple[UInt8[Array, "H W"], UInt8[Array, "H W"]],
+    xy: Float[Array, "h w 2"],
+    there: Float[Array, "h w 2"],
+    disparity: Float[Array, "h w"],
+    gap: Float[Array, "h w"],
+    parallax: Float[Array, "h w"],
+) -> Float[Array, "h w 5"]:
+    """What speaks for a depth: 1, ln(parallax in px), disagreement in px, correlation of 7x7 windows, ln(contrast)."""
+    grid = [np.nan_to_num(p, nan=-1.0).astype(np.float32) for p in (xy, there)]
+    a, b = (
+        cv2.remap(image, p[..., 0].copy(), p[..., 1].copy(), cv2.INTER_LINEAR).astype(np.float32)
+        for image, p in zip(images, grid, strict=True)
+    )
+    blur = {"ksize": (7, 7), "borderType": cv2.BORDER_REFLECT}
+    mean_a, mean_b = cv2.blur(a, **blur), cv2.blur(b, **blur)
+    var_a = np.maximum(cv2.blur(a * a, **blur) - mean_a**2, 0)
+    var_b = np.maximum(cv2.blur(b * b, **blur) - mean_b**2, 0)
+    correlation = (cv2.blur(a * b, **blur) - mean_a * mean_b) / np.sqrt(var_a * var_b + 1.0)
+    return np.stack(
+        [
+            np.ones_like(a),
+            np.log(np.clip(np.nan_to_num(parallax, nan=0.1), 0.1, 1e3)),
+            np.clip(np.nan_to_num(gap, nan=3.0), 0, 3),
+            np.clip(correlation, -1, 1),
+            0.5 * np.log(var_a + 1.0),
+        ],
+        axis=-1,
+    )
+
+
+def _matches_of(
+    view: View, other: View, points: Float[Array, "h w 3"], sure: Bool[Array, "h w"], other_from_view: Array
+) -> Float[Array, "K 4"]:
+    """Pixels of `view` with an agreed match and where that lies in `other`, as x, y, x', y'."""
+    camera = view.camera
+    here = pixel_centers(camera.width, camera.height)[sure]
+    moved = transform(other_from_view, points[sure])
+    K = other.camera.K
+    there = moved[:, :2] / moved[:, 2:] * np.array([K[0, 0], K[1, 1]]) + K[:2, 2]
+    return np.concatenate([here, there], axis=1)
