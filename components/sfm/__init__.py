@@ -1,0 +1,13 @@
+"""Structure from motion: cameras and sparse points from photos."""
+
+from components.sfm.estimate import estimate_cameras, reduced_photo, triangulate_known
+from components.sfm.model import SfmOptions, SfmPhoto, SparseModel
+
+__all__ = [
+    "SfmOptions",
+    "SfmPhoto",
+    "SparseModel",
+    "estimate_cameras",
+    "reduced_photo",
+    "triangulate_known",
+]

@@ -1,0 +1,157 @@
+"""Run the SfM worker in a child process: progress out, cancellation in, a native crash becomes a sentence."""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from components.errors import InputError
+from components.progress import CancelToken, Progress
+from components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
+
+PEAK_THRESHOLD = 0.004
+"""SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured parts."""
+_POLL_SECS = 0.1
+
+
+def run_worker(
+    photos: Sequence[SfmPhoto],
+    options: SfmOptions,
+    *,
+    cameras: Sequence[dict[str, Any]] | None,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
+    """Run the worker on the photos' images.
+
+    Args:
+        photos: With images no larger than `options.max_side`.
+        options: As given by the caller.
+        cameras: Per photo `params` (OPENCV: fx fy cx cy k1 k2 p1 p2, pixels of the photo's image) and
+            `world_to_camera`; None to estimate them.
+        progress: Share and sentence of the worker.
+        cancel: Kills the worker.
+
+    Returns:
+        The worker's `result.json`, and the arrays of `points.npz` (None when no cameras were found).
+
+    Raises:
+        RuntimeError: The worker died; the message says so, a note holds the end of its log.
+        Cancelled: `cancel` was set.
+    """
+    with tempfile.TemporaryDirectory(prefix="liftlab-sfm-") as name:
+        folder = Path(name)
+        request = {
+            "photos": _write_images(photos, folder, cameras),
+            "cameras_known": cameras is not None,
+            "max_features": options.max_features,
+            "peak_threshold": PEAK_THRESHOLD,
+            "num_threads": options.num_threads or os.cpu_count() or 1,
+            "seed": options.seed,
+        }
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        with (folder / "log.txt").open("wb") as log:
+            code = _supervise(folder, log.fileno(), progress, cancel)
+        result_path = folder / "result.json"
+        if code != 0 or not result_path.exists():
+            tail = (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-2000:].strip()
+            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+            error = RuntimeError(f"Camera estimation {how}; try again, with fewer or smaller photos.")
+            error.add_note(f"End of its log:\n{tail}")
+            raise error
+        result = json.loads(result_path.read_text(encoding="utf-8"))
+        if result["views"] is None:
+            return result, None
+        with np.load(folder / "points.npz") as arrays:
+            return result, dict(arrays)
+
+
+def pairs_of(result: dict[str, Any]) -> tuple[PairEvidence, ...]:
+    """The worker's pairs, typed."""
+    return tuple(PairEvidence(**pair) for pair in result["pairs"])
+
+
+def _write_images(
+    photos: Sequence[SfmPhoto], folder: Path, cameras: Sequence[dict[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """Lossless copies in one folder per lens (photos of one size and focal length share their intrinsics)."""
+    groups: dict[tuple, int] = {}
+    entries = []
+    for index, photo in enumerate(photos):
+        height, width = photo.image.shape[:2]
+        focal = None if photo.focal_px is None else photo.focal_px * width / photo.width
+        key = (
+            (index,)
+            if cameras is not None
+            else (photo.width, photo.height, focal and round(focal / width, 2))
+        )
+        group = groups.setdefault(key, len(groups))
+        path = f"{group:03d}/{index:04d}.png"
+        (folder / "images" / f"{group:03d}").mkdir(parents=True, exist_ok=True)
+        done, data = cv2.imencode(".png", photo.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        if not done:
+            raise InputError(
+                f"{photo.name} cannot be prepared for camera estimation; export it again as JPEG."
+            )
+        (folder / "images" / path).write_bytes(data.tobytes())
+        known = {"params": None, "world_to_camera": None} if cameras is None else cameras[index]
+        entries.append({"path": path, "focal_px": focal, **known})
+    return entries
+
+
+def _supervise(folder: Path, log: int, progress: Progress, cancel: CancelToken) -> int:
+    """Start the worker, pass its progress on, and return its exit code. The worker never outlives this call."""
+    command = [sys.executable, "-m", "components.sfm.worker", str(folder)]
+    root = str(Path(__file__).resolve().parents[2])
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    }
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=folder
+    )
+    stdout, stdin = process.stdout, process.stdin
+    assert stdout is not None and stdin is not None
+    lines: queue.Queue[bytes | None] = queue.Queue()
+
+    def read() -> None:
+        for line in stdout:
+            lines.put(line)
+        lines.put(None)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        for line in _until_closed(lines, cancel):
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # native code may print to stdout, too
+                report = json.loads(line)
+                progress(report["fraction"], report["message"])
+        return process.wait()
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        stdout.close()
+        stdin.close()
+
+
+def _until_closed(lines: "queue.Queue[bytes | None]", cancel: CancelToken) -> Iterator[bytes]:
+    """Lines until the None that ends them; raises `Cancelled` within a fraction of a second."""
+    while True:
+        cancel.check()
+        try:
+            line = lines.get(timeout=_POLL_SECS)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        yield line

@@ -1,0 +1,152 @@
+"""Cameras from photos (structure from motion), or sparse points under cameras that are known."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from components.geometry import scaled_intrinsics
+from components.progress import CancelToken, Progress, no_progress
+from components.sfm.child import pairs_of, run_worker
+from components.sfm.gates import judged, judged_known, require_enough
+from components.sfm.model import SfmEvidence, SfmOptions, SfmPhoto, SparseModel
+from components.types import Array, Lens
+
+
+def reduced_photo(
+    name: str,
+    photo: UInt8[Array, "h w 3"],
+    *,
+    focal_px: float | None = None,
+    max_side: int = SfmOptions.max_side,
+) -> SfmPhoto:
+    """A copy for camera estimation with its longer side at most `max_side`."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, max_side / max(height, width))
+    image = photo
+    if scale < 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    return SfmPhoto(name, image, width, height, focal_px)
+
+
+def estimate_cameras(
+    photos: Sequence[SfmPhoto],
+    options: SfmOptions | None = None,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> SparseModel:
+    """Estimate lens, pose and sparse points by incremental structure from motion in a child process.
+
+    The world frame and its scale are arbitrary. Photos of one size and EXIF focal length share a lens with one radial
+    distortion coefficient.
+
+    Raises:
+        InputError: The photos cannot give cameras; one sentence says why and what to do.
+        RuntimeError: The child process died.
+        Cancelled: `cancel` was set; the child process is gone.
+
+    Source: Schönberger and Frahm, CVPR 2016 (COLMAP), through pycolmap; gates are ours.
+    """
+    options = options or SfmOptions()
+    require_enough(photos)
+    result, arrays = run_worker(
+        photos, options, cameras=None, progress=progress, cancel=cancel or CancelToken()
+    )
+    return judged(photos, _evidence(photos, result, arrays))
+
+
+def triangulate_known(
+    photos: Sequence[SfmPhoto],
+    lenses: Sequence[Lens],
+    world_to_camera: Float[Array, "V 4 4"],
+    options: SfmOptions | None = None,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> SparseModel:
+    """Sparse points under given cameras, which are returned unchanged after a check that they fit the photos.
+
+    Raises:
+        InputError: Fewer than two photos, or the cameras do not fit the photos.
+        RuntimeError: The child process died.
+        Cancelled: `cancel` was set.
+    """
+    options = options or SfmOptions()
+    require_enough(photos)
+    cameras = [_known_entry(*given) for given in zip(photos, lenses, world_to_camera, strict=True)]
+    result, arrays = run_worker(
+        photos, options, cameras=cameras, progress=progress, cancel=cancel or CancelToken()
+    )
+    return judged_known(photos, _evidence(photos, result, arrays, lenses))
+
+
+def median_angle_deg(
+    points: Float[Array, "N 3"], centers: Float[Array, "V 3"], visible: Bool[Array, "V N"]
+) -> float:
+    """Median over points of the widest angle between two rays to it; 0 without points."""
+    if len(points) == 0:
+        return 0.0
+    rays = centers[:, None] - points[None]
+    rays /= np.maximum(np.linalg.norm(rays, axis=2, keepdims=True), 1e-12)
+    widest = np.ones(len(points))
+    for first in range(len(centers)):
+        for second in range(first):
+            both = visible[first] & visible[second]
+            cosine = (rays[first] * rays[second]).sum(axis=1)
+            widest = np.where(both, np.minimum(widest, cosine), widest)
+    return float(np.degrees(np.median(np.arccos(np.clip(widest, -1, 1)))))
+
+
+def _known_entry(photo: SfmPhoto, lens: Lens, world_to_camera: Float[Array, "4 4"]) -> dict[str, Any]:
+    height, width = photo.image.shape[:2]
+    K = scaled_intrinsics(lens.K, width / lens.width, height / lens.height)
+    params = [K[0, 0], K[1, 1], K[0, 2], K[1, 2], *lens.distortion]
+    return {
+        "params": [float(value) for value in params],
+        "world_to_camera": np.asarray(world_to_camera, dtype=np.float64).tolist(),
+    }
+
+
+def _lens_of(photo: SfmPhoto, params: list[float]) -> Lens:
+    """Photo-pixel lens of SIMPLE_RADIAL parameters f, cx, cy, k of the reduced copy."""
+    focal, cx, cy, k1 = params
+    height, width = photo.image.shape[:2]
+    K = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]])
+    K = scaled_intrinsics(K, photo.width / width, photo.height / height)
+    return Lens(photo.width, photo.height, K, np.array([k1, 0.0, 0.0, 0.0]))
+
+
+def _evidence(
+    photos: Sequence[SfmPhoto],
+    result: dict[str, Any],
+    arrays: dict[str, np.ndarray] | None,
+    known_lenses: Sequence[Lens] | None = None,
+) -> SfmEvidence:
+    model = None
+    if arrays is not None:
+        views = result["views"]
+        indices = [view["photo"] for view in views]
+        poses = np.array([view["world_to_camera"] for view in views], dtype=np.float64)
+        lenses = tuple(
+            _lens_of(photos[view["photo"]], view["params"])
+            if known_lenses is None
+            else known_lenses[view["photo"]]
+            for view in views
+        )
+        visible = arrays["visible"][indices]
+        centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
+        model = SparseModel(
+            names=tuple(photos[index].name for index in indices),
+            lenses=lenses,
+            world_to_camera=poses,
+            points=arrays["points"],
+            visible=visible,
+            missing=tuple(photo.name for index, photo in enumerate(photos) if index not in set(indices)),
+            reprojection_error_px=result["reprojection_error_px"],
+            median_angle_deg=median_angle_deg(arrays["points"], centers, visible),
+        )
+    return SfmEvidence(np.array(result["num_features"]), pairs_of(result), model)

@@ -1,0 +1,162 @@
+"""Is this a reconstruction, or does it only look like one? Registered counts and reprojection errors do not tell.
+
+A camera that turns without moving registers every photo at 0.1 px; so the gates look at how many points each photo
+has, at the angle under which points are seen, and at what kind of motion explains the pairs of photos.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from components.errors import InputError
+from components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
+
+MIN_FEATURES = 100
+"""Fewer details in a photo are reported."""
+MIN_POINTS_PER_VIEW = 12
+MIN_ANGLE_DEG = 3.0
+"""A false reconstruction of a pure rotation had 2.4 degrees; real walks around a thing have 8 and more."""
+SAME_PLACE_PX = 0.7
+"""Matches that moved less than this: the same picture twice."""
+MAX_EPIPOLAR_PX = 4.0
+"""Known cameras that miss by more are not those of the photos."""
+DOUBTFUL_EPIPOLAR_PX = 1.5
+
+
+def listed(names: Sequence[str], limit: int = 6) -> str:
+    """Names for a sentence: "a.jpg, b.jpg and 3 more"."""
+    if len(names) <= limit:
+        return ", ".join(names)
+    return f"{', '.join(names[:limit])} and {len(names) - limit} more"
+
+
+def require_enough(photos: Sequence[SfmPhoto]) -> None:
+    """Raises InputError for fewer than two photos, or when all of them are one picture, pixel by pixel."""
+    if not photos:
+        raise InputError("There are no photos; add at least three, taken from different places.")
+    if len(photos) == 1:
+        raise InputError("One photo is not enough; add at least two more, taken from different places.")
+    first = photos[0].image
+    if all(np.array_equal(photo.image, first) for photo in photos[1:]):
+        raise InputError("All photos are the same picture; take photos from different places.")
+
+
+def duplicate_groups(evidence: SfmEvidence) -> list[list[int]]:
+    """Groups of photos taken from one place in one direction (their details do not move)."""
+    leader = list(range(len(evidence.num_features)))
+
+    def root(index: int) -> int:
+        while leader[index] != index:
+            index = leader[index]
+        return index
+
+    for pair in evidence.pairs:
+        if pair.median_shift_px < SAME_PLACE_PX:
+            low, high = sorted((root(pair.first), root(pair.second)))
+            leader[high] = low
+    groups: dict[int, list[int]] = {}
+    for index in range(len(leader)):
+        groups.setdefault(root(index), []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
+    """The model with its warnings.
+
+    Raises:
+        InputError: The photos give no trustworthy cameras; the sentence says what to do.
+    """
+    names = [photo.name for photo in photos]
+    duplicates = duplicate_groups(evidence)
+    distinct = len(photos) - sum(len(group) - 1 for group in duplicates)
+    if distinct < 2:
+        raise InputError("All photos are the same picture; take photos from different places.")
+    poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
+    if _only_turned(evidence):
+        raise InputError(
+            "The camera seems to turn without moving, so depth cannot be seen; step sideways between photos."
+        )
+    model = evidence.model
+    if model is None or not _is_solid(model):
+        if len(poor) * 2 >= len(photos):
+            raise InputError(
+                f"There is too little sharp detail in {listed(poor)}; use sharp, well-lit photos of textured things."
+            )
+        raise InputError(
+            f"The {len(photos)} photos do not connect to each other; take more photos with at least half of the "
+            "picture in common between neighbours."
+        )
+    warnings = []
+    if model.missing:
+        warnings.append(
+            f"Only {len(model.names)} of {len(photos)} photos connect: {listed(model.missing)} left out; "
+            "add photos in between."
+        )
+    if poor:
+        warnings.append(f"There is too little sharp detail in {listed(poor)}.")
+    warnings += [f"{listed([names[i] for i in group])} are the same picture." for group in duplicates]
+    if distinct == 2 and all(photo.focal_px is None for photo in photos):
+        warnings.append(
+            "With two photos and no EXIF focal length the depth may be stretched; add a third photo."
+        )
+    return _with_warnings(model, warnings)
+
+
+def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
+    """As `judged`, for given cameras: they must fit the matches between the photos.
+
+    Raises:
+        InputError: The cameras do not fit the photos, or nothing matches between them.
+    """
+    names = [photo.name for photo in photos]
+    poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
+    errors = [(pair.epipolar_error_px, pair.matches) for pair in evidence.pairs if not pair.panoramic]
+    errors = errors or [(pair.epipolar_error_px, pair.matches) for pair in evidence.pairs]
+    warnings = []
+    if errors:
+        values = np.repeat([error for error, _ in errors], [matches for _, matches in errors])
+        error = float(np.median(values.astype(np.float64)))
+        if error > MAX_EPIPOLAR_PX:
+            raise InputError(
+                f"The cameras do not fit the photos (details miss their place by {error:.0f} pixels); bring the "
+                "cameras made for these photos, or reconstruct without them (--cameras none)."
+            )
+        if error > DOUBTFUL_EPIPOLAR_PX:
+            warnings.append(
+                f"The cameras fit the photos only roughly (details miss their place by {error:.1f} pixels)."
+            )
+    model = evidence.model
+    if model is None or model.points.shape[0] < MIN_POINTS_PER_VIEW:
+        if poor:
+            raise InputError(
+                f"There is too little sharp detail in {listed(poor)}; use sharp, well-lit photos of textured things."
+            )
+        raise InputError(
+            "The photos show nothing in common under these cameras; check that they belong together."
+        )
+    if poor:
+        warnings.append(f"There is too little sharp detail in {listed(poor)}.")
+    if model.missing:
+        warnings.append(f"No camera was given for {listed(model.missing)}; left out.")
+    return _with_warnings(model, warnings)
+
+
+def _only_turned(evidence: SfmEvidence) -> bool:
+    """Pure rotation: the pairs are explained without depth and the points are seen under nearly one direction."""
+    pairs = [pair for pair in evidence.pairs if pair.median_shift_px >= SAME_PLACE_PX]
+    if not pairs:
+        return False
+    turned = sum(pair.matches for pair in pairs if pair.panoramic) / sum(pair.matches for pair in pairs)
+    if evidence.model is None:
+        return turned > 0.6
+    return turned > 0.6 and evidence.model.median_angle_deg < MIN_ANGLE_DEG
+
+
+def _is_solid(model: SparseModel) -> bool:
+    seen = model.visible.sum(axis=1)
+    return len(model.names) >= 2 and bool(np.median(seen) >= MIN_POINTS_PER_VIEW)
+
+
+def _with_warnings(model: SparseModel, warnings: list[str]) -> SparseModel:
+    return replace(model, warnings=model.warnings + tuple(warnings))
