@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from components.errors import InputError
 from components.files import atomic_write, write_json
+from components.masks.solver_state import SolverState
 from components.types import Array
 
+SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
 KINDS = ("part", "object", "group", "plane")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
@@ -42,6 +44,8 @@ class MaskCache:
     """Columns of `_ROW` per view and object; area 0 where an object is not seen."""
     blocks: tuple[UInt8[Array, "_"], ...] = field(repr=False)
     """Packed bits; one array of the build, then one per added object."""
+    solver_state: SolverState | None = field(default=None, repr=False)
+    """What a click solver needs for what no cached mask covers; None when the masks came from elsewhere."""
     order: Int[Array, "V O"] = field(init=False, repr=False)
     """Object indices by ascending area in each view (ties: smaller id first)."""
 
@@ -167,7 +171,7 @@ class MaskCache:
         )
 
     def save(self, folder: Path) -> None:
-        """Write `masks.npy` (bits), `placement.npy` and `masks.json` into an existing folder."""
+        """Write `masks.npy` (bits), `placement.npy`, `masks.json` and `solver/` into an existing folder."""
         starts = np.concatenate([[0], np.cumsum([len(bits) for bits in self.blocks])])
         placement = self.placement.copy()
         placement[..., 1] += starts[placement[..., 0]]
@@ -189,6 +193,9 @@ class MaskCache:
                 ],
             },
         )
+        if self.solver_state is not None:
+            (folder / SOLVER_FOLDER).mkdir(exist_ok=True)
+            self.solver_state.save(folder / SOLVER_FOLDER)
 
     @staticmethod
     def load(folder: Path, *, scene_key: str | None = None) -> "MaskCache":
@@ -219,6 +226,11 @@ class MaskCache:
             scores=np.array([entry["score"] for entry in objects], np.float32),
             placement=placement,
             blocks=(bits,),
+            solver_state=(
+                SolverState.load(folder / SOLVER_FOLDER, scene_key=meta["scene_key"])
+                if (folder / SOLVER_FOLDER).is_dir()
+                else None
+            ),
         )
 
     def _index(self, object_id: int) -> int:

@@ -1,0 +1,161 @@
+"""What a click may mean: parts, whole objects, groups and surfaces, read off the merge tree."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from components.masks.graph_segmentation import connected
+from components.masks.scene_graph import SceneGraph
+from components.masks.tracking import Hierarchy, Track
+from components.types import Array
+
+
+@dataclass(frozen=True)
+class CandidateConfig:
+    """How the merge tree is cut."""
+
+    object_cost: float = 0.42
+    """Joins cheaper than this stay inside one object."""
+    min_object: int = 60
+    """Voxels of the smallest object."""
+    fragment_share: float = 0.06
+    """A piece below this share of its sibling is no object of its own but belongs to it."""
+    parts_per_object: int = 8
+    """Most persistent parts kept per object."""
+    part_share: float = 0.05
+    """Smallest part, share of its object."""
+    part_gap: float = 0.03
+    """Smallest difference between the cost of leaving a part and the cost of making it."""
+    max_objects: int = 200
+    """Largest objects kept."""
+    duplicate: float = 0.9
+    """Candidates that share this much (intersection over union in voxels) are one."""
+
+
+def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig) -> tuple[Track, ...]:
+    """Objects first (largest first), then groups, parts and planes; near-duplicates are left out."""
+    sizes = tree.voxels[: tree.num_leaves]
+    on_plane = _surface_of_leaves(graph)
+    roots = [int(node) for node in np.flatnonzero(tree.parent < 0)]
+    objects: list[Track] = []
+    parts: list[Track] = []
+    groups: list[Track] = []
+    for root in roots:
+        leaves = tree.leaves_of(root)
+        if on_plane[leaves[0]] >= 0:
+            parts.extend(_patches(tree, root, config))
+            continue
+        if tree.voxels[root] < config.min_object:
+            continue
+        wholes = _split(tree, root, config)
+        for members, node in wholes:
+            exit_cost = float(tree.cost[tree.parent[node]]) if tree.parent[node] >= 0 else 1.0
+            score = float(np.clip(0.5 + exit_cost - tree.cost[node], 0, 1))
+            objects.append(Track(members, "object", score, True))
+            parts.extend(_parts(tree, node, config))
+        if len(wholes) > 1:
+            groups.append(Track(leaves, "group", 0.5, True))
+    objects.sort(key=lambda track: (-int(sizes[track.leaves].sum()), int(track.leaves[0])))
+    groups.extend(_things_with_support(graph, on_plane))
+    planes = [
+        Track(np.flatnonzero(on_plane == index), "plane", float(plane.support), False)
+        for index, plane in enumerate(graph.planes)
+        if (on_plane == index).any()
+    ]
+    return _distinct([*objects[: config.max_objects], *planes, *groups, *parts], sizes, config.duplicate)
+
+
+def _surface_of_leaves(graph: SceneGraph) -> Int[Array, "L"]:
+    """Plane index of each leaf, -1 off planes."""
+    surface = np.full(graph.num_leaves, -1, np.int64)
+    known = graph.leaf >= 0
+    surface[graph.leaf[known]] = graph.surface[known]
+    return surface
+
+
+def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:
+    """Cut a tree into objects: (leaves, node that names its cost) each; fragments go to the larger side."""
+    if node < tree.num_leaves or tree.cost[node] <= config.object_cost:
+        return [(tree.leaves_of(node), node)]
+    left, right = (int(child) for child in tree.children[node - tree.num_leaves])
+    if tree.voxels[left] < tree.voxels[right]:
+        left, right = right, left
+    wholes = _split(tree, left, config)
+    fragment = max(config.min_object, config.fragment_share * tree.voxels[left])
+    if tree.voxels[right] < fragment:
+        largest = max(range(len(wholes)), key=lambda i: int(tree.voxels[wholes[i][1]]))
+        members, name = wholes[largest]
+        wholes[largest] = (np.union1d(members, tree.leaves_of(right)), name)
+        return wholes
+    return wholes + _split(tree, right, config)
+
+
+def _parts(tree: Hierarchy, node: int, config: CandidateConfig) -> list[Track]:
+    """The most persistent nodes below an object."""
+    found: list[tuple[float, int]] = []
+    stack = [node]
+    while stack:
+        top = stack.pop()
+        if top < tree.num_leaves:
+            continue
+        for child in tree.children[top - tree.num_leaves].tolist():
+            if tree.voxels[child] >= max(config.min_object / 2, config.part_share * tree.voxels[node]):
+                gap = float(tree.cost[top] - tree.cost[child])
+                if gap >= config.part_gap:
+                    found.append((gap, child))
+                stack.append(child)
+    found.sort(key=lambda item: (-item[0], item[1]))
+    return [
+        Track(tree.leaves_of(child), "part", float(np.clip(0.5 + gap, 0, 1)), True)
+        for gap, child in found[: config.parts_per_object]
+    ]
+
+
+def _patches(tree: Hierarchy, root: int, config: CandidateConfig) -> list[Track]:
+    """Pieces of a surface that look different from the rest of it: a sheet on the table, a picture on the
+    wall."""
+    return [
+        Track(track.leaves, "part", track.score, False)
+        for track in _parts(tree, root, config)
+        if tree.voxels[root] > 2 * tree.voxels[track.leaves].sum()
+    ]
+
+
+def _things_with_support(graph: SceneGraph, on_plane: Int[Array, "L"]) -> list[Track]:
+    """Connected wholes when only the largest surface is taken away: buildings of several facades, things on a
+    slab."""
+    if len(graph.planes) < 2:
+        return []
+    ground = int(
+        np.argmax([(on_plane == index).sum() and plane.support for index, plane in enumerate(graph.planes)])
+    )
+    a, b = graph.leaf[graph.edges[:, 0]], graph.leaf[graph.edges[:, 1]]
+    kept = (a >= 0) & (b >= 0)
+    kept &= (on_plane[a] != ground) & (on_plane[b] != ground)
+    labels = connected(np.stack([a, b], axis=1)[kept], np.ones(int(kept.sum()), bool), graph.num_leaves)
+    wholes = []
+    for label in np.unique(labels):
+        leaves = np.flatnonzero((labels == label) & (on_plane != ground))
+        if len(leaves) and (on_plane[leaves] >= 0).any() and (on_plane[leaves] < 0).any():
+            wholes.append(Track(leaves, "group", 0.3, False))
+    return wholes
+
+
+def _distinct(tracks: list[Track], sizes: Int[Array, "L"], duplicate: float) -> tuple[Track, ...]:
+    """Leave out tracks that nearly equal an earlier one."""
+    kept: list[Track] = []
+    by_leaf: dict[int, list[int]] = {}
+    for track in tracks:
+        volume = int(sizes[track.leaves].sum())
+        rivals = sorted({i for leaf in track.leaves.tolist() for i in by_leaf.get(leaf, [])})
+        same = False
+        for rival in rivals:
+            other = kept[rival].leaves
+            common = int(sizes[np.intersect1d(track.leaves, other)].sum())
+            same |= common > duplicate * (volume + int(sizes[other].sum()) - common)
+        if not same:
+            for leaf in track.leaves.tolist():
+                by_leaf.setdefault(leaf, []).append(len(kept))
+            kept.append(track)
+    return tuple(kept)
