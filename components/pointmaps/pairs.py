@@ -155,3 +155,28 @@ def shrunk(view: View, max_side: int) -> View:
     K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
     image = cv2.resize(view.image, (width, height), interpolation=cv2.INTER_AREA)
     return View(view.name, Camera(K, camera.world_to_camera, width, height), image, view.lens)
+
+
+def nearby_graph(
+    cameras: Sequence[Camera],
+    target: Float[Array, "3"],
+    *,
+    neighbours: int = 2,
+    ideal_angle_deg: float = 12.0,
+    max_angle_deg: float = 45.0,
+) -> list[Edge]:
+    """Unordered pairs (n < m) of each view with its best partners, for cameras that are known.
+
+    Partners see `target`, a point in the middle of the scene, under an angle close to `ideal_angle_deg`: wide enough for
+    depth, narrow enough to match. A view without any partner under `max_angle_deg` stays alone.
+    """
+    rays = np.stack([camera.center for camera in cameras]) - target
+    rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-12)
+    angles = np.degrees(np.arccos(np.clip(rays @ rays.T, -1, 1)))
+    edges: set[Edge] = set()
+    for n in range(len(cameras)):
+        misfit = np.abs(np.log(np.maximum(angles[n], 1e-3) / ideal_angle_deg))
+        misfit[(angles[n] > max_angle_deg) | (np.arange(len(cameras)) == n)] = np.inf
+        order = [m for m in np.argsort(misfit, kind="stable")[:neighbours].tolist() if np.isfinite(misfit[m])]
+        edges.update((min(n, m), max(n, m)) for m in order)
+    return sorted(edges)
