@@ -129,9 +129,7 @@ def _cost_volume(
     floor = np.float32(options.noise**2)
 
     def work(start: int, stop: int) -> None:
-        matching_cost(
-            padded, mean, variance, sources, homographies, radius, floor, top_k, cost, start, stop
-        )
+        matching_cost(padded, mean, variance, sources, homographies, radius, floor, top_k, cost, start, stop)
 
     in_blocks(work, height, _ROWS)
     return cost
@@ -150,9 +148,7 @@ def _stacked(images: Sequence[Float[Array, "_ _"]]) -> Float[Array, "S H W"]:
     ).astype(np.float32)
 
 
-def _smoothed(
-    cost: UInt8[Array, "H W D"], grey: Float[Array, "H W"], options: SweepOptions
-) -> "np.ndarray":
+def _smoothed(cost: UInt8[Array, "H W D"], grey: Float[Array, "H W"], options: SweepOptions) -> "np.ndarray":
     height, width, _ = cost.shape
     total = np.zeros(cost.shape, np.uint16)
     small, large = np.float32(options.small_step * 254), np.float32(options.large_step * 254)

@@ -39,8 +39,16 @@ def matching_cost(reference, mean, variance, sources, homographies, radius, floo
     count = np.float32(1.0 / (2 * radius + 1) ** 2)
     warped = np.empty((rows, padded), np.float32)
     inside = np.empty((rows, padded), np.float32)
-    sum_1, sum_2, sum_3 = np.empty(padded, np.float32), np.empty(padded, np.float32), np.empty(padded, np.float32)
-    box_1, box_2, box_3 = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    sum_1, sum_2, sum_3 = (
+        np.empty(padded, np.float32),
+        np.empty(padded, np.float32),
+        np.empty(padded, np.float32),
+    )
+    box_1, box_2, box_3 = (
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+        np.empty(width, np.float32),
+    )
     best = np.empty((stop - start, width), np.float32)
     second = np.empty((stop - start, width), np.float32)
     for plane in range(num_planes):
@@ -112,7 +120,9 @@ def matching_cost(reference, mean, variance, sources, homographies, radius, floo
                     # A plane that only one source sees counts its other vote as unrelated.
                     value = np.float32(0.5) * (value + min(second[row, x], one))
                 seen = best[row, x] < np.float32(1.5)
-                cost[start + row, x, plane] = np.uint8(value * scale + np.float32(0.5)) if seen else np.uint8(UNSEEN)
+                cost[start + row, x, plane] = (
+                    np.uint8(value * scale + np.float32(0.5)) if seen else np.uint8(UNSEEN)
+                )
 
 
 @njit(inline="always")
@@ -146,7 +156,9 @@ def smooth_rows(cost, image, small, large, contrast, total, start, stop):
                 if i > 0:
                     step = abs(image[y, x] - image[y, x - direction])
                     penalty = max(large / (np.float32(1) + contrast * step), np.float32(1.2) * small)
-                least = _path_step(cost[y, x], buffers[i & 1], buffers[(i + 1) & 1], least, small, penalty, total[y, x])
+                least = _path_step(
+                    cost[y, x], buffers[i & 1], buffers[(i + 1) & 1], least, small, penalty, total[y, x]
+                )
 
 
 @njit(**_OPTIONS)
@@ -167,7 +179,13 @@ def smooth_columns(cost, image, small, large, contrast, total, start, stop):
                     step = abs(image[y, x] - image[y - direction, x])
                     penalty = max(large / (np.float32(1) + contrast * step), np.float32(1.2) * small)
                 least[k] = _path_step(
-                    cost[y, x], buffers[i & 1, k], buffers[(i + 1) & 1, k], least[k], small, penalty, total[y, x]
+                    cost[y, x],
+                    buffers[i & 1, k],
+                    buffers[(i + 1) & 1, k],
+                    least[k],
+                    small,
+                    penalty,
+                    total[y, x],
                 )
 
 
@@ -189,7 +207,11 @@ def best_plane(cost, total, position, similarity, start, stop):
             similarity[y, x] = np.float32(0)
             if best == 0 or best == planes - 1 or cost[y, x, best] == UNSEEN:
                 continue
-            before, middle, after = np.float32(row[best - 1]), np.float32(row[best]), np.float32(row[best + 1])
+            before, middle, after = (
+                np.float32(row[best - 1]),
+                np.float32(row[best]),
+                np.float32(row[best + 1]),
+            )
             curvature = before - np.float32(2) * middle + after
             offset = np.float32(0)
             if curvature > np.float32(1e-6):
