@@ -1,0 +1,88 @@
+"""Grow and shrink a segmented object: its masks by a few pixels, its points with them, along surfaces only."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from components.types import Array, Scene, Segmentation
+
+STEP_SHARE = 0.006
+"""One step moves the outline by this share of the image's longer side."""
+SURFACE_STEP = 0.02
+"""Growing passes to a neighbouring pixel when its distance to the camera changes by less than this share."""
+
+
+def adjusted_masks(
+    scene: Scene, masks: Sequence[Bool[Array, "_ _"]], steps: int
+) -> tuple[Bool[Array, "_ _"], ...]:
+    """Masks in view pixels after `steps` of growing (positive) or shrinking (negative).
+
+    Growing does not jump to another surface: where depth is known inside and outside, they must be close. Shrinking
+    never makes an object vanish from a view: a mask too thin for it stays as it is.
+    """
+    if steps == 0:
+        return tuple(masks)
+    return tuple(
+        mask if not mask.any() else _grown(scene, view, mask, steps) if steps > 0 else _shrunk(mask, -steps)
+        for view, mask in enumerate(masks)
+    )
+
+
+def points_of_masks(
+    scene: Scene,
+    base: Segmentation,
+    before: Sequence[Bool[Array, "_ _"]],
+    after: Sequence[Bool[Array, "_ _"]],
+) -> Bool[Array, "N"]:
+    """Selected points after masks changed: pixels that joined bring their points, pixels that left take them away.
+
+    Raises:
+        ValueError: `base` selects Gaussians, which have no pixel of their own.
+    """
+    if base.geometry != "points":
+        raise ValueError(
+            f"base must select points; got '{base.geometry}'. Gaussians have no pixel of their own."
+        )
+    selected = base.selected.copy()
+    pointmap = scene.pointmap
+    for view, (old, new) in enumerate(zip(before, after, strict=True)):
+        height, width = new.shape
+        valid = pointmap.valid[view, :height, :width]
+        part = selected[pointmap.offsets[view] : pointmap.offsets[view + 1]]
+        part |= (new & ~old)[valid]
+        part &= new[valid]
+    return selected
+
+
+def _grown(scene: Scene, view: int, mask: Bool[Array, "H W"], steps: int) -> Bool[Array, "H W"]:
+    depth = _depth_of(scene, view, mask.shape)
+    out = mask.view(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    for _ in range(steps * _step_px(mask)):
+        # the largest depth of the object's pixels around each pixel, 0 where that is unknown
+        beside = cv2.dilate(np.where(out > 0, depth, 0.0).astype(np.float32), kernel)
+        known = (depth > 0) & (beside > 0)
+        joins = ~known | (np.abs(depth - beside) <= SURFACE_STEP * depth)
+        out = out | (cv2.dilate(out, kernel) & joins.view(np.uint8))
+    return out.astype(bool)
+
+
+def _shrunk(mask: Bool[Array, "H W"], steps: int) -> Bool[Array, "H W"]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    inner = cv2.erode(mask.view(np.uint8), kernel, iterations=steps * _step_px(mask)).astype(bool)
+    return inner if inner.any() else mask
+
+
+def _step_px(mask: Bool[Array, "H W"]) -> int:
+    return max(1, round(STEP_SHARE * max(mask.shape)))
+
+
+def _depth_of(scene: Scene, view: int, shape: tuple[int, int]) -> Float[Array, "H W"]:
+    """Depth along +Z of the view's points, 0 where there is none."""
+    height, width = shape
+    to_camera = scene.views[view].camera.world_to_camera
+    points = scene.pointmap.pts3d[view, :height, :width]
+    depth = points @ to_camera[2, :3].astype(np.float32) + np.float32(to_camera[2, 3])
+    return np.where(scene.pointmap.valid[view, :height, :width], depth, 0).astype(np.float32)

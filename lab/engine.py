@@ -1,0 +1,438 @@
+"""The lab without a page: import, reconstruct, masks and prepare, each computed once and kept in the workspace.
+
+One `Lab` per process, shared by all sessions. Every step is looked up under its key first (inputs' keys, config, code
+version); a step it needs and that is missing is run, and said through `progress`. In a notebook:
+
+    lab = Lab(Workspace("lab"))
+    lab.import_capture("photos/", name="desk")
+    lab.prepare("desk", "wildseg3d")
+"""
+
+import dataclasses
+import json
+import logging
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from components.errors import InputError, closest
+from components.files import MANIFEST, content_key, is_sealed
+from components.progress import CancelToken, Progress, no_progress, part_of
+from lab.jobs import JobQueue
+from lab.recent import Recent
+from lab.workspace import SceneEntry, Workspace, capture_lock, checked_name, name_from, step_record
+
+if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
+    from components.captures import Capture, ImportLimits, ImportReport
+    from components.masks.cache import MaskCache
+    from components.types import Scene
+    from pipelines.base import Prepared, Segmenter
+    from pipelines.masks import MasksConfig
+    from pipelines.reconstruct import ReconstructConfig
+
+log = logging.getLogger("liftlab.engine")
+
+T = TypeVar("T")
+SEED = 0
+"""Seed of every `prepare`, so that the same inputs give the same state."""
+SECS_PER_PHOTO = {"reconstruct": 5.0, "masks": 3.0, "prepare": 1.0}
+"""Expected seconds until this workspace has measured its own."""
+SHARE_OF_STEP = {"reconstruct": 0.6, "masks": 0.3, "prepare": 0.1}
+"""How much of the progress bar a step takes when earlier steps have to be run first."""
+STEP_NAMES = {"reconstruct": "Reconstructing", "masks": "Finding objects", "prepare": "Preparing the method"}
+
+
+@dataclass(frozen=True)
+class SceneStatus:
+    """Which steps of a scene are done."""
+
+    name: str
+    capture: str
+    reconstructed: bool
+    masks: bool
+    methods: tuple[str, ...]
+    """Prepared methods."""
+
+
+class Imported(NamedTuple):
+    """An imported capture."""
+
+    name: str
+    report: "ImportReport"
+    """What was found in it."""
+
+
+class Lab:
+    """All captures and scenes of one workspace, and the queue for slow work."""
+
+    def __init__(self, workspace: Workspace | Path | str | None = None, *, device: str = "cpu") -> None:
+        self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
+        self.workspace.open_log()
+        self.device = device
+        self.jobs = JobQueue()
+        self._scenes: Recent[Scene] = Recent(4)
+        self._masks: Recent[MaskCache] = Recent(4)
+        self._prepared: Recent[Prepared] = Recent(8)
+
+    def close(self) -> None:
+        """Cancel running work and let go of what is in memory."""
+        self.jobs.close()
+
+    # Captures
+
+    def captures(self) -> list[str]:
+        """Names of the captures."""
+        return self.workspace.capture_names()
+
+    def capture(self, name: str) -> "Capture":
+        """Open a capture. InputError with the nearest names when there is none."""
+        from components.captures import open_capture
+
+        if name not in self.captures():
+            raise InputError(f"There is no capture '{name}'. {closest(name, self.captures())}")
+        return open_capture(self.workspace.capture_folder(name))
+
+    def import_capture(
+        self,
+        source: Path | str | Sequence[Path],
+        name: str | None = None,
+        *,
+        cameras: Path | None = None,
+        limits: "ImportLimits | None" = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> Imported:
+        """Bring photos into the workspace.
+
+        Args:
+            source: Folder, archive, video, model or list of photos.
+            name: Name of the capture; None makes one from the source. When another capture has that name already, a
+                number is added; the same photos imported again keep their name.
+            cameras: A cameras.json to use with the photos.
+
+        Raises:
+            InputError: Why nothing could be imported; nothing is left behind.
+        """
+        from components.captures import import_capture
+
+        if isinstance(source, str | Path):
+            source = Path(source).expanduser()
+            wanted = checked_name(name) if name else name_from(source.resolve().stem)
+        else:
+            source = [Path(path) for path in source]
+            wanted = checked_name(name) if name else "capture"
+        with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
+            folder = scratch / wanted
+            report = import_capture(
+                source, folder, cameras=cameras, limits=limits, progress=progress, cancel=cancel
+            )
+            return Imported(self._take_in(folder, wanted), report)
+
+    def _take_in(self, folder: Path, wanted: str) -> str:
+        """Move a freshly imported capture to the first free name, or find that it is there already."""
+        key = capture_key(folder)
+        for number in range(1, 1000):
+            name = wanted if number == 1 else f"{wanted}-{number}"
+            target = self.workspace.capture_folder(name)
+            with self.workspace.locked(capture_lock(name)):
+                if not is_sealed(target):
+                    shutil.rmtree(target, ignore_errors=True)
+                    folder.rename(target)
+                    return name
+                if capture_key(target) == key:
+                    return name
+        raise InputError(f"There are too many captures called '{wanted}'; give this one another name.")
+
+    # Scenes
+
+    def scenes(self) -> list[str]:
+        """Names of the scenes, made or to be made again."""
+        return self.workspace.scene_names()
+
+    def status(self, name: str) -> SceneStatus:
+        """Which steps of a scene are done. InputError when there is no such scene."""
+        entry = self._entry(name)
+        scene_done = is_sealed(self.workspace.scene_folder(entry.scene_key))
+        masks_done = bool(
+            entry.masks_key and is_sealed(self.workspace.masks_folder(entry.scene_key, entry.masks_key))
+        )
+        methods = tuple(
+            method
+            for method, key in (entry.methods or {}).items()
+            if masks_done and is_sealed(self.workspace.method_folder(key))
+        )
+        return SceneStatus(name, entry.capture, scene_done, scene_done and masks_done, methods)
+
+    def reconstruct(
+        self,
+        name: str,
+        config: "ReconstructConfig | None" = None,
+        *,
+        capture: str | None = None,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> "Scene":
+        """Cameras and pointmaps of a capture, as the scene `name`.
+
+        Args:
+            config: None takes what the scene was made with before, else the defaults.
+            capture: Name of the capture; None takes the scene's earlier one, else the capture of the same name.
+
+        Raises:
+            InputError: The photos cannot be reconstructed (and why), or there is no such capture.
+            Cancelled: The token was set; nothing is kept.
+        """
+        from components.scenes import load_scene, save_scene
+        from pipelines import reconstruct as step
+
+        cancel = cancel or CancelToken()
+        entry = self.workspace.scene_entry(name)
+        opened = self.capture(capture or (entry.capture if entry else name))
+        if config is None:
+            config = config_from_record(step.ReconstructConfig, entry.config if entry else {})
+        inputs = {"capture": capture_key(opened.folder)}
+        key = content_key("reconstruct", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+
+        def build(part: Progress) -> Any:
+            return step.reconstruct(opened, config, key=key, progress=part, cancel=cancel)
+
+        def save(result: Any, folder: Path) -> None:
+            scene, report = result
+            save_scene(scene, folder)
+            _write_report(folder, report)
+
+        scene = self._step(
+            "reconstruct", key, self.workspace.scene_folder(key), self._scenes, inputs, config,
+            build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress, cancel=cancel,
+        )  # fmt: skip
+        record = to_plain(config)
+        if entry is None or (entry.scene_key, entry.capture) != (key, opened.name):
+            entry = SceneEntry(name, opened.name, key, record)
+            self.workspace.write_scene_entry(entry)
+        return scene
+
+    def report(self, name: str) -> dict[str, Any]:
+        """The report of the reconstruction: stages with seconds, registered and missing photos, warnings."""
+        path = self.workspace.scene_folder(self._entry(name).scene_key) / "report.json"
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def masks(
+        self,
+        name: str,
+        config: "MasksConfig | None" = None,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> "MaskCache":
+        """The objects of a scene in all views; reconstructs first when that is missing."""
+        from pipelines import masks as step
+
+        cancel = cancel or CancelToken()
+        scene, progress = self._needed_scene(name, progress, cancel, last="masks")
+        entry = self._entry(name)
+        if config is None:
+            config = config_from_record(step.MasksConfig, entry.masks_config or {})
+        inputs = {"scene": scene.key}
+        key = content_key("masks", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+        cache = self._step(
+            "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
+            build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
+            save=lambda cache, folder: cache.save(folder),
+            load=lambda folder: _load_masks(folder, scene.key),
+            photos=len(scene.views), progress=progress, cancel=cancel,
+        )  # fmt: skip
+        if entry.masks_key != key:
+            self.workspace.write_scene_entry(
+                replace(entry, masks_key=key, masks_config=to_plain(config), methods=None)
+            )
+        return cache
+
+    def segmenter(self, method: str, config: Any = None) -> "Segmenter":
+        """A method with its configuration (defaults when None). InputError for an unknown name."""
+        import torch
+
+        from pipelines.base import get_method
+
+        entry = get_method(method)
+        return entry.make(config or entry.config_class(), device=torch.device(self.device))
+
+    def prepare(
+        self,
+        name: str,
+        method: str,
+        config: Any = None,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> "Prepared":
+        """A method's state for a scene; runs reconstruction and masks first when they are missing."""
+        from pipelines.base import seeded
+
+        cancel = cancel or CancelToken()
+        segmenter = self.segmenter(method, config)
+        if not self._masks_done(name):
+            before = SHARE_OF_STEP["prepare"]
+            self.masks(name, progress=part_of(progress, 0.0, 1 - before), cancel=cancel)
+            progress = part_of(progress, 1 - before, 1.0)
+        scene = self.reconstruct(name, cancel=cancel)
+        masks = self.masks(name, cancel=cancel)
+        entry = self._entry(name)
+        key = self._prepared_key(entry, method, segmenter)
+        inputs = {"scene": scene.key, "masks": entry.masks_key, "method": method}
+        prepared = self._step(
+            "prepare", key, self.workspace.method_folder(key), self._prepared, inputs, segmenter.config,
+            build=lambda part: segmenter.prepare(
+                scene, masks, progress=part, cancel=cancel, generator=seeded(SEED)
+            ),
+            save=segmenter.save,
+            load=lambda folder: segmenter.load(folder, scene, masks),
+            photos=len(scene.views), progress=progress, cancel=cancel,
+        )  # fmt: skip
+        if (entry.methods or {}).get(method) != key:
+            self.workspace.write_scene_entry(replace(entry, methods={**(entry.methods or {}), method: key}))
+        return prepared
+
+    def prepared(self, name: str, method: str, config: Any = None) -> "Prepared | None":
+        """The state of a method when it is there already (in memory or on disk); None when it must be prepared first."""
+        if not self._masks_done(name):
+            return None
+        segmenter = self.segmenter(method, config)
+        key = self._prepared_key(self._entry(name), method, segmenter)
+        if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
+            return None
+        return self.prepare(name, method, config)
+
+    def expected_secs(self, step: str, photos: int) -> float:
+        """Expected seconds of a step, from how long it took in this workspace before."""
+        pattern = {"reconstruct": "scenes/*", "masks": "scenes/*/masks/*", "prepare": "methods/*"}[step]
+        known = []
+        for folder in self.workspace.root.glob(pattern):
+            record = step_record(folder)
+            if record and record.get("photos") and record.get("seconds"):
+                known.append(record["seconds"] / record["photos"])
+        return photos * (statistics.median(known) if known else SECS_PER_PHOTO[step])
+
+    # How a step runs
+
+    def _step(
+        self,
+        step: str,
+        key: str,
+        folder: Path,
+        recent: "Recent[T]",
+        inputs: dict[str, Any],
+        config: Any,
+        *,
+        build: Callable[[Progress], Any],
+        save: Callable[[Any, Path], None],
+        load: Callable[[Path], T],
+        photos: int,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> T:
+        """The step's result: from memory, else from its sealed folder, else built under the key's lock and sealed."""
+        if key in recent and is_sealed(folder):
+            return recent.get(key, lambda: load(folder))
+        recent.drop(key)
+        with self.workspace.locked(key, progress=progress, cancel=cancel):
+            loaded = self._load_sealed(step, key, folder, recent, load)
+            if loaded is not None:
+                progress(1.0, "Found in the workspace")
+                return loaded
+            progress(0.0, f"{STEP_NAMES[step]} …")
+            started = time.monotonic()
+            with self.workspace.disk_full_explained():
+                result = build(progress)
+            cancel.check()
+            record = {
+                "step": step, "key": key, "inputs": inputs, "config": to_plain(config), "photos": photos,
+                "seconds": round(time.monotonic() - started, 3),
+            }  # fmt: skip
+            with self.workspace.writing(folder, record) as temporary:
+                save(result, temporary)
+            log.info("%s %s took %.1f s", step, key, record["seconds"])
+            return recent.get(key, lambda: load(folder))
+
+    def _load_sealed(
+        self, step: str, key: str, folder: Path, recent: "Recent[T]", load: Callable[[Path], T]
+    ) -> T | None:
+        """Load a result whose every file has its checksum; a damaged one is removed, with what was made from it."""
+        if not folder.exists():
+            return None
+        if is_sealed(folder, checksums=True):
+            return recent.get(key, lambda: load(folder))
+        log.warning("The result %s of '%s' is damaged and will be built again.", key, step)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.workspace.drop_methods_of(key)
+        return None
+
+    def _needed_scene(
+        self, name: str, progress: Progress, cancel: CancelToken, *, last: str
+    ) -> "tuple[Scene, Progress]":
+        """The scene, and the progress that is left for the step after it."""
+        entry = self.workspace.scene_entry(name)
+        if entry is not None and is_sealed(self.workspace.scene_folder(entry.scene_key)):
+            return self.reconstruct(name, cancel=cancel), progress
+        share = SHARE_OF_STEP["reconstruct"] / (SHARE_OF_STEP["reconstruct"] + SHARE_OF_STEP[last])
+        return (
+            self.reconstruct(name, progress=part_of(progress, 0.0, share), cancel=cancel),
+            part_of(progress, share, 1.0),
+        )
+
+    def _masks_done(self, name: str) -> bool:
+        entry = self.workspace.scene_entry(name)
+        return entry is not None and self.status(name).masks
+
+    def _entry(self, name: str) -> SceneEntry:
+        entry = self.workspace.scene_entry(name)
+        if entry is None:
+            raise InputError(
+                f"There is no scene '{name}'; reconstruct a capture first. {closest(name, self.scenes())}"
+            )
+        return entry
+
+    def _prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
+        config = dataclasses.asdict(segmenter.config)
+        return content_key(
+            "prepare", method, entry.scene_key, entry.masks_key, config, segmenter.STEP_VERSION
+        )
+
+
+def capture_key(folder: Path) -> str:
+    """Key of a capture: the names and checksums of its photos and cameras."""
+    files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    used = {name: entry["sha256"] for name, entry in files.items() if name != "capture.json"}
+    return content_key("capture", used)
+
+
+def config_from_record(config_class: type[T], record: dict[str, Any]) -> T:
+    """A config dataclass from its plain form. Raises InputError naming what does not fit."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(config_class).validate_python(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"The setting '{place}' cannot be used: {first['msg']}.") from error
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """A config dataclass as JSON-ready dictionaries and lists."""
+    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+
+
+def _write_report(folder: Path, report: Any) -> None:
+    from components.files import write_json
+
+    write_json(folder / "report.json", {"schema_version": 1, **to_plain(report)})
+
+
+def _load_masks(folder: Path, scene_key: str) -> "MaskCache":
+    from components.masks.cache import MaskCache
+
+    return MaskCache.load(folder, scene_key=scene_key)

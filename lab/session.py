@@ -1,0 +1,594 @@
+"""One person's work on a scene: prompts per object with undo and redo, answers of the chosen method, masks, markers.
+
+No browser here: the page and the command line both drive this class. All methods may be called from any thread.
+"""
+
+import functools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+
+from components.clicks import best_view_of_point
+from components.errors import InputError
+from components.geometry import mask_in_photo, photo_from_view, view_from_photo
+from components.picking import pick_point
+from components.refine import adjusted_masks, points_of_masks
+from components.types import Prompt, Scene, Segmentation
+from lab.engine import Lab, config_from_record, to_plain
+from lab.history import History
+from lab.palette import next_colour
+from lab.prompts import (
+    Click,
+    ObjectPrompts,
+    PhotoBox,
+    PhotoClick,
+    WorldClick,
+    check_click,
+    checked_object_name,
+    photo_name,
+    to_prompts,
+)
+from lab.recent import Recent
+
+if TYPE_CHECKING:
+    from components.masks.cache import MaskCache
+    from pipelines.base import Prepared, Segmenter
+
+SCHEMA_VERSION = 1
+DEFAULT_METHOD = "wildseg3d"
+ADJUST_MAX = 20
+MARKER_SEARCH_PX = 8
+"""A photo click's marker in 3D is taken from the nearest pixel with a point within this many view pixels."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ObjectAsk:
+    """What a person asks for one object; everything else about the object follows from it."""
+
+    id: int
+    colour: str
+    prompts: ObjectPrompts
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A method's answer, with all that is shown of it in memory."""
+
+    result: Segmentation
+    masks: tuple[np.ndarray, ...]
+    """Per view: bool [H, W], view pixels."""
+    point_ids: np.ndarray
+    """Indices of the selected primitives, ascending."""
+    ms: float
+    """Server milliseconds from the parsed prompt to masks and point ids in memory."""
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """One object as it is now."""
+
+    id: int
+    name: str
+    colour: str
+    """#RRGGBB."""
+    prompts: tuple[Click, ...]
+    granularity: float | None
+    adjust: int
+    """Steps grown (positive) or shrunk (negative)."""
+    answer: Answer | None
+    """None while nothing was clicked, or the method is not prepared."""
+
+    @property
+    def result(self) -> Segmentation | None:
+        return self.answer.result if self.answer else None
+
+    @property
+    def masks(self) -> tuple[np.ndarray, ...]:
+        """Per view: bool [H, W], view pixels; empty without an answer."""
+        return self.answer.masks if self.answer else ()
+
+    @property
+    def ms(self) -> float:
+        """Server milliseconds of the last answer."""
+        return self.answer.ms if self.answer else 0.0
+
+    @property
+    def message(self) -> str:
+        """One sentence for the person, or nothing."""
+        return self.result.message if self.result else ""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Where a person clicked."""
+
+    positive: bool
+    world: tuple[float, float, float] | None
+    """World point under the click; None where the photo has no depth."""
+    image: str | None
+    """Photo in which to draw it; None when no photo sees the point."""
+    xy: tuple[float, float] | None
+    """Photo pixels; of a box its centre."""
+    box: tuple[float, float, float, float] | None = None
+    """x0, y0, x1, y1 in photo pixels."""
+
+
+def _locked(
+    method: "Callable[Concatenate[Session, P], T]",
+) -> "Callable[Concatenate[Session, P], T]":
+    @functools.wraps(method)
+    def run(self: "Session", *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return run
+
+
+@dataclass(frozen=True)
+class ChangeObject:
+    """An edit: one object's ask before and after it (None: not there), and which object was current."""
+
+    before: ObjectAsk | None
+    after: ObjectAsk | None
+    current_before: int | None
+    current_after: int | None
+    place: int
+    """Index in the list of objects."""
+
+    def do(self, state: "Session") -> None:
+        state._replace_ask(self.before, self.after, self.place)
+        state._current = self.current_after
+
+    def undo(self, state: "Session") -> None:
+        state._replace_ask(self.after, self.before, self.place)
+        state._current = self.current_before
+
+
+class Session:
+    """The state of one browser, notebook or command."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._lock = threading.RLock()
+        self._asks: list[ObjectAsk] = []
+        self._answers: dict[int, Answer] = {}
+        self._current: int | None = None
+        self._next_id = 1
+        self._scene_name: str | None = None
+        self._scene: Scene | None = None
+        self._masks: MaskCache | None = None
+        self._method = DEFAULT_METHOD
+        self._config: Any = None
+        self._segmenter: Segmenter | None = None
+        self._prepared: Prepared | None = None
+        self._recent: Recent[Answer] = Recent(4)
+        self.history: History[Session] = History(self)
+
+    # Scene and method
+
+    @property
+    def scene_name(self) -> str | None:
+        return self._scene_name
+
+    @property
+    def scene(self) -> Scene:
+        """The open scene. InputError when none is open."""
+        if self._scene is None:
+            raise InputError("No scene is open; choose one first.")
+        return self._scene
+
+    @property
+    def method(self) -> str:
+        return self._method
+
+    @property
+    def ready(self) -> bool:
+        """Whether clicks are answered: a scene is open and the method prepared for it."""
+        return self._prepared is not None
+
+    @_locked
+    def open(self, scene_name: str) -> Scene:
+        """Open a reconstructed scene, with its masks and the method as far as they are there.
+
+        Opening the open scene again picks up what was built in between; the objects stay. Another scene starts empty.
+
+        Raises:
+            InputError: There is no such scene, or it is not reconstructed yet.
+        """
+        if not self.lab.status(scene_name).reconstructed:
+            raise InputError(
+                f"The scene '{scene_name}' is not reconstructed yet; run its reconstruction first."
+            )
+        scene = self.lab.reconstruct(scene_name)
+        same = self._scene is not None and (self._scene_name, self._scene.key) == (scene_name, scene.key)
+        self._scene, self._scene_name = scene, scene_name
+        self._masks = self.lab.masks(scene_name) if self.lab.status(scene_name).masks else None
+        if not same:
+            self._forget_objects()
+        self._use_method(self._method, self._config)
+        return scene
+
+    @_locked
+    def set_method(self, name: str, config: Any = None) -> None:
+        """Answer with another method; all objects are answered again. InputError for an unknown name."""
+        self._use_method(name, config)
+
+    def _use_method(self, name: str, config: Any) -> None:
+        segmenter = self.lab.segmenter(name, config)
+        prepared = self.lab.prepared(self._scene_name, name, config) if self._scene_name else None
+        changed = prepared is not self._prepared or (name, config) != (self._method, self._config)
+        self._method, self._config = name, config
+        self._segmenter, self._prepared = segmenter, prepared
+        if changed:
+            self._recent = Recent(4)
+            self._answers = {}
+            if prepared is not None:
+                self._answers = {ask.id: self._answer(ask) for ask in self._asks if ask.prompts.clicks}
+
+    # Objects
+
+    @property
+    @_locked
+    def objects(self) -> list[ObjectState]:
+        """All objects in order of creation."""
+        return [self._state(ask) for ask in self._asks]
+
+    @property
+    @_locked
+    def current(self) -> ObjectState | None:
+        """The object that clicks go to; None before the first."""
+        return None if self._current is None else self._state(self._ask(self._current))
+
+    @_locked
+    def object(self, object_id: int) -> ObjectState:
+        """One object. InputError when it is gone."""
+        return self._state(self._ask(object_id))
+
+    @_locked
+    def new_object(self, name: str | None = None) -> ObjectState:
+        """Start another object and make it current."""
+        return self._edit(None, self._fresh_ask(name))
+
+    @_locked
+    def select_object(self, object_id: int) -> ObjectState:
+        """Make an object current."""
+        ask = self._ask(object_id)
+        self._current = object_id
+        return self._state(ask)
+
+    @_locked
+    def rename_object(self, object_id: int, name: str) -> ObjectState:
+        """Give an object another name. InputError when the name is taken or cannot be a file name."""
+        ask = self._ask(object_id)
+        prompts = replace(ask.prompts, object=self._free_name(name, object_id))
+        return self._edit(ask, replace(ask, prompts=prompts))
+
+    @_locked
+    def delete_object(self, object_id: int) -> ObjectState | None:
+        """Remove an object; returns the one that is current then."""
+        self._edit(self._ask(object_id), None)
+        return self.current
+
+    # Prompts
+
+    @_locked
+    def click(self, photo: str, x: float, y: float, positive: bool = True) -> ObjectState:
+        """Click in a photo, photo pixels. InputError when it lies outside or the photo is not in the scene."""
+        return self.add(PhotoClick(photo, x, y, positive))
+
+    @_locked
+    def box(self, photo: str, x0: float, y0: float, x1: float, y1: float) -> ObjectState:
+        """Drag a box in a photo, photo pixels."""
+        return self.add(PhotoBox(photo, (x0, y0, x1, y1)))
+
+    @_locked
+    def click_ray(self, origin: Any, direction: Any, positive: bool = True) -> ObjectState:
+        """Click in the 3D view: `origin` and `direction` [3] of the ray in the world frame.
+
+        Raises:
+            InputError: The ray passes everything that was reconstructed.
+        """
+        start, along = np.asarray(origin, np.float64), np.asarray(direction, np.float64)
+        if (
+            start.shape != (3,)
+            or along.shape != (3,)
+            or not np.isfinite([start, along]).all()
+            or not along.any()
+        ):
+            raise InputError("A click in 3D needs a ray of finite numbers.")
+        points = self.scene.pointmap.points
+        hit = pick_point(points, start, along)
+        if hit is None:
+            raise InputError("Nothing was reconstructed where you clicked; click on a visible point.")
+        x, y, z = points[hit].tolist()
+        return self.add(WorldClick((x, y, z), positive))
+
+    @_locked
+    def add(self, click: Click) -> ObjectState:
+        """Add a click or box to the current object (a first one is made) and answer it."""
+        click = check_click(self.scene, click)
+        self._need_method()
+        if self._current is None:  # one edit, so that one undo takes the click back whole
+            first = self._fresh_ask(None)
+            return self._edit(None, replace(first, prompts=replace(first.prompts, clicks=(click,))))
+        prompts = self._current_ask().prompts
+        return self._edit_prompts(replace(prompts, clicks=(*prompts.clicks, click)))
+
+    @_locked
+    def set_granularity(self, granularity: float | None) -> ObjectState:
+        """0 = smallest part, 1 = largest whole; None lets the method choose."""
+        if granularity is not None and not 0 <= granularity <= 1:
+            raise InputError(f"granularity must be between 0 and 1; got {granularity:g}.")
+        return self._edit_prompts(replace(self._current_ask().prompts, granularity=granularity))
+
+    @_locked
+    def grow(self) -> ObjectState:
+        """Move the outline of the current object outwards by one step."""
+        return self._adjust(+1)
+
+    @_locked
+    def shrink(self) -> ObjectState:
+        """Move the outline of the current object inwards by one step."""
+        return self._adjust(-1)
+
+    @_locked
+    def clear(self) -> ObjectState:
+        """Remove all prompts of the current object (can be undone)."""
+        return self._edit_prompts(ObjectPrompts(self._current_ask().prompts.object))
+
+    @_locked
+    def undo(self) -> ObjectState | None:
+        """Take back the last edit; nothing happens when there is none."""
+        self.history.undo()
+        return self.current
+
+    @_locked
+    def redo(self) -> ObjectState | None:
+        """Make the edit taken back last again; nothing happens when there is none."""
+        self.history.redo()
+        return self.current
+
+    # What is shown
+
+    @_locked
+    def hover(self, photo: str, x: float, y: float) -> np.ndarray | None:
+        """Mask bool [H, W] (view pixels) of what a click at photo pixel (x, y) would likely take; None when nothing.
+
+        A lookup in the cached masks only, so it is fast enough to follow the pointer.
+        """
+        if self._scene is None or self._masks is None:
+            return None
+        try:
+            name = photo_name(self._scene, photo)
+        except InputError:
+            return None
+        index = self._scene.view_index(name)
+        column, row = view_from_photo(self._scene.views[index], np.array([x, y], np.float64))
+        ids = self._masks.at(index, float(column), float(row)).tolist()
+        if not ids:
+            return None
+        granularity = self._ask(self._current).prompts.granularity if self._current is not None else None
+        if granularity is None:
+            object_id = self._masks.preferred(ids) or ids[0]
+        else:
+            object_id = ids[round(granularity * (len(ids) - 1))]
+        return self._masks.mask(index, object_id)
+
+    @_locked
+    def photo_mask(self, object_id: int, photo: str) -> np.ndarray:
+        """Mask bool [h, w] of an object in photo pixels; all False for a photo that is not in the scene's views."""
+        scene, state = self.scene, self._state(self._ask(object_id))
+        if photo in scene.missing:
+            width, height = scene.photo_sizes[photo]
+            return np.zeros((height, width), bool)
+        index = scene.view_index(photo_name(scene, photo))
+        view = scene.views[index]
+        if state.answer is None:
+            return np.zeros((view.lens.height, view.lens.width), bool)
+        return mask_in_photo(view, state.masks[index])
+
+    @_locked
+    def markers(self, object_id: int) -> list[Marker]:
+        """Where the person clicked for an object, in 3D and in a photo."""
+        return [self._marker(click) for click in self._ask(object_id).prompts.clicks]
+
+    # Saving and restoring
+
+    @_locked
+    def to_json(self) -> dict[str, Any]:
+        """Everything a reload needs, as JSON-ready values; docs/formats.md describes it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "scene": self._scene_name,
+            "method": self._method,
+            "config": None if self._config is None else to_plain(self._config),
+            "current": self._current,
+            "objects": [to_plain(ask) for ask in self._asks],
+        }
+
+    @_locked
+    def from_json(self, value: dict[str, Any]) -> None:
+        """Restore what `to_json` gave. Undo starts afresh.
+
+        Raises:
+            InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is unchanged.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
+            raise InputError("The saved prompts are of another version and cannot be restored.")
+        try:
+            asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
+            scene_name, method, current = value["scene"], value["method"], value["current"]
+        except (KeyError, ValidationError) as error:
+            raise InputError("The saved prompts are damaged and cannot be restored.") from error
+        config = value.get("config")
+        if config is not None:
+            from pipelines.base import get_method
+
+            config = config_from_record(get_method(method).config_class, config)
+        if scene_name is not None:
+            self.open(scene_name)
+            for ask in asks:
+                for click in ask.prompts.clicks:
+                    check_click(self.scene, click)
+        self._forget_objects()
+        self._asks = list(asks)
+        self._next_id = max((ask.id for ask in asks), default=0) + 1
+        self._current = current if any(ask.id == current for ask in asks) else None
+        self._prepared = None  # so that the objects are answered
+        self._use_method(method, config)
+
+    # Inside
+
+    def _edit(self, before: ObjectAsk | None, after: ObjectAsk | None) -> ObjectState:
+        place = self._asks.index(before) if before else len(self._asks)
+        current = self._current
+        if after is not None:
+            current = after.id
+        elif before is not None and before.id == self._current:
+            rest = [ask for ask in self._asks if ask is not before]
+            current = rest[min(place, len(rest) - 1)].id if rest else None
+        self.history.do(ChangeObject(before, after, self._current, current, place))
+        return self._state(after) if after is not None else None  # type: ignore[return-value]
+
+    def _edit_prompts(self, prompts: ObjectPrompts) -> ObjectState:
+        ask = self._current_ask()
+        if prompts == ask.prompts:
+            return self._state(ask)
+        return self._edit(ask, replace(ask, prompts=prompts))
+
+    def _adjust(self, step: int) -> ObjectState:
+        prompts = self._current_ask().prompts
+        if not prompts.clicks:
+            raise InputError("There is nothing to grow or shrink yet; click on an object first.")
+        steps = max(-ADJUST_MAX, min(ADJUST_MAX, prompts.adjust + step))
+        return self._edit_prompts(replace(prompts, adjust=steps))
+
+    def _replace_ask(self, old: ObjectAsk | None, new: ObjectAsk | None, place: int) -> None:
+        """Put `new` where `old` is; the answer comes first, so that a failure changes nothing."""
+        answer = self._answer(new) if new is not None and new.prompts.clicks and self.ready else None
+        if old is None:
+            assert new is not None
+            self._asks.insert(place, new)
+        elif new is None:
+            del self._asks[place]
+        else:
+            self._asks[place] = new
+        self._answers.pop((new or old).id, None)  # type: ignore[union-attr]
+        if new is not None and answer is not None:
+            self._answers[new.id] = answer
+
+    def _answer(self, ask: ObjectAsk) -> Answer:
+        prompts = ask.prompts
+        asked = (prompts.clicks, prompts.granularity, prompts.adjust)
+        return self._recent.get(asked, lambda: self._compute(prompts))
+
+    def _compute(self, asked: ObjectPrompts) -> Answer:
+        segmenter, prepared = self._need_method()
+        started = time.perf_counter()
+        prompts: list[Prompt] = to_prompts(
+            self.scene, asked.clicks, granularity=asked.granularity, object_id=asked.object
+        )
+        result = segmenter.segment(prepared, prompts)
+        masks = tuple(result.mask_of_view(view) for view in range(len(self.scene.views)))
+        if asked.adjust:
+            moved = adjusted_masks(self.scene, masks, asked.adjust)
+            selected = points_of_masks(self.scene, result, masks, moved)
+            masks = moved
+            result = replace(
+                result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
+                mask_of_view=lambda view: moved[view],
+            )  # fmt: skip
+        point_ids = np.flatnonzero(result.selected)
+        return Answer(result, masks, point_ids, (time.perf_counter() - started) * 1000)
+
+    def _need_method(self) -> "tuple[Segmenter, Prepared]":
+        scene = self.scene
+        if self._segmenter is None or self._prepared is None:
+            raise InputError(
+                f"The method '{self._method}' is not prepared for this scene of {len(scene.views)} photos; "
+                "prepare it first."
+            )
+        return self._segmenter, self._prepared
+
+    def _state(self, ask: ObjectAsk) -> ObjectState:
+        prompts = ask.prompts
+        return ObjectState(
+            ask.id, prompts.object, ask.colour, prompts.clicks, prompts.granularity, prompts.adjust,
+            self._answers.get(ask.id),
+        )  # fmt: skip
+
+    def _ask(self, object_id: int | None) -> ObjectAsk:
+        for ask in self._asks:
+            if ask.id == object_id:
+                return ask
+        raise InputError("This object is gone; choose another one.")
+
+    def _current_ask(self) -> ObjectAsk:
+        if self._current is None:
+            raise InputError("There is no object yet; click on one first.")
+        return self._ask(self._current)
+
+    def _fresh_ask(self, name: str | None) -> ObjectAsk:
+        if name is None:
+            taken = {ask.prompts.object.casefold() for ask in self._asks}
+            name = next(n for i in range(1, len(taken) + 2) if (n := f"object {i}") not in taken)
+        ask = ObjectAsk(
+            self._next_id,
+            next_colour([a.colour for a in self._asks]),
+            ObjectPrompts(self._free_name(name, None)),
+        )
+        self._next_id += 1
+        return ask
+
+    def _free_name(self, name: str, own_id: int | None) -> str:
+        name = checked_object_name(name)
+        for ask in self._asks:
+            if ask.id != own_id and ask.prompts.object.casefold() == name.casefold():
+                raise InputError(f"Another object is called '{ask.prompts.object}'; choose another name.")
+        return name
+
+    def _forget_objects(self) -> None:
+        self._asks, self._answers, self._current = [], {}, None
+        self._recent = Recent(4)
+        self.history.clear()
+
+    def _marker(self, click: Click) -> Marker:
+        scene = self.scene
+        if isinstance(click, WorldClick):
+            seen = best_view_of_point(scene, np.array(click.world))
+            if seen is None:
+                return Marker(click.positive, click.world, None, None)
+            view = scene.views[seen[0]]
+            x, y = photo_from_view(view, np.array(seen[1:])).tolist()
+            return Marker(click.positive, click.world, view.name, (x, y))
+        box = click.box if isinstance(click, PhotoBox) else None
+        x, y = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (click.x, click.y)  # type: ignore[union-attr]
+        return Marker(click.positive, self._world_at(click.image, x, y), click.image, (x, y), box)
+
+    def _world_at(self, image: str, x: float, y: float) -> tuple[float, float, float] | None:
+        """World point at a photo pixel, from the nearest view pixel that has one."""
+        index = self.scene.view_index(image)
+        column, row = view_from_photo(self.scene.views[index], np.array([x, y], np.float64))
+        height, width = self.scene.views[index].image.shape[:2]
+        r0, c0 = int(np.clip(row, 0, height - 1)), int(np.clip(column, 0, width - 1))
+        top, left = max(0, r0 - MARKER_SEARCH_PX), max(0, c0 - MARKER_SEARCH_PX)
+        bottom, right = min(height, r0 + MARKER_SEARCH_PX + 1), min(width, c0 + MARKER_SEARCH_PX + 1)
+        found = np.argwhere(self.scene.pointmap.valid[index, top:bottom, left:right])
+        if len(found) == 0:
+            return None
+        r, c = found[np.argmin(((found + [top - r0, left - c0]) ** 2).sum(axis=1))]
+        px, py, pz = self.scene.pointmap.pts3d[index, top + r, left + c].tolist()
+        return px, py, pz
+
+
+__all__ = ["Answer", "Marker", "ObjectState", "Session"]

@@ -1,0 +1,364 @@
+"""The workspace on disk: where captures, scenes, masks and prepared methods live, and how they stay trustworthy.
+
+    captures/NAME/                 photos and capture.json
+    scenes/KEY/                    reconstruction; scenes/KEY/masks/KEY/ its mask caches
+    methods/KEY/                   prepared methods
+    notebooks/NAME.json            saved runs
+    names/NAME.json                which keys a scene name stands for
+    locks/, tmp/, liftlab.log      locks per key, scratch space, log
+
+KEY is the hash of a step's inputs, config and code version, so nothing is computed twice and nothing stale is shown.
+Every folder with results is sealed by a manifest; one without a valid manifest is rebuilt, never trusted.
+"""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from components.errors import InputError
+from components.files import is_sealed, sealed_folder, write_json
+from components.progress import CancelToken, Progress, no_progress
+from lab.locks import FileLock
+
+log = logging.getLogger("liftlab")
+
+SCHEMA_VERSION = 1
+STEP_FILE = "step.json"
+DEFAULT_ROOT = Path("~/.liftlab")
+LOG_BYTES_MAX = 5 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.[^.]+\.(partial|stale)")
+
+Kind = Literal["capture", "scene", "masks", "method"]
+
+
+@dataclass(frozen=True)
+class SceneEntry:
+    """What a scene name stands for."""
+
+    name: str
+    capture: str
+    """Name of the capture it was made from."""
+    scene_key: str
+    config: dict[str, Any]
+    """Configuration of the reconstruction."""
+    masks_key: str | None = None
+    masks_config: dict[str, Any] | None = None
+    methods: dict[str, str] | None = None
+    """Method name to the key of its prepared state made last."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One folder of the workspace that holds a result."""
+
+    kind: Kind
+    name: str
+    """Capture name or key."""
+    path: Path
+    bytes: int
+    used_by: tuple[str, ...]
+    """Scene names that refer to it; a folder nobody refers to may be pruned (captures are always kept)."""
+
+
+class Workspace:
+    """Folders, names and locks of one workspace. Several processes may use one at the same time.
+
+    Args:
+        root: The folder; made when missing. None takes ~/.liftlab.
+
+    Raises:
+        InputError: The folder cannot be made or written.
+    """
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root if root is not None else DEFAULT_ROOT).expanduser().resolve()
+        try:
+            for folder in ("captures", "scenes", "methods", "notebooks", "names", "locks", "tmp"):
+                (self.root / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The workspace cannot be used ({error.strerror}); choose another with --workspace: {self.root}"
+            ) from error
+        self.clean_leftovers()
+
+    # Places
+
+    def capture_folder(self, name: str) -> Path:
+        return self.root / "captures" / checked_name(name)
+
+    def scene_folder(self, scene_key: str) -> Path:
+        return self.root / "scenes" / scene_key
+
+    def masks_folder(self, scene_key: str, masks_key: str) -> Path:
+        return self.scene_folder(scene_key) / "masks" / masks_key
+
+    def method_folder(self, key: str) -> Path:
+        return self.root / "methods" / key
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def log_path(self) -> Path:
+        return self.root / "liftlab.log"
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for passing use, on the workspace's disk; removed afterwards, or by the next start after a crash."""
+        folder = self.root / "tmp" / uuid.uuid4().hex
+        with FileLock(self._lock_path(folder.name)).hold():
+            try:
+                with self.disk_full_explained():
+                    folder.mkdir()
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        self._lock_path(folder.name).unlink(missing_ok=True)
+
+    def drop_methods_of(self, key: str) -> None:
+        """Remove prepared methods made from the scene or masks `key`: what they were made from is being rebuilt."""
+        for folder in (self.root / "methods").iterdir():
+            record = step_record(folder)
+            if record is not None and key in record.get("inputs", {}).values():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    # Locks and sealed results
+
+    @contextlib.contextmanager
+    def locked(
+        self, key: str, *, progress: Progress = no_progress, cancel: CancelToken | None = None
+    ) -> Iterator[None]:
+        """Hold the lock of `key` against other threads and processes; waiting is reported and can be cancelled."""
+        lock = FileLock(self._lock_path(key))
+        while not lock.acquire():
+            if cancel is not None:
+                cancel.check()
+            progress(0.0, "Another LiftLab process is working on this; waiting for it")
+            time.sleep(0.1)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def writing(self, folder: Path, record: dict[str, Any]) -> Iterator[Path]:
+        """Build a sealed result folder with its `step.json`; call with the lock of its key held.
+
+        Raises:
+            InputError: The disk is full; nothing is left behind and what was there before is untouched.
+        """
+        with self.disk_full_explained(), sealed_folder(folder) as temporary:
+            yield temporary
+            write_json(temporary / STEP_FILE, {"schema_version": SCHEMA_VERSION, **record})
+
+    @contextlib.contextmanager
+    def disk_full_explained(self) -> Iterator[None]:
+        """Turn "no space left", in whatever form a library raises it, into a sentence."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:
+            if not is_disk_full(error, self.root):
+                raise
+            log.warning("Disk full: %s", error)
+            raise InputError(
+                "The disk of the workspace is full, so nothing was kept; free some space "
+                f"(`liftlab workspace prune` may help) and run it again: {self.root}"
+            ) from error
+
+    # Names
+
+    def scene_names(self) -> list[str]:
+        return sorted(path.stem for path in (self.root / "names").glob("*.json"))
+
+    def scene_entry(self, name: str) -> SceneEntry | None:
+        """What the scene name stands for; None when there is none or its file is damaged (then it is made again)."""
+        path = self.root / "names" / f"{checked_name(name)}.json"
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            del record["schema_version"]
+            return SceneEntry(**record)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("The entry of scene '%s' is damaged (%s) and will be made again.", name, error)
+            return None
+
+    def write_scene_entry(self, entry: SceneEntry) -> None:
+        path = self.root / "names" / f"{checked_name(entry.name)}.json"
+        with self.disk_full_explained():
+            write_json(path, {"schema_version": SCHEMA_VERSION, **asdict(entry)})
+
+    def forget_scene(self, name: str) -> None:
+        """Remove the name; its folders stay until `prune`."""
+        (self.root / "names" / f"{checked_name(name)}.json").unlink(missing_ok=True)
+
+    def capture_names(self) -> list[str]:
+        folders = (self.root / "captures").iterdir()
+        return sorted(path.name for path in folders if not path.name.startswith(".") and is_sealed(path))
+
+    # Looking after it
+
+    def items(self) -> list[Item]:
+        """Every result folder with its size and who uses it."""
+        entries = [entry for name in self.scene_names() if (entry := self.scene_entry(name))]
+        users: dict[str, set[str]] = {}
+        for entry in entries:
+            for key in (
+                entry.scene_key,
+                entry.masks_key,
+                *(entry.methods or {}).values(),
+                f"/{entry.capture}",
+            ):
+                if key:
+                    users.setdefault(key, set()).add(entry.name)
+        found: list[Item] = []
+        for kind, pattern in (
+            ("capture", "captures/*"), ("scene", "scenes/*"), ("masks", "scenes/*/masks/*"), ("method", "methods/*")
+        ):  # fmt: skip
+            for path in sorted(self.root.glob(pattern)):
+                if path.is_dir() and not path.name.startswith("."):
+                    used = users.get(f"/{path.name}" if kind == "capture" else path.name, set())
+                    size = _bytes_of(path, skip="masks" if kind == "scene" else None)
+                    found.append(Item(kind, path.name, path, size, tuple(sorted(used))))  # type: ignore[arg-type]
+        return found
+
+    def prune(self) -> list[Item]:
+        """Remove results that no scene name refers to, and broken ones; captures with a valid manifest always stay."""
+        gone = []
+        for item in self.items():
+            broken = not is_sealed(item.path)
+            if not broken and (item.kind == "capture" or item.used_by):
+                continue
+            lock = FileLock(self._lock_path(_lock_name(item.kind, item.name)))
+            if not lock.acquire():
+                continue  # being built right now
+            try:
+                shutil.rmtree(item.path, ignore_errors=True)
+            finally:
+                lock.release()
+            gone.append(item)
+        return gone
+
+    def verify(self) -> list[tuple[Item, bool]]:
+        """Check size and checksum of every file of every result."""
+        return [(item, is_sealed(item.path, checksums=True)) for item in self.items()]
+
+    def clean_leftovers(self) -> list[Path]:
+        """Remove what crashed processes left half-written. What a living process writes is locked, and stays."""
+        gone = []
+        for pattern, kind in (
+            ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/masks/.*", "masks"),
+            ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
+        ):  # fmt: skip
+            for path in self.root.glob(pattern):
+                match = _LEFTOVER.fullmatch(path.name)
+                if match and self._remove_unlocked(path, _lock_name(kind, match["name"])):
+                    gone.append(path)
+        for path in (self.root / "tmp").iterdir():
+            if self._remove_unlocked(path, path.name):
+                self._lock_path(path.name).unlink(missing_ok=True)
+                gone.append(path)
+        if gone:
+            log.info("Removed %d leftovers of an interrupted run.", len(gone))
+        return gone
+
+    def open_log(self) -> None:
+        """Send the log of this process to the workspace's log file (once per process and file)."""
+        logger = logging.getLogger("liftlab")
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename) == self.log_path:
+                return
+        with contextlib.suppress(OSError):
+            if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES_MAX:
+                os.replace(self.log_path, self.log_path.with_suffix(".log.1"))
+        handler = logging.FileHandler(self.log_path, encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+    def _lock_path(self, key: str) -> Path:
+        return self.root / "locks" / f"{key}.lock"
+
+    def _remove_unlocked(self, path: Path, key: str) -> bool:
+        lock = FileLock(self._lock_path(key))
+        if not lock.acquire():
+            return False
+        try:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        finally:
+            lock.release()
+        return True
+
+
+def checked_name(name: str) -> str:
+    """`name` when it can be a file name everywhere. Raises InputError with the rule otherwise."""
+    if not _NAME.fullmatch(name) or name.endswith((".", " ")):
+        raise InputError(
+            f"The name '{name}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and underscores, "
+            "starting with a letter or digit."
+        )
+    return name
+
+
+def name_from(text: str) -> str:
+    """A usable name made from any text, for example a file name."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._ ")[:48].strip("-._ ")
+    return cleaned or "capture"
+
+
+def is_disk_full(error: BaseException, root: Path) -> bool:
+    """Whether `error` (or its cause) comes from a full disk; numpy and others raise it without an errno."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if "No space left" in str(error) or "Disk quota exceeded" in str(error):
+        return True
+    if isinstance(error, OSError) and error.errno is None:
+        return shutil.disk_usage(root).free < (1 << 20)
+    return error.__cause__ is not None and is_disk_full(error.__cause__, root)
+
+
+def _lock_name(kind: str, name: str) -> str:
+    """Keys lock under their own name; captures, names and notebooks, which people name, under their kind as well."""
+    return name if kind in ("scene", "masks", "method") else f"{kind}-{name}"
+
+
+def step_record(folder: Path) -> dict[str, Any] | None:
+    """The `step.json` of a result folder: step, key, inputs, config, seconds; None when there is none to read."""
+    try:
+        return json.loads((folder / STEP_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def capture_lock(name: str) -> str:
+    """Lock key of a capture."""
+    return _lock_name("capture", name)
+
+
+def _bytes_of(folder: Path, *, skip: str | None) -> int:
+    total = 0
+    for path, folders, files in os.walk(folder):
+        if skip in folders:
+            folders.remove(skip)
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(path, name)).st_size
+    return total
