@@ -7,20 +7,22 @@ We differ where the docstrings below say so.
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Int, UInt16
+from jaxtyping import Bool, Float, Int, UInt16
 
 from components.clicks import Box, Click, ClickList, clicks_of
 from components.errors import InputError
-from components.files import write_json
+from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
-from components.progress import CancelToken, Progress, no_progress
+from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
+from components.pointmaps.stereo_pairs import StereoPairPredictor
+from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Prompt, Provenance, Scene, Segmentation
 from pipelines.base import register
 
@@ -33,7 +35,11 @@ SCHEMA_VERSION = 1
 class WildSeg3DConfig:
     """Choices of WildSeg3D."""
 
-    alignment: Literal["reconstruction", "ga", "dga"] = "reconstruction"
+    alignment: Literal["reconstruction", "ga", "dga"] = "dga"
+    """Whose depths decide which points are valid: the reconstruction's alone, or also those of (dynamic) global
+    alignment over pairs of photos, with the scene's cameras known. Points that it contradicts are not selected."""
+    aligning: SceneAlignmentConfig = field(default_factory=SceneAlignmentConfig)
+    """Size and effort of that alignment."""
     first_candidate: Literal["best", "smallest"] = "best"
     """Which cached mask a click takes when no granularity is given: the smallest that contains it (the
     paper's rule), or the best scored whole object (ours: proposals without weights hold many parts)."""
@@ -50,6 +56,23 @@ class WildSeg3DPrepared:
     masks: MaskCache
     point_ids: tuple[Int[Array, "_"], ...]
     """Per object: its points, as indices into `Pointmap.points`, ascending; mask boundaries are left out."""
+    usable: Bool[Array, "N"]
+    """Points that the alignment does not contradict."""
+    aligned: "AlignedDepths | None"
+    """The alignment's own depths; None when the reconstruction's alone are used."""
+    note: str = ""
+    """Why there is no alignment although one was asked for; goes into every result's provenance."""
+
+
+@dataclass(frozen=True)
+class AlignedDepths:
+    """Depths of every view as (dynamic) global alignment found them, at its own size."""
+
+    depth: Float[Array, "V h w"]
+    """Along +Z, scene units; 0 where nothing is known and in padding."""
+    valid: Bool[Array, "V h w"]
+    report: dict[str, Any]
+    """Method, pairs, failed pairs with their reasons, loss, seconds, histogram of weights."""
 
 
 @dataclass(frozen=True)
@@ -94,21 +117,44 @@ class WildSeg3D:
         cancel: CancelToken,
         generator: torch.Generator,
     ) -> WildSeg3DPrepared:
-        """Index the points of every cached object.
+        """Align the photos' depths, then index the points of every cached object.
+
+        Where no pair of photos can be aligned, the reconstruction's depths are used, and `note` says so.
 
         Raises:
             InputError: The masks belong to another scene.
             Cancelled: `cancel` was set.
         """
         _check_masks(scene, masks)
-        point_ids = _index_points(scene, masks, masks.object_ids.tolist(), progress, cancel)
-        return WildSeg3DPrepared(scene.key, scene, masks, point_ids)
+        cancel.check()
+        usable = np.ones(int(scene.pointmap.offsets[-1]), bool)
+        aligned, note = None, ""
+        if self.config.alignment != "reconstruction":
+            try:
+                found = align_scene(
+                    scene,
+                    masks,
+                    StereoPairPredictor(),
+                    method=self.config.alignment,
+                    config=self.config.aligning,
+                    progress=part_of(progress, 0.0, 0.9),
+                    cancel=cancel,
+                )
+            except InputError as error:
+                note = f"depths of the reconstruction alone: {error}"
+                progress(0.9, f"Not aligned. {error}")
+            else:
+                usable, aligned = ~found.contradicted, _aligned_depths(found, self.config.alignment)
+        progress_index = part_of(progress, 0.9 if self.config.alignment != "reconstruction" else 0.0, 1.0)
+        ids = masks.object_ids.tolist()
+        point_ids = _index_points(scene, masks, usable, ids, progress_index, cancel)
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, usable, aligned, note)
 
     def with_masks(self, prepared: WildSeg3DPrepared, masks: MaskCache) -> WildSeg3DPrepared:
         """State for a cache that grew by objects a person kept (`MaskCache.with_object`)."""
         _check_masks(prepared.scene, masks)
         new = masks.object_ids.tolist()[len(prepared.point_ids) :]
-        added = _index_points(prepared.scene, masks, new, no_progress, CancelToken())
+        added = _index_points(prepared.scene, masks, prepared.usable, new, no_progress, CancelToken())
         return replace(prepared, masks=masks, point_ids=prepared.point_ids + added)
 
     def segment(self, prepared: WildSeg3DPrepared, prompts: Sequence[Prompt]) -> Segmentation:
@@ -127,7 +173,9 @@ class WildSeg3D:
             score=selected.astype(np.float32),
             threshold=0.5,
             object_ids=choice.add,
-            provenance=Provenance("wildseg3d", asdict(self.config), "cpu", time.perf_counter() - started),
+            provenance=Provenance(
+                "wildseg3d", asdict(self.config), _backend(prepared), time.perf_counter() - started
+            ),
             mask_of_view=lambda view: union_mask(prepared.masks, view, choice),
             candidates=choice.candidates,
             message=_message(given, choice),
@@ -153,14 +201,24 @@ class WildSeg3D:
         return tuple(labels)
 
     def save(self, prepared: WildSeg3DPrepared, folder: Path) -> None:
-        """Write the point lists; scene and masks are stored by themselves."""
+        """Write the point lists and the aligned depths; scene and masks are stored by themselves."""
         lengths = np.array([len(ids) for ids in prepared.point_ids], np.int64)
         flat = np.concatenate([*prepared.point_ids, np.zeros(0, np.int32)]).astype(np.int32)
-        np.save(folder / "point_ids.npy", flat, allow_pickle=False)
-        np.save(folder / "lengths.npy", lengths, allow_pickle=False)
+        arrays = {"point_ids": flat, "lengths": lengths, "usable": prepared.usable}
+        if prepared.aligned is not None:
+            arrays |= {"aligned_depth": prepared.aligned.depth, "aligned_valid": prepared.aligned.valid}
+        for name, array in arrays.items():
+            with atomic_write(folder / f"{name}.npy") as file:
+                np.save(file, array, allow_pickle=False)
         write_json(
             folder / "wildseg3d.json",
-            {"schema_version": SCHEMA_VERSION, "scene_key": prepared.scene_key, "objects": len(lengths)},
+            {
+                "schema_version": SCHEMA_VERSION,
+                "scene_key": prepared.scene_key,
+                "objects": len(lengths),
+                "note": prepared.note,
+                "alignment": None if prepared.aligned is None else prepared.aligned.report,
+            },
         )
 
     def load(self, folder: Path, scene: Scene, masks: MaskCache) -> WildSeg3DPrepared:
@@ -180,10 +238,15 @@ class WildSeg3D:
         _check_masks(scene, masks)
         if meta["objects"] != len(masks.object_ids):
             raise InputError("This prepared method was made from other masks: prepare it again.")
-        lengths = np.load(folder / "lengths.npy", allow_pickle=False)
-        flat = np.load(folder / "point_ids.npy", allow_pickle=False)
-        point_ids = tuple(np.split(flat, np.cumsum(lengths)[:-1])) if len(lengths) else ()
-        return WildSeg3DPrepared(scene.key, scene, masks, point_ids)
+        names = ["lengths", "point_ids", "usable"]
+        names += ["aligned_depth", "aligned_valid"] if meta["alignment"] is not None else []
+        read = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
+        splits = np.cumsum(read["lengths"])[:-1]
+        point_ids = tuple(np.split(read["point_ids"], splits)) if len(read["lengths"]) else ()
+        aligned = None
+        if meta["alignment"] is not None:
+            aligned = AlignedDepths(read["aligned_depth"], read["aligned_valid"], meta["alignment"])
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, read["usable"], aligned, meta["note"])
 
 
 def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choice:
@@ -263,16 +326,22 @@ def _select_points(prepared: WildSeg3DPrepared, choice: Choice) -> Bool[Array, "
         selected[prepared.point_ids[choice.add[0] - 1]] = True
         return selected
     views = range(prepared.masks.num_views)
-    return points_in_masks(prepared.scene, [union_mask(prepared.masks, view, choice) for view in views])
+    chosen = [union_mask(prepared.masks, view, choice) for view in views]
+    return points_in_masks(prepared.scene, chosen) & prepared.usable
 
 
 def _index_points(
-    scene: Scene, masks: MaskCache, object_ids: Sequence[int], progress: Progress, cancel: CancelToken
+    scene: Scene,
+    masks: MaskCache,
+    usable: Bool[Array, "N"],
+    object_ids: Sequence[int],
+    progress: Progress,
+    cancel: CancelToken,
 ) -> tuple[Int[Array, "_"], ...]:
-    """Points of each object, as indices into `Pointmap.points`."""
+    """Usable points of each object, as indices into `Pointmap.points`."""
     pointmap = scene.pointmap
     number = np.full(pointmap.valid.shape, -1, np.int32)
-    number[pointmap.valid] = np.arange(int(pointmap.offsets[-1]), dtype=np.int32)
+    number[pointmap.valid] = np.where(usable, np.arange(len(usable), dtype=np.int32), -1)
     found: list[Int[Array, "_"]] = []
     for done, object_id in enumerate(object_ids):
         cancel.check()
@@ -360,6 +429,42 @@ def _painting_order(masks: MaskCache, view: int, granularity: float | None) -> l
     ascending = (masks.order[view] + 1).tolist()
     shown = [i for i in reversed(ascending) if masks.area(view, i) and masks.kinds[i - 1] in layers]
     return sorted(shown, key=lambda object_id: layers.index(masks.kinds[object_id - 1]))
+
+
+def _aligned_depths(found: SceneAlignment, method: str) -> AlignedDepths:
+    """Depths of all views in one array, and what there is to report."""
+    alignment = found.alignment
+    shape = (len(alignment.depths), *np.max([depth.shape for depth in alignment.depths], axis=0))
+    depth, valid = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    for view, (d, v) in enumerate(zip(alignment.depths, alignment.valid, strict=True)):
+        depth[view, : d.shape[0], : d.shape[1]] = d
+        valid[view, : v.shape[0], : v.shape[1]] = v
+    histogram = alignment.histogram
+    report = {
+        "method": method,
+        "pairs": [list(edge) for edge in alignment.pair_poses],
+        "failed_pairs": [
+            {"pair": list(edge), "reason": failure.reason, "detail": failure.detail}
+            for edge, failure in found.failures.items()
+        ],
+        "loss": [float(alignment.losses[0]), float(alignment.losses[-1])],
+        "seconds": round(alignment.seconds, 3),
+        "contradicted": round(float(found.contradicted.mean()), 5),
+        "weights": {
+            "edges": histogram.edges.tolist(),
+            "matched": histogram.matched.tolist(),
+            "unmatched": histogram.unmatched.tolist(),
+            "clamped": histogram.clamped,
+        },
+    }
+    return AlignedDepths(depth, valid, report)
+
+
+def _backend(prepared: WildSeg3DPrepared) -> str:
+    """What the answer was computed with, for the provenance."""
+    if prepared.aligned is not None:
+        return f"lookup, {prepared.aligned.report['method']} alignment"
+    return f"lookup, {prepared.note}" if prepared.note else "lookup, depths of the reconstruction"
 
 
 def _check_masks(scene: Scene, masks: MaskCache) -> None:

@@ -337,7 +337,9 @@ def _edge_weights(
     return weights, weight_histogram(np.concatenate(raw), np.concatenate(phis))
 
 
-def _adjusted(x: Float[Array, "H W"], matched: Bool[Array, "H W"], config: AlignmentConfig) -> Float[Array, "H W"]:
+def _adjusted(
+    x: Float[Array, "H W"], matched: Bool[Array, "H W"], config: AlignmentConfig
+) -> Float[Array, "H W"]:
     if config.adjustment == "paper":
         return dynamic_weights(x, matched, alpha_p=config.alpha_p, alpha_n=config.alpha_n, clamp=False)
     steepness = STEEPNESS[config.adjustment] if config.steepness is None else config.steepness

@@ -29,7 +29,9 @@ def refined_depths(
                 if edge[side] == view:
                     targets.append(pose(pts3d.reshape(-1, 3).astype(np.float64)))
                     wanted.append(weights[edge][side].ravel().astype(np.float64))
-        out.append(_depth_on_rays(camera, found.depths[view], targets, wanted) if targets else found.depths[view])
+        out.append(
+            _depth_on_rays(camera, found.depths[view], targets, wanted) if targets else found.depths[view]
+        )
     return tuple(out)
 
 
@@ -83,7 +85,9 @@ def front_points(
             inside &= (xy[:, 0] < seen_by.width) & (xy[:, 1] < seen_by.height)
             column, row = np.floor(xy[inside]).astype(int).T
             there = depths[other][row, column]
-            ahead = (there > 0) & (z[inside] < (1 - tolerance) * there) & (own[inside] < conf[other][row, column])
+            ahead = (
+                (there > 0) & (z[inside] < (1 - tolerance) * there) & (own[inside] < conf[other][row, column])
+            )
             drop[np.flatnonzero(inside)[ahead]] = True
         out.append((drop & (depths[view].ravel() > 0)).reshape(depths[view].shape))
     return tuple(out)

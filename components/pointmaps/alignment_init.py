@@ -186,7 +186,9 @@ def start_from_cameras(
         if placed is None:
             continue
         pair_poses[edge] = placed
-        for view, points, conf in zip(edge, (pair.pts3d_1, pair.pts3d_2), (pair.conf_1, pair.conf_2), strict=True):
+        for view, points, conf in zip(
+            edge, (pair.pts3d_1, pair.pts3d_2), (pair.conf_1, pair.conf_2), strict=True
+        ):
             depth = transform(cameras[view].world_to_camera, placed(points.astype(np.float64)))[..., 2]
             better = (conf > best[view]) & (depth > 0)
             depths[view][better], best[view][better] = depth[better], conf[better]
@@ -203,7 +205,10 @@ def _place_pair(first: Camera, second: Camera, pair: PairResult, threshold: floa
         return None
     own = [pose for pose, _ in (found[0], found[1])]
     U, _, Vt = np.linalg.svd(
-        sum(known.world_to_camera[:3, :3].T @ pose[:3, :3] for known, pose in zip((first, second), own, strict=True))
+        sum(
+            known.world_to_camera[:3, :3].T @ pose[:3, :3]
+            for known, pose in zip((first, second), own, strict=True)
+        )
     )
     R = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
     centers = [-pose[:3, :3].T @ pose[:3, 3] for pose in own]

@@ -5,6 +5,7 @@ Source: wildseg3d.md eq. (8), which is DUSt3R's global alignment (CVPR 2024) wit
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numba
 import numpy as np
@@ -38,7 +39,9 @@ class WeightedDistance(torch.autograd.Function):
     """sum w ||chi_view - (A x + b)|| / pixels, with the gradient by chi, A and b computed in the same pass."""
 
     @staticmethod
-    def forward(ctx, chi: Tensor, A: Tensor, b: Tensor, edges: EdgePixels, pool: ThreadPoolExecutor) -> Tensor:  # type: ignore[override]
+    def forward(
+        ctx, chi: Tensor, A: Tensor, b: Tensor, edges: EdgePixels, pool: ThreadPoolExecutor
+    ) -> Tensor:  # type: ignore[override]
         loss, *grads = weighted_distance(chi.numpy(), A.numpy(), b.numpy(), edges, pool)
         ctx.save_for_backward(*(torch.from_numpy(grad) for grad in grads))
         return chi.new_tensor(loss)
@@ -79,6 +82,7 @@ def weighted_distance(
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+@no_type_check  # keeps the tests' type checker from wrapping what numba has to read
 def _chunk(chi, A, b, points, weights, views, start, end, grad_chi, grad_rows):  # pragma: no cover
     """Loss of pixels [start, end); adds to `grad_chi` there and to `grad_rows` [R, 12] (A row by row, then b)."""
     loss = 0.0

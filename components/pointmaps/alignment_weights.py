@@ -9,6 +9,7 @@ from typing import Literal, assert_never
 
 import cv2
 import numpy as np
+import scipy.special
 from jaxtyping import Bool, Float, Int
 
 from components.masks.cache import MaskCache
@@ -153,4 +154,4 @@ def soft_masks(
 
 
 def _sigmoid(x: Float[Array, "*N"]) -> Float[Array, "*N"]:
-    return 1 / (1 + np.exp(-x))
+    return scipy.special.expit(x)

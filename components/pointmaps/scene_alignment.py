@@ -79,7 +79,9 @@ def align_scene(
         raise InputError("The scene has no points: reconstruct it again with more photos that overlap.")
     target = np.median(points[:: max(1, len(points) // 20000)], axis=0).astype(np.float64)
     edges = nearby_graph(cameras, target, neighbours=config.neighbours)
-    pairs, failures = predict_pairs(views, edges, predictor, progress=part_of(progress, 0, 0.5), cancel=cancel)
+    pairs, failures = predict_pairs(
+        views, edges, predictor, progress=part_of(progress, 0.0, 0.5), cancel=cancel
+    )
     sizes = [(camera.height, camera.width) for camera in cameras]
     alignment = align(
         views,
