@@ -21,8 +21,8 @@ def pick_point(
 ) -> int | None:
     """Index of the point that a person means who clicks along a ray; None when nothing is near the ray.
 
-    Looks in a cone about the ray, widened until it holds a surface, takes the nearest surface in it, and of that the
-    point closest to the ray.
+    Looks in a cone about the ray, widened until it holds a surface, takes the nearest surface in it, and of
+    that the point closest to the ray.
 
     Args:
         points: World frame.

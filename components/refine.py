@@ -1,4 +1,6 @@
-"""Grow and shrink a segmented object: its masks by a few pixels, its points with them, along surfaces only."""
+"""Grow and shrink a segmented object: its masks by a few pixels, its points with them, along surfaces
+only.
+"""
 
 from collections.abc import Sequence
 
@@ -19,8 +21,8 @@ def adjusted_masks(
 ) -> tuple[Bool[Array, "_ _"], ...]:
     """Masks in view pixels after `steps` of growing (positive) or shrinking (negative).
 
-    Growing does not jump to another surface: where depth is known inside and outside, they must be close. Shrinking
-    never makes an object vanish from a view: a mask too thin for it stays as it is.
+    Growing does not jump to another surface: where depth is known inside and outside, they must be close.
+    Shrinking never makes an object vanish from a view: a mask too thin for it stays as it is.
     """
     if steps == 0:
         return tuple(masks)
@@ -36,7 +38,8 @@ def points_of_masks(
     before: Sequence[Bool[Array, "_ _"]],
     after: Sequence[Bool[Array, "_ _"]],
 ) -> Bool[Array, "N"]:
-    """Selected points after masks changed: pixels that joined bring their points, pixels that left take them away.
+    """Selected points after masks changed: pixels that joined bring their points, pixels that left take them
+    away.
 
     Raises:
         ValueError: `base` selects Gaussians, which have no pixel of their own.

@@ -1,7 +1,8 @@
-"""The lab without a page: import, reconstruct, masks and prepare, each computed once and kept in the workspace.
+"""The lab without a page: import, reconstruct, masks and prepare, each computed once and kept in the
+workspace.
 
-One `Lab` per process, shared by all sessions. Every step is looked up under its key first (inputs' keys, config, code
-version); a step it needs and that is missing is run, and said through `progress`. In a notebook:
+One `Lab` per process, shared by all sessions. Every step is looked up under its key first (inputs' keys,
+config, code version); a step it needs and that is missing is run, and said through `progress`. In a notebook:
 
     lab = Lab(Workspace("lab"))
     lab.import_capture("photos/", name="desk")
@@ -110,8 +111,8 @@ class Lab:
 
         Args:
             source: Folder, archive, video, model or list of photos.
-            name: Name of the capture; None makes one from the source. When another capture has that name already, a
-                number is added; the same photos imported again keep their name.
+            name: Name of the capture; None makes one from the source. When another capture has that name
+                already, a number is added; the same photos imported again keep their name.
             cameras: A cameras.json to use with the photos.
 
         Raises:
@@ -180,7 +181,8 @@ class Lab:
 
         Args:
             config: None takes what the scene was made with before, else the defaults.
-            capture: Name of the capture; None takes the scene's earlier one, else the capture of the same name.
+            capture: Name of the capture; None takes the scene's earlier one, else the capture of the same
+                name.
 
         Raises:
             InputError: The photos cannot be reconstructed (and why), or there is no such capture.
@@ -207,7 +209,8 @@ class Lab:
 
         scene = self._step(
             "reconstruct", key, self.workspace.scene_folder(key), self._scenes, inputs, config,
-            build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress, cancel=cancel,
+            build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress,
+            cancel=cancel,
         )  # fmt: skip
         record = to_plain(config)
         if entry is None or (entry.scene_key, entry.capture) != (key, opened.name):
@@ -297,7 +300,9 @@ class Lab:
         return prepared
 
     def prepared(self, name: str, method: str, config: Any = None) -> "Prepared | None":
-        """The state of a method when it is there already (in memory or on disk); None when it must be prepared first."""
+        """The state of a method when it is there already (in memory or on disk); None when it must be
+        prepared first.
+        """
         if not self._masks_done(name):
             return None
         segmenter = self.segmenter(method, config)
@@ -334,7 +339,9 @@ class Lab:
         progress: Progress,
         cancel: CancelToken,
     ) -> T:
-        """The step's result: from memory, else from its sealed folder, else built under the key's lock and sealed."""
+        """The step's result: from memory, else from its sealed folder, else built under the key's lock and
+        sealed.
+        """
         if key in recent and is_sealed(folder):
             return recent.get(key, lambda: load(folder))
         recent.drop(key)
@@ -360,7 +367,9 @@ class Lab:
     def _load_sealed(
         self, step: str, key: str, folder: Path, recent: "Recent[T]", load: Callable[[Path], T]
     ) -> T | None:
-        """Load a result whose every file has its checksum; a damaged one is removed, with what was made from it."""
+        """Load a result whose every file has its checksum; a damaged one is removed, with what was made from
+        it.
+        """
         if not folder.exists():
             return None
         if is_sealed(folder, checksums=True):

@@ -2,16 +2,18 @@
 
 from typing import Generic, Protocol, TypeVar
 
-S = TypeVar("S", contravariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 LONGEST = 500
 
 
-class Edit(Protocol[S]):
-    """A change to a state that can be taken back. `do` and `undo` either succeed or leave the state as it was."""
+class Edit(Protocol[S_contra]):
+    """A change to a state that can be taken back. `do` and `undo` either succeed or leave the state as it
+    was.
+    """
 
-    def do(self, state: S) -> None: ...
+    def do(self, state: S_contra) -> None: ...
 
-    def undo(self, state: S) -> None: ...
+    def undo(self, state: S_contra) -> None: ...
 
 
 T = TypeVar("T")

@@ -58,7 +58,9 @@ class Job:
 
     @property
     def expected_secs(self) -> float | None:
-        """Expected total seconds: as given at first, led over to what the progress says; None when nobody knows."""
+        """Expected total seconds: as given at first, led over to what the progress says; None when nobody
+        knows.
+        """
         by_progress = self.elapsed_secs / self.fraction if self.fraction > 0.05 else None
         if by_progress is None or self._given_secs is None:
             return by_progress if by_progress is not None else self._given_secs
@@ -79,7 +81,9 @@ class Job:
         return self._finished.wait(timeout_secs)
 
     def result(self, timeout_secs: float | None = None) -> Any:
-        """What the work returned, waiting for it. Raises what the work raised, `Cancelled`, or TimeoutError."""
+        """What the work returned, waiting for it. Raises what the work raised, `Cancelled`, or
+        TimeoutError.
+        """
         if not self.wait(timeout_secs):
             raise TimeoutError(f"'{self.label}' is still {self.state}.")
         if self._exception is not None:

@@ -1,8 +1,11 @@
 """Clicks and boxes as people and files give them, and how they become a method's `Prompt`s.
 
-A prompts file is a list of objects: `[{"object": "mug", "clicks": [{"image": "003.jpg", "x": 210.5, "y": 140.0,
-"positive": true}]}]`. A click may also be a box in a photo (`image` and `box`: x0, y0, x1, y1) or a point in the world
-(`world`: x, y, z). Photo pixels, origin at the top-left corner. docs/formats.md describes every field.
+A prompts file is a list of objects:
+
+    [{"object": "mug", "clicks": [{"image": "003.jpg", "x": 210.5, "y": 140.0, "positive": true}]}]
+
+A click may also be a box in a photo (`image` and `box`: x0, y0, x1, y1) or a point in the world (`world`: x,
+y, z). Photo pixels, origin at the top-left corner. docs/formats.md describes every field.
 """
 
 import json
@@ -22,7 +25,9 @@ CLICKS_MAX = 2000
 
 
 class _NoFurtherFields:
-    """A misspelt field of a click is an error, never ignored: "positve": false must not become a positive click."""
+    """A misspelt field of a click is an error, never ignored: "positve": false must not become a positive
+    click.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -93,8 +98,8 @@ def photo_name(scene: Scene, name: str) -> str:
                     if found:
                         return candidate
                     raise InputError(
-                        f"The photo {candidate} could not be placed in the scene, so clicks in it mean nothing; "
-                        "click in another photo."
+                        f"The photo {candidate} could not be placed in the scene, so clicks in it mean "
+                        "nothing; click in another photo."
                     )
     raise InputError(f"The scene has no photo '{name}'. {closest(name, registered)}")
 

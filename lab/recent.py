@@ -11,7 +11,8 @@ T = TypeVar("T")
 class Recent(Generic[T]):
     """At most `limit` values, the one used longest ago is let go first; thread-safe.
 
-    A value still used elsewhere (by a session) lives on there; letting go only means it is loaded again next time.
+    A value still used elsewhere (by a session) lives on there; letting go only means it is loaded again next
+    time.
     """
 
     def __init__(self, limit: int) -> None:

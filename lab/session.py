@@ -1,4 +1,5 @@
-"""One person's work on a scene: prompts per object with undo and redo, answers of the chosen method, masks, markers.
+"""One person's work on a scene: prompts per object with undo and redo, answers of the chosen method, masks,
+markers.
 
 No browser here: the page and the command line both drive this class. All methods may be called from any thread.
 """
@@ -8,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -79,7 +79,10 @@ class ObjectState:
     name: str
     colour: str
     """#RRGGBB."""
-    prompts: tuple[Click, ...]
+    prompts: tuple[Prompt, ...]
+    """One per click or box, in order."""
+    clicks: tuple[Click, ...]
+    """The same as they are saved."""
     granularity: float | None
     adjust: int
     """Steps grown (positive) or shrunk (negative)."""
@@ -179,10 +182,8 @@ class Session:
         return self._scene_name
 
     @property
-    def scene(self) -> Scene:
-        """The open scene. InputError when none is open."""
-        if self._scene is None:
-            raise InputError("No scene is open; choose one first.")
+    def scene(self) -> Scene | None:
+        """The open scene; None before the first."""
         return self._scene
 
     @property
@@ -198,7 +199,8 @@ class Session:
     def open(self, scene_name: str) -> Scene:
         """Open a reconstructed scene, with its masks and the method as far as they are there.
 
-        Opening the open scene again picks up what was built in between; the objects stay. Another scene starts empty.
+        Opening the open scene again picks up what was built in between; the objects stay. Another scene
+        starts empty.
 
         Raises:
             InputError: There is no such scene, or it is not reconstructed yet.
@@ -281,7 +283,9 @@ class Session:
 
     @_locked
     def click(self, photo: str, x: float, y: float, positive: bool = True) -> ObjectState:
-        """Click in a photo, photo pixels. InputError when it lies outside or the photo is not in the scene."""
+        """Click in a photo, photo pixels. InputError when it lies outside or the photo is not in the
+        scene.
+        """
         return self.add(PhotoClick(photo, x, y, positive))
 
     @_locked
@@ -304,7 +308,7 @@ class Session:
             or not along.any()
         ):
             raise InputError("A click in 3D needs a ray of finite numbers.")
-        points = self.scene.pointmap.points
+        points = self._need_scene().pointmap.points
         hit = pick_point(points, start, along)
         if hit is None:
             raise InputError("Nothing was reconstructed where you clicked; click on a visible point.")
@@ -314,7 +318,7 @@ class Session:
     @_locked
     def add(self, click: Click) -> ObjectState:
         """Add a click or box to the current object (a first one is made) and answer it."""
-        click = check_click(self.scene, click)
+        click = check_click(self._need_scene(), click)
         self._need_method()
         if self._current is None:  # one edit, so that one undo takes the click back whole
             first = self._fresh_ask(None)
@@ -344,6 +348,19 @@ class Session:
         """Remove all prompts of the current object (can be undone)."""
         return self._edit_prompts(ObjectPrompts(self._current_ask().prompts.object))
 
+    @property
+    def granularity(self) -> float | None:
+        """Of the current object; None lets the method choose."""
+        return None if self.current is None else self.current.granularity
+
+    @property
+    def can_undo(self) -> bool:
+        return self.history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        return self.history.can_redo
+
     @_locked
     def undo(self) -> ObjectState | None:
         """Take back the last edit; nothing happens when there is none."""
@@ -360,7 +377,8 @@ class Session:
 
     @_locked
     def hover(self, photo: str, x: float, y: float) -> np.ndarray | None:
-        """Mask bool [H, W] (view pixels) of what a click at photo pixel (x, y) would likely take; None when nothing.
+        """Mask bool [H, W] (view pixels) of what a click at photo pixel (x, y) would likely take; None when
+        nothing.
 
         A lookup in the cached masks only, so it is fast enough to follow the pointer.
         """
@@ -384,8 +402,10 @@ class Session:
 
     @_locked
     def photo_mask(self, object_id: int, photo: str) -> np.ndarray:
-        """Mask bool [h, w] of an object in photo pixels; all False for a photo that is not in the scene's views."""
-        scene, state = self.scene, self._state(self._ask(object_id))
+        """Mask bool [h, w] of an object in photo pixels; all False for a photo that is not in the scene's
+        views.
+        """
+        scene, state = self._need_scene(), self._state(self._ask(object_id))
         if photo in scene.missing:
             width, height = scene.photo_sizes[photo]
             return np.zeros((height, width), bool)
@@ -396,8 +416,11 @@ class Session:
         return mask_in_photo(view, state.masks[index])
 
     @_locked
-    def markers(self, object_id: int) -> list[Marker]:
-        """Where the person clicked for an object, in 3D and in a photo."""
+    def markers(self, object_id: int | None = None) -> list[Marker]:
+        """Where the person clicked for an object (the current one by default), in 3D and in a photo."""
+        object_id = self._current if object_id is None else object_id
+        if object_id is None:
+            return []
         return [self._marker(click) for click in self._ask(object_id).prompts.clicks]
 
     # Saving and restoring
@@ -419,7 +442,8 @@ class Session:
         """Restore what `to_json` gave. Undo starts afresh.
 
         Raises:
-            InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is unchanged.
+            InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is
+                unchanged.
         """
         from pydantic import TypeAdapter, ValidationError
 
@@ -439,7 +463,7 @@ class Session:
             self.open(scene_name)
             for ask in asks:
                 for click in ask.prompts.clicks:
-                    check_click(self.scene, click)
+                    check_click(self._need_scene(), click)
         self._forget_objects()
         self._asks = list(asks)
         self._next_id = max((ask.id for ask in asks), default=0) + 1
@@ -496,13 +520,13 @@ class Session:
         segmenter, prepared = self._need_method()
         started = time.perf_counter()
         prompts: list[Prompt] = to_prompts(
-            self.scene, asked.clicks, granularity=asked.granularity, object_id=asked.object
+            self._need_scene(), asked.clicks, granularity=asked.granularity, object_id=asked.object
         )
         result = segmenter.segment(prepared, prompts)
-        masks = tuple(result.mask_of_view(view) for view in range(len(self.scene.views)))
+        masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
         if asked.adjust:
-            moved = adjusted_masks(self.scene, masks, asked.adjust)
-            selected = points_of_masks(self.scene, result, masks, moved)
+            moved = adjusted_masks(self._need_scene(), masks, asked.adjust)
+            selected = points_of_masks(self._need_scene(), result, masks, moved)
             masks = moved
             result = replace(
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
@@ -511,8 +535,13 @@ class Session:
         point_ids = np.flatnonzero(result.selected)
         return Answer(result, masks, point_ids, (time.perf_counter() - started) * 1000)
 
+    def _need_scene(self) -> Scene:
+        if self._scene is None:
+            raise InputError("No scene is open; choose one first.")
+        return self._scene
+
     def _need_method(self) -> "tuple[Segmenter, Prepared]":
-        scene = self.scene
+        scene = self._need_scene()
         if self._segmenter is None or self._prepared is None:
             raise InputError(
                 f"The method '{self._method}' is not prepared for this scene of {len(scene.views)} photos; "
@@ -522,9 +551,14 @@ class Session:
 
     def _state(self, ask: ObjectAsk) -> ObjectState:
         prompts = ask.prompts
+        shown: list[Prompt] = []
+        if self._scene is not None:
+            shown = to_prompts(
+                self._scene, prompts.clicks, granularity=prompts.granularity, object_id=prompts.object
+            )
         return ObjectState(
-            ask.id, prompts.object, ask.colour, prompts.clicks, prompts.granularity, prompts.adjust,
-            self._answers.get(ask.id),
+            ask.id, prompts.object, ask.colour, tuple(shown), prompts.clicks, prompts.granularity,
+            prompts.adjust, self._answers.get(ask.id),
         )  # fmt: skip
 
     def _ask(self, object_id: int | None) -> ObjectAsk:
@@ -563,7 +597,7 @@ class Session:
         self.history.clear()
 
     def _marker(self, click: Click) -> Marker:
-        scene = self.scene
+        scene = self._need_scene()
         if isinstance(click, WorldClick):
             seen = best_view_of_point(scene, np.array(click.world))
             if seen is None:
@@ -577,17 +611,18 @@ class Session:
 
     def _world_at(self, image: str, x: float, y: float) -> tuple[float, float, float] | None:
         """World point at a photo pixel, from the nearest view pixel that has one."""
-        index = self.scene.view_index(image)
-        column, row = view_from_photo(self.scene.views[index], np.array([x, y], np.float64))
-        height, width = self.scene.views[index].image.shape[:2]
+        index = self._need_scene().view_index(image)
+        column, row = view_from_photo(self._need_scene().views[index], np.array([x, y], np.float64))
+        height, width = self._need_scene().views[index].image.shape[:2]
         r0, c0 = int(np.clip(row, 0, height - 1)), int(np.clip(column, 0, width - 1))
         top, left = max(0, r0 - MARKER_SEARCH_PX), max(0, c0 - MARKER_SEARCH_PX)
         bottom, right = min(height, r0 + MARKER_SEARCH_PX + 1), min(width, c0 + MARKER_SEARCH_PX + 1)
-        found = np.argwhere(self.scene.pointmap.valid[index, top:bottom, left:right])
+        found = np.argwhere(self._need_scene().pointmap.valid[index, top:bottom, left:right])
         if len(found) == 0:
             return None
-        r, c = found[np.argmin(((found + [top - r0, left - c0]) ** 2).sum(axis=1))]
-        px, py, pz = self.scene.pointmap.pts3d[index, top + r, left + c].tolist()
+        offsets = found + np.array([top - r0, left - c0])
+        r, c = found[np.argmin((offsets**2).sum(axis=1))]
+        px, py, pz = self._need_scene().pointmap.pts3d[index, top + r, left + c].tolist()
         return px, py, pz
 
 

@@ -1,4 +1,5 @@
-"""The workspace on disk: where captures, scenes, masks and prepared methods live, and how they stay trustworthy.
+"""The workspace on disk: where captures, scenes, masks and prepared methods live, and how they stay
+trustworthy.
 
     captures/NAME/                 photos and capture.json
     scenes/KEY/                    reconstruction; scenes/KEY/masks/KEY/ its mask caches
@@ -7,8 +8,9 @@
     names/NAME.json                which keys a scene name stands for
     locks/, tmp/, liftlab.log      locks per key, scratch space, log
 
-KEY is the hash of a step's inputs, config and code version, so nothing is computed twice and nothing stale is shown.
-Every folder with results is sealed by a manifest; one without a valid manifest is rebuilt, never trusted.
+KEY is the hash of a step's inputs, config and code version, so nothing is computed twice and nothing stale is
+shown. Every folder with results is sealed by a manifest; one without a valid manifest is rebuilt, never
+trusted.
 """
 
 import contextlib
@@ -88,7 +90,8 @@ class Workspace:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"The workspace cannot be used ({error.strerror}); choose another with --workspace: {self.root}"
+                f"The workspace cannot be used ({error.strerror}); choose another with --workspace: "
+                f"{self.root}"
             ) from error
         self.clean_leftovers()
 
@@ -116,7 +119,9 @@ class Workspace:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for passing use, on the workspace's disk; removed afterwards, or by the next start after a crash."""
+        """A folder for passing use, on the workspace's disk; removed afterwards, or by the next start after
+        a crash.
+        """
         folder = self.root / "tmp" / uuid.uuid4().hex
         with FileLock(self._lock_path(folder.name)).hold():
             try:
@@ -128,7 +133,9 @@ class Workspace:
         self._lock_path(folder.name).unlink(missing_ok=True)
 
     def drop_methods_of(self, key: str) -> None:
-        """Remove prepared methods made from the scene or masks `key`: what they were made from is being rebuilt."""
+        """Remove prepared methods made from the scene or masks `key`: what they were made from is being
+        rebuilt.
+        """
         for folder in (self.root / "methods").iterdir():
             record = step_record(folder)
             if record is not None and key in record.get("inputs", {}).values():
@@ -140,7 +147,9 @@ class Workspace:
     def locked(
         self, key: str, *, progress: Progress = no_progress, cancel: CancelToken | None = None
     ) -> Iterator[None]:
-        """Hold the lock of `key` against other threads and processes; waiting is reported and can be cancelled."""
+        """Hold the lock of `key` against other threads and processes; waiting is reported and can be
+        cancelled.
+        """
         lock = FileLock(self._lock_path(key))
         while not lock.acquire():
             if cancel is not None:
@@ -185,7 +194,9 @@ class Workspace:
         return sorted(path.stem for path in (self.root / "names").glob("*.json"))
 
     def scene_entry(self, name: str) -> SceneEntry | None:
-        """What the scene name stands for; None when there is none or its file is damaged (then it is made again)."""
+        """What the scene name stands for; None when there is none or its file is damaged (then it is made
+        again).
+        """
         path = self.root / "names" / f"{checked_name(name)}.json"
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -227,7 +238,8 @@ class Workspace:
                     users.setdefault(key, set()).add(entry.name)
         found: list[Item] = []
         for kind, pattern in (
-            ("capture", "captures/*"), ("scene", "scenes/*"), ("masks", "scenes/*/masks/*"), ("method", "methods/*")
+            ("capture", "captures/*"), ("scene", "scenes/*"), ("masks", "scenes/*/masks/*"),
+            ("method", "methods/*"),
         ):  # fmt: skip
             for path in sorted(self.root.glob(pattern)):
                 if path.is_dir() and not path.name.startswith("."):
@@ -237,7 +249,9 @@ class Workspace:
         return found
 
     def prune(self) -> list[Item]:
-        """Remove results that no scene name refers to, and broken ones; captures with a valid manifest always stay."""
+        """Remove results that no scene name refers to, and broken ones; captures with a valid manifest
+        always stay.
+        """
         gone = []
         for item in self.items():
             broken = not is_sealed(item.path)
@@ -258,7 +272,9 @@ class Workspace:
         return [(item, is_sealed(item.path, checksums=True)) for item in self.items()]
 
     def clean_leftovers(self) -> list[Path]:
-        """Remove what crashed processes left half-written. What a living process writes is locked, and stays."""
+        """Remove what crashed processes left half-written. What a living process writes is locked, and
+        stays.
+        """
         gone = []
         for pattern, kind in (
             ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/masks/.*", "masks"),
@@ -312,8 +328,8 @@ def checked_name(name: str) -> str:
     """`name` when it can be a file name everywhere. Raises InputError with the rule otherwise."""
     if not _NAME.fullmatch(name) or name.endswith((".", " ")):
         raise InputError(
-            f"The name '{name}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and underscores, "
-            "starting with a letter or digit."
+            f"The name '{name}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and "
+            "underscores, starting with a letter or digit."
         )
     return name
 
@@ -336,12 +352,14 @@ def is_disk_full(error: BaseException, root: Path) -> bool:
 
 
 def _lock_name(kind: str, name: str) -> str:
-    """Keys lock under their own name; captures, names and notebooks, which people name, under their kind as well."""
+    """Keys lock under their own name; what people name (captures, scenes, notebooks) with its kind before
+    it.
+    """
     return name if kind in ("scene", "masks", "method") else f"{kind}-{name}"
 
 
 def step_record(folder: Path) -> dict[str, Any] | None:
-    """The `step.json` of a result folder: step, key, inputs, config, seconds; None when there is none to read."""
+    """The `step.json` of a result folder (step, key, inputs, config, seconds); None when it cannot be read."""
     try:
         return json.loads((folder / STEP_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
