@@ -187,6 +187,11 @@ class Session:
         return self._scene
 
     @property
+    def masks(self) -> "MaskCache | None":
+        """The objects of the open scene; None while they are not found."""
+        return self._masks
+
+    @property
     def method(self) -> str:
         return self._method
 
