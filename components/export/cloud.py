@@ -1,0 +1,97 @@
+"""An object as a coloured point cloud: PLY with the photo pixel of every point, GLB for 3D viewers."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from components.files import atomic_write
+from components.geometry import photo_from_view
+from components.types import Array, Scene
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """Points with their colour and the photo pixel they come from."""
+
+    points: Float[Array, "N 3"]
+    """World frame, scene units."""
+    colours: UInt8[Array, "N 3"]
+    """RGB."""
+    views: Int[Array, "N"]
+    """Index into `names`."""
+    photo_xy: Float[Array, "N 2"]
+    """Photo pixels."""
+    names: tuple[str, ...]
+    """Photo file names."""
+    up: Float[Array, "3"]
+    """Unit vector, world frame."""
+
+
+def cloud_of(scene: Scene, selected: Bool[Array, "N"]) -> PointCloud:
+    """The selected points of the geometry "points"; all-False gives an empty cloud."""
+    index = scene.pointmap.point_index[selected]
+    views, rows, columns = index[:, 0], index[:, 1], index[:, 2]
+    colours = np.zeros((len(index), 3), np.uint8)
+    photo_xy = np.zeros((len(index), 2))
+    for number, view in enumerate(scene.views):
+        here = views == number
+        colours[here] = view.image[rows[here], columns[here]]
+        centers = np.stack([columns[here], rows[here]], axis=1) + 0.5
+        photo_xy[here] = photo_from_view(view, centers)
+    return PointCloud(
+        points=scene.pointmap.points[selected].astype(np.float32),
+        colours=colours,
+        views=views,
+        photo_xy=photo_xy,
+        names=tuple(view.name for view in scene.views),
+        up=scene.up,
+    )
+
+
+def write_ply(path: Path, cloud: PointCloud) -> None:
+    """Binary PLY, one vertex per point: x y z, red green blue, view, photo_x, photo_y.
+
+    `view` counts the photos listed in the header's comments.
+    """
+    from plyfile import PlyData, PlyElement
+
+    vertex = np.empty(
+        len(cloud.points),
+        dtype=[
+            ("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1"),
+            ("view", "<i4"), ("photo_x", "<f4"), ("photo_y", "<f4"),
+        ],
+    )  # fmt: skip
+    vertex["x"], vertex["y"], vertex["z"] = cloud.points.T
+    vertex["red"], vertex["green"], vertex["blue"] = cloud.colours.T
+    vertex["view"] = cloud.views
+    vertex["photo_x"], vertex["photo_y"] = cloud.photo_xy.T
+    comments = [f"view {number} {name}" for number, name in enumerate(cloud.names)]
+    ply = PlyData([PlyElement.describe(vertex, "vertex")], comments=comments, byte_order="<")
+    buffer = io.BytesIO()
+    ply.write(buffer)
+    with atomic_write(path) as file:
+        file.write(buffer.getvalue())
+
+
+def write_glb(path: Path, cloud: PointCloud) -> None:
+    """GLB point cloud. Vertices are world coordinates; the node turns the scene's up axis to glTF's +Y.
+
+    Raises:
+        ValueError: The cloud is empty: glTF has no empty point clouds.
+    """
+    import trimesh
+
+    if len(cloud.points) == 0:
+        raise ValueError("cloud must have points; got none. Select something first.")
+    geometry = trimesh.PointCloud(np.asarray(cloud.points, np.float32), colors=cloud.colours)
+    turn = trimesh.geometry.align_vectors(cloud.up, [0.0, 1.0, 0.0])
+    model = trimesh.Scene()
+    model.add_geometry(geometry, node_name="object", transform=turn)
+    data = model.export(file_type="glb")
+    assert isinstance(data, bytes)
+    with atomic_write(path) as file:
+        file.write(data)
