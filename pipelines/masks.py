@@ -4,7 +4,6 @@ need."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Int8
 
@@ -134,7 +133,8 @@ def draw(
 
 
 def is_foreground(masks: Sequence[Bool[Array, "_ _"]]) -> bool:
-    """Whether a thing is foreground: it touches at most two image borders and covers under 40 % where it is largest.
+    """Whether a thing is foreground: at most two image borders touched and under 40 % covered in its largest
+    view.
 
     Source: wildseg3d.md section 8 (soft mask before any click).
     """

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from components.masks.graph_segmentation import connected
-from components.masks.scene_graph import SceneGraph
+from components.masks.scene_graph import SceneGraph, surface_of_leaves
 from components.masks.tracking import Hierarchy, Track
 from components.types import Array
 
@@ -36,7 +36,7 @@ class CandidateConfig:
 def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig) -> tuple[Track, ...]:
     """Objects first (largest first), then groups, parts and planes; near-duplicates are left out."""
     sizes = tree.voxels[: tree.num_leaves]
-    on_plane = _surface_of_leaves(graph)
+    on_plane = surface_of_leaves(graph)
     roots = [int(node) for node in np.flatnonzero(tree.parent < 0)]
     objects: list[Track] = []
     parts: list[Track] = []
@@ -64,14 +64,6 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
         if (on_plane == index).any()
     ]
     return _distinct([*objects[: config.max_objects], *planes, *groups, *parts], sizes, config.duplicate)
-
-
-def _surface_of_leaves(graph: SceneGraph) -> Int[Array, "L"]:
-    """Plane index of each leaf, -1 off planes."""
-    surface = np.full(graph.num_leaves, -1, np.int64)
-    known = graph.leaf >= 0
-    surface[graph.leaf[known]] = graph.surface[known]
-    return surface
 
 
 def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:

@@ -9,6 +9,8 @@ from jaxtyping import Bool, Float, Float32, Int8, Int16, UInt8
 
 from components.types import Array
 
+CERTAIN = 1e3
+"""Seeds above this many nats put their pixels inside."""
 _BINS = (8, 14, 14)
 _CONTRAST = [
     (np.array([[0, 0, 0], [0, 0, 1], [0, 0, 0]]), (0, 1), 1.0),
@@ -81,7 +83,7 @@ def outline(
     config: OutlineConfig,
     *,
     inside_colors: Float[Array, "1568"] | None = None,
-    seeds: Int8[Array, "H W"] | None = None,
+    seeds: Float32[Array, "H W"] | None = None,
 ) -> Bool[Array, "H W"]:
     """Sharpen votes into a mask.
 
@@ -89,7 +91,7 @@ def outline(
         colors: Of the view.
         votes: 1 in, 0 out, -1 unknown.
         inside_colors: Histogram of the object from all views; mixed with the view's own.
-        seeds: 1 surely in, -1 surely out, 0 free: where a person clicked.
+        seeds: Nats added to the log odds of being inside: what a person's clicks say about pixels.
 
     Returns:
         The mask; empty when nothing votes or is seeded in. Pieces without a vote of their own are dropped.
@@ -99,7 +101,7 @@ def outline(
     geometry, and one pass is enough.
     """
     out = np.zeros(votes.shape, bool)
-    wanted = (votes == 1) if seeds is None else ((votes == 1) | (seeds > 0))
+    wanted = (votes == 1) if seeds is None else ((votes == 1) | (seeds > CERTAIN))
     window = _window(wanted)
     if window is None:
         return out
@@ -108,8 +110,7 @@ def outline(
     part = votes[coarse]
     unary = _unary(colors.bins[coarse], part, config, inside_colors, config.blur_px / step**0.5)
     if seeds is not None:
-        unary[seeds[coarse] > 0] = 1e4
-        unary[seeds[coarse] < 0] = -1e4
+        unary += seeds[coarse]
     cut = _cut(colors.lab[coarse].astype(np.float32), unary, config)
     cut = _voted_pieces(cut, wanted[coarse])
     if step > 1:

@@ -51,6 +51,8 @@ class SceneGraph:
     scene_key: str
     scale: float
     """Median distance between cameras and points, scene units."""
+    voxel: float
+    """Edge of a voxel, relative to `scale`."""
     points: Float32[Array, "N 3"]
     """Mean position of a voxel's points, world frame."""
     colors: Float32[Array, "N 3"]
@@ -93,7 +95,7 @@ class SceneGraph:
         with atomic_write(folder / "planes.npy") as file:
             np.save(file, planes.reshape(-1, 5), allow_pickle=False)
         with atomic_write(folder / "scale.npy") as file:
-            np.save(file, np.float64(self.scale), allow_pickle=False)
+            np.save(file, np.array([self.scale, self.voxel]), allow_pickle=False)
 
     @staticmethod
     def load(folder: Path, *, scene_key: str) -> "SceneGraph":
@@ -102,15 +104,25 @@ class SceneGraph:
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
         }
         planes = np.load(folder / "planes.npy", allow_pickle=False)
+        scale, voxel = np.load(folder / "scale.npy", allow_pickle=False)
         return SceneGraph(
             scene_key=scene_key,
-            scale=float(np.load(folder / "scale.npy", allow_pickle=False)),
+            scale=float(scale),
+            voxel=float(voxel),
             planes=tuple(Plane(row[:3], float(row[3]), float(row[4])) for row in planes),
             **arrays,
         )
 
 
 _ARRAYS = ("points", "colors", "normals", "surface", "edges", "leaf", "component", "voxel_of_pixel")
+
+
+def surface_of_leaves(graph: SceneGraph) -> Int[Array, "L"]:
+    """Plane index of each leaf, -1 off planes."""
+    surface = np.full(graph.num_leaves, -1, np.int64)
+    known = graph.leaf >= 0
+    surface[graph.leaf[known]] = graph.surface[known]
+    return surface
 
 
 def lab_image(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W 3"]:
@@ -179,6 +191,7 @@ def build_scene_graph(scene: Scene, config: SceneGraphConfig) -> SceneGraph:
     return SceneGraph(
         scene_key=scene.key,
         scale=scale,
+        voxel=config.voxel,
         points=points.astype(np.float32),
         colors=colors.astype(np.float32),
         normals=normals.astype(np.float32),
@@ -207,7 +220,7 @@ def _surfaces(
     config: SceneGraphConfig,
     distance: Float[Array, "N"],
 ) -> Int16[Array, "N"]:
-    """Plane of each voxel, -1 off planes; small patches (a plane running through an object) are given back."""
+    """Plane of each voxel, -1 off planes; patches too small (a plane through an object) are not plane."""
     surface = np.full(len(points), -1, np.int16)
     best = config.plane_tolerance * distance
     for index, plane in enumerate(planes):

@@ -1,6 +1,7 @@
 """What a click solver needs of a scene, built once with the masks and saved beside them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ class SolverState:
         return SolverState(
             graph=SceneGraph.load(folder, scene_key=scene_key),
             tree=Hierarchy(**{name: read(f"tree_{name}") for name in _TREE}),
-            leaves=tuple(flat[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)),
+            leaves=tuple(flat[a:b] for a, b in pairwise(starts.tolist())),
             leaf_of_pixel=read("leaf_of_pixel", "r"),
             regions=read("regions", "r"),
         )

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Int32
+from jaxtyping import Float, Int, Int32
 from scipy import sparse
 
-from components.masks.graph_segmentation import connected
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
 
