@@ -4,7 +4,7 @@ one clicks."""
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ class Solution:
     """Cached objects it is made of, in the order they were taken."""
 
 
+@runtime_checkable
 class ClickSolver(Protocol):
     """Scene and prompts in, masks in all views out."""
 

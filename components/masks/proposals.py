@@ -1,7 +1,7 @@
 """Object proposals of one view, from colour and geometry, without weights."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from components.masks.scene_graph import lab_image
 from components.types import Array, MaskSet
 
 
+@runtime_checkable
 class Proposer(Protocol):
     """One view in, masks at several granularities out."""
 

@@ -4,7 +4,7 @@ belong together."""
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Int32
@@ -28,6 +28,7 @@ class Track:
     """A thing rather than surroundings."""
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Proposals of every view in, objects with one id over views out."""
 
