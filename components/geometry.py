@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8, UInt16
 
 from components.types import Array, Camera, Lens, View
 
@@ -120,22 +120,41 @@ def undistort_photo(photo: UInt8[Array, "h w 3"], lens: Lens, camera: Camera) ->
 
 def mask_in_photo(view: View, mask: Bool[Array, "H W"]) -> Bool[Array, "h w"]:
     """A view-pixel mask in photo pixels (nearest pixel); pixels of the photo that the view does not cover are False."""
-    lens, camera = view.lens, view.camera
-    if (lens.width, lens.height) == (camera.width, camera.height) and not lens.has_distortion and np.allclose(
-        lens.K, camera.K
-    ):
+    if _same_pixels(view):
         return mask
+    rows, columns, inside = _view_pixel_of_photo(view)
+    return mask[rows, columns] & inside
+
+
+def labels_in_photo(view: View, labels: UInt16[Array, "H W"]) -> UInt16[Array, "h w"]:
+    """A view-pixel label map in photo pixels (nearest pixel); 0 where the view does not cover the photo."""
+    if _same_pixels(view):
+        return labels
+    rows, columns, inside = _view_pixel_of_photo(view)
+    return np.where(inside, labels[rows, columns], np.uint16(0))
+
+
+def _same_pixels(view: View) -> bool:
+    lens, camera = view.lens, view.camera
+    same_size = (lens.width, lens.height) == (camera.width, camera.height)
+    return same_size and not lens.has_distortion and np.allclose(lens.K, camera.K)
+
+
+def _view_pixel_of_photo(view: View) -> tuple[Int[Array, "_ _"], Int[Array, "_ _"], Bool[Array, "h w"]]:
+    """Row and column in the view of every photo pixel (they broadcast), and whether the view covers it."""
+    lens, camera = view.lens, view.camera
     if lens.has_distortion:
         xy = view_from_photo(view, pixel_centers(lens.width, lens.height))
         x, y = np.floor(xy[..., 0]), np.floor(xy[..., 1])
     else:  # separable: one row and one column are enough
-        corner = pixel_centers(lens.width, lens.height)
-        x = np.floor(view_from_photo(view, corner[0])[:, 0])[None, :]
-        y = np.floor(view_from_photo(view, corner[:, 0])[:, 1])[:, None]
+        along_x = np.stack([np.arange(lens.width) + 0.5, np.full(lens.width, 0.5)], axis=1)
+        along_y = np.stack([np.full(lens.height, 0.5), np.arange(lens.height) + 0.5], axis=1)
+        x = np.floor(view_from_photo(view, along_x)[:, 0])[None, :]
+        y = np.floor(view_from_photo(view, along_y)[:, 1])[:, None]
     inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
     columns = np.clip(x, 0, camera.width - 1).astype(np.intp)
     rows = np.clip(y, 0, camera.height - 1).astype(np.intp)
-    return mask[rows, columns] & inside
+    return rows, columns, inside
 
 
 def register_similarity(

@@ -116,6 +116,17 @@ def test_mask_in_photo_agrees_with_pointwise_mapping(k1):
         assert photo_mask[y, x] == expected
 
 
+@pytest.mark.parametrize("k1", [0.0, -0.08])
+def test_labels_in_photo_are_the_masks_of_every_label(k1):
+    rng = np.random.default_rng(9)
+    lens = Lens(130, 99, np.array([[120.0, 0, 64.0], [0, 121.0, 50.0], [0, 0, 1]]), np.array([k1, 0, 0, 0]))
+    view = view_with(lens, random_camera(rng))
+    labels = rng.integers(0, 4, (48, 64)).astype(np.uint16)
+    in_photo = geometry.labels_in_photo(view, labels)
+    for label in (1, 2, 3):
+        np.testing.assert_array_equal(in_photo == label, geometry.mask_in_photo(view, labels == label))
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**16), scale=st.floats(0.05, 20))
 def test_registration_recovers_a_similarity(seed, scale):
