@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt8, UInt32
 
 from components.geometry import opencv_from_centered_intrinsics
 from components.pointmaps.sweep_kernels import best_plane, matching_cost, smooth_columns, smooth_rows
@@ -45,6 +45,15 @@ class DepthMap:
     """Along +Z, scene units, float32; 0 where there is none."""
     similarity: Float[Array, "H W"]
     """Mean ZNCC of the best sources, in [0, 1]; 0 where there is no depth."""
+
+
+def packed_quads(grey: UInt8[Array, "H W"]) -> UInt32[Array, "H W"]:
+    """Every pixel with its right, lower and lower right neighbour in one word: one load per bilinear sample.
+
+    The last row and column repeat themselves.
+    """
+    padded = cv2.copyMakeBorder(grey, 0, 1, 0, 1, cv2.BORDER_REPLICATE).astype(np.uint32)
+    return padded[:-1, :-1] | padded[:-1, 1:] << 8 | padded[1:, :-1] << 16 | padded[1:, 1:] << 24
 
 
 def grey_image(image: UInt8[Array, "H W 3"]) -> Float[Array, "H W"]:
@@ -122,7 +131,7 @@ def _cost_volume(
     box = (2 * radius + 1, 2 * radius + 1)
     mean = cv2.blur(reference, box)
     variance = cv2.blur(reference * reference, box) - mean * mean
-    sources = _stacked([source - centre for source in source_greys])
+    sources = stacked([source - centre for source in source_greys])
     homographies = plane_homographies(camera, source_cameras, inverse).astype(np.float32)
     cost = np.empty((height, width, len(inverse)), np.uint8)
     top_k = 2 if len(source_greys) > 2 else 1
@@ -135,7 +144,7 @@ def _cost_volume(
     return cost
 
 
-def _stacked(images: Sequence[Float[Array, "_ _"]]) -> Float[Array, "S H W"]:
+def stacked(images: Sequence[Float[Array, "_ _"]]) -> Float[Array, "S H W"]:
     """Images of any sizes in one array, edges repeated. A plane just beyond a smaller image sees its edge."""
     height, width = max(image.shape[0] for image in images), max(image.shape[1] for image in images)
     return np.stack(
