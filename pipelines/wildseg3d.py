@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from components.clicks import Box, Click, ClickList, clicks_of
 from components.errors import InputError
 from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
+from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
 from components.pointmaps.stereo_pairs import StereoPairPredictor
 from components.progress import CancelToken, Progress, no_progress, part_of
@@ -40,9 +42,15 @@ class WildSeg3DConfig:
     alignment over pairs of photos, with the scene's cameras known. Points that it contradicts are not selected."""
     aligning: SceneAlignmentConfig = field(default_factory=SceneAlignmentConfig)
     """Size and effort of that alignment."""
-    first_candidate: Literal["best", "smallest"] = "best"
+    solver: GraphCutConfig = field(default_factory=GraphCutConfig)
+    """Of the slow path: what answers when no cached mask does."""
+    first_candidate: Literal["preferred", "best", "smallest"] = "preferred"
     """Which cached mask a click takes when no granularity is given: the smallest that contains it (the
-    paper's rule), or the best scored whole object (ours: proposals without weights hold many parts)."""
+    paper's rule), or, as proposals without weights hold many parts, the best scored or the smallest whole
+    object (`MaskCache.preferred`)."""
+    corrections: Literal["local", "lookup"] = "local"
+    """What further clicks do where the first one's mask is wrong. Lookup: the paper's rules over cached masks, the
+    click solver only where they fail. Local (ours): the click solver changes the mask around the click."""
     box_iou: float = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
 
@@ -60,6 +68,8 @@ class WildSeg3DPrepared:
     """Points that the alignment does not contradict."""
     aligned: "AlignedDepths | None"
     """The alignment's own depths; None when the reconstruction's alone are used."""
+    solver: ClickSolver | None = field(repr=False)
+    """Answers what the cache does not; None when the masks came without what it needs."""
     note: str = ""
     """Why there is no alignment although one was asked for; goes into every result's provenance."""
 
@@ -148,37 +158,49 @@ class WildSeg3D:
         progress_index = part_of(progress, 0.9 if self.config.alignment != "reconstruction" else 0.0, 1.0)
         ids = masks.object_ids.tolist()
         point_ids = _index_points(scene, masks, usable, ids, progress_index, cancel)
-        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, usable, aligned, note)
+        solver = self._solver(scene, masks)
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, usable, aligned, solver, note)
 
     def with_masks(self, prepared: WildSeg3DPrepared, masks: MaskCache) -> WildSeg3DPrepared:
         """State for a cache that grew by objects a person kept (`MaskCache.with_object`)."""
         _check_masks(prepared.scene, masks)
         new = masks.object_ids.tolist()[len(prepared.point_ids) :]
         added = _index_points(prepared.scene, masks, prepared.usable, new, no_progress, CancelToken())
-        return replace(prepared, masks=masks, point_ids=prepared.point_ids + added)
+        solver = self._solver(prepared.scene, masks)
+        return replace(prepared, masks=masks, point_ids=prepared.point_ids + added, solver=solver)
 
     def segment(self, prepared: WildSeg3DPrepared, prompts: Sequence[Prompt]) -> Segmentation:
         """Select the points of the cached objects under the clicks (eq. 10 and 11).
+
+        Where the cache cannot answer, the click solver does with all clicks; `Provenance.slow_path` says so, and
+        the result is not made of cached objects until it is kept.
 
         Raises:
             InputError: A click or box lies outside its photo, or names a view that the scene does not have.
         """
         started = time.perf_counter()
         given = clicks_of(prepared.scene, prompts)
-        choice = choose(prepared.masks, given, self.config)
-        selected = _select_points(prepared, choice)
+        choice, unanswered = plan(prepared.masks, given, self.config, solvable=prepared.solver is not None)
+        slow = unanswered is not None
+        if slow:
+            drawn = prepared.solver.solve(unanswered).masks
+            selected = points_in_masks(prepared.scene, drawn) & prepared.usable
+            mask_of_view = drawn.__getitem__
+        else:
+            selected = _select_points(prepared, choice)
+            mask_of_view = partial(union_mask, prepared.masks, choice)
         return Segmentation(
             geometry="points",
             selected=selected,
             score=selected.astype(np.float32),
             threshold=0.5,
-            object_ids=choice.add,
+            object_ids=() if slow else choice.add,
             provenance=Provenance(
-                "wildseg3d", asdict(self.config), _backend(prepared), time.perf_counter() - started
+                "wildseg3d", asdict(self.config), _backend(prepared), time.perf_counter() - started, slow
             ),
-            mask_of_view=lambda view: union_mask(prepared.masks, view, choice),
+            mask_of_view=mask_of_view,
             candidates=choice.candidates,
-            message=_message(given, choice),
+            message=_message(given, choice, selected),
         )
 
     def decompose(
@@ -246,7 +268,42 @@ class WildSeg3D:
         aligned = None
         if meta["alignment"] is not None:
             aligned = AlignedDepths(read["aligned_depth"], read["aligned_valid"], meta["alignment"])
-        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, read["usable"], aligned, meta["note"])
+        solver = self._solver(scene, masks)
+        return WildSeg3DPrepared(
+            scene.key, scene, masks, point_ids, read["usable"], aligned, solver, meta["note"]
+        )
+
+    def _solver(self, scene: Scene, masks: MaskCache) -> ClickSolver | None:
+        return None if masks.solver_state is None else GraphCutSolver(scene, masks, self.config.solver)
+
+
+def plan(
+    masks: MaskCache, given: ClickList, config: WildSeg3DConfig, *, solvable: bool
+) -> tuple[Choice, ClickList | None]:
+    """What to look up; and, where that does not answer all clicks, what to ask the click solver instead.
+
+    With local corrections only the first positive click and boxes are looked up. While further clicks agree with
+    that mask they change nothing; else the solver starts from it (its granularity names the same candidate).
+    """
+    if config.corrections == "lookup" or not solvable:
+        choice = choose(masks, given, config)
+        return choice, None if choice.complete or not solvable else given
+    first = next((click for click in given.clicks if click.positive), None)
+    start = tuple(c for c in given.clicks if first is not None and c.positive and _same_place(c, first))
+    choice = choose(masks, ClickList(start, given.boxes), config)
+    if not choice.complete:
+        return choice, given
+    rest = tuple(click for click in given.clicks if click not in start)
+    if all(any(_contains(masks, i, c) for i in choice.add) == c.positive for c in rest):
+        return choice, None
+    if first is None:
+        return choice, given
+    steps = choice.candidates
+    same = replace(first, granularity=(steps.index(choice.add[0]) + 0.5) / len(steps))
+    clicks = tuple(
+        same if click is first else click for click in given.clicks if click is first or click in rest
+    )
+    return choice, replace(given, clicks=clicks)
 
 
 def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choice:
@@ -288,7 +345,7 @@ def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choic
     return Choice(add, tuple(dict.fromkeys(subtract)), candidates, tuple(missed), missed_boxes)
 
 
-def union_mask(masks: MaskCache, view: int, choice: Choice) -> Bool[Array, "H W"]:
+def union_mask(masks: MaskCache, choice: Choice, view: int) -> Bool[Array, "H W"]:
     """M of eq. (10) in one view, with the subtracted objects taken out."""
     out = np.zeros(masks.sizes[view], bool)
     for object_id in choice.add:
@@ -326,7 +383,7 @@ def _select_points(prepared: WildSeg3DPrepared, choice: Choice) -> Bool[Array, "
         selected[prepared.point_ids[choice.add[0] - 1]] = True
         return selected
     views = range(prepared.masks.num_views)
-    chosen = [union_mask(prepared.masks, view, choice) for view in views]
+    chosen = [union_mask(prepared.masks, choice, view) for view in views]
     return points_in_masks(prepared.scene, chosen) & prepared.usable
 
 
@@ -362,18 +419,18 @@ def _pick(
 ) -> int:
     """One of the candidates (ascending area), by granularity or by rule; each repeat goes one larger."""
     if granularity is not None:
-        start = int(np.floor(np.clip(granularity, 0, 1) * (len(allowed) - 1) + 0.5))
+        start = int(np.clip(granularity, 0, 1) * len(allowed))
     elif config.first_candidate == "smallest":
         start = 0
     else:
-        start = list(allowed).index(_best_candidate(masks, allowed))
+        start = list(allowed).index(_whole_candidate(masks, allowed, config.first_candidate))
     return allowed[min(start + repeats, len(allowed) - 1)]
 
 
-def _best_candidate(masks: MaskCache, allowed: Sequence[int]) -> int:
-    """The best scored whole object (the smaller one of equals), else what `MaskCache.preferred` takes."""
+def _whole_candidate(masks: MaskCache, allowed: Sequence[int], rule: Literal["preferred", "best"]) -> int:
+    """The whole object among the candidates: the smallest, or the best scored (the smaller one of equals)."""
     whole = [i for i in allowed if masks.kinds[i - 1] == "object"]
-    if whole:
+    if rule == "best" and whole:
         return max(whole, key=lambda i: float(masks.scores[i - 1]))
     preferred = masks.preferred(allowed)
     assert preferred is not None, "candidates are never empty here"
@@ -472,14 +529,12 @@ def _check_masks(scene: Scene, masks: MaskCache) -> None:
         raise InputError("These masks belong to another reconstruction: build the masks of this scene first.")
 
 
-def _message(given: ClickList, choice: Choice) -> str:
+def _message(given: ClickList, choice: Choice, selected: Bool[Array, "N"]) -> str:
     """One sentence for what the person should know, or nothing."""
     if given.hidden:
         return "A point you clicked in 3D is not seen by any photo: click on a photographed surface."
+    if selected.any() or choice.complete:
+        return ""
     if choice.missed_boxes:
-        return "No cached object fits this box: click on the object instead."
-    if any(click.positive for click in choice.missed):
-        return "No object is cached where you clicked: click on another spot of it."
-    if choice.missed:
-        return "Nothing smaller is cached where you clicked to take away."
-    return ""
+        return "Nothing was found in this box: click on the object instead."
+    return "Nothing was found where you clicked: click on another spot of the object."

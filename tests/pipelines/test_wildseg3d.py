@@ -76,7 +76,7 @@ def test_positive_in_a_and_negative_in_b_gives_a_minus_b_in_every_view() -> None
     choice = choose(masks, clicks((0, *IN_A, True), (0, *IN_B, False)), SMALLEST)
     assert (choice.add, choice.subtract) == ((A,), (B,)) and choice.complete
     for view in range(2):
-        assert np.array_equal(union_mask(masks, view, choice), masks.mask(view, A) & ~masks.mask(view, B))
+        assert np.array_equal(union_mask(masks, choice, view), masks.mask(view, A) & ~masks.mask(view, B))
 
 
 def test_candidates_hit_by_a_negative_click_are_skipped() -> None:
