@@ -187,7 +187,7 @@ def build_scene_graph(scene: Scene, config: SceneGraphConfig) -> SceneGraph:
     leaf = _leaves(points, colors, normals, surface, component, edges, config)
     voxel_of_pixel = np.full(trusted.shape, -1, np.int32)
     voxel_of_pixel[trusted] = ids
-    _fill_unseen(scene, points, component, surface, voxel_of_pixel, config.voxel * scale)
+    _fill_unseen(scene, points, component, voxel_of_pixel, config.voxel * scale)
     return SceneGraph(
         scene_key=scene.key,
         scale=scale,
@@ -284,13 +284,14 @@ def _fill_unseen(
     scene: Scene,
     points: Float[Array, "N 3"],
     component: Int32[Array, "N"],
-    surface: Int16[Array, "N"],
     voxel_of_pixel: Int32[Array, "V H W"],
     voxel_size: float,
 ) -> None:
-    """Give pixels without a point of their own the nearest voxel that projects onto them; noise is not
-    projected."""
-    solid = np.flatnonzero((component >= 0) | (surface >= 0))
+    """Give pixels without a point of their own the nearest voxel of a thing that projects onto them.
+
+    Surfaces are not projected: where a thing in front of a table has no depth of its own, the table would show.
+    """
+    solid = np.flatnonzero(component >= 0)
     for index, view in enumerate(scene.views):
         camera = view.camera
         xy, depth = project(camera, points[solid])

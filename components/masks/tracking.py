@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int, Int32
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
@@ -95,6 +96,10 @@ class GeometryTrackerConfig:
     """Weight of: the surface between them is a concave crease."""
     crease_full: float = 0.35
     """Mean concavity that counts as a full crease."""
+    bridge: float = 4.0
+    """Gap in voxels over which pieces of different components may still be joined: stereo leaves holes."""
+    bridge_cost: float = 0.12
+    """Price of a gap."""
 
 
 class GeometryTracker:
@@ -111,9 +116,12 @@ class GeometryTracker:
     def track(self, graph: SceneGraph, proposals: Sequence[MaskSet]) -> Hierarchy:
         """Merge tree of the scene's leaves; surfaces and components are never joined with each other."""
         pairs, lengths, creases = _touching_leaves(graph)
-        agreement = _agreement(graph, proposals, pairs)
-        histograms = _color_histograms(graph)
-        return _merge(pairs, lengths, creases, agreement, histograms, self.config, _sizes(graph))
+        near, gaps = _leaves_over_gaps(graph, self.config.bridge)
+        pairs, lengths = np.concatenate([pairs, near]), np.concatenate([lengths, gaps])
+        fixed = self.config.disagreement * (1 - _agreement(graph, proposals, pairs))
+        fixed[: len(creases)] += self.config.crease * np.minimum(creases / self.config.crease_full, 1)
+        fixed[len(creases) :] += self.config.bridge_cost
+        return _merge(pairs, lengths, fixed, _color_histograms(graph), self.config.color, _sizes(graph))
 
 
 def _sizes(graph: SceneGraph) -> Int[Array, "L"]:
@@ -135,6 +143,26 @@ def _touching_leaves(
     bends = crease(np.asarray(graph.points), np.asarray(graph.normals), edges)
     means = np.bincount(inverse, bends, len(keys)) / lengths
     return np.stack([keys // graph.num_leaves, keys % graph.num_leaves], axis=1), lengths.astype(float), means
+
+
+def _leaves_over_gaps(graph: SceneGraph, reach: float) -> tuple[Int[Array, "P 2"], Float[Array, "P"]]:
+    """Pairs of leaves of different components within `reach` voxels, and how many voxels face each other."""
+    things = np.flatnonzero(graph.component >= 0)
+    none = np.zeros((0, 2), np.int64), np.zeros(0)
+    if reach <= 1 or len(things) == 0:
+        return none
+    points = np.asarray(graph.points, np.float64)[things]
+    found = cKDTree(points).query_pairs(reach * graph.voxel * graph.scale, output_type="ndarray")
+    first, second = things[found[:, 0]], things[found[:, 1]]
+    apart = graph.component[first] != graph.component[second]
+    a, b = graph.leaf[first[apart]].astype(np.int64), graph.leaf[second[apart]].astype(np.int64)
+    if len(a) == 0:
+        return none
+    voxels = np.where(a < b, first[apart], second[apart])  # of the lower leaf: each counts once per pair
+    keys = np.minimum(a, b) * graph.num_leaves + np.maximum(a, b)
+    facing = np.unique(np.stack([keys, voxels], axis=1), axis=0)[:, 0]
+    keys, lengths = np.unique(facing, return_counts=True)
+    return np.stack([keys // graph.num_leaves, keys % graph.num_leaves], axis=1), lengths.astype(float)
 
 
 def _agreement(
@@ -185,17 +213,13 @@ def _color_histograms(graph: SceneGraph) -> Float[Array, "L 384"]:
 def _merge(
     pairs: Int[Array, "P 2"],
     lengths: Float[Array, "P"],
-    creases: Float[Array, "P"],
-    agreement: Float[Array, "P"],
+    fixed: Float[Array, "P"],
     histograms: Float[Array, "L 384"],
-    config: GeometryTrackerConfig,
+    color_weight: float,
     sizes: Int[Array, "L"],
 ) -> Hierarchy:
     """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first)."""
     count = len(sizes)
-    fixed = config.disagreement * (1 - agreement) + config.crease * np.minimum(
-        creases / config.crease_full, 1
-    )
     borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(count)]
     for (a, b), length, cost in zip(pairs.tolist(), lengths.tolist(), fixed.tolist(), strict=True):
         borders[a][b] = borders[b][a] = (length, length * cost)
@@ -207,7 +231,7 @@ def _merge(
     def price(a: int, b: int) -> float:
         length, cost = borders[a][b]
         apart = 1 - np.minimum(color[a], color[b]).sum()
-        return float(cost / length + config.color * apart)
+        return float(cost / length + color_weight * apart)
 
     heap = [(price(a, b), a, b) for a, b in pairs.tolist()]
     heapq.heapify(heap)
