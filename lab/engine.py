@@ -311,6 +311,36 @@ class Lab:
             return None
         return self.prepare(name, method, config)
 
+    def step_records(self, name: str) -> dict[str, dict[str, Any]]:
+        """`step.json` of the steps done for a scene: "reconstruct", "masks" and each prepared method by
+        name.
+        """
+        entry = self._entry(name)
+        folders = {"reconstruct": self.workspace.scene_folder(entry.scene_key)}
+        if entry.masks_key:
+            folders["masks"] = self.workspace.masks_folder(entry.scene_key, entry.masks_key)
+        folders |= {
+            method: self.workspace.method_folder(key) for method, key in (entry.methods or {}).items()
+        }
+        found = {step: step_record(folder) for step, folder in folders.items()}
+        return {step: record for step, record in found.items() if record is not None}
+
+    def config_of(self, name: str, method: str) -> Any:
+        """The configuration a method was prepared with last for a scene; its defaults when it was not."""
+        from pipelines.base import get_method
+
+        record = self.step_records(name).get(method)
+        return config_from_record(get_method(method).config_class, record["config"] if record else {})
+
+    def adopt_capture(self, folder: Path, name: str) -> str:
+        """Copy a sealed capture of another workspace into this one; returns its name here."""
+        if not is_sealed(folder, checksums=True):
+            raise InputError(f"This is not a complete capture; import the photos again: {folder}")
+        with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
+            copy = scratch / checked_name(name)
+            shutil.copytree(folder, copy)
+            return self._take_in(copy, name)
+
     def expected_secs(self, step: str, photos: int) -> float:
         """Expected seconds of a step, from how long it took in this workspace before."""
         pattern = {"reconstruct": "scenes/*", "masks": "scenes/*/masks/*", "prepare": "methods/*"}[step]
@@ -412,10 +442,16 @@ class Lab:
 
 
 def capture_key(folder: Path) -> str:
-    """Key of a capture: the names and checksums of its photos and cameras."""
+    """Key of a capture: names and checksums of its photos and cameras, and what their EXIF data said."""
+    used = {name: sha256 for name, sha256 in file_hashes(folder).items() if name != "capture.json"}
+    photos = json.loads((folder / "capture.json").read_text(encoding="utf-8"))["photos"]
+    return content_key("capture", used, {photo["name"]: photo["exif_focal_px"] for photo in photos})
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a sealed folder, by its path in it."""
     files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    used = {name: entry["sha256"] for name, entry in files.items() if name != "capture.json"}
-    return content_key("capture", used)
+    return {name: entry["sha256"] for name, entry in files.items()}
 
 
 def config_from_record(config_class: type[T], record: dict[str, Any]) -> T:

@@ -1,14 +1,16 @@
 """One person's work on a scene: prompts per object with undo and redo, answers of the chosen method, masks,
 markers.
 
-No browser here: the page and the command line both drive this class. All methods may be called from any thread.
+No browser here: the page and the command line both drive this class. All methods may be called from any
+    thread.
 """
 
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -37,6 +39,7 @@ from lab.recent import Recent
 
 if TYPE_CHECKING:
     from components.masks.cache import MaskCache
+    from lab.notebook import Notebook
     from pipelines.base import Prepared, Segmenter
 
 SCHEMA_VERSION = 1
@@ -81,13 +84,24 @@ class ObjectState:
     """#RRGGBB."""
     prompts: tuple[Prompt, ...]
     """One per click or box, in order."""
-    clicks: tuple[Click, ...]
-    """The same as they are saved."""
-    granularity: float | None
-    adjust: int
-    """Steps grown (positive) or shrunk (negative)."""
+    asked: ObjectPrompts
+    """The same as it is saved."""
     answer: Answer | None
     """None while nothing was clicked, or the method is not prepared."""
+
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        return self.asked.clicks
+
+    @property
+    def granularity(self) -> float | None:
+        """0 = smallest part, 1 = largest whole; None lets the method choose."""
+        return self.asked.granularity
+
+    @property
+    def adjust(self) -> int:
+        """Steps grown (positive) or shrunk (negative)."""
+        return self.asked.adjust
 
     @property
     def result(self) -> Segmentation | None:
@@ -173,6 +187,8 @@ class Session:
         self._segmenter: Segmenter | None = None
         self._prepared: Prepared | None = None
         self._recent: Recent[Answer] = Recent(4)
+        self._click_ms: dict[int, dict[int, float]] = {}
+        """Per object: number of prompts to the milliseconds of that answer."""
         self.history: History[Session] = History(self)
 
     # Scene and method
@@ -236,9 +252,9 @@ class Session:
         self._segmenter, self._prepared = segmenter, prepared
         if changed:
             self._recent = Recent(4)
-            self._answers = {}
-            if prepared is not None:
-                self._answers = {ask.id: self._answer(ask) for ask in self._asks if ask.prompts.clicks}
+            self._answers, self._click_ms = {}, {}
+            for ask in self._asks if prepared is not None else []:
+                self._keep_answer(ask, self._answer(ask) if ask.prompts.clicks else None)
 
     # Objects
 
@@ -330,6 +346,17 @@ class Session:
             return self._edit(None, replace(first, prompts=replace(first.prompts, clicks=(click,))))
         prompts = self._current_ask().prompts
         return self._edit_prompts(replace(prompts, clicks=(*prompts.clicks, click)))
+
+    @_locked
+    def add_object(self, prompts: ObjectPrompts, *, colour: str | None = None) -> ObjectState:
+        """A new object with all its prompts, clicked one after the other; one undo each."""
+        self._need_method()
+        fresh = self._fresh_ask(prompts.object)
+        settings = replace(fresh.prompts, granularity=prompts.granularity)
+        self._edit(None, replace(fresh, colour=colour or fresh.colour, prompts=settings))
+        for click in prompts.clicks:
+            self.add(click)
+        return self._edit_prompts(replace(self._current_ask().prompts, adjust=prompts.adjust))
 
     @_locked
     def set_granularity(self, granularity: float | None) -> ObjectState:
@@ -428,7 +455,32 @@ class Session:
             return []
         return [self._marker(click) for click in self._ask(object_id).prompts.clicks]
 
+    @_locked
+    def server_ms(self, object_id: int) -> tuple[float | None, ...]:
+        """Per prompt of an object: milliseconds of the answer when it was the last one; None where not
+        measured.
+        """
+        measured = self._click_ms.get(object_id, {})
+        return tuple(measured.get(count) for count in range(1, len(self._ask(object_id).prompts.clicks) + 1))
+
     # Saving and restoring
+
+    def export(self, kind: str, folder: Path, object_ids: Sequence[int] | None = None) -> list[Path]:
+        """Write one kind of export (see `lab.outputs.EXPORTS`, or "all") and return the files.
+
+        Raises:
+            InputError: Unknown kind, nothing selected, or the folder cannot be written.
+        """
+        from lab.outputs import EXPORTS, export
+
+        return export(self, list(EXPORTS) if kind == "all" else [kind], folder, object_ids)
+
+    @_locked
+    def notebook(self) -> "Notebook":
+        """This run, to be saved and replayed."""
+        from lab.notebook import notebook_of
+
+        return notebook_of(self)
 
     @_locked
     def to_json(self) -> dict[str, Any]:
@@ -512,9 +564,14 @@ class Session:
             del self._asks[place]
         else:
             self._asks[place] = new
-        self._answers.pop((new or old).id, None)  # type: ignore[union-attr]
-        if new is not None and answer is not None:
-            self._answers[new.id] = answer
+        self._keep_answer((new or old), answer)  # type: ignore[arg-type]
+
+    def _keep_answer(self, ask: ObjectAsk, answer: Answer | None) -> None:
+        if answer is None:
+            self._answers.pop(ask.id, None)
+            return
+        self._answers[ask.id] = answer
+        self._click_ms.setdefault(ask.id, {})[len(ask.prompts.clicks)] = round(answer.ms, 3)
 
     def _answer(self, ask: ObjectAsk) -> Answer:
         prompts = ask.prompts
@@ -562,9 +619,8 @@ class Session:
                 self._scene, prompts.clicks, granularity=prompts.granularity, object_id=prompts.object
             )
         return ObjectState(
-            ask.id, prompts.object, ask.colour, tuple(shown), prompts.clicks, prompts.granularity,
-            prompts.adjust, self._answers.get(ask.id),
-        )  # fmt: skip
+            ask.id, prompts.object, ask.colour, tuple(shown), prompts, self._answers.get(ask.id)
+        )
 
     def _ask(self, object_id: int | None) -> ObjectAsk:
         for ask in self._asks:
@@ -597,7 +653,7 @@ class Session:
         return name
 
     def _forget_objects(self) -> None:
-        self._asks, self._answers, self._current = [], {}, None
+        self._asks, self._answers, self._current, self._click_ms = [], {}, None, {}
         self._recent = Recent(4)
         self.history.clear()
 

@@ -1,0 +1,611 @@
+"""The command line: every step of the lab without a browser, and the lab itself.
+
+Heavy packages are imported by the commands that need them, so that `liftlab --help` answers at once. Results
+go to stdout, progress and messages to stderr; with `--json` the last line of stdout is one JSON object.
+"""
+
+import contextlib
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
+
+from components.errors import Cancelled, InputError
+from components.progress import CancelToken
+from lab.jobs import DEFECT_SENTENCE
+from lab.terminal import TerminalProgress, seconds
+
+if TYPE_CHECKING:
+    from lab.engine import Lab
+
+log = logging.getLogger("liftlab.cli")
+
+DESCRIPTION = (
+    "LiftLab: photos in, click an object, take it away in 3D. Without a command the lab opens in the "
+    "browser. Usual order: reconstruct, masks, prepare, segment; a step that is missing is run."
+)
+
+EXIT_INPUT, EXIT_DEFECT, EXIT_CANCELLED = 2, 1, 130
+DEFAULT_METHOD = "wildseg3d"
+DEMO_CAPTURE = "desk"
+COMMANDS = (
+    "serve", "demo", "reconstruct", "masks", "prepare", "segment", "decompose", "export", "run", "methods",
+    "workspace", "doctor",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Common:
+    """Options that every command takes."""
+
+    workspace: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder for captures and results; ~/.liftlab when not given."""
+    json: bool = False
+    """Print one JSON object on the last line of stdout, for programs."""
+
+
+@dataclass(frozen=True)
+class Serve(Common):
+    """Open the lab in the browser (what `liftlab` alone does)."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but this computer needs --auth or --no-auth."""
+    port: int = 7860
+    """Port to listen on; 0 takes a free one."""
+    auth: Annotated[str | None, arg(metavar="NAME:PASSWORD")] = None
+    """What people must give to get in."""
+    no_auth: bool = False
+    """Let anybody in who can reach the address."""
+    browser: bool = True
+    """Open the page in the browser."""
+    scene: Annotated[str | None, arg(metavar="SCENE")] = None
+    """Scene to show first."""
+
+
+@dataclass(frozen=True)
+class Demo(Serve):
+    """Open the lab on the bundled capture; builds its scene while the page is up, if needed."""
+
+
+@dataclass(frozen=True)
+class Reconstruct(Common):
+    """Turn photos into cameras and a 3D point for every pixel."""
+
+    capture: Annotated[Positional[str], arg(metavar="CAPTURE")] = tyro.MISSING
+    """Folder of photos, zip, video, COLMAP or nerfstudio folder, or the name of a capture of the
+    workspace.
+    """
+    scene: Annotated[str | None, arg(metavar="SCENE")] = None
+    """Name of the scene; the capture's name when not given."""
+    cameras: Annotated[str | None, arg(metavar="FILE|none")] = None
+    """A cameras.json to use, or "none" to estimate cameras even where some came with the photos."""
+    max_side: Annotated[int | None, arg(metavar="PX")] = None
+    """Longer side of the working images, pixels. Time grows with its square."""
+
+
+@dataclass(frozen=True)
+class Masks(Common):
+    """Find every object of a scene, in all photos."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+
+
+@dataclass(frozen=True)
+class Prepare(Common):
+    """Do a method's slow part for a scene, once."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
+    """See `liftlab methods`."""
+    set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
+    """Settings of the method as KEY=VALUE, for example alignment=ga."""
+
+
+@dataclass(frozen=True)
+class Segment(Common):
+    """Segment objects by clicks from a file: masks of every photo, point clouds, segmentation.json."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    prompts: Annotated[Path, arg(metavar="FILE")] = tyro.MISSING
+    """JSON file with objects and clicks; see docs/formats.md."""
+    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder for the result."""
+    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
+    """See `liftlab methods`."""
+
+
+@dataclass(frozen=True)
+class Decompose(Common):
+    """Segment everything: a label map per photo, ids the same in all photos."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder for the result."""
+    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
+    """See `liftlab methods`."""
+    granularity: Annotated[float | None, arg(metavar="0..1")] = None
+    """0 = parts, 1 = groups; whole objects when not given."""
+
+
+@dataclass(frozen=True)
+class Export(Common):
+    """Write a scene's cameras, and objects segmented by a prompts file, in formats of other programs."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder for the files."""
+    kinds: Annotated[tuple[str, ...], arg(metavar="KIND")] = ("colmap", "transforms")
+    """ply, glb, masks, coco, colmap, transforms, segmentation, notebook."""
+    prompts: Annotated[Path | None, arg(metavar="FILE")] = None
+    """JSON file with objects and clicks; needed for all kinds but the cameras."""
+    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
+    """See `liftlab methods`."""
+
+
+@dataclass(frozen=True)
+class Run(Common):
+    """Replay a notebook.json: the same photos, settings and clicks give the same masks."""
+
+    notebook: Annotated[Positional[Path], arg(metavar="NOTEBOOK")] = tyro.MISSING
+    """notebook.json that LiftLab saved."""
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder for the masks and point clouds."""
+    photos: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Where the photos are now, when they have moved."""
+
+
+@dataclass(frozen=True)
+class Methods(Common):
+    """List the methods, with paper and licence."""
+
+
+@dataclass(frozen=True)
+class WorkspaceCommand(Common):
+    """Look after the workspace: list it, measure it, remove what nothing refers to, check every file."""
+
+    action: Positional[Literal["ls", "du", "prune", "verify"]] = "ls"
+    """What to do."""
+
+
+@dataclass(frozen=True)
+class Doctor(Common):
+    """Say what is installed, what is missing and what will be used."""
+
+
+Command = (
+    Annotated[Serve, subcommand("serve")]
+    | Annotated[Demo, subcommand("demo")]
+    | Annotated[Reconstruct, subcommand("reconstruct")]
+    | Annotated[Masks, subcommand("masks")]
+    | Annotated[Prepare, subcommand("prepare")]
+    | Annotated[Segment, subcommand("segment")]
+    | Annotated[Decompose, subcommand("decompose")]
+    | Annotated[Export, subcommand("export")]
+    | Annotated[Run, subcommand("run")]
+    | Annotated[Methods, subcommand("methods")]
+    | Annotated[WorkspaceCommand, subcommand("workspace")]
+    | Annotated[Doctor, subcommand("doctor")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `liftlab`; ends the process with 0, 2 (refused, with a sentence), 1 (our defect), 130
+    (stopped).
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given = ["serve", *given]
+    as_json = "--json" in given
+    try:
+        command = tyro.cli(
+            Command, prog="liftlab", description=DESCRIPTION, args=given, config=(FlagCreatePairsOff,)
+        )
+    except SystemExit as stop:
+        if stop.code and as_json:
+            print(json.dumps({"error": "The command line is not understood; the reason is on stderr."}))
+        raise
+    sys.exit(_run(command))
+
+
+def _run(command: Any) -> int:
+    """Run a command and turn what it raises into one sentence and an exit code."""
+    code, sentence = 0, ""
+    result: dict[str, Any] = {}
+    try:
+        result = RUNNERS[type(command)](command)
+    except InputError as error:
+        code, sentence = EXIT_INPUT, str(error)
+    except (Cancelled, KeyboardInterrupt):
+        code, sentence = EXIT_CANCELLED, "Stopped; nothing of this step was kept."
+    except MemoryError:
+        code, sentence = EXIT_DEFECT, "Memory ran out: use a smaller photo size or fewer photos."
+        log.exception("out of memory")
+    except Exception as error:
+        code, sentence = EXIT_DEFECT, f"{DEFECT_SENTENCE} ({type(error).__name__})"
+        log.exception("%s failed", type(command).__name__)
+    if code:
+        print(sentence, file=sys.stderr)
+        result = {"error": sentence}
+    if command.json:
+        print(json.dumps(result, allow_nan=False), flush=True)
+    return code
+
+
+@contextlib.contextmanager
+def _lab(command: Common) -> Iterator["Lab"]:
+    from lab.engine import Lab
+
+    lab = Lab(command.workspace)
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@contextlib.contextmanager
+def _working(
+    label: str, expected_secs: float | None = None
+) -> Iterator[tuple[TerminalProgress, CancelToken]]:
+    """Progress on stderr, and a token that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at
+    once.
+    """
+    token = CancelToken()
+    progress = TerminalProgress(label, expected_secs=expected_secs)
+
+    def stop(_signal: int, _frame: Any) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield progress, token
+    except BaseException:
+        progress.end()
+        raise
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _serve(command: Serve) -> dict[str, Any]:
+    from lab import server
+
+    with _lab(command) as lab:
+        _run_server(server.run, lab, command, command.scene)
+    return {}
+
+
+def _demo(command: Demo) -> dict[str, Any]:
+    from lab import server
+    from lab.demo import bundled_capture, submit_demo
+
+    photos = bundled_capture(DEMO_CAPTURE)
+    with _lab(command) as lab:
+        submit_demo(lab, photos, DEMO_CAPTURE, DEFAULT_METHOD)
+        _run_server(server.run, lab, command, command.scene or DEMO_CAPTURE)
+    return {}
+
+
+def _run_server(run: Callable[..., None], lab: "Lab", command: Serve, scene: str | None) -> None:
+    run(
+        lab, host=command.host, port=command.port, auth=command.auth, no_auth=command.no_auth,
+        open_browser=command.browser, initial_scene=scene,
+    )  # fmt: skip
+
+
+def _reconstruct(command: Reconstruct) -> dict[str, Any]:
+    import dataclasses
+
+    from pipelines.reconstruct import ReconstructConfig
+
+    started = time.monotonic()
+    with _lab(command) as lab:
+        capture, notes = _capture_for(lab, command)
+        config = ReconstructConfig()
+        if command.cameras == "none":
+            config = dataclasses.replace(config, cameras="none")
+        if command.max_side is not None:
+            if not 64 <= command.max_side <= 8192:
+                raise InputError(f"--max-side must be between 64 and 8192 pixels; got {command.max_side}.")
+            config = dataclasses.replace(config, max_side=command.max_side)
+        name = command.scene or capture
+        expected = lab.expected_secs("reconstruct", len(lab.capture(capture).photos))
+        with _working("Reconstructing", expected) as (progress, cancel):
+            scene = lab.reconstruct(name, config, capture=capture, progress=progress.report, cancel=cancel)
+            progress.done(f"Scene '{name}': {len(scene.views)} of {len(scene.photo_sizes)} photos placed")
+        report = lab.report(name)
+        warnings = [*notes, *report.get("warnings", ())]
+        _say(*warnings)
+        if scene.missing:
+            _say(f"Not placed: {', '.join(scene.missing)}.")
+        return {
+            "scene": name, "key": scene.key, "capture": capture,
+            "registered": [view.name for view in scene.views], "missing": list(scene.missing),
+            "points": len(scene.pointmap.points), "units": scene.units, "report": report,
+            "warnings": warnings, "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _capture_for(lab: "Lab", command: Reconstruct) -> tuple[str, list[str]]:
+    """Name of the capture in the workspace, imported when a path was given, and what the import had to
+    say.
+    """
+    source = Path(command.capture).expanduser()
+    cameras = _cameras_file(command.cameras, source)
+    if not source.exists():
+        if command.capture not in lab.captures():
+            raise InputError(
+                f"There is neither a folder or file nor a capture of this name: {command.capture}"
+            )
+        if cameras is None:
+            return command.capture, []
+        source = lab.workspace.capture_folder(command.capture)
+    with _working("Importing") as (progress, cancel):
+        imported = lab.import_capture(source, cameras=cameras, progress=progress.report, cancel=cancel)
+        progress.done(f"Capture '{imported.name}': {len(imported.report.kept)} photos")
+    return imported.name, list(imported.report.warnings)
+
+
+def _cameras_file(given: str | None, source: Path) -> Path | None:
+    if given is None or given == "none":
+        return None
+    for path in (Path(given).expanduser(), source / given):
+        if path.is_file():
+            return path
+    raise InputError(f"There is no cameras file here (give a path, or none): {given}")
+
+
+def _masks(command: Masks) -> dict[str, Any]:
+    started = time.monotonic()
+    with _lab(command) as lab:
+        expected = _expected(lab, command.name, ("masks",))
+        with _working("Finding objects", expected) as (progress, cancel):
+            cache = lab.masks(command.name, progress=progress.report, cancel=cancel)
+            progress.done(f"{len(cache.object_ids)} objects and parts in {cache.num_views} photos")
+        kinds = {kind: cache.kinds.count(kind) for kind in sorted(set(cache.kinds))}
+        return {
+            "scene": command.name, "masks": len(cache.object_ids), "kinds": kinds,
+            "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _prepare(command: Prepare) -> dict[str, Any]:
+    from pipelines.base import get_method
+
+    started = time.monotonic()
+    config = _config_with(get_method(command.method).config_class, command.set) if command.set else None
+    with _lab(command) as lab:
+        expected = _expected(lab, command.name, ("masks", "prepare"))
+        with _working(f"Preparing {command.method}", expected) as (progress, cancel):
+            lab.prepare(command.name, command.method, config, progress=progress.report, cancel=cancel)
+            progress.done(f"{command.method} is ready for '{command.name}'")
+        record = lab.step_records(command.name)[command.method]
+        return {
+            "scene": command.name, "method": command.method, "key": record["key"], "config": record["config"],
+            "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _segment(command: Segment) -> dict[str, Any]:
+    from lab.outputs import output_folder, write_segmentation
+    from lab.prompts import read_prompts
+
+    started = time.monotonic()
+    asked = read_prompts(command.prompts.expanduser())
+    with _lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+        session = _segmented(lab, command.name, command.method, asked)
+        with _working("Writing masks") as (progress, _):
+            elapsed = round(time.monotonic() - started, 3)
+            record = write_segmentation(session, folder, wall_secs=elapsed)
+            progress.done(f"{len(record.objects)} objects written to {command.out}")
+        objects = [
+            {
+                "object": entry.prompts.object, "points": entry.points, "server_ms": list(entry.server_ms),
+                "slow_path": entry.slow_path, "message": entry.message,
+                "photos": sum(photo.pixels > 0 for photo in entry.photos),
+            }
+            for entry in record.objects
+        ]  # fmt: skip
+        for entry in record.objects:
+            if entry.message:
+                _say(f"{entry.prompts.object}: {entry.message}")
+        return {
+            "scene": command.name, "method": command.method, "out": str(command.out), "objects": objects,
+            "missing": list(record.missing), "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _decompose(command: Decompose) -> dict[str, Any]:
+    from lab.outputs import output_folder, write_decomposition
+
+    started = time.monotonic()
+    if command.granularity is not None and not 0 <= command.granularity <= 1:
+        raise InputError(f"--granularity must be between 0 and 1; got {command.granularity:g}.")
+    with _lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+        config = lab.config_of(command.name, command.method)
+        expected = _expected(lab, command.name, ("masks", "prepare"))
+        with _working("Segmenting everything", expected) as (progress, cancel):
+            prepared = lab.prepare(
+                command.name, command.method, config, progress=progress.report, cancel=cancel
+            )
+            segmenter = lab.segmenter(command.method, config)
+            labels = segmenter.decompose(prepared, command.granularity)
+            plain = lab.step_records(command.name)[command.method]["config"]
+            record = write_decomposition(
+                lab.reconstruct(command.name), labels, folder, scene_name=command.name, method=command.method,
+                config=plain, granularity=command.granularity, wall_secs=round(time.monotonic() - started, 3),
+            )  # fmt: skip
+            progress.done(f"{len(record.ids)} objects written to {command.out}")
+        return {
+            "scene": command.name, "method": command.method, "out": str(command.out), "ids": list(record.ids),
+            "missing": list(record.missing), "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _export(command: Export) -> dict[str, Any]:
+    from lab.outputs import export
+    from lab.prompts import read_prompts
+    from lab.session import Session
+
+    with _lab(command) as lab:
+        if command.prompts is not None:
+            asked = read_prompts(command.prompts.expanduser())
+            session = _segmented(lab, command.name, command.method, asked)
+        else:
+            session = Session(lab)
+            session.open(command.name)
+        files = export(session, command.kinds, command.out.expanduser())
+        _say(f"{len(files)} files written to {command.out}")
+        return {"scene": command.name, "out": str(command.out), "files": [str(path) for path in files]}
+
+
+def _segmented(lab: "Lab", name: str, method: str, asked: Sequence[Any]) -> Any:
+    """A session in which all prompts of a file were clicked."""
+    from lab.session import Session
+
+    config = lab.config_of(name, method)
+    with _working(f"Preparing {method}", _expected(lab, name, ("masks", "prepare"))) as (progress, cancel):
+        lab.prepare(name, method, config, progress=progress.report, cancel=cancel)
+        progress.done(f"{method} is ready for '{name}'")
+        session = Session(lab)
+        session.open(name)
+        session.set_method(method, config)
+        for entry in asked:
+            cancel.check()
+            session.add_object(entry)
+    return session
+
+
+def _run_notebook(command: Run) -> dict[str, Any]:
+    from lab.notebook import Notebook, replay
+    from lab.outputs import output_folder, write_segmentation
+
+    started = time.monotonic()
+    notebook = Notebook.load(command.notebook.expanduser())
+    with _lab(command) as lab:
+        with _working("Replaying") as (progress, cancel):
+            replayed = replay(notebook, lab, photos=command.photos, progress=progress.report, cancel=cancel)
+            progress.done(f"'{notebook.scene}' replayed")
+        if command.out is not None:
+            with output_folder(command.out.expanduser()) as folder:
+                write_segmentation(replayed.session, folder, wall_secs=round(time.monotonic() - started, 3))
+        for entry in replayed.objects:
+            same = "the same masks" if entry.identical else "masks that differ from the saved ones"
+            _say(f"{entry.name}: {same}")
+        return {
+            "scene": notebook.scene, "identical": replayed.identical,
+            "objects": [{"object": entry.name, "identical": entry.identical} for entry in replayed.objects],
+            "out": str(command.out) if command.out else None,
+            "seconds": round(time.monotonic() - started, 3),
+        }  # fmt: skip
+
+
+def _methods(command: Methods) -> dict[str, Any]:
+    from pipelines.base import list_methods
+
+    entries = list_methods()
+    if not command.json:
+        for entry in entries:
+            print(f"{entry.name}\n  {entry.summary}\n  {entry.paper}\n  {entry.licence}")
+    fields = ("name", "summary", "paper", "licence")
+    return {"methods": [{field: getattr(entry, field) for field in fields} for entry in entries]}
+
+
+def _workspace(command: WorkspaceCommand) -> dict[str, Any]:
+    from lab.workspace import Workspace
+
+    workspace = Workspace(command.workspace)
+    workspace.open_log()
+    checked = {item.path: sound for item, sound in workspace.verify()} if command.action == "verify" else {}
+    items = workspace.prune() if command.action == "prune" else workspace.items()
+    rows = [
+        {
+            "kind": item.kind, "name": item.name, "bytes": item.bytes, "used_by": list(item.used_by),
+            **({"sound": checked[item.path]} if item.path in checked else {}),
+        }
+        for item in items
+    ]  # fmt: skip
+    total = sum(item.bytes for item in items)
+    if not command.json:
+        for row in rows:
+            state = "" if row.get("sound", True) else "  damaged; it will be built again"
+            users = f"  for {', '.join(row['used_by'])}" if row["used_by"] else ""
+            print(f"{row['kind']:8} {row['name']:24} {row['bytes'] / 1e6:9.1f} MB{users}{state}")
+        verb = "removed" if command.action == "prune" else "in"
+        print(f"{total / 1e6:.1f} MB {verb} {workspace.root}")
+    return {"root": str(workspace.root), "action": command.action, "items": rows, "bytes": total}
+
+
+def _doctor(command: Doctor) -> dict[str, Any]:
+    from lab.doctor import examine
+
+    checks = examine(command.workspace)
+    if not command.json:
+        for check in checks:
+            print(f"{'ok ' if check.ok else 'NO '} {check.name:14} {check.detail}")
+    return {"ok": all(check.ok or check.optional for check in checks), "checks": [vars(c) for c in checks]}
+
+
+def _config_with(config_class: type, settings: Sequence[str]) -> Any:
+    """A method's configuration from KEY=VALUE settings; dots reach into groups of settings."""
+    from lab.engine import config_from_record, to_plain
+
+    record = to_plain(config_class())
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        *groups, key = path.split(".")
+        place = record
+        for group in groups:
+            place = place.get(group) if isinstance(place.get(group), dict) else {}
+        if not equals or key not in place:
+            raise InputError(
+                f"--set takes KEY=VALUE with one of: {', '.join(sorted(record))}; got '{setting}'."
+            )
+        with contextlib.suppress(ValueError):
+            place[key] = json.loads(text)
+            continue
+        place[key] = text
+    return config_from_record(config_class, record)
+
+
+def _expected(lab: "Lab", name: str, steps: Sequence[str]) -> float | None:
+    """Expected seconds of those steps that are not done; None for a scene that does not exist (yet)."""
+    if name not in lab.scenes():
+        return None
+    status = lab.status(name)
+    photos = len(lab.capture(status.capture).photos)
+    done = {"reconstruct": status.reconstructed, "masks": status.masks, "prepare": False}
+    return sum(lab.expected_secs(step, photos) for step in ("reconstruct", *steps) if not done[step])
+
+
+def _say(*sentences: str) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+
+
+RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Serve: _serve, Demo: _demo, Reconstruct: _reconstruct, Masks: _masks, Prepare: _prepare, Segment:
+        _segment,
+    Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
+        _workspace,
+    Doctor: _doctor,
+}  # fmt: skip
+
+__all__ = ["main", "seconds"]
+
+if __name__ == "__main__":
+    main()

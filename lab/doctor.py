@@ -1,0 +1,74 @@
+"""What is installed, what is missing, and what will therefore be used."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from components.errors import InputError
+
+NEEDED = (
+    "gradio", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow", "plyfile",
+    "pycocotools", "pycolmap", "PyMaxflow", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
+)  # fmt: skip
+OPTIONAL = {
+    "sam2": "SAM 2 masks and clicks; without it, masks come from colour and geometry",
+    "mast3r": "MASt3R pointmaps; without it, depth comes from multi-view stereo",
+    "open_clip": "search by words; without it, attributes and names are searched",
+}
+FREE_BYTES_MIN = 2 << 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    optional: bool = False
+
+
+def examine(root: Path | None = None) -> list[Check]:
+    """Look at Python, processor, packages, graphics card and workspace (which is made when missing)."""
+    from lab.workspace import Workspace
+
+    python = sys.version_info
+    checks = [
+        Check(
+            "python", (3, 11) <= python[:2] < (3, 14), f"{platform.python_version()} (3.11 to 3.13 needed)"
+        ),
+        Check("processor", True, f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"),
+    ]
+    for package in NEEDED:
+        try:
+            checks.append(Check(package, True, version(package)))
+        except PackageNotFoundError:
+            checks.append(Check(package, False, f"missing: pip install {package}"))
+    for module, use in OPTIONAL.items():
+        found = importlib.util.find_spec(module) is not None
+        checks.append(
+            Check(module, found, f"{'installed' if found else 'not installed'}: {use}", optional=True)
+        )
+    checks.append(_graphics())
+    try:
+        workspace = Workspace(root)
+        free = shutil.disk_usage(workspace.root).free
+        checks.append(
+            Check("workspace", free > FREE_BYTES_MIN, f"{free / 1e9:.0f} GB free in {workspace.root}")
+        )
+    except InputError as error:
+        checks.append(Check("workspace", False, str(error)))
+    return checks
+
+
+def _graphics() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        return Check("graphics card", True, torch.cuda.get_device_name(0), optional=True)
+    return Check("graphics card", False, "no CUDA device: everything runs on the processor", optional=True)

@@ -1,0 +1,333 @@
+"""A run as one file: what went in, how it was set, what was clicked, and what came out. It can be replayed.
+
+`notebook.json` holds one cell per step. `replay` runs them in any workspace, without a browser, and says
+whether the masks came out the same. Each cell is one call of the Python API; `code_for` writes that call.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from components.errors import InputError
+from components.files import write_json
+from components.progress import CancelToken, Progress, no_progress, part_of
+from lab.engine import Lab, capture_key, config_from_record, file_hashes, to_plain
+from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick
+from lab.records import versions
+
+if TYPE_CHECKING:
+    from lab.session import Session
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CaptureCell:
+    """The photos."""
+
+    name: str
+    folder: str
+    """Where the imported capture lay when the notebook was saved."""
+    key: str
+    """Content key: names, pixels, cameras and focal lengths of the photos."""
+    files: dict[str, str]
+    """SHA-256 of every file of the capture."""
+    kind: Literal["capture"] = "capture"
+
+
+@dataclass(frozen=True)
+class StepCell:
+    """A computed step."""
+
+    kind: Literal["reconstruct", "masks"]
+    config: dict[str, Any]
+    key: str
+    seconds: float | None
+    """When it was computed; null when nobody measured."""
+
+
+@dataclass(frozen=True)
+class PrepareCell:
+    """A prepared method."""
+
+    method: str
+    config: dict[str, Any]
+    key: str
+    seconds: float | None
+    kind: Literal["prepare"] = "prepare"
+
+
+@dataclass(frozen=True)
+class SegmentedObject:
+    """An object and what came out for it."""
+
+    prompts: ObjectPrompts
+    colour: str
+    masks_sha256: str
+    """Over its masks of all views, view pixels, packed; empty without an answer."""
+    points: int
+    server_ms: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class SegmentCell:
+    """The clicks."""
+
+    method: str
+    objects: tuple[SegmentedObject, ...]
+    kind: Literal["segment"] = "segment"
+
+
+Cell = CaptureCell | StepCell | PrepareCell | SegmentCell
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """notebook.json."""
+
+    schema_version: int
+    scene: str
+    """Name of the scene."""
+    created: str
+    """UTC, ISO 8601."""
+    versions: dict[str, str]
+    cells: tuple[Cell, ...]
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        write_json(path, to_plain(self))
+
+    @staticmethod
+    def load(path: Path) -> "Notebook":
+        """Read one. Raises InputError with a sentence when it is none, damaged, or of a newer version."""
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"There is no notebook here: {path}") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"The notebook cannot be read ({error}): {path}") from error
+        if not isinstance(value, dict) or "cells" not in value:
+            raise InputError(f"This file is not a LiftLab notebook: {path}")
+        if value.get("schema_version") != SCHEMA_VERSION:
+            raise InputError(
+                f"The notebook has format version {value.get('schema_version')}, this LiftLab reads "
+                f"{SCHEMA_VERSION}; update LiftLab: {path}"
+            )
+        try:
+            return TypeAdapter(Notebook).validate_python(value)
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise InputError(f"The notebook is damaged at {place}: {path}") from error
+
+    def cell(self, kind: str) -> Any:
+        """The first cell of a kind; None when there is none."""
+        return next((cell for cell in self.cells if cell.kind == kind), None)
+
+
+@dataclass(frozen=True)
+class ReplayedObject:
+    """How an object came out again."""
+
+    name: str
+    identical: bool
+    """The masks have the same bytes as when the notebook was saved."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What `replay` gives."""
+
+    session: "Session"
+    objects: tuple[ReplayedObject, ...]
+
+    @property
+    def identical(self) -> bool:
+        return all(entry.identical for entry in self.objects)
+
+
+def notebook_of(session: "Session") -> Notebook:
+    """The notebook of a session's scene and objects. InputError when no scene is open."""
+    lab, name = session.lab, session.scene_name
+    if name is None:
+        raise InputError("No scene is open; choose one first.")
+    status, records = lab.status(name), lab.step_records(name)
+    folder = lab.workspace.capture_folder(status.capture)
+    cells: list[Cell] = [
+        CaptureCell(status.capture, str(folder), capture_key(folder), file_hashes(folder)),
+        _step_cell("reconstruct", records["reconstruct"]),
+    ]
+    if "masks" in records:
+        cells.append(_step_cell("masks", records["masks"]))
+    for method in status.methods:
+        record = records[method]
+        cells.append(PrepareCell(method, record["config"], record["key"], record["seconds"]))
+    objects = tuple(
+        SegmentedObject(
+            prompts=state.asked,
+            colour=state.colour,
+            masks_sha256=masks_digest(state.masks),
+            points=int(state.result.selected.sum()) if state.result is not None else 0,
+            server_ms=session.server_ms(state.id),
+        )
+        for state in session.objects
+    )
+    if objects:
+        cells.append(SegmentCell(session.method, objects))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Notebook(SCHEMA_VERSION, name, created, versions(), tuple(cells))
+
+
+def replay(
+    notebook: Notebook,
+    lab: Lab,
+    *,
+    photos: Path | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Replay:
+    """Run every cell in a workspace, without a browser.
+
+    Args:
+        notebook: What to run.
+        lab: Where; nothing it holds already under the same key is computed again.
+        photos: Where the photos are now; None looks in the workspace, then where they were.
+
+    Raises:
+        InputError: The photos are gone or are others, or a step refuses them.
+        Cancelled: The token was set.
+    """
+    from lab.session import Session
+    from pipelines.base import get_method
+    from pipelines.masks import MasksConfig
+    from pipelines.reconstruct import ReconstructConfig
+
+    given: CaptureCell = notebook.cell("capture")
+    steps = notebook.cell("reconstruct")
+    if given is None or steps is None:
+        raise InputError("The notebook has no photos or no reconstruction; save it from an open scene.")
+    capture = _find_capture(given, lab, photos, cancel)
+    name = notebook.scene
+    reconstruct = config_from_record(ReconstructConfig, steps.config)
+    parts = {"reconstruct": (0.0, 0.6), "masks": (0.6, 0.85), "prepare": (0.85, 1.0)}
+    lab.reconstruct(
+        name, reconstruct, capture=capture, progress=part_of(progress, *parts["reconstruct"]), cancel=cancel
+    )
+    if (masks := notebook.cell("masks")) is not None:
+        masks_config = config_from_record(MasksConfig, masks.config)
+        lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
+    configs: dict[str, Any] = {}
+    for cell in notebook.cells:
+        if isinstance(cell, PrepareCell):
+            config = configs[cell.method] = config_from_record(
+                get_method(cell.method).config_class, cell.config
+            )
+            lab.prepare(
+                name, cell.method, config, progress=part_of(progress, *parts["prepare"]), cancel=cancel
+            )
+    session = Session(lab)
+    session.open(name)
+    segment: SegmentCell | None = notebook.cell("segment")
+    objects: list[ReplayedObject] = []
+    if segment is not None:
+        session.set_method(segment.method, configs.get(segment.method))
+        for entry in segment.objects:
+            state = session.add_object(entry.prompts, colour=entry.colour)
+            objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
+    return Replay(session, tuple(objects))
+
+
+def masks_digest(masks: Sequence[np.ndarray]) -> str:
+    """SHA-256 over an object's masks of all views; empty without masks."""
+    if not masks:
+        return ""
+    digest = hashlib.sha256()
+    for mask in masks:
+        digest.update(np.array(mask.shape, "<i8").tobytes())
+        digest.update(np.packbits(mask).tobytes())
+    return digest.hexdigest()
+
+
+def code_for(cell: Cell, scene: str) -> str:
+    """The cell as Python, to copy into a notebook where `lab` is a `Lab`."""
+    if isinstance(cell, CaptureCell):
+        return f"lab.import_capture({cell.folder!r}, name={cell.name!r})"
+    if isinstance(cell, StepCell):
+        return f"lab.{cell.kind}({scene!r}, {_config_code(cell)})"
+    if isinstance(cell, PrepareCell):
+        return f"lab.prepare({scene!r}, {cell.method!r}, {_config_code(cell)})"
+    lines = ["session = Session(lab)", f"session.open({scene!r})", f"session.set_method({cell.method!r})"]
+    for entry in cell.objects:
+        lines.append(f"session.new_object({entry.prompts.object!r})")
+        lines += [_click_code(click) for click in entry.prompts.clicks]
+        if entry.prompts.granularity is not None:
+            lines.append(f"session.set_granularity({entry.prompts.granularity:g})")
+        step = "session.grow()" if entry.prompts.adjust > 0 else "session.shrink()"
+        lines += [step] * abs(entry.prompts.adjust)
+    return "\n".join(lines)
+
+
+def to_python(notebook: Notebook) -> str:
+    """The whole notebook as one Python script."""
+    head = [
+        '"""Made by LiftLab from a notebook."""',
+        "",
+        "from lab.engine import Lab, config_from_record",
+        "from lab.prompts import WorldClick",
+        "from lab.session import Session",
+        "from pipelines.base import get_method",
+        "from pipelines.masks import MasksConfig",
+        "from pipelines.reconstruct import ReconstructConfig",
+        "",
+        'lab = Lab("workspace")',
+    ]
+    return "\n".join([*head, *(code_for(cell, notebook.scene) for cell in notebook.cells)]) + "\n"
+
+
+def _step_cell(kind: Literal["reconstruct", "masks"], record: dict[str, Any]) -> StepCell:
+    return StepCell(kind, record["config"], record["key"], record["seconds"])
+
+
+def _find_capture(cell: CaptureCell, lab: Lab, photos: Path | None, cancel: CancelToken | None) -> str:
+    """Name of the notebook's capture in this workspace, brought in when it is not there."""
+    if photos is None:
+        for name in lab.captures():
+            if capture_key(lab.workspace.capture_folder(name)) == cell.key:
+                return name
+        folder = Path(cell.folder)
+        if not folder.is_dir():
+            raise InputError(
+                f"The photos of this notebook are not where they were; say where with --photos: {folder}"
+            )
+        name = lab.adopt_capture(folder, cell.name)
+    elif (photos / "capture.json").is_file():
+        name = lab.adopt_capture(photos, cell.name)
+    else:
+        name = lab.import_capture(photos, cell.name, cancel=cancel).name
+    if capture_key(lab.workspace.capture_folder(name)) != cell.key:
+        raise InputError(f"These are not the photos of the notebook: {photos or cell.folder}")
+    return name
+
+
+def _config_code(cell: StepCell | PrepareCell) -> str:
+    if isinstance(cell, PrepareCell):
+        config_class = f"get_method({cell.method!r}).config_class"
+    else:
+        config_class = "ReconstructConfig" if cell.kind == "reconstruct" else "MasksConfig"
+    return f"config_from_record({config_class}, {cell.config!r})"
+
+
+def _click_code(click: Any) -> str:
+    if isinstance(click, PhotoClick):
+        sign = "" if click.positive else ", positive=False"
+        return f"session.click({click.image!r}, {click.x:g}, {click.y:g}{sign})"
+    if isinstance(click, PhotoBox):
+        return f"session.box({click.image!r}, {', '.join(f'{value:g}' for value in click.box)})"
+    return f"session.add(WorldClick({click.world!r}, {click.positive}))"

@@ -1,0 +1,253 @@
+"""Write a session's objects to a folder a person chose: all of it, or nothing."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.errors import InputError, closest
+from components.export import (
+    NamedMasks,
+    cloud_of,
+    write_coco,
+    write_colmap,
+    write_glb,
+    write_label_png,
+    write_mask_png,
+    write_ply,
+    write_transforms,
+)
+from components.files import write_json
+from components.geometry import labels_in_photo
+from components.types import Scene
+from lab.records import (
+    DECOMPOSITION_VERSION,
+    SEGMENTATION_VERSION,
+    DecompositionRecord,
+    ObjectRecord,
+    PhotoRecord,
+    SegmentationRecord,
+    versions,
+)
+from lab.workspace import is_disk_full
+
+if TYPE_CHECKING:
+    from lab.session import ObjectState, Session
+
+EXPORTS: dict[str, str] = {
+    "ply": "Point cloud of the object (PLY)",
+    "glb": "Point cloud for 3D viewers (GLB)",
+    "masks": "Masks in every photo (PNG)",
+    "coco": "Masks with names (COCO JSON)",
+    "colmap": "Cameras (COLMAP model)",
+    "transforms": "Cameras (nerfstudio transforms.json)",
+    "segmentation": "Prompts, method and timings (segmentation.json)",
+    "notebook": "The whole run, to repeat it (notebook.json)",
+}
+"""Kinds of export and what they are called for people."""
+
+
+@contextlib.contextmanager
+def output_folder(out: Path) -> Iterator[Path]:
+    """Build files in a hidden folder inside `out` and move them into place at the end.
+
+    Raises:
+        InputError: `out` cannot be written, or its disk is full; what was there before is untouched.
+    """
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=out, prefix=".liftlab-", suffix=".partial"))
+    except OSError as error:
+        raise InputError(f"The output folder cannot be written ({error.strerror}): {out}") from error
+    try:
+        yield staging
+        for path in sorted(p for p in staging.rglob("*") if p.is_file()):
+            target = out / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+    except OSError as error:
+        if is_disk_full(error, out):
+            raise InputError(f"The disk is full, so nothing was written; free some space: {out}") from error
+        raise InputError(f"The output cannot be written ({error}); choose another folder: {out}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if made:
+            with contextlib.suppress(OSError):
+                out.rmdir()  # only when it stayed empty
+
+
+def export(
+    session: "Session", kinds: Sequence[str], out: Path, object_ids: Sequence[int] | None = None
+) -> list[Path]:
+    """Write exports of `kinds` for some objects (None: all that select something) into `out`.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: An unknown kind, nothing selected, or `out` cannot be written.
+    """
+    for kind in kinds:
+        if kind not in EXPORTS:
+            raise InputError(f"Unknown export '{kind}'. {closest(kind, list(EXPORTS))}")
+    scene = session.scene
+    if scene is None:
+        raise InputError("No scene is open; choose one first.")
+    wanted = [state for state in session.objects if object_ids is None or state.id in object_ids]
+    objects = [state for state in wanted if state.result is not None and not state.result.empty]
+    if not objects and set(kinds) - {"colmap", "transforms", "notebook"}:
+        raise InputError("Nothing is selected yet; click on an object first.")
+    with output_folder(out) as folder:
+        for kind in kinds:
+            _write_kind(kind, session, scene, objects, folder)
+        names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [out / name for name in names]
+
+
+def write_segmentation(session: "Session", folder: Path, *, wall_secs: float | None) -> SegmentationRecord:
+    """Masks of every photo, one PLY per object, and segmentation.json: what `liftlab segment` gives."""
+    scene = session.scene
+    assert scene is not None
+    objects = session.objects
+    for state in objects:
+        _write_masks(session, scene, state, folder)
+        _write_ply(scene, state, folder)
+    record = segmentation_record(session, objects, wall_secs=wall_secs)
+    write_json(folder / "segmentation.json", _plain(record))
+    return record
+
+
+def segmentation_record(
+    session: "Session", objects: Sequence["ObjectState"], *, wall_secs: float | None = None
+) -> SegmentationRecord:
+    """What segmentation.json says."""
+    scene = session.scene
+    assert scene is not None
+    results = [state.result for state in objects if state.result is not None]
+    config = results[0].provenance.config if results else {}
+    return SegmentationRecord(
+        schema_version=SEGMENTATION_VERSION,
+        scene=session.scene_name or "",
+        scene_key=scene.key,
+        units=scene.units,
+        method=session.method,
+        config=config,
+        backend=results[0].provenance.backend if results else "",
+        objects=tuple(_object_record(session, scene, state) for state in objects),
+        missing=scene.missing,
+        wall_secs=wall_secs,
+        versions=versions(),
+    )
+
+
+def write_decomposition(
+    scene: Scene,
+    labels: Sequence[np.ndarray],
+    folder: Path,
+    *,
+    scene_name: str,
+    method: str,
+    config: dict[str, Any],
+    granularity: float | None,
+    wall_secs: float,
+) -> DecompositionRecord:
+    """labels/STEM.png for every photo (all zero where it is not registered), and decomposition.json."""
+    (folder / "labels").mkdir()
+    ids: set[int] = set()
+    photos = []
+    for name, (width, height) in scene.photo_sizes.items():
+        image = np.zeros((height, width), np.uint16)
+        if name not in scene.missing:
+            index = scene.view_index(name)
+            image = labels_in_photo(scene.views[index], labels[index])
+        write_label_png(folder / "labels" / f"{_stem(name)}.png", image)
+        ids |= set(np.unique(image).tolist()) - {0}
+        photos.append(PhotoRecord(name, width, height, name not in scene.missing, int((image > 0).sum())))
+    record = DecompositionRecord(
+        DECOMPOSITION_VERSION, scene_name, scene.key, method, config, granularity, tuple(sorted(ids)),
+        tuple(photos), scene.missing, wall_secs, versions(),
+    )  # fmt: skip
+    write_json(folder / "decomposition.json", _plain(record))
+    return record
+
+
+def _write_kind(
+    kind: str, session: "Session", scene: Scene, objects: Sequence["ObjectState"], folder: Path
+) -> None:
+    if kind == "ply":
+        for state in objects:
+            _write_ply(scene, state, folder)
+    elif kind == "glb":
+        for state in objects:
+            assert state.result is not None
+            write_glb(folder / f"{state.name}.glb", cloud_of(scene, state.result.selected))
+    elif kind == "masks":
+        for state in objects:
+            _write_masks(session, scene, state, folder)
+    elif kind == "coco":
+        named = [
+            NamedMasks(state.name, {name: session.photo_mask(state.id, name) for name in _registered(scene)})
+            for state in objects
+        ]
+        write_coco(folder / "coco.json", scene.photo_sizes, named)
+    elif kind == "colmap":
+        (folder / "colmap").mkdir()
+        write_colmap(folder / "colmap", scene)
+    elif kind == "transforms":
+        write_transforms(folder / "transforms.json", scene)
+    elif kind == "segmentation":
+        write_json(folder / "segmentation.json", _plain(segmentation_record(session, objects)))
+    else:
+        session.notebook().save(folder / "notebook.json")
+
+
+def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder: Path) -> None:
+    masks = folder / "masks" / state.name
+    masks.mkdir(parents=True)
+    for name in scene.photo_sizes:
+        write_mask_png(masks / f"{_stem(name)}.png", session.photo_mask(state.id, name))
+
+
+def _write_ply(scene: Scene, state: "ObjectState", folder: Path) -> None:
+    count = int(scene.pointmap.offsets[-1])
+    selected = state.result.selected if state.result is not None else np.zeros(count, bool)
+    write_ply(folder / f"{state.name}.ply", cloud_of(scene, selected))
+
+
+def _object_record(session: "Session", scene: Scene, state: "ObjectState") -> ObjectRecord:
+    photos = tuple(
+        PhotoRecord(
+            name, width, height, name not in scene.missing, int(session.photo_mask(state.id, name).sum())
+        )
+        for name, (width, height) in scene.photo_sizes.items()
+    )
+    result = state.result
+    return ObjectRecord(
+        prompts=state.asked,
+        colour=state.colour,
+        points=int(result.selected.sum()) if result is not None else 0,
+        server_ms=session.server_ms(state.id),
+        slow_path=result is not None and result.provenance.slow_path,
+        message=state.message,
+        photos=photos,
+    )
+
+
+def _registered(scene: Scene) -> list[str]:
+    return [name for name in scene.photo_sizes if name not in scene.missing]
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    from lab.engine import to_plain
+
+    return to_plain(record)
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0]
