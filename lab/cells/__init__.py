@@ -1,0 +1,16 @@
+"""The cells of the page: one module each, with its inputs (`build`), its work (`start`) and what it shows
+(`status`).
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.cells.status import CellStatus
+    from lab.visitor import Visitor
+
+
+def statuses(visitor: "Visitor") -> "list[CellStatus]":
+    """How every cell stands, in the order of the page."""
+    from lab.cells import capture, masks, methods, reconstruct, segment
+
+    return [module.status(visitor) for module in (capture, reconstruct, masks, methods, segment)]

@@ -1,0 +1,122 @@
+"""Cell 1: bring photos, or open what is already in the workspace."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from components.errors import InputError
+from components.progress import CancelToken, Progress, part_of
+from lab.cells.frame import cell
+from lab.cells.status import CellStatus, with_job
+
+if TYPE_CHECKING:
+    from lab.engine import Lab
+    from lab.visitor import Visitor
+    from lab.visitors import Visitors
+
+ID = "capture"
+IMPORT_SHARE = 0.05
+FILE_TYPES = [
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".zip", ".mp4", ".mov", ".mkv", ".avi",
+    ".webm", ".json", ".bin", ".txt",
+]  # fmt: skip
+
+
+def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
+    """Lay out the cell and wire its buttons."""
+    from lab.app import visitor_of
+
+    with cell(ID, 1, "Capture"), gr.Row():
+        files = gr.File(
+            label="Photos, a video, or a zip",
+            file_count="multiple",
+            file_types=FILE_TYPES,
+            type="filepath",
+            scale=3,
+        )
+        with gr.Column(scale=2):
+            name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
+            go = gr.Button("Build the scene", variant="primary")
+            known = gr.Dropdown(label="Or open from the workspace", choices=[], value=None)
+
+    def choices(request: gr.Request) -> Any:
+        visitor = visitor_of(visitors, request)
+        return gr.update(choices=sorted({*lab.scenes(), *lab.captures()}), value=visitor.scene_name)
+
+    def bring(paths: list[str] | None, wanted: str, request: gr.Request) -> None:
+        visitor = visitor_of(visitors, request)
+        if not paths:
+            raise gr.Error("Choose photos, a video or a zip first.", print_exception=False)
+        start_import(visitor, [Path(path) for path in paths], wanted.strip() or None)
+
+    def pick(wanted: str | None, request: gr.Request) -> None:
+        visitor = visitor_of(visitors, request)
+        if wanted and wanted != visitor.scene_name:
+            open_or_build(visitor, wanted)
+
+    go.click(bring, [files, name], None, show_progress="hidden")
+    known.input(pick, known, None, show_progress="hidden")
+    page.load(choices, None, known, show_progress="hidden")
+
+
+def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> None:
+    """Queue import and everything after it, up to a scene that can be clicked."""
+    lab, method = visitor.lab, visitor.method
+
+    def work(progress: Progress, cancel: CancelToken) -> str:
+        source = paths[0] if len(paths) == 1 else paths
+        scene, report = lab.import_capture(
+            source, name, progress=part_of(progress, 0.0, IMPORT_SHARE), cancel=cancel
+        )
+        memory = visitor.cells[ID]
+        memory.notes = (f"{len(report.kept)} photos kept.",)
+        memory.warnings = tuple(report.warnings)
+        memory.inputs = {"source": paths[0].name if len(paths) == 1 else f"{len(paths)} files"}
+        lab.prepare(scene, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
+        return scene
+
+    visitor.start(ID, "Building a scene from your photos", work, then=visitor.open)
+
+
+def open_or_build(visitor: "Visitor", name: str) -> None:
+    """Open a scene that is ready; queue what is missing of one that is not."""
+    lab, method = visitor.lab, visitor.method
+    if lab.prepared(name, method) is not None:
+        visitor.open(name)
+        return
+    try:
+        entry = lab.workspace.scene_entry(name)
+        photos = len(lab.capture(entry.capture if entry else name).photos)
+    except InputError as error:
+        visitor.say(str(error))
+        return
+    expected = sum(lab.expected_secs(step, photos) for step in ("reconstruct", "masks", "prepare"))
+
+    def work(progress: Progress, cancel: CancelToken) -> str:
+        lab.prepare(name, method, progress=progress, cancel=cancel)
+        return name
+
+    visitor.start(ID, f"Building the scene '{name}'", work, expected_secs=expected, then=visitor.open)
+
+
+def status(visitor: "Visitor") -> CellStatus:
+    memory = visitor.cells[ID]
+    name = visitor.scene_name
+    source = memory.inputs.get("source", "photos/")
+    code = (
+        "from lab.engine import Lab\n\n"
+        f"lab = Lab({str(visitor.lab.workspace.root)!r})\n"
+        f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
+    )
+    photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0
+    now = CellStatus(
+        ID,
+        state="done" if name else "idle",
+        summary=f"{name}, {photos} photos" if name and photos else name or "Bring photos or a video",
+        notes=memory.notes,
+        warnings=memory.warnings,
+        code=code,
+        wants_open=name is None and not visitor.opening,
+    )
+    return with_job(now, memory.job)

@@ -1,0 +1,41 @@
+"""The frame every cell shares: a head that opens it, its inputs, then progress, sentences and code."""
+
+import contextlib
+from collections.abc import Iterator
+
+import gradio as gr
+
+HEAD = """<button type="button" class="cell-head" data-cell-head="{id}" aria-expanded="false">
+<span class="n">{number}</span><span class="t"><b>{title}</b><small></small></span>
+<span class="chip">not run</span>
+</button>"""
+
+STATUS = """<div data-cell-status="{id}">
+<div class="progress" hidden role="status"><span class="what"></span><span><span class="when"></span>
+<button type="button" class="stop">Cancel</button></span><div class="track"><i></i></div></div>
+<div class="cell-note"></div>
+<details class="cell-code"><summary>The same in Python</summary><pre></pre></details>
+</div>"""
+
+REGISTER = (
+    "import('/lab/static/cells.js').then(m => m.register(element, '{kind}')).catch(e => console.error(e));"
+)
+
+
+@contextlib.contextmanager
+def cell(cell_id: str, number: int, title: str) -> Iterator[None]:
+    """Lay out a cell; the inputs are placed in the body of the `with` block."""
+    with gr.Column(elem_classes="cell", elem_id=f"cell-{cell_id}"):
+        _part(HEAD.format(id=cell_id, number=number, title=title), "head")
+        with gr.Column(elem_classes="cell-body"):
+            yield
+            status_part(cell_id)
+
+
+def status_part(cell_id: str) -> None:
+    """Progress, sentences and code of a cell; alone for the Segment workspace, which has its own head."""
+    _part(STATUS.format(id=cell_id), "status")
+
+
+def _part(markup: str, kind: str) -> None:
+    gr.HTML(value="", html_template=markup, js_on_load=REGISTER.format(kind=kind), apply_default_css=False)

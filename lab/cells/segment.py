@@ -1,0 +1,53 @@
+"""Cell 5: click. The workspace itself is `photo_canvas`; here is what is said about it and its Python."""
+
+from typing import TYPE_CHECKING, assert_never
+
+from lab.cells.frame import status_part
+from lab.cells.status import CellStatus
+from lab.photo_canvas import workspace
+from lab.prompts import PhotoBox, PhotoClick, WorldClick
+
+if TYPE_CHECKING:
+    from lab.prompts import Click
+    from lab.visitor import Visitor
+
+ID = "segment"
+LINES_SHOWN = 40
+
+
+def build() -> None:
+    workspace()
+    status_part(ID)
+
+
+def status(visitor: "Visitor") -> CellStatus:
+    return CellStatus(ID, "done" if visitor.scene is not None else "idle", code=code_of(visitor))
+
+
+def code_of(visitor: "Visitor") -> str:
+    """The clicks made so far as Python, to paste into a notebook."""
+    session, name = visitor.session, visitor.scene_name
+    if visitor.scene is None or name is None:
+        return ""
+    lines = ["from lab.session import Session", "", "session = Session(lab)", f"session.open({name!r})"]
+    for entry in session.objects:
+        lines.append(f"session.new_object({entry.name!r})")
+        lines += [_line(click) for click in entry.prompts]
+        if entry.granularity is not None:
+            lines.append(f"session.set_granularity({entry.granularity:.2f})")
+        lines += [f"session.{'grow' if entry.adjust > 0 else 'shrink'}()"] * abs(entry.adjust)
+    if len(lines) > LINES_SHOWN:
+        lines = [*lines[:LINES_SHOWN], f"# and {len(lines) - LINES_SHOWN} more lines"]
+    return "\n".join(lines)
+
+
+def _line(click: "Click") -> str:
+    sign = "" if click.positive else ", positive=False"
+    match click:
+        case PhotoClick(image, x, y):
+            return f"session.click({image!r}, {x:.1f}, {y:.1f}{sign})"
+        case PhotoBox(image, box):
+            return f"session.box({image!r}, {', '.join(f'{value:.1f}' for value in box)})"
+        case WorldClick(world):
+            return f"session.add(WorldClick({tuple(round(value, 4) for value in world)}{sign}))"
+    assert_never(click)

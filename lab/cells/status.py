@@ -1,0 +1,84 @@
+"""What a cell of the page shows besides its inputs: state, sentences, progress and the equivalent Python."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from lab.jobs import Job
+
+CellState = Literal["idle", "stale", "queued", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """One cell as the browser draws it."""
+
+    id: str
+    state: CellState = "idle"
+    summary: str = ""
+    """One line under the title."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    """The sentence of a failed run."""
+    code: str = ""
+    """The same step in Python."""
+    job: dict[str, Any] | None = None
+    """Progress while queued or running."""
+    elapsed_secs: float | None = None
+    wants_open: bool = False
+    """True when this is what the person should look at next."""
+
+    def to_message(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class CellMemory:
+    """What a cell remembers about its last run, per browser."""
+
+    job: "Job | None" = None
+    edited: bool = False
+    """Its inputs changed since it last ran."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """What it last ran with."""
+
+
+def progress_of(job: "Job") -> dict[str, Any]:
+    """A job's progress for the browser."""
+    return {
+        "fraction": round(job.fraction, 3),
+        "message": job.message or job.label,
+        "elapsed_secs": round(job.elapsed_secs, 1),
+        "expected_secs": job.expected_secs and round(job.expected_secs, 1),
+        "position": job.position,
+    }
+
+
+def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
+    """`status` overlaid with what the cell's latest job is doing or how it failed."""
+    from dataclasses import replace
+
+    if job is None:
+        return status
+    if not job.finished:
+        state: CellState = "running" if job.state == "running" else "queued"
+        return replace(status, state=state, job=progress_of(job), wants_open=True)
+    if job.state == "failed":
+        return replace(
+            status, state="failed", error=job.error, elapsed_secs=job.elapsed_secs, wants_open=True
+        )
+    if job.state == "cancelled":
+        return replace(status, notes=(*status.notes, "Cancelled; nothing was kept."))
+    return replace(status, elapsed_secs=job.elapsed_secs)
+
+
+def seconds_text(seconds: float | None) -> str:
+    """ "41 s", "3 min", "0.4 s"."""
+    if seconds is None:
+        return ""
+    if seconds >= 100:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

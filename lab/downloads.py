@@ -1,0 +1,64 @@
+"""What a person takes away from the page: an export of the session as one file, in a folder the page may
+serve from.
+"""
+
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.errors import InputError
+
+if TYPE_CHECKING:
+    from lab.visitor import Visitor
+
+EVERYTHING = "all"
+TITLE = re.compile(r"(?P<title>.*?) \((?P<format>.*)\)")
+
+
+def offers() -> list[dict[str, str]]:
+    """Kinds of export for the page: kind, title, and the short name of its format."""
+    from lab.outputs import EXPORTS
+
+    found = []
+    for kind, text in EXPORTS.items():
+        match = TITLE.fullmatch(text)
+        title, ending = (match["title"], match["format"]) if match else (text, "")
+        found.append({"kind": kind, "title": title, "format": ending})
+    return [*found, {"kind": EVERYTHING, "title": "Everything", "format": "ZIP"}]
+
+
+def export_file(visitor: "Visitor", kind: str) -> Path:
+    """Write one export and return the file to send: the file itself, or a zip when there are several.
+
+    The visitor's earlier export of this kind is replaced.
+
+    Raises:
+        InputError: An unknown kind, or nothing is selected.
+    """
+    if kind not in {offer["kind"] for offer in offers()}:
+        raise InputError(f"There is no export '{kind}'.")
+    with visitor.lock:
+        name = visitor.session.scene_name
+        if name is None:
+            raise InputError("No scene is open; choose one first.")
+        folder = exports_folder(visitor) / kind
+        shutil.rmtree(folder, ignore_errors=True)
+        files = visitor.session.export(kind, folder / "files")
+    if len(files) == 1:
+        return files[0]
+    archive = folder / f"{name}-{kind}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for path in files:
+            packed.write(path, path.relative_to(folder / "files"))
+    return archive
+
+
+def exports_folder(visitor: "Visitor") -> Path:
+    """The only folder of the workspace from which files are sent."""
+    return visitor.lab.workspace.root / "exports" / visitor.id
+
+
+def forget_exports(visitor: "Visitor") -> None:
+    shutil.rmtree(exports_folder(visitor), ignore_errors=True)

@@ -1,0 +1,216 @@
+"""The live line: commands of the Segment workspace come in, the session's state goes out; pictures and
+files beside it.
+
+One websocket per page keeps clicks in order. A command names a method of `Session` in all but spelling;
+`COMMANDS` is the whole list of what a page may ask for, with the type of every field.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, WebSocket
+from fastapi.responses import FileResponse, Response
+from starlette.websockets import WebSocketDisconnect
+
+from components.errors import InputError
+from lab.downloads import export_file
+from lab.page_state import hover_url, overlay_of, photo_bytes
+from lab.visitor import Visitor
+from lab.visitors import Visitors
+
+MAX_COMMAND_BYTES = 4096
+MAX_TEXT = 120
+MAX_PICTURE_PX = 2048
+
+log = logging.getLogger("liftlab.page")
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ValueError("not a short text")
+    return value
+
+
+def number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return float(value)
+
+
+def whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("not a whole number")
+    return value
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not true or false")
+    return value
+
+
+Fields = dict[str, Callable[[Any], Any]]
+Change = Callable[..., Any]
+
+CHANGES: dict[str, tuple[Fields, Change]] = {
+    "click": (
+        {"photo": text, "x": number, "y": number, "positive": truth},
+        lambda s, photo, x, y, positive: s.click(photo, x, y, positive),
+    ),
+    "box": (
+        {"photo": text, "x0": number, "y0": number, "x1": number, "y1": number},
+        lambda s, photo, x0, y0, x1, y1: s.box(photo, x0, y0, x1, y1),
+    ),
+    "granularity": ({"value": number}, lambda s, value: s.set_granularity(min(max(value, 0.0), 1.0))),
+    "grow": ({}, lambda s: s.grow()),
+    "shrink": ({}, lambda s: s.shrink()),
+    "undo": ({}, lambda s: s.undo()),
+    "redo": ({}, lambda s: s.redo()),
+    "clear": ({}, lambda s: s.clear()),
+    "new_object": ({}, lambda s: s.new_object()),
+    "select": ({"id": whole}, lambda s, id: s.select_object(id)),
+    "rename": ({"id": whole, "name": text}, lambda s, id, name: s.rename_object(id, name)),
+    "delete": ({"id": whole}, lambda s, id: s.delete_object(id)),
+    "method": ({"name": text}, lambda s, name: s.set_method(name)),
+}
+"""Commands that change the session: fields, and what they do to it."""
+
+
+def show_photo(visitor: Visitor, photo: str) -> None:
+    visitor.photo = photo
+    visitor.push()
+
+
+def show_object(visitor: Visitor, id: int, visible: bool) -> None:
+    (visitor.hidden.discard if visible else visitor.hidden.add)(id)
+    visitor.act(lambda session: None)
+
+
+def look_from(visitor: Visitor, photo: str) -> None:
+    if visitor.scene is not None:
+        with contextlib.suppress(KeyError):  # a photo that was not registered has no place in 3D
+            visitor.viewer.look_from(visitor.scene.view_index(photo))
+
+
+def set_mode(visitor: Visitor, positive: bool) -> None:
+    visitor.positive = positive
+
+
+def hover(visitor: Visitor, photo: str, x: float, y: float) -> dict[str, Any]:
+    with visitor.lock:
+        return {"type": "hover", "photo": photo, "url": hover_url(visitor, photo, x, y)}
+
+
+VIEWS: dict[str, tuple[Fields, Change]] = {
+    "show": ({"photo": lambda value: None if value is None else text(value)}, show_photo),
+    "visible": ({"id": whole, "visible": truth}, show_object),
+    "cameras": ({"visible": truth}, lambda visitor, visible: visitor.viewer.show_cameras(visible)),
+    "dark": ({"dark": truth}, lambda visitor, dark: visitor.viewer.set_dark(dark)),
+    "look": ({"photo": text}, look_from),
+    "mode": ({"positive": truth}, set_mode),
+    "cancel": ({"cell": text}, lambda visitor, cell: visitor.cancel(cell)),
+    "hover": ({"photo": text, "x": number, "y": number}, hover),
+}
+"""Commands that change only what is shown."""
+
+
+def perform(visitor: Visitor, message: str) -> dict[str, Any] | None:
+    """Do what one message asks; what it returns is for the asking page alone.
+
+    Raises:
+        ValueError: It is not a command with exactly its fields.
+    """
+    if len(message) > MAX_COMMAND_BYTES:
+        raise ValueError("message too long")
+    given = json.loads(message)
+    if not isinstance(given, dict):
+        raise ValueError("not a command")
+    name = given.pop("do", None)
+    fields, change = CHANGES.get(name) or VIEWS.get(name) or (None, None)
+    if fields is None or change is None or set(given) != set(fields):
+        raise ValueError(f"unknown command or wrong fields: {str(name)[:40]!r}")
+    values = {key: check(given[key]) for key, check in fields.items()}
+    if name in VIEWS:
+        return change(visitor, **values)
+    visitor.act(lambda session: change(session, **values))
+    return None
+
+
+def live_routes(visitors: Visitors) -> APIRouter:
+    """Routes under /lab/: the live line, pictures of photos and masks, exports."""
+    router = APIRouter(prefix="/lab")
+
+    def visitor_of(request: Request) -> Visitor:
+        return visitors.get(request.scope["state"]["visitor"])
+
+    @router.websocket("/live")
+    async def live(websocket: WebSocket) -> None:
+        await websocket.accept()
+        visitor = await asyncio.to_thread(visitors.get, websocket.scope["state"]["visitor"])
+        outgoing: asyncio.Queue = asyncio.Queue()
+        visitor.join(outgoing)
+        sender = asyncio.create_task(_send_from(outgoing, websocket))
+        try:
+            await asyncio.to_thread(visitor.push)
+            await asyncio.to_thread(visitor.push_cells)
+            while True:
+                message = await websocket.receive_text()
+                try:
+                    answer = await asyncio.to_thread(perform, visitor, message)
+                    if answer is not None:
+                        outgoing.put_nowait(answer)
+                except ValueError as error:
+                    log.warning("refused a message on the live line: %s", error)
+        except (WebSocketDisconnect, KeyError):  # KeyError: a binary frame, which the page never sends
+            pass
+        finally:
+            visitor.leave(outgoing)
+            sender.cancel()
+
+    @router.get("/photo/{name}")
+    def photo(request: Request, name: str, w: int = 1600) -> Response:
+        jpeg = photo_bytes(visitor_of(request), name, _picture_width(w))
+        if jpeg is None:
+            raise HTTPException(404)
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
+
+    @router.get("/overlay/{name}")
+    def overlay(request: Request, name: str, w: int = 1600) -> Response:
+        visitor = visitor_of(request)
+        with visitor.lock:
+            png = overlay_of(visitor, name, _picture_width(w))
+        if png is None:
+            raise HTTPException(404)
+        return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+    @router.get("/export/{kind}")
+    def export(request: Request, kind: str) -> Response:
+        try:
+            path = export_file(visitor_of(request), kind)
+        except InputError as error:
+            raise HTTPException(409, str(error)) from error
+        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
+
+    return router
+
+
+def _picture_width(width: int) -> int:
+    return min(max(width, 16), MAX_PICTURE_PX)
+
+
+async def _send_from(outgoing: asyncio.Queue, websocket: WebSocket) -> None:
+    """Send states as they come; when several wait, older states are skipped, they are only out of date."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            message = await outgoing.get()
+            while message["type"] == "state" and not outgoing.empty():
+                following = outgoing.get_nowait()
+                if following["type"] != "state":
+                    await websocket.send_text(json.dumps(message))
+                message = following
+            await websocket.send_text(json.dumps(message))

@@ -1,0 +1,176 @@
+"""The session as the browser needs it: one small message per change, pictures on request."""
+
+from typing import TYPE_CHECKING, Any
+
+from components.errors import InputError
+from lab.downloads import offers
+from lab.overlays import Layer, data_url, overlay_png, photo_jpeg, shrink_mask
+from lab.palette import rgb
+
+if TYPE_CHECKING:
+    from lab.visitors import Visitor
+
+OVERLAY_PX = 1280
+"""Width of the masks over the large photo."""
+FIRST_HINT = (
+    "Click an object, in the photo or in 3D. Shift-click or right-click takes away what does not belong; "
+    "drag a box around something small."
+)
+NEXT_HINT = (
+    "Too much or too little? Move Part–Whole, click what is missing, shift-click what is too much. "
+    "N starts the next object."
+)
+EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
+
+
+def state_of(visitor: "Visitor") -> dict[str, Any]:
+    """The message that draws the Segment workspace. Call with the visitor's lock held."""
+    base = {"type": "state", "version": visitor.version, "scene_key": None, "warn": bool(visitor.note)}
+    if visitor.opening:
+        return {**base, "phase": "loading", "hint": f"Opening the scene “{visitor.opening}”…"}
+    if visitor.building:
+        return {**base, "phase": "loading", "hint": "Building the scene. Progress is shown above."}
+    if visitor.scene is None:
+        return {**base, "phase": "failed" if visitor.note else "empty", "hint": visitor.note or EMPTY}
+    return {**base, **_ready(visitor)}
+
+
+def _ready(visitor: "Visitor") -> dict[str, Any]:
+    from pipelines.base import list_methods
+
+    session = visitor.session
+    scene = session.scene
+    registered = {view.name for view in scene.views}
+    photos = [
+        {"name": name, "width": width, "height": height, "registered": name in registered}
+        for name, (width, height) in sorted(_photo_sizes(scene).items())
+    ]
+    objects = session.objects
+    seen = _seen(visitor, objects)
+    marks, boxes = _marks(session)
+    current = session.current
+    result = current.result if current is not None else None
+    lit = result is not None and not result.empty
+    if visitor.photo not in {photo["name"] for photo in photos}:
+        visitor.photo = scene.views[0].name
+    hint = (
+        visitor.note or (result.message if result is not None else "") or (NEXT_HINT if lit else FIRST_HINT)
+    )
+    return {
+        "phase": "ready",
+        "scene_key": scene.key,
+        "scene": visitor.scene_name,
+        "hint": hint,
+        "photos": photos,
+        "show": visitor.photo,
+        "seen": seen,
+        "objects": [_object(visitor, entry) for entry in objects],
+        "current": current.id if current is not None else None,
+        "lit": lit,
+        "clicked": current is not None and bool(current.prompts),
+        "granularity": current.granularity if current is not None else None,
+        "ms": current.ms if current is not None and result is not None else None,
+        "can_undo": session.history.can_undo,
+        "can_redo": session.history.can_redo,
+        "marks": marks,
+        "boxes": boxes,
+        "methods": [{"name": m.name, "title": m.name, "summary": m.summary} for m in list_methods()],
+        "method": session.method,
+        "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
+        "overlay": _current_overlay(visitor) if visitor.photo in seen else None,
+    }
+
+
+def _photo_sizes(scene) -> dict[str, tuple[int, int]]:
+    return scene.photo_sizes or {view.name: (view.lens.width, view.lens.height) for view in scene.views}
+
+
+def _object(visitor: "Visitor", entry) -> dict[str, Any]:
+    count = len(visitor.photos_of(entry))
+    empty = entry.result is None or entry.result.empty
+    return {
+        "id": entry.id,
+        "name": entry.name,
+        "colour": entry.colour,
+        "visible": entry.id not in visitor.hidden,
+        "note": "nothing selected yet" if empty else f"in {count} {'photo' if count == 1 else 'photos'}",
+    }
+
+
+def _marks(session) -> tuple[dict[str, list], dict[str, list]]:
+    """Clicks and boxes of the current object, per photo, in photo pixels."""
+    marks: dict[str, list] = {}
+    boxes: dict[str, list] = {}
+    current = session.current
+    for marker in session.markers(current.id) if current is not None else ():
+        if marker.box is not None:
+            boxes.setdefault(marker.image, []).append(list(marker.box))
+        elif marker.image is not None:
+            x, y = marker.xy
+            marks.setdefault(marker.image, []).append({"x": x, "y": y, "positive": marker.positive})
+    return marks, boxes
+
+
+def _seen(visitor: "Visitor", objects) -> dict[str, int]:
+    """Photos that show an object, with the version of their overlay (part of its address)."""
+    shown = [entry for entry in objects if entry.id not in visitor.hidden]
+    return {name: visitor.version for entry in shown for name in visitor.photos_of(entry)}
+
+
+def _current_overlay(visitor: "Visitor") -> dict[str, str] | None:
+    png = overlay_of(visitor, visitor.photo, OVERLAY_PX)
+    return png and {"photo": visitor.photo, "url": data_url(png)}
+
+
+def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
+    """All visible objects over one photo as PNG, at most `width` across; None when the photo is not in the
+    scene.
+    """
+    session = visitor.session
+    if visitor.scene is None or photo not in {view.name for view in visitor.scene.views}:
+        return None
+    layers: list[Layer] = []
+    current = session.current
+    for entry in sorted(session.objects, key=lambda e: current is not None and e.id == current.id):
+        if entry.result is None or entry.result.empty or entry.id in visitor.hidden:
+            continue
+        mask = shrink_mask(session.photo_mask(entry.id, photo), width)
+        layers.append((mask, rgb(entry.colour), current is not None and entry.id == current.id))
+    if layers:
+        height, width = layers[0][0].shape
+    else:
+        width, height = 2, 2
+    return overlay_png(layers, width, height)
+
+
+def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
+    """Preview of what a click would take, as a data URL; None when nothing is cached there."""
+    session = visitor.session
+    mask = session.hover(photo, x, y)
+    if mask is None or not mask.any():
+        return None
+    from components.geometry import mask_in_photo
+
+    view = session.scene.views[session.scene.view_index(photo)]
+    shown = shrink_mask(mask_in_photo(view, mask), OVERLAY_PX // 2)
+    current = session.current
+    colour = rgb(current.colour) if current is not None else (110, 110, 110)
+    return data_url(overlay_png([(shown, colour, False)], shown.shape[1], shown.shape[0]))
+
+
+def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
+    """A photo of the open scene as JPEG: the original where the capture is at hand, else the working copy."""
+    scene = visitor.scene
+    if scene is None:
+        return None
+    entry = visitor.lab.workspace.scene_entry(visitor.session.scene_name)
+    try:
+        photos = {photo.name: photo for photo in visitor.lab.capture(entry.capture).photos} if entry else {}
+    except InputError:
+        photos = {}
+    if name in photos:
+        from components.captures import load_photo
+
+        return photo_jpeg(load_photo(photos[name]), width)
+    images = {view.name: view.image for view in scene.views}
+    return photo_jpeg(images[name], width) if name in images else None

@@ -1,0 +1,90 @@
+"""The Segment workspace as one custom component: 3D view, photo, thumbnails, tools and objects.
+
+Gradio places it on the page; the scripts in `static/` run it over the live line (`live.py`), because a
+click has to be answered in well under the time a queued Gradio event takes.
+"""
+
+import gradio as gr
+
+TEMPLATE = """
+<section class="ws" data-phase="loading" aria-label="Segment">
+  <div class="ws-bar" role="toolbar" aria-label="Tools">
+    <div class="seg" role="radiogroup" aria-label="What a click does">
+      <button type="button" role="radio" data-mode="add" aria-checked="true"
+        title="Click what belongs to the object">
+        <i class="ico ico-add"></i>Add</button>
+      <button type="button" role="radio" data-mode="remove" aria-checked="false"
+        title="Click what does not belong (also: right click, or Shift and click)">
+        <i class="ico ico-remove"></i>Remove</button>
+      <button type="button" role="radio" data-mode="box" aria-checked="false"
+        title="Drag a box around the object">
+        <i class="ico ico-box"></i>Box</button>
+    </div>
+    <div class="group">
+      <button type="button" class="tool" data-do="undo" title="Undo the last click (Z)" aria-label="Undo">
+        <i class="ico ico-undo"></i></button>
+      <button type="button" class="tool" data-do="redo" title="Redo (Y)" aria-label="Redo">
+        <i class="ico ico-redo"></i></button>
+      <button type="button" class="tool wide" data-do="clear"
+        title="Take back all clicks of this object">Clear</button>
+    </div>
+    <label class="part" title="From the smallest part to the largest whole (- and +)">
+      <span>Part</span>
+      <input type="range" min="0" max="1" step="0.05" value="0.5"
+        aria-label="Granularity, from part to whole">
+      <span>Whole</span>
+    </label>
+    <div class="group">
+      <button type="button" class="tool wide" data-do="shrink"
+        title="Take a rim off the selection (H)">Shrink</button>
+      <button type="button" class="tool wide" data-do="grow"
+        title="Add a rim to the selection (G)">Grow</button>
+    </div>
+    <label class="pick method"><span>Method</span><select aria-label="Method"></select></label>
+    <span class="ws-time" role="status" aria-label="Time of the last click"></span>
+  </div>
+  <div class="ws-main">
+    <figure class="pane pane-3d">
+      <iframe title="3D view" data-src="/viser/" tabindex="0"></iframe>
+      <figcaption><b>3D</b>
+        <button type="button" class="chip-button" data-cameras aria-pressed="false">Cameras</button>
+      </figcaption>
+    </figure>
+    <figure class="pane pane-photo">
+      <div class="photo-stage" tabindex="0" role="application" aria-label="Photo: click an object"></div>
+      <figcaption><b class="photo-name"></b>
+        <button type="button" class="chip-button" data-step="-1" aria-label="Previous photo">&#8249;</button>
+        <button type="button" class="chip-button" data-step="1" aria-label="Next photo">&#8250;</button>
+        <button type="button" class="chip-button" data-look>Look from here in 3D</button>
+      </figcaption>
+    </figure>
+    <aside class="ws-objects" aria-label="Objects">
+      <header><h3>Objects</h3>
+        <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
+          <i class="ico ico-add"></i>New</button></header>
+      <ul role="listbox" aria-label="Objects"></ul>
+      <div class="take">
+        <h3>Take it away</h3>
+        <div class="take-links"></div>
+      </div>
+    </aside>
+    <div class="ws-veil" role="status">
+      <div class="ws-veil-box"><span class="spinner"></span><p></p></div></div>
+  </div>
+  <p class="ws-hint" role="status" aria-live="polite"></p>
+  <div class="ws-strip" role="listbox" aria-label="Photos" aria-orientation="horizontal"></div>
+</section>
+"""
+
+MOUNT = "import('/lab/static/workspace.js').then(m => m.mount(element)).catch(e => console.error(e));"
+
+
+def workspace() -> gr.HTML:
+    """The component; it needs no value and fires no Gradio event."""
+    return gr.HTML(
+        value="",
+        html_template=TEMPLATE,
+        js_on_load=MOUNT,
+        apply_default_css=False,
+        elem_id="segment-workspace",
+    )

@@ -1,0 +1,227 @@
+// The photo one clicks in. All coordinates that leave this file are photo pixels: the drawing is an SVG whose
+// viewBox is the photo, so screen size, zoom and device pixel ratio cannot shift a click.
+
+const DRAG_PX = 5;
+const HOVER_MS = 60;
+const MAX_ZOOM = 8;
+const SVG = "http://www.w3.org/2000/svg";
+
+export class PhotoCanvas {
+  /** stage: the element; act: {click(x, y, positive), box(x0, y0, x1, y1), hover(x, y), leave()} */
+  constructor(stage, act) {
+    this.stage = stage;
+    this.act = act;
+    this.mode = "add";
+    this.zoom = { k: 1, x: 0, y: 0 };
+    this.hovered = 0;
+    stage.innerHTML = `
+      <div class="photo-layers">
+        <img class="photo-image" alt="" draggable="false">
+        <img class="photo-overlay" alt="" draggable="false" hidden>
+        <img class="photo-hover" alt="" draggable="false" hidden>
+        <svg class="photo-marks" aria-hidden="true"></svg>
+      </div>`;
+    this.layers = stage.firstElementChild;
+    this.image = stage.querySelector(".photo-image");
+    this.overlay = stage.querySelector(".photo-overlay");
+    this.preview = stage.querySelector(".photo-hover");
+    this.marks = stage.querySelector(".photo-marks");
+    this.listen();
+    new ResizeObserver(() => this.fit()).observe(stage);
+  }
+
+  /** Show a photo: {name, width, height, url}. Keeps the zoom only for the same photo. */
+  show(photo) {
+    if (this.photo?.url === photo.url) return;
+    if (this.photo?.name !== photo.name) this.zoom = { k: 1, x: 0, y: 0 };
+    this.photo = photo;
+    this.image.src = photo.url;
+    this.image.alt = `Photo ${photo.name}`;
+    this.marks.setAttribute("viewBox", `0 0 ${photo.width} ${photo.height}`);
+    this.overlay.hidden = true;
+    this.preview.hidden = true;
+    this.fit();
+  }
+
+  setOverlay(url) {
+    if (!url) {
+      this.overlay.hidden = true;
+      return;
+    }
+    const ready = new Image();
+    ready.onload = () => {
+      if (this.wanted !== url) return; // a later state came first
+      this.overlay.src = url;
+      this.overlay.hidden = false;
+      this.preview.hidden = true;
+    };
+    this.wanted = url;
+    ready.src = url;
+  }
+
+  setHover(url) {
+    this.preview.hidden = !url;
+    if (url) this.preview.src = url;
+  }
+
+  /** points: [{x, y, positive}], box: [x0, y0, x1, y1] or null, in photo pixels. */
+  setMarks(points, boxes) {
+    this.points = points;
+    this.boxes = boxes;
+    this.drawMarks();
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.stage.dataset.mode = mode;
+  }
+
+  fit() {
+    if (!this.photo) return;
+    const { clientWidth: w, clientHeight: h } = this.stage;
+    const scale = Math.min(w / this.photo.width, h / this.photo.height);
+    this.layers.style.width = `${this.photo.width * scale}px`;
+    this.layers.style.height = `${this.photo.height * scale}px`;
+    this.place();
+  }
+
+  place() {
+    const { k, x, y } = this.zoom;
+    this.layers.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
+    this.stage.classList.toggle("zoomed", k > 1);
+    this.drawMarks();
+  }
+
+  /** Photo pixel under a pointer event, or null outside the photo. */
+  pixel(event, clamp = false) {
+    if (!this.photo) return null;
+    const rect = this.layers.getBoundingClientRect();
+    let x = ((event.clientX - rect.left) / rect.width) * this.photo.width;
+    let y = ((event.clientY - rect.top) / rect.height) * this.photo.height;
+    if (clamp) {
+      x = Math.min(Math.max(x, 0), this.photo.width);
+      y = Math.min(Math.max(y, 0), this.photo.height);
+    }
+    const inside = x >= 0 && y >= 0 && x < this.photo.width && y < this.photo.height;
+    return inside || clamp ? { x, y } : null;
+  }
+
+  listen() {
+    const stage = this.stage;
+    stage.addEventListener("contextmenu", (event) => event.preventDefault());
+    stage.addEventListener("pointerdown", (event) => this.down(event));
+    stage.addEventListener("pointermove", (event) => this.move(event));
+    stage.addEventListener("pointerup", (event) => this.up(event));
+    stage.addEventListener("pointercancel", () => this.endDrag());
+    stage.addEventListener("pointerleave", () => {
+      this.setHover(null);
+      this.act.leave();
+    });
+    stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    stage.addEventListener("dblclick", (event) => event.preventDefault());
+  }
+
+  down(event) {
+    const start = this.pixel(event);
+    if (!start || event.button === 1) return;
+    stage_focus(this.stage);
+    this.drag = { start, clientX: event.clientX, clientY: event.clientY, button: event.button, far: false };
+    if (event.pointerType === "mouse" || this.mode === "box") this.stage.setPointerCapture(event.pointerId);
+  }
+
+  move(event) {
+    if (this.drag) {
+      const moved = Math.hypot(event.clientX - this.drag.clientX, event.clientY - this.drag.clientY);
+      const draws = event.pointerType === "mouse" || this.mode === "box";
+      if (draws && this.drag.button === 0 && (this.drag.far || moved > DRAG_PX)) {
+        this.drag.far = true;
+        this.drag.end = this.pixel(event, true);
+        this.drawMarks();
+      }
+      return;
+    }
+    const now = performance.now();
+    const at = this.pixel(event);
+    if (event.pointerType !== "mouse" || now - this.hovered < HOVER_MS) return;
+    this.hovered = now;
+    if (at) this.act.hover(at.x, at.y);
+    else this.setHover(null);
+  }
+
+  up(event) {
+    const drag = this.drag;
+    this.endDrag();
+    if (!drag) return;
+    if (drag.far) {
+      const end = this.pixel(event, true);
+      const [x0, x1] = [drag.start.x, end.x].sort((a, b) => a - b);
+      const [y0, y1] = [drag.start.y, end.y].sort((a, b) => a - b);
+      if (x1 - x0 >= 2 && y1 - y0 >= 2) this.act.box(x0, y0, x1, y1);
+      return;
+    }
+    const positive = !(drag.button === 2 || event.shiftKey || this.mode === "remove");
+    this.act.click(drag.start.x, drag.start.y, positive);
+  }
+
+  endDrag() {
+    this.drag = null;
+    this.drawMarks();
+  }
+
+  /** Pinch, or wheel with Ctrl: zoom about the pointer. Plain wheel scrolls the page, or the photo once zoomed. */
+  wheel(event) {
+    if (!this.photo) return;
+    const { k, x, y } = this.zoom;
+    if (event.ctrlKey || event.metaKey) {
+      event.preventDefault();
+      const rect = this.layers.getBoundingClientRect();
+      const next = Math.min(Math.max(k * Math.exp(-event.deltaY * 0.0025), 1), MAX_ZOOM);
+      const fx = (event.clientX - rect.left) / k;
+      const fy = (event.clientY - rect.top) / k;
+      this.zoom = next === 1 ? { k: 1, x: 0, y: 0 } : { k: next, x: x + fx * (k - next), y: y + fy * (k - next) };
+      this.place();
+    } else if (k > 1) {
+      event.preventDefault();
+      this.zoom = { k, x: x - event.deltaX, y: y - event.deltaY };
+      this.place();
+    }
+  }
+
+  drawMarks() {
+    if (!this.photo) return;
+    const unit = this.photo.width / Math.max(this.layers.getBoundingClientRect().width, 1);
+    this.marks.replaceChildren();
+    for (const box of this.boxes ?? []) this.drawBox(box, unit);
+    if (this.drag?.far) {
+      const { start, end } = this.drag;
+      this.drawBox([Math.min(start.x, end.x), Math.min(start.y, end.y), Math.max(start.x, end.x), Math.max(start.y, end.y)], unit);
+    }
+    for (const point of this.points ?? []) this.drawPoint(point, unit);
+  }
+
+  drawBox([x0, y0, x1, y1], unit) {
+    for (const name of ["mark-box-back", "mark-box"]) {
+      this.add("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0, class: name, "stroke-width": (name === "mark-box" ? 1.5 : 3.5) * unit, "stroke-dasharray": name === "mark-box" ? `${6 * unit} ${4 * unit}` : "none" });
+    }
+  }
+
+  /** A disc with a plus or a minus: told apart by shape, not only by colour. */
+  drawPoint({ x, y, positive }, unit) {
+    const r = 8 * unit;
+    const arm = 4 * unit;
+    this.add("circle", { cx: x, cy: y, r, class: positive ? "mark-in" : "mark-out", "stroke-width": 2 * unit });
+    const line = { class: "mark-sign", "stroke-width": 2 * unit };
+    this.add("line", { x1: x - arm, x2: x + arm, y1: y, y2: y, ...line });
+    if (positive) this.add("line", { x1: x, x2: x, y1: y - arm, y2: y + arm, ...line });
+  }
+
+  add(tag, attributes) {
+    const node = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    this.marks.append(node);
+  }
+}
+
+function stage_focus(stage) {
+  stage.focus({ preventScroll: true });
+}

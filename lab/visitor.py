@@ -1,0 +1,306 @@
+"""One browser: its session, its 3D view, the work it asked for, and the lines over which states are pushed
+to it.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.errors import InputError
+from components.files import write_json
+from lab.cells.status import CellMemory
+from lab.downloads import forget_exports
+from lab.jobs import DEFECT_SENTENCE
+from lab.palette import rgb
+from lab.viewer import MAX_POINTS, Marker, Viewer
+
+if TYPE_CHECKING:
+    from components.types import Scene
+    from lab.engine import Lab, SceneStatus
+    from lab.jobs import Job
+    from lab.session import ObjectState, Session
+
+CELLS = ("capture", "reconstruct", "masks", "methods")
+"""In the order they are run; what one changes, the later ones have to follow."""
+TELL_EVERY_SECS = 0.4
+"""How often progress is pushed while a job runs."""
+
+log = logging.getLogger("liftlab.page")
+
+
+class Visitor:
+    """Everything that belongs to one browser. What touches its session runs under `lock`."""
+
+    def __init__(self, visitor_id: str, lab: "Lab", *, viewer_points: int | None = None) -> None:
+        from lab.session import Session
+
+        self.id = visitor_id
+        self.lab = lab
+        self.lock = threading.RLock()
+        self.session: Session = Session(lab)
+        self.scene_name: str | None = None
+        """Scene the cells are about; open, or being built."""
+        self.cells = {name: CellMemory() for name in CELLS}
+        self.positive = True
+        """What a plain click in 3D means."""
+        self.photo: str | None = None
+        """Photo on the screen."""
+        self.hidden: set[int] = set()
+        """Objects whose colours are switched off."""
+        self.note = ""
+        """Sentence that replaces the hint until the next change, for example an error."""
+        self.opening = ""
+        """Name of the scene being opened; empty when none is."""
+        self.version = 0
+        self.seen_at = time.monotonic()
+        self._viewer_points = viewer_points or MAX_POINTS
+        self._viewer: Viewer | None = None
+        self._drawn: dict[Any, Any] = {}
+        self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
+        self._saved = ""
+
+    # Lines to open pages
+
+    def join(self, line: asyncio.Queue) -> None:
+        """Push states to this queue from now on; call from its event loop."""
+        self._lines[line] = asyncio.get_running_loop()
+        self.seen_at = time.monotonic()
+
+    def leave(self, line: asyncio.Queue) -> None:
+        self._lines.pop(line, None)
+        self.seen_at = time.monotonic()
+
+    @property
+    def present(self) -> bool:
+        """Whether a page is open."""
+        return bool(self._lines)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work it asked for is not finished."""
+        return any(memory.job is not None and not memory.job.finished for memory in self.cells.values())
+
+    def push(self) -> None:
+        """Send the present state to every open page of this browser. From any thread."""
+        from lab.page_state import state_of
+
+        with self.lock:
+            state = state_of(self)
+        self._send(state)
+
+    def push_cells(self) -> None:
+        """Send how the cells stand."""
+        from lab.cells import statuses
+
+        with self.lock:
+            cells = [status.to_message() for status in statuses(self)]
+        self._send({"type": "cells", "cells": cells})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        for line, loop in list(self._lines.items()):
+            loop.call_soon_threadsafe(line.put_nowait, message)
+
+    # Session
+
+    @property
+    def scene(self) -> "Scene | None":
+        """The open scene."""
+        return self.session.scene if self.session.scene_name is not None else None
+
+    @property
+    def status(self) -> "SceneStatus | None":
+        """Which steps of the scene are done; None without a scene in the workspace."""
+        if self.scene_name is None or self.scene_name not in self.lab.scenes():
+            return None
+        return self.lab.status(self.scene_name)
+
+    @property
+    def method(self) -> str:
+        return self.session.method
+
+    def act(self, change: Callable[["Session"], Any]) -> None:
+        """Change the session, draw the result, save the prompts, tell the pages."""
+        with self.lock:
+            self._change(change)
+        self.push()
+
+    def _change(self, change: Callable[["Session"], Any]) -> None:
+        """A sentence meant for people (InputError) becomes the note; any other error is logged and said to
+        be ours.
+        """
+        self.note = ""
+        try:
+            change(self.session)
+        except InputError as error:
+            self.note = str(error)
+        except Exception:
+            log.exception("a change of the session failed")
+            self.note = DEFECT_SENTENCE
+        self.version += 1
+        self.draw()
+        self.save()
+
+    def say(self, sentence: str) -> None:
+        self.note = sentence
+        self.push()
+
+    def open(self, scene_name: str) -> None:
+        """Open a scene, or open it again after a step has changed it; pages see what is going on."""
+        self.opening = scene_name
+        self.push()
+        try:
+            with self.lock:
+                self.scene_name = scene_name
+                self._change(lambda session: session.open(scene_name))
+        finally:
+            self.opening = ""
+            self.push()
+            self.push_cells()
+
+    # 3D
+
+    @property
+    def viewer(self) -> Viewer:
+        """Its 3D view, started when first asked for."""
+        with self.lock:
+            if self._viewer is None:
+                self._viewer = Viewer(self._clicked_in_3d, max_points=self._viewer_points)
+                self._drawn = {}
+                self.draw()
+            return self._viewer
+
+    def draw(self) -> None:
+        """Bring the 3D view up to the session: the scene if it changed, objects that changed, markers."""
+        viewer, scene = self._viewer, self.scene
+        if viewer is None or scene is None:
+            return
+        if self._drawn.get("scene") is not scene:
+            self._drawn = {"scene": scene}
+            viewer.show_scene(scene)
+        objects = self.session.objects
+        for entry in objects:
+            shown = (entry.answer, entry.colour, entry.id not in self.hidden)
+            known = self._drawn.get(entry.id)
+            if known is None or known[0] is not shown[0] or known[1:] != shown[1:]:
+                selected = entry.result.selected if entry.result is not None else None
+                viewer.light(entry.id, selected, rgb(entry.colour), visible=shown[2])
+                self._drawn[entry.id] = shown
+        for gone in set(self._drawn) - {"scene"} - {entry.id for entry in objects}:
+            viewer.forget(gone)
+            del self._drawn[gone]
+        current = self.session.current
+        markers = self.session.markers(current.id) if current is not None else []
+        viewer.mark([Marker(np.array(m.world), m.positive) for m in markers if m.world is not None])
+
+    def _clicked_in_3d(self, origin: np.ndarray, direction: np.ndarray, inverted: bool) -> None:
+        positive = self.positive != inverted
+        self.act(lambda session: session.click_ray(origin, direction, positive))
+
+    def photos_of(self, entry: "ObjectState") -> list[str]:
+        """Names of the photos in which an object is seen."""
+        views = self.session.scene.views
+        return [view.name for view, mask in zip(views, entry.masks, strict=False) if mask.any()]
+
+    # Slow work
+
+    def start(
+        self,
+        cell: str,
+        label: str,
+        work: Callable[..., str],
+        *,
+        expected_secs: float | None = None,
+        then: Callable[[str], Any] | None = None,
+    ) -> None:
+        """Queue a cell's work; its progress is pushed until it ends, then `then` gets its result."""
+        memory = self.cells[cell]
+        if memory.job is not None and not memory.job.finished:
+            self.say(f"'{memory.job.label}' is still going on; cancel it first.")
+            return
+        memory.job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id)
+        memory.edited = False
+        threading.Thread(
+            target=self._follow, args=(memory.job, then), name="liftlab-follow", daemon=True
+        ).start()
+
+    def cancel(self, cell: str) -> None:
+        """Stop a cell's work."""
+        memory = self.cells.get(cell)
+        if memory is not None and memory.job is not None:
+            memory.job.cancel()
+            self.push_cells()
+
+    @property
+    def building(self) -> "Job | None":
+        """Work that has to end before there is anything to click."""
+        for name in CELLS:
+            job = self.cells[name].job
+            if self.scene is None and job is not None and not job.finished:
+                return job
+        return None
+
+    def _follow(self, job: "Job", then: Callable[[str], Any] | None) -> None:
+        self.push()
+        while not job.wait(TELL_EVERY_SECS):
+            self.push_cells()
+        if job.state == "done" and then is not None:
+            then(job.result())
+        self.push()
+        self.push_cells()
+
+    def mark_edited(self, cell: str) -> None:
+        """The inputs of a cell changed: it and the later ones no longer show what would come out."""
+        self.cells[cell].edited = True
+        self.push_cells()
+
+    def earlier_edited(self, cell: str) -> bool:
+        return any(self.cells[name].edited for name in CELLS[: CELLS.index(cell)])
+
+    def needs_scene_name(self) -> str:
+        """The scene the cells are about. InputError when there is none."""
+        if self.scene_name is None:
+            raise InputError("There is no capture yet; bring photos in the first cell.")
+        return self.scene_name
+
+    # Keeping
+
+    def save(self) -> None:
+        """Write the prompts to the workspace when they changed, so that a reload or a restart finds them."""
+        record = self.session.to_json()
+        text = json.dumps(record)
+        if text != self._saved and (record["scene"] is not None or self._saved):
+            write_json(self._path, record)
+            self._saved = text
+
+    def restore(self) -> bool:
+        """Take up the prompts of an earlier visit; False when there are none that fit."""
+        try:
+            record = json.loads(self._path.read_text(encoding="utf-8"))
+            self.session.from_json(record)
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError) as error:
+            log.warning("the saved session %s was not restored: %s", self._path.name, error)
+            return False
+        self.scene_name = self.session.scene_name
+        with self.lock:
+            self.draw()
+        return self.scene is not None
+
+    @property
+    def _path(self) -> Path:
+        return self.lab.workspace.root / "sessions" / f"{self.id}.json"
+
+    def close(self) -> None:
+        with self.lock:
+            if self._viewer is not None:
+                self._viewer.close()
+                self._viewer = None
+        forget_exports(self)

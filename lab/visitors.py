@@ -1,0 +1,102 @@
+"""Who has the page open: the registry from a browser's cookie to what belongs to it.
+
+Gradio's own state is copied around and not reliably dropped, so nothing heavy lives there. A browser that
+has been away for a while is let go of; its prompts stay in the workspace and are taken up when it comes
+back.
+"""
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from lab.jobs import DEFECT_SENTENCE
+from lab.visitor import Visitor
+
+if TYPE_CHECKING:
+    from lab.engine import Lab
+
+AWAY_SECS = 900.0
+"""After which a browser without an open page is let go of."""
+MAX_VISITORS = 64
+SAVED_DAYS = 60
+"""Prompts of browsers that never came back are forgotten after this."""
+
+log = logging.getLogger("liftlab.page")
+
+
+class Visitors:
+    """Browser id to `Visitor`. Thread-safe."""
+
+    def __init__(self, lab: "Lab", *, initial_scene: str | None, viewer_points: int | None) -> None:
+        self.lab = lab
+        self.initial_scene = initial_scene
+        self._viewer_points = viewer_points
+        self._lock = threading.Lock()
+        self._known: dict[str, Visitor] = {}
+        self._warm = threading.Event()
+
+    def get(self, visitor_id: str) -> Visitor:
+        """The visitor of this id, new or known; a new one takes up what it left, or opens the first scene."""
+        self._warm.wait()
+        with self._lock:
+            visitor = self._known.get(visitor_id)
+            if visitor is None:
+                visitor = Visitor(visitor_id, self.lab, viewer_points=self._viewer_points)
+                visitor.opening = self.initial_scene or ""
+                self._known[visitor_id] = visitor
+                threading.Thread(
+                    target=self._begin, args=(visitor,), name="liftlab-open", daemon=True
+                ).start()
+            visitor.seen_at = time.monotonic()
+        return visitor
+
+    def known(self) -> list[Visitor]:
+        with self._lock:
+            return list(self._known.values())
+
+    def warm_up(self) -> None:
+        """Import what is slow to import, while the page is already up."""
+        try:
+            import lab.session  # noqa: F401
+            import pipelines.base
+
+            pipelines.base.list_methods()
+        finally:
+            self._warm.set()
+
+    def reap(self) -> None:
+        """Let go of browsers that have been away, the longest away first when there are too many."""
+        now = time.monotonic()
+        with self._lock:
+            absent = sorted((v for v in self._known.values() if not v.present), key=lambda v: v.seen_at)
+            too_many = len(self._known) - MAX_VISITORS
+            for order, visitor in enumerate(absent):
+                if not visitor.busy and (now - visitor.seen_at > AWAY_SECS or order < too_many):
+                    del self._known[visitor.id]
+                    visitor.close()
+        oldest = time.time() - SAVED_DAYS * 86400
+        for path in (self.lab.workspace.root / "sessions").glob("*.json"):
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        for visitor in self.known():
+            visitor.close()
+
+    def _begin(self, visitor: Visitor) -> None:
+        """Restore or open; in a thread of its own, for it may read a scene or queue its making."""
+        from lab.cells.capture import open_or_build
+
+        try:
+            restored = visitor.restore()
+            visitor.opening = ""
+            if not restored and self.initial_scene is not None:
+                open_or_build(visitor, self.initial_scene)
+        except Exception:
+            log.exception("opening the first scene failed")
+            visitor.note = DEFECT_SENTENCE
+        finally:
+            visitor.opening = ""
+            visitor.push()
+            visitor.push_cells()
