@@ -1,0 +1,157 @@
+"""Compiled CPU back end: two autograd functions around the kernels. Float32, deterministic, all cores."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from components.rasterize._blend_kernels import blend, blend_adjoint, blend_backward
+from components.rasterize._project_kernels import project, project_backward
+from components.rasterize._tiles import TileLists, list_tiles
+from components.rasterize.cameras import PinholeTensors
+from components.rasterize.layers import Layers
+from components.rasterize.types import GaussianTensors
+
+_KERNELS = threading.RLock()
+"""Held while kernels run: numba's fallback threading layer aborts the process when two threads enter it,
+and two renders that share the cores gain nothing."""
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
+
+
+def _lens(camera: PinholeTensors) -> np.ndarray:
+    return np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
+
+
+class _Project(torch.autograd.Function):
+    """means, quats, scales -> means2d [N,2], conics [N,3], depths [N], extents [N,2] (no gradient)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, camera: PinholeTensors
+    ) -> tuple[Tensor, ...]:
+        with _KERNELS:
+            out = project(
+                _array(means), _array(quats), _array(scales), _array(opacities), _array(camera.world_to_camera),
+                _lens(camera), camera.width, camera.height,
+            )  # fmt: skip
+        means2d, conics, depths, extents = (torch.from_numpy(array) for array in out)
+        ctx.save_for_backward(means, quats, scales, conics, extents)
+        ctx.camera = camera
+        ctx.mark_non_differentiable(extents)
+        return means2d, conics, depths, extents
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, v_means2d: Tensor, v_conics: Tensor, v_depths: Tensor, _v_extents: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        means, quats, scales, conics, extents = (_array(tensor) for tensor in ctx.saved_tensors)
+        camera = ctx.camera
+        with _KERNELS:
+            out = project_backward(
+                means, quats, scales, _array(camera.world_to_camera), _lens(camera), camera.width, camera.height,
+                conics, extents, _array(v_means2d), _array(v_conics), _array(v_depths),
+            )  # fmt: skip
+        return (*(torch.from_numpy(array) for array in out), None, None)
+
+
+class _Blend(torch.autograd.Function):
+    """means2d, conics, opacities, base [N,B], features [N,D] -> images [H,W,B], [H,W,D] and alpha [H,W]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        means2d: Tensor,
+        conics: Tensor,
+        opacities: Tensor,
+        base: Tensor,
+        features: Tensor,
+        tiles: TileLists,
+        size: tuple[int, int],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        width, height = size
+        with _KERNELS:
+            base_image, feature_image, alpha, light, last = blend(
+                _array(means2d), _array(conics), _array(opacities), _array(base), _array(features),
+                tiles.rows, tiles.starts, tiles.gaussian_ids, width, height,
+            )  # fmt: skip
+        ctx.save_for_backward(means2d, conics, opacities, base, features)
+        ctx.tiles, ctx.light, ctx.last = tiles, light, last
+        return torch.from_numpy(base_image), torch.from_numpy(feature_image), torch.from_numpy(alpha)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, v_base: Tensor, v_features: Tensor, v_alpha: Tensor) -> tuple[Tensor | None, ...]:
+        tiles: TileLists = ctx.tiles
+        saved = [_array(tensor) for tensor in ctx.saved_tensors]
+        if not any(
+            ctx.needs_input_grad[:4]
+        ):  # frozen geometry and colour: the features' gradient alone, far cheaper
+            with _KERNELS:
+                v = blend_adjoint(
+                    *saved[:3], tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts,
+                    _array(v_features),
+                )  # fmt: skip
+            return None, None, None, None, torch.from_numpy(v), None, None
+        with _KERNELS:
+            geometry, base, features = blend_backward(
+                *saved, tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts,
+                ctx.light, ctx.last, _array(v_base), _array(v_features), _array(v_alpha),
+            )  # fmt: skip
+        v_geometry = torch.from_numpy(geometry)
+        return (
+            v_geometry[:, 0:2], v_geometry[:, 2:5], v_geometry[:, 5],
+            torch.from_numpy(base), torch.from_numpy(features), None, None,
+        )  # fmt: skip
+
+
+def render_layers(
+    gaussians: GaussianTensors,
+    base: Float[Tensor, "N B"],
+    features: Float[Tensor, "N D"],
+    camera: PinholeTensors,
+) -> Layers:
+    """Blend `base`, depth and `features` of one camera. See `Layers`."""
+    means2d, conics, depths, extents = _Project.apply(
+        gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities, camera
+    )
+    if means2d.requires_grad:
+        means2d.retain_grad()
+    with _KERNELS:
+        tiles = list_tiles(_array(means2d), extents.numpy(), _array(depths), camera.width, camera.height)
+    base_image, feature_image, alpha = _Blend.apply(
+        means2d, conics, gaussians.opacities, torch.cat([base, depths[:, None]], dim=1), features, tiles,
+        (camera.width, camera.height),
+    )  # fmt: skip
+    return Layers(
+        base=base_image[None, ..., :-1],
+        depth=base_image[None, ..., -1],
+        features=feature_image[None],
+        alpha=alpha[None],
+        means2d=(means2d,),
+        radii=extents.amax(dim=1)[None],
+    )
+
+
+def weigh_images(
+    gaussians: GaussianTensors, images: Float[Tensor, "H W M"], camera: PinholeTensors
+) -> Float[Tensor, "N M"]:
+    """Sum over pixels of each Gaussian's blending weight times `images`, without autograd."""
+    with _KERNELS:
+        means2d, conics, depths, extents = project(
+            _array(gaussians.means), _array(gaussians.quats), _array(gaussians.scales), _array(gaussians.opacities),
+            _array(camera.world_to_camera), _lens(camera), camera.width, camera.height,
+        )  # fmt: skip
+        tiles = list_tiles(means2d, extents, depths, camera.width, camera.height)
+        sums = blend_adjoint(
+            means2d, conics, _array(gaussians.opacities), tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots,
+            tiles.slot_starts, _array(images),
+        )  # fmt: skip
+    return torch.from_numpy(sums)
