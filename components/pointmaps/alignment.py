@@ -184,8 +184,10 @@ class _Model:
         self.known = config.cameras == "known"
         similarities = [start.pair_poses[edge] for edge in edges]
         self.pair_quats = _parameter(np.stack([quat_from_rotation(s.R) for s in similarities]))
-        self.pair_trans = _parameter(np.stack([s.t for s in similarities]))
-        self.pair_logs = _parameter(np.log([s.scale for s in similarities]))
+        # Translations are kept in world lengths, so that one learning rate suits pairs of every scale.
+        self.first_logs = torch.tensor(np.log([s.scale for s in similarities]), dtype=torch.float32)
+        self.pair_trans = _parameter(np.stack([s.scale * s.t for s in similarities]))
+        self.pair_logs = _parameter(self.first_logs.numpy().copy())
         to_world = [camera.camera_to_world for camera in start.cameras]
         self.view_quats = _parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
         self.view_centers = _parameter(np.stack([T[:3, 3] for T in to_world]))
@@ -221,18 +223,20 @@ class _Model:
 
     def pair_transforms(self) -> tuple[Float[Tensor, "R 3 3"], Float[Tensor, "R 3"]]:
         """sigma_e R_e and sigma_e t_e, each edge twice: for its first and its second view."""
-        scale = self._scales()
-        A = scale[:, None, None] * rotation_of(self.pair_quats)
-        return A.repeat_interleave(2, dim=0), (scale[:, None] * self.pair_trans).repeat_interleave(2, dim=0)
+        logs = self._log_scales()
+        A = logs.exp()[:, None, None] * rotation_of(self.pair_quats)
+        b = (logs - self.first_logs).exp()[:, None] * self.pair_trans
+        return A.repeat_interleave(2, dim=0), b.repeat_interleave(2, dim=0)
 
     def result(self, start: Start) -> Start:
         """Current values; depths of pixels that were not optimised stay as they started."""
         with torch.no_grad():
-            R_pairs, scales = rotation_of(self.pair_quats).double().numpy(), self._scales().double().numpy()
+            R_pairs = rotation_of(self.pair_quats).double().numpy()
+            scales = self._log_scales().exp().double().numpy()
+            trans = (self.pair_trans / self.first_logs.exp()[:, None]).double().numpy()
             R_views = rotation_of(self.view_quats).double().numpy()
             focals = self._focals().double().numpy()
             log_depths = self.log_depths.double().numpy()
-        trans = self.pair_trans.detach().double().numpy()
         pair_poses = {
             edge: Similarity(float(scales[e]), R_pairs[e], trans[e]) for e, edge in enumerate(self.edges)
         }
@@ -254,8 +258,8 @@ class _Model:
             cameras.append(Camera(K, pose, camera.width, camera.height))
         return Start(tuple(cameras), tuple(depths), pair_poses)
 
-    def _scales(self) -> Float[Tensor, "E"]:
-        return (self.pair_logs if self.known else gauged_log_scales(self.pair_logs)).exp()
+    def _log_scales(self) -> Float[Tensor, "E"]:
+        return self.pair_logs if self.known else gauged_log_scales(self.pair_logs)
 
     def _focals(self) -> Float[Tensor, "V 2"]:
         """One focal per view where it is optimised: both axes share the mean of their logs."""

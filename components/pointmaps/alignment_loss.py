@@ -18,6 +18,9 @@ from components.types import Array
 _CHUNKS = 16
 """Pixels are summed in this many parts whatever the number of threads, so the result does not depend on it."""
 
+_WORTH_THREADS = 200_000
+"""Below this many pixels handing work to threads costs more than it saves."""
+
 
 @dataclass(frozen=True)
 class EdgePixels:
@@ -75,7 +78,8 @@ def weighted_distance(
         )  # fmt: skip
 
     scale = 1.0 / edges.pixel_count
-    loss = sum(pool.map(work, range(_CHUNKS))) * scale
+    run = pool.map if edges.pixel_count > _WORTH_THREADS else map
+    loss = sum(run(work, range(_CHUNKS))) * scale
     grad_chi *= scale
     total = parts.sum(axis=0) * chi.dtype.type(scale)
     return loss, grad_chi, np.ascontiguousarray(total[:, :9].reshape(-1, 3, 3)), total[:, 9:].copy()
