@@ -2,7 +2,6 @@
 serve from.
 """
 
-import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -14,19 +13,29 @@ if TYPE_CHECKING:
     from lab.visitor import Visitor
 
 EVERYTHING = "all"
-TITLE = re.compile(r"(?P<title>.*?) \((?P<format>.*)\)")
+SHORT = {
+    "ply": ("Point cloud", "PLY"),
+    "glb": ("For 3D programs", "GLB"),
+    "masks": ("Masks, every photo", "PNG"),
+    "coco": ("Masks with names", "COCO"),
+    "colmap": ("Cameras", "COLMAP"),
+    "transforms": ("Cameras", "nerfstudio"),
+    "segmentation": ("Prompts, timings", "JSON"),
+    "notebook": ("Run, to repeat it", "JSON"),
+    EVERYTHING: ("Everything", "ZIP"),
+}
+"""Title and format of each kind, short enough for a narrow column; the full sentence is its tooltip."""
 
 
 def offers() -> list[dict[str, str]]:
-    """Kinds of export for the page: kind, title, and the short name of its format."""
+    """Kinds of export for the page: kind, title, format, and the full sentence."""
     from lab.outputs import EXPORTS
 
-    found = []
-    for kind, text in EXPORTS.items():
-        match = TITLE.fullmatch(text)
-        title, ending = (match["title"], match["format"]) if match else (text, "")
-        found.append({"kind": kind, "title": title, "format": ending})
-    return [*found, {"kind": EVERYTHING, "title": "Everything", "format": "ZIP"}]
+    offered = {**EXPORTS, EVERYTHING: "Everything above, in one ZIP"}
+    return [
+        {"kind": kind, "title": SHORT[kind][0], "format": SHORT[kind][1], "summary": text}
+        for kind, text in offered.items()
+    ]
 
 
 def export_file(visitor: "Visitor", kind: str) -> Path:

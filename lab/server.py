@@ -23,6 +23,8 @@ PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
 """Of one uploaded file (a video or a zip of photos); a whole upload may not be larger either."""
 REAP_EVERY_SECS = 60.0
+UPLOADS = "uploads"
+"""Folder of the workspace for files on their way into a capture."""
 STATIC = Path(__file__).parent / "static"
 
 
@@ -90,7 +92,7 @@ def build_app(
     there.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(lab.workspace.root / "tmp" / "uploads"))
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(lab.workspace.root / UPLOADS))
     import gradio as gr
 
     from lab.app import build_page
@@ -128,7 +130,7 @@ def build_app(
         footer_links=[],
         run_history=False,
         blocked_paths=[
-            str(lab.workspace.root / folder) for folder in ("scenes", "methods", "names", "sessions")
+            str(lab.workspace.root / folder) for folder in ("scenes", "methods", "names", "sessions", "captures", "notebooks")
         ],
         max_file_size=access.max_upload_bytes,
         show_error=True,

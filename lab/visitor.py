@@ -224,11 +224,14 @@ class Visitor:
         if memory.job is not None and not memory.job.finished:
             self.say(f"'{memory.job.label}' is still going on; cancel it first.")
             return
-        memory.job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id)
         memory.edited = False
-        threading.Thread(
-            target=self._follow, args=(memory.job, then), name="liftlab-follow", daemon=True
-        ).start()
+        job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id)
+        self.follow(cell, job, then)
+
+    def follow(self, cell: str, job: "Job", then: Callable[[Any], Any] | None = None) -> None:
+        """Show a job, perhaps one that somebody else started, in a cell of this browser."""
+        self.cells[cell].job = job
+        threading.Thread(target=self._follow, args=(job, then), name="liftlab-follow", daemon=True).start()
 
     def cancel(self, cell: str) -> None:
         """Stop a cell's work."""
@@ -246,7 +249,7 @@ class Visitor:
                 return job
         return None
 
-    def _follow(self, job: "Job", then: Callable[[str], Any] | None) -> None:
+    def _follow(self, job: "Job", then: Callable[[Any], Any] | None) -> None:
         self.push()
         while not job.wait(TELL_EVERY_SECS):
             self.push_cells()

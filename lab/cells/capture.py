@@ -66,9 +66,13 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
 
     def work(progress: Progress, cancel: CancelToken) -> str:
         source = paths[0] if len(paths) == 1 else paths
-        scene, report = lab.import_capture(
-            source, name, progress=part_of(progress, 0.0, IMPORT_SHARE), cancel=cancel
-        )
+        try:
+            scene, report = lab.import_capture(
+                source, name, progress=part_of(progress, 0.0, IMPORT_SHARE), cancel=cancel
+            )
+        finally:
+            for path in paths:  # uploads: the capture holds its own copies
+                path.unlink(missing_ok=True)
         memory = visitor.cells[ID]
         memory.notes = (f"{len(report.kept)} photos kept.",)
         memory.warnings = tuple(report.warnings)
@@ -82,7 +86,12 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
 def open_or_build(visitor: "Visitor", name: str) -> None:
     """Open a scene that is ready; queue what is missing of one that is not."""
     lab, method = visitor.lab, visitor.method
-    if lab.prepared(name, method) is not None:
+    label = f"Building the scene '{name}'"
+    under_way = next((job for job in lab.jobs.active if job.label == label), None)
+    if under_way is not None:  # the demo's, or another browser's
+        visitor.follow(ID, under_way, lambda _: visitor.open(name))
+        return
+    if name in lab.scenes() and lab.prepared(name, method) is not None:
         visitor.open(name)
         return
     try:
@@ -97,7 +106,7 @@ def open_or_build(visitor: "Visitor", name: str) -> None:
         lab.prepare(name, method, progress=progress, cancel=cancel)
         return name
 
-    visitor.start(ID, f"Building the scene '{name}'", work, expected_secs=expected, then=visitor.open)
+    visitor.start(ID, label, work, expected_secs=expected, then=visitor.open)
 
 
 def status(visitor: "Visitor") -> CellStatus:

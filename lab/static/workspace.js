@@ -340,6 +340,7 @@ function exportLink(entry) {
   const link = document.createElement("a");
   link.href = `/lab/export/${entry.kind}`;
   link.className = "take-link";
+  link.title = entry.summary;
   link.setAttribute("download", "");
   link.innerHTML = "<b></b><small></small>";
   link.firstChild.textContent = entry.title;
