@@ -140,4 +140,4 @@ def is_foreground(masks: Sequence[Bool[Array, "_ _"]]) -> bool:
     """
     mask = max(masks, key=lambda m: int(m.sum()))
     borders = sum(bool(rim.any()) for rim in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-    return borders < 3 and mask.mean() < 0.4
+    return bool(borders < 3 and mask.mean() < 0.4)

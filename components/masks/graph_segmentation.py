@@ -1,8 +1,10 @@
 """Graph-based segmentation, one kernel for pixels and for voxels."""
 
+from typing import no_type_check
+
 import numba
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int32
+from jaxtyping import Bool, Float, Int, Int32
 
 from components.types import Array
 
@@ -63,7 +65,9 @@ def grid_edges(height: int, width: int) -> Int32[Array, "E 2"]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _root(parent: Int32[Array, "N"], node: int) -> int:
+@no_type_check
+def _root(parent, node):
+    """Root of `node` in the int32 forest `parent`; halves the path on the way."""
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -71,15 +75,18 @@ def _root(parent: Int32[Array, "N"], node: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(
-    first: Int32[Array, "E"],
-    second: Int32[Array, "E"],
-    weights: Float32[Array, "E"],
-    count: int,
-    scale: np.float32,
-    min_size: int,
-) -> Int32[Array, "N"]:
-    """Root node of every node after both passes over the edges, which come in ascending weight."""
+@no_type_check
+def _join(first, second, weights, count, scale, min_size):
+    """Root node [count] int32 of every node after both passes over the edges.
+
+    Args:
+        first: [E] int32, one end of each edge; edges come in ascending weight.
+        second: [E] int32, the other end.
+        weights: [E] float32.
+        count: Number of nodes.
+        scale: float32, k of the paper.
+        min_size: Smaller segments join a neighbour in the second pass.
+    """
     parent = np.arange(count).astype(np.int32)
     size = np.ones(count, np.int32)
     limit = np.full(count, scale, np.float32)

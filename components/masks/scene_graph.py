@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import no_type_check
 
 import cv2
 import numba
@@ -30,8 +31,8 @@ class SceneGraphConfig:
     """Relative depth step between neighbouring pixels that counts as an outline."""
     rim_px: int = 2
     """Pixels this near to an outline give no voxel: matching windows smear depth there."""
-    min_patch: float = 0.003
-    """Share of all voxels below which a patch of a plane is not surface but part of something else."""
+    min_patch: float = 0.3
+    """Side of a square with the area of the smallest surface: smaller flat patches are faces of things."""
     min_component: int = 40
     """Voxels below which a connected rest is noise."""
     leaf_scale: float = 12.0
@@ -220,7 +221,7 @@ def _surfaces(
     config: SceneGraphConfig,
     distance: Float[Array, "N"],
 ) -> Int16[Array, "N"]:
-    """Plane of each voxel, -1 off planes; patches too small (a plane through an object) are not plane."""
+    """Plane of each voxel, -1 off planes; faces of things are not planes."""
     surface = np.full(len(points), -1, np.int16)
     best = config.plane_tolerance * distance
     for index, plane in enumerate(planes):
@@ -230,7 +231,7 @@ def _surfaces(
         best = np.where(closer, off, best)
     same = (surface[edges[:, 0]] == surface[edges[:, 1]]) & (surface[edges[:, 0]] >= 0)
     patch = connected(edges, same, len(points))
-    surface[np.bincount(patch)[patch] < config.min_patch * len(points)] = -1
+    surface[np.bincount(patch)[patch] < (config.min_patch / config.voxel) ** 2] = -1
     return surface
 
 
@@ -289,7 +290,7 @@ def _fill_unseen(
 ) -> None:
     """Give pixels without a point of their own the nearest voxel of a thing that projects onto them.
 
-    Surfaces are not projected: where a thing in front of a table has no depth of its own, the table would show.
+    Surfaces are not projected: where a thing in front of a table has no depth, the table would show.
     """
     solid = np.flatnonzero(component >= 0)
     for index, view in enumerate(scene.views):
@@ -312,14 +313,17 @@ def _fill_unseen(
 
 
 @numba.njit(cache=True, nogil=True)
-def _splat(
-    xy: Float32[Array, "M 2"],
-    depth: Float32[Array, "M"],
-    radius: Float32[Array, "M"],
-    ids: Int32[Array, "M"],
-    image: Int32[Array, "H W"],
-) -> None:
-    """Draw square splats with a depth buffer into the pixels of `image` that are negative."""
+@no_type_check
+def _splat(xy, depth, radius, ids, image):
+    """Draw square splats with a depth buffer into the pixels of `image` that are negative.
+
+    Args:
+        xy: [M, 2] float32 view pixels.
+        depth: [M] float32.
+        radius: [M] float32 pixels.
+        ids: [M] int32, what is drawn.
+        image: [H, W] int32, changed in place.
+    """
     height, width = image.shape
     nearest = np.full((height, width), np.float32(np.inf), np.float32)
     drawn = np.full((height, width), -1, np.int32)

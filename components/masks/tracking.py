@@ -96,7 +96,7 @@ class GeometryTrackerConfig:
     """Weight of: the surface between them is a concave crease."""
     crease_full: float = 0.35
     """Mean concavity that counts as a full crease."""
-    bridge: float = 4.0
+    bridge: float = 8.0
     """Gap in voxels over which pieces of different components may still be joined: stereo leaves holes."""
     bridge_cost: float = 0.12
     """Price of a gap."""

@@ -1,0 +1,148 @@
+"""The click solver on the toy scene: whole objects, and corrections that act where one clicks."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from components.clicks import Box, Click, ClickList
+from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver, inradius
+from pipelines.masks import MasksConfig, build_masks
+from tests.toy import Toy, make_toy
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return make_toy(width=160, height=120)
+
+
+@pytest.fixture(scope="module")
+def cache(toy: Toy):
+    return build_masks(toy.scene, MasksConfig())
+
+
+@pytest.fixture
+def solver(toy: Toy, cache) -> GraphCutSolver:
+    return GraphCutSolver(toy.scene, cache, GraphCutConfig())
+
+
+def click(toy: Toy, box: int, view: int, *, positive: bool = True) -> Click:
+    rows, columns = np.nonzero(toy.instance[view] == box)
+    middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+    return Click(view, columns[middle] + 0.5, rows[middle] + 0.5, positive)
+
+
+def pooled(masks: tuple[np.ndarray, ...], truth: np.ndarray) -> float:
+    stacked = np.stack(masks)
+    return float((stacked & truth).sum() / (stacked | truth).sum())
+
+
+def test_it_is_a_click_solver(solver: GraphCutSolver) -> None:
+    assert isinstance(solver, ClickSolver)
+
+
+@pytest.mark.parametrize("box", [1, 2, 3])
+def test_one_click_gives_the_box_in_every_view(toy: Toy, solver: GraphCutSolver, box: int) -> None:
+    answer = solver.solve(ClickList((click(toy, box, 0),), ()))
+    assert pooled(answer.masks, toy.instance == box) > 0.8
+    assert answer.object_ids and len(answer.leaves)
+
+
+def test_a_second_box_is_added_and_a_negative_click_takes_only_it_away(
+    toy: Toy, solver: GraphCutSolver
+) -> None:
+    both = (click(toy, 1, 0), click(toy, 3, 1))
+    joined = solver.solve(ClickList(both, ()))
+    assert pooled(joined.masks, (toy.instance == 1) | (toy.instance == 3)) > 0.8
+    parted = solver.solve(ClickList((*both, click(toy, 3, 2, positive=False)), ()))
+    assert pooled(parted.masks, toy.instance == 1) > 0.75
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_later_clicks_never_undo_what_they_do_not_mean(
+    toy: Toy, solver: GraphCutSolver, positive: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    given = [click(toy, 2, 0)]
+    before = solver.solve(ClickList(tuple(given), ())).masks
+    for _ in range(6):
+        view = int(rng.integers(4))
+        given.append(Click(view, float(rng.integers(160)), float(rng.integers(120)), positive))
+        after = solver.solve(ClickList(tuple(given), ())).masks
+        for old, new in zip(before, after, strict=True):
+            assert not (old & ~new if positive else new & ~old).any()
+        before = after
+
+
+def test_the_clicked_pixel_becomes_what_was_asked(toy: Toy, solver: GraphCutSolver) -> None:
+    first = click(toy, 1, 0)
+    for x, y, positive in ((150, 110, True), (first.x + 6, first.y + 2, False)):
+        last = Click(0, float(x), float(y), positive)
+        answer = solver.solve(ClickList((first, last), ()))
+        assert answer.masks[0][int(y), int(x)] == positive
+
+
+def test_equal_clicks_give_equal_masks_with_and_without_memory(toy: Toy, cache) -> None:
+    given = ClickList((click(toy, 2, 0), click(toy, 3, 1, positive=False), click(toy, 1, 2)), ())
+    step_by_step = GraphCutSolver(toy.scene, cache, GraphCutConfig())
+    for count in range(1, 4):
+        answer = step_by_step.solve(ClickList(given.clicks[:count], ()))
+    at_once = GraphCutSolver(toy.scene, cache, GraphCutConfig(remembered=1)).solve(given)
+    assert all(np.array_equal(a, b) for a, b in zip(answer.masks, at_once.masks, strict=True))
+
+
+def test_nothing_asked_gives_empty_masks(toy: Toy, solver: GraphCutSolver) -> None:
+    for given in (ClickList((), ()), ClickList((click(toy, 1, 0, positive=False),), ())):
+        answer = solver.solve(given)
+        assert not any(mask.any() for mask in answer.masks) and len(answer.leaves) == 0
+
+
+def test_a_negative_click_before_the_first_positive_one_counts(toy: Toy, solver: GraphCutSolver) -> None:
+    given = ClickList((click(toy, 3, 0, positive=False), click(toy, 2, 0)), ())
+    assert pooled(solver.solve(given).masks, toy.instance == 2) > 0.75
+
+
+def test_a_box_takes_what_fills_it(toy: Toy, solver: GraphCutSolver) -> None:
+    rows, columns = np.nonzero(toy.instance[1] == 1)
+    box = Box(1, float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
+    assert pooled(solver.solve(ClickList((), (box,))).masks, toy.instance == 1) > 0.8
+
+
+def test_granularity_counts_up_the_candidates(toy: Toy, solver: GraphCutSolver) -> None:
+    first = click(toy, 2, 0)
+    areas = []
+    for granularity in (0.0, 0.5, 1.0):
+        asked = Click(first.view, first.x, first.y, True, granularity)
+        areas.append(sum(int(mask.sum()) for mask in solver.solve(ClickList((asked,), ())).masks))
+    assert areas == sorted(areas)
+
+
+def test_threads_get_the_same_answers(toy: Toy, solver: GraphCutSolver) -> None:
+    given = [ClickList((click(toy, box, 0),), ()) for box in (1, 2, 3)]
+    expected = [[int(mask.sum()) for mask in solver.solve(g).masks] for g in given]
+    wrong: list[int] = []
+
+    def ask(number: int) -> None:
+        for _ in range(3):
+            areas = [int(mask.sum()) for mask in solver.solve(given[number]).masks]
+            if areas != expected[number]:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in (0, 1, 2, 0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_masks_without_solver_state_are_refused(toy: Toy) -> None:
+    with pytest.raises(ValueError, match="solver state"):
+        GraphCutSolver(toy.scene, toy.masks, GraphCutConfig())
+
+
+def test_inradius() -> None:
+    mask = np.zeros((20, 20), bool)
+    assert inradius(mask) == 0
+    mask[4:11, 5:16] = True
+    assert inradius(mask) == 4

@@ -1,0 +1,121 @@
+"""Proposals, merge tree and candidates on the toy scene and on graphs made by hand."""
+
+import numpy as np
+import pytest
+
+from components.masks.candidates import CandidateConfig, find_candidates
+from components.masks.proposals import Proposer, RegionConfig, RegionProposer, masks_of_levels
+from components.masks.scene_graph import SceneGraphConfig, build_scene_graph, view_depths
+from components.masks.tracking import GeometryTracker, GeometryTrackerConfig, Hierarchy, Tracker
+from components.types import MaskSet
+from tests.toy import make_toy
+
+
+@pytest.fixture(scope="module")
+def case():
+    toy = make_toy(width=160, height=120)
+    graph = build_scene_graph(toy.scene, SceneGraphConfig())
+    truth = [
+        MaskSet(np.stack([image == i for i in (1, 2, 3, 201)]), np.ones(4, np.float32))
+        for image in toy.instance
+    ]
+    return toy, graph, GeometryTracker(GeometryTrackerConfig()).track(graph, truth)
+
+
+def test_protocols_are_satisfied() -> None:
+    assert isinstance(RegionProposer(RegionConfig()), Proposer)
+    assert isinstance(GeometryTracker(GeometryTrackerConfig()), Tracker)
+
+
+def test_regions_follow_colour_and_depth() -> None:
+    toy = make_toy(width=160, height=120)
+    view = toy.scene.views[0]
+    found = RegionProposer(RegionConfig()).propose(
+        view.image, view_depths(toy.scene)[0], np.zeros((120, 160, 3), np.float32)
+    )
+    box = toy.instance[0] == 1
+    best = max((m & box).sum() / (m | box).sum() for m in found.masks)
+    assert best > 0.3 and found.masks.shape[1:] == (120, 160)
+    areas = found.masks.sum(axis=(1, 2))
+    assert (np.diff(areas) <= 0).all() and (found.scores > 0).all() and (found.scores <= 1).all()
+
+
+def test_depth_alone_separates_what_has_one_colour() -> None:
+    image = np.full((40, 60, 3), 120, np.uint8)
+    depth = np.full((40, 60), 2.0, np.float32)
+    depth[10:30, 20:40] = 1.5
+    levels = RegionProposer(RegionConfig()).levels(image, depth, np.zeros((40, 60, 3), np.float32))
+    assert len(np.unique(levels[0][12:28, 22:38])) == 1
+    assert levels[0][20, 30] != levels[0][5, 5]
+
+
+def test_a_region_that_survives_coarser_scales_is_kept_once_with_a_higher_score() -> None:
+    fine = np.zeros((6, 6), np.int32)
+    fine[:3, :3], fine[3:, 3:] = 1, 2
+    coarse = np.where(fine == 2, 0, fine)
+    found = masks_of_levels(np.stack([fine, coarse]), 10)
+    scores = {
+        int(m[0, 0]) + 2 * int(m[5, 5]): float(s) for m, s in zip(found.masks, found.scores, strict=True)
+    }
+    assert len(found.masks) == 4 and scores[1] == 1.0  # the corner region 1 is in both levels
+
+
+def test_the_merge_tree_is_a_tree_with_costs_that_never_fall(case) -> None:
+    _, graph, tree = case
+    for node in range(tree.num_leaves, len(tree.parent)):
+        children = tree.children[node - tree.num_leaves]
+        assert (tree.parent[children] == node).all()
+        assert tree.cost[node] >= tree.cost[children].max()
+        assert tree.voxels[node] == tree.voxels[children].sum()
+    roots = np.flatnonzero(tree.parent < 0)
+    members = np.concatenate([tree.leaves_of(int(root)) for root in roots])
+    assert sorted(members.tolist()) == list(range(graph.num_leaves))
+
+
+def test_a_level_of_the_tree_only_joins_below_its_threshold(case) -> None:
+    _, _, tree = case
+    assert tree.level(-1.0).tolist() == list(range(tree.num_leaves))
+    top = tree.level(0.3)
+    assert (tree.cost[top] <= 0.3).all()
+    for leaf in range(0, tree.num_leaves, 5):
+        above = tree.parent[top[leaf]]
+        assert above < 0 or tree.cost[above] > 0.3
+        assert top[leaf] in tree.path(leaf)
+
+
+def test_proposals_that_hold_a_box_make_it_one_object_in_all_views(case) -> None:
+    toy, graph, tree = case
+    objects = [t for t in find_candidates(graph, tree, CandidateConfig()) if t.kind == "object"]
+    leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1)
+    for box in (1, 2, 3):
+        truth = (toy.instance == box) & (leaf_of_pixel >= 0)
+        best = max(
+            (np.isin(leaf_of_pixel, t.leaves) & truth).sum()
+            / (np.isin(leaf_of_pixel, t.leaves) | truth).sum()
+            for t in objects
+        )
+        assert best > 0.75
+
+
+def test_candidates_name_the_floor_and_do_not_repeat_themselves(case) -> None:
+    _, graph, tree = case
+    tracks = find_candidates(graph, tree, CandidateConfig())
+    kinds = [track.kind for track in tracks]
+    assert kinds.count("plane") == 1 and kinds.count("object") >= 3
+    assert all(not t.foreground for t in tracks if t.kind == "plane")
+    assert len({tuple(t.leaves.tolist()) for t in tracks}) == len(tracks)
+    assert all(0 <= t.score <= 1 for t in tracks)
+
+
+def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object() -> None:
+    """Leaves 0 and 1 join cheaply; 2 is as large but costs more; 3 is a crumb that costs most."""
+    tree = Hierarchy(
+        children=np.array([[0, 1], [4, 2], [5, 3]], np.int32),
+        cost=np.array([0, 0, 0, 0, 0.1, 0.8, 0.9]),
+        parent=np.array([4, 4, 5, 6, 5, 6, -1], np.int32),
+        voxels=np.array([100, 100, 180, 5, 200, 380, 385]),
+    )
+    from components.masks.candidates import _split
+
+    wholes = [members.tolist() for members, _ in _split(tree, 6, CandidateConfig(object_cost=0.5))]
+    assert sorted(wholes) == [[0, 1, 3], [2]]
