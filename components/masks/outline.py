@@ -33,6 +33,10 @@ class OutlineConfig:
     """Weight of the blurred votes."""
     color: float = 1.5
     """Weight of the log ratio between the colours inside and around."""
+    outside_hull: float = 2.0
+    """Doubt about unknown pixels outside the convex hull of the votes: colour alone leaks into look-alikes
+    there.
+    """
     smooth: float = 2.0
     """Price of an outline through even colour."""
     smooth_floor: float = 0.2
@@ -170,6 +174,7 @@ def _unary(
     total = cv2.GaussianBlur(known.astype(np.float32), (0, 0), blur_px)
     share = (reach + 0.02) / (total + 0.04)
     unary = config.vote * np.clip(np.log((share + 1e-3) / (1 - share + 1e-3)), -3, 3)
+    unary -= np.where((votes < 0) & ~_hull(inside), config.outside_hull, 0)
     sure_in, sure_out = share > 0.9, share < 0.1
     if sure_in.sum() > 10 and sure_out.sum() > 10:
         ours = color_histogram(bins[sure_in])
@@ -180,6 +185,15 @@ def _unary(
         around /= around.sum()
         unary += config.color * np.clip(np.log((ours + 2e-4) / (around + 2e-4)), -2, 2)[bins]
     return unary.astype(np.float64)
+
+
+def _hull(mask: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
+    """Convex hull of a mask's pixels."""
+    filled = np.zeros(mask.shape, np.uint8)
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    return filled.view(bool)
 
 
 def _cut(
