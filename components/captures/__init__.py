@@ -6,6 +6,6 @@ from components.captures.known_cameras import KnownCamera, KnownCameras, read_ca
 from components.captures.limits import ImportLimits
 
 __all__ = [
-    "Capture", "ImportLimits", "ImportReport", "KnownCamera", "KnownCameras", "Photo", "import_capture", "load_photo",
-    "open_capture", "read_cameras_json", "write_cameras_json",
+    "Capture", "ImportLimits", "ImportReport", "KnownCamera", "KnownCameras", "Photo", "import_capture",
+    "load_photo", "open_capture", "read_cameras_json", "write_cameras_json",
 ]  # fmt: skip

@@ -60,9 +60,7 @@ def open_capture(folder: Path) -> Capture:
         raise InputError(f"This is not a complete capture; import the photos again: {folder}")
     record = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
     if record["schema_version"] > SCHEMA_VERSION:
-        raise InputError(
-            f"This capture was made by a newer LiftLab; update LiftLab or import again: {folder}"
-        )
+        raise InputError(f"This capture was made by a newer LiftLab; update it or import again: {folder}")
     photos = tuple(
         Photo(
             name=entry["name"],

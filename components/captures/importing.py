@@ -1,9 +1,11 @@
 """Turn what a person brings into a sealed capture folder, and say what was found."""
 
+import contextlib
 import errno
 import re
+import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from components.captures.quality import (
 from components.captures.sources import Source, check_json_size, find_source
 from components.errors import InputError
 from components.files import sealed_folder, write_json
-from components.progress import CancelToken, Progress, no_progress
+from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array
 
 _MAX_NAME = 80
@@ -83,7 +85,8 @@ def import_capture(
     """Import photos into the capture folder `folder`, which appears only when everything went well.
 
     Args:
-        source: A folder of photos (with or without `images/` and `cameras.json`) or a list of image files.
+        source: A folder of photos (with or without `images/`, and cameras as `cameras.json`, nerfstudio
+            `transforms.json` or COLMAP model), a zip of one, a video, or a list of image files.
         folder: The capture to make; its name is the capture's name. An earlier capture there is replaced.
         cameras: A `cameras.json` to use instead of one beside the photos.
         limits: What one import may take in; `ImportLimits()` when None.
@@ -95,12 +98,12 @@ def import_capture(
     limits = limits or ImportLimits()
     cancel = cancel or CancelToken()
     try:
-        with sealed_folder(folder) as target:
-            found = find_source(source, limits)
+        with _scratch_folder(folder) as scratch, sealed_folder(folder) as target:
+            found = find_source(source, scratch, limits, progress=part_of(progress, 0.0, 0.4), cancel=cancel)
             if cameras is not None:
                 check_json_size(cameras, limits)
                 found = replace(found, cameras=read_cameras_json(cameras))
-            return _import_found(found, target, limits, progress, cancel)
+            return _import_found(found, target, limits, part_of(progress, 0.4, 1.0), cancel)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
@@ -111,6 +114,16 @@ def import_capture(
                 f"LiftLab may not read this place; change its permissions: {error.filename}"
             ) from error
         raise
+
+
+@contextlib.contextmanager
+def _scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` (same disk) for what is unpacked; removed at the end."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=folder.parent, prefix=f".{folder.name}.", suffix=".unpacked"
+    ) as scratch:
+        yield Path(scratch)
 
 
 def _import_found(
@@ -182,7 +195,7 @@ def _import_photos(
 
 
 def safe_stem(name: str) -> str:
-    """The stem of a file name (or relative path) with only letters, digits, dot, dash and underscore; never hidden."""
+    """The stem of a file name (or relative path) with only letters, digits, ".", "-" and "_"."""
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.replace("\\", "/"))
     stem = unicodedata.normalize("NFC", stem)
     stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")
@@ -221,7 +234,7 @@ def _match_cameras(
         named, present = next(iter(cameras.frames)), kept[0].original_name
         raise InputError(
             f"The cameras do not belong to these photos: they name photos such as '{named}', "
-            f"the photos are called like '{present}'; bring the photos the cameras were made for, or no cameras."
+            f"the photos are called like '{present}'; bring the photos the cameras were made for."
         )
     without = [photo.name for photo in kept if photo.name not in frames]
     if without:
@@ -230,20 +243,28 @@ def _match_cameras(
 
 
 def _camera_named(cameras: KnownCameras, name: str) -> KnownCamera | None:
-    """By full name, else by file name, else by stem: tools differ in the folder and ending they write."""
-    by_file = {key.replace("\\", "/").rsplit("/", 1)[-1]: camera for key, camera in cameras.frames.items()}
-    by_stem = {key.rsplit(".", 1)[0]: camera for key, camera in by_file.items()}
-    file_name = name.rsplit("/", 1)[-1]
-    return cameras.frames.get(name) or by_file.get(file_name) or by_stem.get(file_name.rsplit(".", 1)[0])
+    """By full name, else by file name, else by stem if just one fits: tools change folders and endings."""
+    if name in cameras.frames:
+        return cameras.frames[name]
+    file_name = _file_name(name)
+    stem = file_name.rsplit(".", 1)[0]
+    same_file = [camera for key, camera in cameras.frames.items() if _file_name(key) == file_name]
+    same_stem = [
+        camera for key, camera in cameras.frames.items() if _file_name(key).rsplit(".", 1)[0] == stem
+    ]
+    fitting = same_file or same_stem
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _file_name(name: str) -> str:
+    return name.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> list[str]:
     sentences = [f"{listed(list(group))} show the same picture; copies add nothing." for group in copies]
     blurred = [kept[i].name for i in blurred_photos([photo.sharpness for photo in kept])]
     if len(blurred) == len(kept):
-        sentences.append(
-            "All photos have too little sharp detail; hold the camera still and give it more light."
-        )
+        sentences.append("All photos have too little sharp detail; hold the camera still, with more light.")
     elif blurred:
         sentences.append(f"Too little sharp detail in {listed(blurred)}; take again if the result is poor.")
     distinct = len(kept) - sum(len(group) - 1 for group in copies)

@@ -1,6 +1,6 @@
 """Cameras that come with photos, and the `cameras.json` that keeps them.
 
-Convention of the file: OpenCV cameras, world_to_camera, K in pixels with pixel centres at +0.5, distortion k1 k2 p1 p2.
+Convention: OpenCV cameras, world_to_camera, K in pixels (centres at +0.5), distortion k1 k2 p1 p2.
 """
 
 import json
@@ -44,7 +44,8 @@ def read_cameras_json(path: Path) -> KnownCameras:
     """Read and check a `cameras.json`.
 
     Raises:
-        InputError: Not JSON, a frame lacks something, numbers are not finite, a pose is not rigid, an image comes twice.
+        InputError: Not JSON, an incomplete frame, a number that is not finite, a pose that is not rigid, an
+            image that comes twice.
     """
     record = read_json(path)
     frames = record.get("frames") if isinstance(record, dict) else None
@@ -85,7 +86,7 @@ def read_json(path: Path) -> Any:
 
 
 def fitted_to_photo(camera: KnownCamera, name: str, width: int, height: int) -> KnownCamera:
-    """The camera for a photo of `width` x `height` pixels, rescaled when the photo is a smaller or larger copy.
+    """The camera for a photo of `width` x `height` pixels, rescaled when the photo is a resized copy.
 
     Raises:
         InputError: The shapes differ, so the camera belongs to another (or a rotated or cropped) picture.
@@ -98,12 +99,12 @@ def fitted_to_photo(camera: KnownCamera, name: str, width: int, height: int) -> 
     if abs(lens.width * scale_y - width) > 1 + scale_y and abs(lens.height * scale_x - height) > 1 + scale_x:
         if abs(lens.height * height - lens.width * width) <= 0.01 * lens.width * width:
             raise InputError(
-                f"The camera of '{name}' is {lens.width}x{lens.height} but the upright photo is {width}x{height}; "
-                "the cameras were made for the unrotated photo: rotate the photos and remove their EXIF rotation."
+                f"The camera of '{name}' is {lens.width}x{lens.height} but the photo {width}x{height}: it "
+                "was made for the unrotated photo; remove the EXIF rotation from the photos."
             )
         raise InputError(
-            f"The camera of '{name}' is for {lens.width}x{lens.height} pixels but the photo has {width}x{height}; "
-            "use the photos that the cameras were made for."
+            f"The camera of '{name}' is for {lens.width}x{lens.height} pixels but the photo has "
+            f"{width}x{height}; use the photos that the cameras were made for."
         )
     K = scaled_intrinsics(lens.K, scale_x, scale_y)
     return replace(camera, lens=replace(lens, width=width, height=height, K=K))
@@ -133,9 +134,7 @@ def checked_pose(matrix: Any, what: str) -> Float[Array, "4 4"]:
 def checked_lens(width: Any, height: Any, K: Any, distortion: Any, what: str) -> Lens:
     """A lens from numbers of a file; `what` names the frame in the sentence."""
     if not all(_is_number(side) and side == int(side) and side > 0 for side in (width, height)):
-        raise InputError(
-            f"Width and height of {what} must be whole positive numbers; got {width} and {height}."
-        )
+        raise InputError(f"Width and height of {what} must be whole and positive; got {width} and {height}.")
     intrinsics = _finite_matrix(K, f"K of {what}")
     if intrinsics.shape != (3, 3) or not np.allclose(intrinsics[2], [0, 0, 1]):
         raise InputError(f"K of {what} must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].")
@@ -148,7 +147,7 @@ def checked_lens(width: Any, height: Any, K: Any, distortion: Any, what: str) ->
     )
     if coefficients.shape != (4,):
         raise InputError(
-            f"Distortion of {what} must be the four numbers k1, k2, p1, p2; got {coefficients.size}."
+            f"Distortion of {what} must be the four numbers k1 k2 p1 p2; got {coefficients.size}."
         )
     return Lens(int(width), int(height), intrinsics, coefficients)
 

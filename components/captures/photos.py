@@ -81,7 +81,7 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
 
 
 def encode_photo(pixels: UInt8[Array, "h w 3"], *, lossless: bool) -> tuple[bytes, str]:
-    """File content without metadata and its suffix: PNG when lossless, else JPEG at quality 95 without chroma loss."""
+    """File content without metadata and its suffix: PNG when lossless, else JPEG of quality 95."""
     buffer = io.BytesIO()
     if lossless:
         Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
@@ -94,7 +94,8 @@ def _check_size(image: Image.Image, name: str, limits: ImportLimits) -> None:
     width, height = image.size
     if width * height > limits.max_megapixels * 1e6:
         raise InputError(
-            f"{name} has {width * height / 1e6:.0f} megapixels, more than {limits.max_megapixels:g}; make it smaller."
+            f"{name} has {width * height / 1e6:.0f} megapixels, more than {limits.max_megapixels:g}; "
+            "make it smaller."
         )
     if min(width, height) < limits.min_side_px:
         raise InputError(
@@ -103,7 +104,7 @@ def _check_size(image: Image.Image, name: str, limits: ImportLimits) -> None:
 
 
 def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
-    """Whether a JPEG is RGB and carries nothing but the picture, so that its bytes can be kept as they are."""
+    """Whether a JPEG is RGB and carries nothing but the picture, so that its bytes can be kept."""
     if image.format != "JPEG" or image.mode != "RGB":
         return False
     segments = {marker for marker, _ in getattr(image, "applist", [])}
@@ -125,7 +126,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours in sRGB; a profile that cannot be used (wrong colour space, damaged) leaves them as they are."""
+    """Colours in sRGB; a profile that cannot be used (damaged, wrong kind) leaves them as they are."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -135,7 +136,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _exif_focal_px(image: Image.Image) -> float | None:
-    """Focal length in pixels from EXIF: 35 mm equivalent (by diagonal, CIPA DCG-001), else the sensor's resolution."""
+    """Focal length in pixels: 35 mm equivalent (by diagonal, CIPA DCG-001), else by the sensor."""
     try:
         tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
         diagonal_px = math.hypot(*image.size)

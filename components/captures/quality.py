@@ -22,9 +22,9 @@ DETAIL_FLOOR = 0.2
 
 
 def sharpness_of(photo: UInt8[Array, "h w 3"]) -> float:
-    """Share of local detail that a further blur destroys, in [0, 1]; small for a photo that is blurred already.
+    """Share of local detail that a further blur destroys, in [0, 1]; small when it is blurred already.
 
-    The lesser of both image axes, so that motion blur in one direction shows. A photo without any detail gives 0.
+    The lesser of both image axes, so that motion blur in one direction shows. No detail at all gives 0.
 
     Source: Crete et al., SPIE 2007, "The blur effect": 1 minus their measure, on grey at 640 px.
     """
@@ -39,7 +39,7 @@ def sharpness_of(photo: UInt8[Array, "h w 3"]) -> float:
 
 
 def picture_hash(photo: UInt8[Array, "h w 3"]) -> Bool[Array, "256"]:
-    """Perceptual hash: whether brightness rises to the right at each place of a 16x16 grid; survives resizing and JPEG."""
+    """Perceptual hash: does brightness rise to the right at each place of a 16x16 grid?"""
     grey = cv2.resize(_shrunk_grey(photo, 128), (_HASH_SIDE + 1, _HASH_SIDE), interpolation=cv2.INTER_AREA)
     return (grey[:, 1:] > grey[:, :-1]).ravel()
 

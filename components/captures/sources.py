@@ -1,18 +1,26 @@
-"""Finds the photos and cameras in what a person brings, without reading the photos yet."""
+"""Finds the photos and cameras in what a person brings, without decoding the photos yet."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
+from components.captures.archive import is_zip, unpack
+from components.captures.colmap import find_colmap_model, read_colmap_model
 from components.captures.known_cameras import KnownCameras, read_cameras_json
 from components.captures.limits import ImportLimits
-from components.captures.photos import is_heif, looks_like_image
+from components.captures.nerfstudio import read_transforms_json
+from components.captures.photos import looks_like_image
+from components.captures.video import VIDEO_SUFFIXES, extract_frames
 from components.errors import InputError
+from components.progress import CancelToken, Progress
 
-IMAGE_SUFFIXES = {
+_IMAGE_SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif",
 }  # fmt: skip
+_SPLAT_SUFFIXES = {".ply", ".spz", ".splat", ".ksplat"}
+_NEVER_ENTERED = ("truth", "test")
+"""Ground truth and held-out photos beside `images/`."""
 
 
 @dataclass(frozen=True)
@@ -20,29 +28,45 @@ class Source:
     """Photos as they were found, with the cameras that name them."""
 
     photos: tuple[tuple[str, Path], ...]
-    """(name that cameras use, file), in natural order."""
+    """(path below the image folder, by which cameras know it; file), in natural order."""
     cameras: KnownCameras | None = None
     notes: tuple[str, ...] = ()
     """Sentences for the person."""
     has_truth: bool = False
 
 
-def find_source(source: Path | Sequence[Path], limits: ImportLimits) -> Source:
-    """Photos and cameras of a folder or of a list of image files.
+def find_source(
+    source: Path | Sequence[Path],
+    scratch: Path,
+    limits: ImportLimits,
+    *,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Source:
+    """Photos and cameras of a folder, a zip, a video or a list of image files.
 
-    In a folder the photos lie in `images/` or directly in it; a `cameras.json` lies beside `images/` or with the photos.
-    Folders `truth/` and `test/` are not entered.
+    In a folder the photos lie in `images/` or directly in it. Cameras come from a `cameras.json` (beside
+    `images/` or with the photos), else from a nerfstudio `transforms.json`, else from a COLMAP model. Folders
+    `truth/` and `test/` beside `images/` are not entered.
+
+    Args:
+        scratch: An existing empty folder for what is unpacked; it must live until the photos are read.
 
     Raises:
         InputError: Nothing usable is there.
     """
     if not isinstance(source, Path):
-        return Source(_named([path for path in source if path.is_file()]))
+        missing = [path.name for path in source if not path.is_file()]
+        if missing:
+            raise InputError(f"There is no file called {missing[0]}; choose the photos again.")
+        if len(source) != 1:
+            return Source(_sorted((path.name, path) for path in source))
+        source = source[0]
     if not source.exists():
         raise InputError(f"There is no file or folder at this place: {source}")
-    if source.is_file():
-        return Source(_named([source]))
-    return _from_folder(_entered(source), limits)
+    if source.is_dir():
+        return _from_folder(_entered(source), scratch, limits, progress, cancel)
+    return _from_file(source, scratch, limits, progress, cancel)
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -51,49 +75,123 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _from_folder(folder: Path, limits: ImportLimits) -> Source:
-    images = folder / "images" if (folder / "images").is_dir() else folder
-    photos = _named(_image_files(images))
-    has_truth = (folder / "truth").is_dir()
-    for path in dict.fromkeys((folder / "cameras.json", images / "cameras.json")):
-        if path.is_file():
-            check_json_size(path, limits)
-            return Source(photos, read_cameras_json(path), has_truth=has_truth)
-    return Source(photos, has_truth=has_truth)
-
-
 def check_json_size(path: Path, limits: ImportLimits) -> None:
+    """Raises InputError when a camera file is larger than any real one."""
     if path.stat().st_size > limits.max_json_bytes:
         raise InputError(
             f"{path.name} is larger than {limits.max_json_bytes / 2**20:.0f} MiB; it cannot be right."
         )
 
 
+def _from_file(
+    path: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+) -> Source:
+    if is_zip(path):
+        unpacked = scratch / "unpacked"
+        unpacked.mkdir()
+        unpack(path, unpacked, limits, cancel)
+        return _from_folder(_entered(unpacked), scratch, limits, progress, cancel)
+    if path.suffix.lower() == ".zip":
+        raise InputError(f"{path.name} is damaged or no zip that can be read; make it again.")
+    if path.suffix.lower() in _SPLAT_SUFFIXES:
+        raise InputError(f"{path.name} is a splat file, not a capture; bring the photos it was made from.")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _from_video(path, scratch, limits, progress, cancel)
+    return Source(((path.name, path),))
+
+
+def _from_video(
+    path: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+) -> Source:
+    frames = scratch / "frames"
+    frames.mkdir()
+    written = extract_frames(path, frames, limits, progress=progress, cancel=cancel)
+    note = f"{len(written)} frames were chosen from {path.name}."
+    return Source(_sorted((frame.name, frame) for frame in written), notes=(note,))
+
+
+def _from_folder(
+    folder: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+) -> Source:
+    images = folder / "images" if (folder / "images").is_dir() else folder
+    photos = {path.name: path for path in _image_files(images)}
+    videos = [path for path in images.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+    if not photos and len(videos) == 1:
+        return _from_video(videos[0], scratch, limits, progress, cancel)
+    found = _with_cameras(folder, images, photos, scratch, limits)
+    return replace(found, has_truth=(folder / "truth").is_dir())
+
+
+def _with_cameras(
+    folder: Path, images: Path, photos: dict[str, Path], scratch: Path, limits: ImportLimits
+) -> Source:
+    for path in dict.fromkeys((folder / "cameras.json", images / "cameras.json")):
+        if path.is_file():
+            check_json_size(path, limits)
+            return Source(_sorted(photos.items()), read_cameras_json(path))
+    transforms = folder / "transforms.json"
+    if transforms.is_file():
+        check_json_size(transforms, limits)
+        return _joined(photos, read_transforms_json(transforms), folder, images)
+    model = find_colmap_model(folder)
+    if model is not None:
+        return _joined(photos, read_colmap_model(model, scratch), images, images)
+    return Source(_sorted(photos.items()))
+
+
+def _joined(photos: dict[str, Path], cameras: KnownCameras, root: Path, images: Path) -> Source:
+    """Photos found and photos that the cameras name; the latter go by the cameras' name."""
+    by_name = dict(photos)
+    missing = []
+    for name in cameras.frames:
+        path = _named_file(root, name)
+        if path is None:
+            missing.append(name)
+            continue
+        if path.parent == images.resolve():
+            by_name.pop(path.name, None)
+        by_name[name] = path
+    notes = (
+        [f"{len(missing)} photos that the cameras name are missing, such as {missing[0]}."] if missing else []
+    )
+    return Source(_sorted(by_name.items()), cameras, tuple(notes))
+
+
+def _named_file(root: Path, name: str) -> Path | None:
+    """The file `name` below `root`, its ending guessed if it has none; None if it is outside or nowhere."""
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] in _NEVER_ENTERED:
+        return None
+    for suffix in ("", ".png", ".jpg", ".jpeg"):
+        path = (root / (name + suffix)).resolve()
+        if path.is_relative_to(root.resolve()) and path.is_file():
+            return path
+    return None
+
+
 def _entered(folder: Path) -> Path:
-    """The folder itself, or the only folder inside it as long as there is nothing else (as zips often have it)."""
+    """The folder itself, or the only folder inside it while there is nothing else (as zips often are)."""
     while True:
         inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
-        if len(inside) != 1 or not inside[0].is_dir() or inside[0].name == "images":
+        if (
+            len(inside) != 1
+            or not inside[0].is_dir()
+            or inside[0].name in ("images", "sparse", *_NEVER_ENTERED)
+        ):
             return folder
         folder = inside[0]
 
 
 def _image_files(folder: Path) -> list[Path]:
-    """Files that claim to be images by name or are by content; hidden files and other files are not looked at further."""
-    found = []
-    for path in folder.iterdir():
-        if path.name.startswith(".") or not path.is_file():
-            continue
-        if path.suffix.lower() in IMAGE_SUFFIXES or _has_image_content(path):
-            found.append(path)
-    return found
+    """Files that are images by name or by content; hidden files are not opened."""
+    visible = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    return [path for path in visible if path.suffix.lower() in _IMAGE_SUFFIXES or _has_image_content(path)]
 
 
 def _has_image_content(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(16)
-    return looks_like_image(head) or is_heif(head)
+        return looks_like_image(file.read(16))
 
 
-def _named(paths: Sequence[Path]) -> tuple[tuple[str, Path], ...]:
-    return tuple(sorted(((path.name, path) for path in paths), key=lambda pair: natural_key(pair[0])))
+def _sorted(photos: Iterable[tuple[str, Path]]) -> tuple[tuple[str, Path], ...]:
+    return tuple(sorted(photos, key=lambda pair: natural_key(pair[0])))
