@@ -1,8 +1,9 @@
 """IoU after 1, 3 and 5 simulated clicks and of "segment everything", from photos alone.
 
-    python -m benchmarks.segmentation --workspace DIR assets/captures/desk assets/captures/shelf ...
+    python -m benchmarks.segmentation assets/captures/desk assets/captures/shelf --workspace DIR
 
-Reconstructions, masks and prepared methods stay in the workspace, so a second run with the same code only clicks.
+Reconstructions, masks and prepared methods stay in the workspace, so a second run with the same code only
+clicks.
 """
 
 from collections.abc import Callable, Sequence
@@ -145,7 +146,9 @@ def score_everything(
 def save_worst(
     scores: CaptureScores, folder: Path, truth: CaptureTruth, out: Path, *, count: int = 4
 ) -> None:
-    """Pictures of the worst objects after one click and after the last: missed in blue, wrongly taken in red."""
+    """Pictures of the worst objects after one click and after the last: missed in blue, wrongly taken in
+    red.
+    """
     out.mkdir(parents=True, exist_ok=True)
     photos = [path for path in sorted((folder / "images").iterdir()) if path.stem in truth.labels]
     for run in sorted(scores.runs, key=lambda run: run.iou_after(1))[:count]:
@@ -193,8 +196,15 @@ def main(
             scores = score_capture(lab, folder, cameras=cameras, answer=answer, clicks=clicks)
             found = np.array(list(scores.everything.values()))
             rows.append(
-                [scores.name, len(scores.runs), *(scores.mean_after(k) for k in ROUNDS)]
-                + [float(found.mean()), float((found > 0.5).mean()), scores.num_labels, scores.missing]
+                [
+                    scores.name,
+                    len(scores.runs),
+                    *(scores.mean_after(k) for k in ROUNDS),
+                    float(found.mean()),
+                    float((found > 0.5).mean()),
+                    scores.num_labels,
+                    scores.missing,
+                ]
             )
             for run in scores.runs:
                 ious = [run.iou_after(k) for k in ROUNDS]
