@@ -81,7 +81,7 @@ def multiview_pointmap(
         best guess, at low confidence; pixels without any depth lie at their camera's centre with confidence 1.
     """
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
-    fine = _Level(tuple(images), tuple(cameras), options.refine)
+    fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True))
     coarse = _halved(fine)
     sources = select_sources(cameras, points, visible, options.num_sources)
     reports = _reports(progress, len(cameras), 1 + options.coarse_turns, options.fine_turns)
@@ -122,7 +122,9 @@ def _halved(level: _Level) -> _Level:
         K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
         cameras.append(Camera(K, camera.world_to_camera, width, height))
         images.append(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    refine = replace(level.refine, radius=2, stride=1, space_sigma=level.refine.space_sigma / 2)
+    refine = replace(
+        level.refine, radius=2, stride=1, space_sigma=level.refine.space_sigma / 2, only_best_sources=False
+    )
     return _Level(tuple(images), tuple(cameras), refine)
 
 

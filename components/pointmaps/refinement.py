@@ -5,13 +5,14 @@ Pure functions over images and cameras: no global state, any thread.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from components.geometry import opencv_from_centered_intrinsics
-from components.pointmaps.patch_kernels import update_fields
+from components.pointmaps.patch_kernels import Sources, Terms, Window, update_fields
 from components.pointmaps.planesweep import DepthMap, packed_quads, stacked
 from components.pointmaps.threads import in_blocks
 from components.types import Array, Camera
@@ -40,6 +41,8 @@ class RefineOptions:
     shift_limit_px: float = 3.0
     """Round trips longer than this are all equally wrong."""
     passes: int = 2
+    only_best_sources: bool = False
+    """Compare a pixel's new planes only in the two sources that matched its old one: for starts that are nearly right."""
 
 
 @dataclass(frozen=True)
@@ -115,38 +118,58 @@ def refine_depth(
         (round trip as a cost). We differ: the smoothness term, and starting from a plane sweep.
     """
     options = options or RefineOptions()
-    reference = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) - 128).astype(np.float32)
-    sources = [packed_quads(cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)) for source in source_images]
-    longest = max(quads.size for quads in sources)
-    packed = np.stack([np.pad(quads.reshape(-1), (0, longest - quads.size)) for quads in sources])
-    sizes = np.array([[camera.width, camera.height] for camera in source_cameras], np.int32)
-    zeros = [np.zeros(source.shape[:2], np.float32) for source in source_images]
-    depths = stacked(source_depths if source_depths is not None else zeros)
-    forth = [_transfer(camera, source) for source in source_cameras]
-    back = [_transfer(source, camera) for source in source_cameras]
-    A, t = np.stack([a for a, _ in forth]), np.stack([b for _, b in forth])
-    back_A, back_t = np.stack([a for a, _ in back]), np.stack([b for _, b in back])
-    offsets_x, offsets_y, table = _window(options)
+    sources = _sources(camera, source_images, source_cameras, source_depths)
+    window = _window(options)
+    terms = Terms(
+        floor=np.float32(options.noise**2),
+        top_k=2 if len(source_images) > 2 else 1,
+        geometric=np.float32(0 if source_depths is None else options.geometric),
+        shift_limit=np.float32(options.shift_limit_px),
+        smooth=np.float32(options.smooth),
+        scale=np.float32(1 / start.spacing),
+        contrast=np.float32(options.contrast),
+    )
+    limits = (np.float32(start.low), np.float32(start.high))
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) - np.float32(128)
     planes, costs = start.planes.copy(), start.cost.copy()
-    top_k = 2 if len(source_images) > 2 else 1
-    f32 = np.float32
+    picks = np.zeros((*costs.shape, 2), np.uint8)
     for turn in range(options.passes):
+        spread = np.float32(start.spacing * 0.5**turn)
         for parity in (0, 1):
-            spread = start.spacing * 0.5**turn
 
             def work(
-                first: int, last: int, turn: int = turn, parity: int = parity, spread: float = spread
+                first: int, last: int, turn: int = turn, parity: int = parity, spread: Any = spread
             ) -> None:
                 update_fields(
-                    planes, costs, image, reference, A, t, back_A, back_t, packed, sizes, depths, offsets_x,
-                    offsets_y, table, f32(options.noise**2), top_k, f32(options.geometric if source_depths is not None else 0),
-                    f32(options.shift_limit_px), f32(options.smooth), f32(1 / start.spacing),
-                    f32(options.contrast), f32(start.low), f32(start.high), f32(spread), seed * 64 + turn, parity,
-                    turn == 0, first, last,
+                    planes, costs, picks, image, grey, sources, window, terms, limits, spread, seed * 64 + turn,
+                    parity, turn == 0, options.only_best_sources, first, last,
                 )  # fmt: skip
 
             in_blocks(work, camera.height, 16)
     return SlantedDepth(planes, costs, start.low, start.high, start.spacing)
+
+
+def _sources(
+    camera: Camera,
+    images: Sequence[UInt8[Array, "_ _ 3"]],
+    cameras: Sequence[Camera],
+    depths: Sequence[Float[Array, "_ _"]] | None,
+) -> Sources:
+    packed = [packed_quads(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)).reshape(-1) for image in images]
+    longest = max(quads.size for quads in packed)
+    forth = [_transfer(camera, source) for source in cameras]
+    back = [_transfer(source, camera) for source in cameras]
+    if depths is None:
+        depths = [np.zeros((1, 1), np.float32) for _ in images]
+    return Sources(
+        A=np.stack([a for a, _ in forth]),
+        t=np.stack([b for _, b in forth]),
+        back_A=np.stack([a for a, _ in back]),
+        back_t=np.stack([b for _, b in back]),
+        quads=np.stack([np.pad(quads, (0, longest - quads.size)) for quads in packed]),
+        sizes=np.array([[source.width, source.height] for source in cameras], np.int32),
+        depths=stacked(depths),
+    )
 
 
 def _transfer(camera: Camera, source: Camera) -> tuple[Float[Array, "3 3"], Float[Array, "3"]]:
@@ -157,11 +180,10 @@ def _transfer(camera: Camera, source: Camera) -> tuple[Float[Array, "3 3"], Floa
     return A.astype(np.float32), (K @ source_from_reference[:3, 3]).astype(np.float32)
 
 
-def _window(options: RefineOptions) -> tuple[Array, Array, Float[Array, "M 766"]]:
+def _window(options: RefineOptions) -> Window:
     """Sample offsets and their weight by colour distance."""
     side = np.arange(-options.radius, options.radius + 1, options.stride)
     offsets_x, offsets_y = (grid.reshape(-1).astype(np.float32) for grid in np.meshgrid(side, side))
     distance = np.hypot(offsets_x, offsets_y)
-    colour = np.arange(766)
-    table = np.exp(-distance[:, None] / options.space_sigma - colour[None] / options.colour_sigma)
-    return offsets_x, offsets_y, table.astype(np.float32)
+    table = np.exp(-distance[:, None] / options.space_sigma - np.arange(766)[None] / options.colour_sigma)
+    return Window(offsets_x, offsets_y, table.astype(np.float32))
