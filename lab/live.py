@@ -131,9 +131,11 @@ def perform(visitor: Visitor, message: str) -> dict[str, Any] | None:
     if not isinstance(given, dict):
         raise ValueError("not a command")
     name = given.pop("do", None)
-    fields, change = CHANGES.get(name) or VIEWS.get(name) or (None, None)
-    if fields is None or change is None or set(given) != set(fields):
-        raise ValueError(f"unknown command or wrong fields: {str(name)[:40]!r}")
+    if not isinstance(name, str) or name not in {**CHANGES, **VIEWS}:
+        raise ValueError(f"unknown command: {str(name)[:40]!r}")
+    fields, change = CHANGES.get(name) or VIEWS[name]
+    if set(given) != set(fields):
+        raise ValueError(f"wrong fields of {name}: {sorted(given)}")
     values = {key: check(given[key]) for key, check in fields.items()}
     if name in VIEWS:
         return change(visitor, **values)

@@ -2,14 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from components.errors import InputError
+from components.geometry import photo_from_view, project
 from lab.downloads import offers
 from lab.overlays import Layer, data_url, overlay_png, photo_jpeg, shrink_mask
 from lab.palette import rgb
+from lab.prompts import WorldClick
 
 if TYPE_CHECKING:
+    from components.types import Scene
     from lab.visitors import Visitor
 
+HIDDEN_BEHIND = 0.03
+"""A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
 OVERLAY_PX = 1280
 """Width of the masks over the large photo."""
 FIRST_HINT = (
@@ -102,13 +109,35 @@ def _marks(session) -> tuple[dict[str, list], dict[str, list]]:
     marks: dict[str, list] = {}
     boxes: dict[str, list] = {}
     current = session.current
-    for marker in session.markers(current.id) if current is not None else ():
+    if current is None:
+        return marks, boxes
+    for click, marker in zip(current.prompts, session.markers(current.id), strict=True):
         if marker.box is not None:
             boxes.setdefault(marker.image, []).append(list(marker.box))
-        elif marker.image is not None:
-            x, y = marker.xy
-            marks.setdefault(marker.image, []).append({"x": x, "y": y, "positive": marker.positive})
+            continue
+        places = _seen_from(session.scene, marker.world) if isinstance(click, WorldClick) else {}
+        if not places and marker.image is not None:
+            places = {marker.image: marker.xy}
+        for photo, (x, y) in places.items():
+            marks.setdefault(photo, []).append({"x": x, "y": y, "positive": marker.positive})
     return marks, boxes
+
+
+def _seen_from(scene: "Scene", world: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
+    """Photo pixels of a world point, in the photos where nothing lies before it."""
+    places = {}
+    for index, view in enumerate(scene.views):
+        xy, depth = project(view.camera, np.array(world))
+        height, width = view.image.shape[:2]
+        if depth <= 0 or not (0 <= xy[0] < width and 0 <= xy[1] < height):
+            continue
+        row, column = int(xy[1]), int(xy[0])
+        _, surface = project(view.camera, scene.pointmap.pts3d[index, row, column].astype(np.float64))
+        if scene.pointmap.valid[index, row, column] and surface < depth * (1 - HIDDEN_BEHIND):
+            continue
+        x, y = photo_from_view(view, xy).tolist()
+        places[view.name] = (x, y)
+    return places
 
 
 def _seen(visitor: "Visitor", objects) -> dict[str, int]:

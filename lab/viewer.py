@@ -205,11 +205,6 @@ class Viewer:
                 with client.atomic():
                     client.camera.position, client.camera.look_at, client.camera.fov = self._pose(camera)
 
-    def bytes_pending(self) -> int:
-        """Size of the state a new browser would be sent, for the test that nothing grows."""
-        messages = self._server._websock_server._broadcast_buffer.message_from_id
-        return len(messages)
-
     def _theme(self) -> None:
         self._server.gui.configure_theme(show_logo=False, show_share_button=False, dark_mode=self._dark)
         flat = np.full((2, 2, 3), BACKGROUNDS[self._dark], np.uint8)

@@ -19,9 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from lab.viewer import KEY_HEADER, Viewer
 
-PASSED_MESSAGES = frozenset(
-    {"ViewerCameraMessage", "ScenePointerMessage", "SceneNodeClickMessage", "GetRenderResponseMessage"}
-)
+PASSED_MESSAGES = frozenset({"ViewerCameraMessage", "ScenePointerMessage"})
 """What a browser may say to viser; everything else is dropped, `ShareUrlRequest` first of all."""
 
 MAX_MESSAGE_BYTES = 16 * 2**20

@@ -14,7 +14,7 @@ from pipelines.reconstruct import ReconstructReport
 from tests.toy import Toy, make_toy
 
 NAME = "toy"
-WIDTH, HEIGHT, VIEWS = 320, 240, 5
+WIDTH, HEIGHT, VIEWS = 160, 120, 3
 
 
 def fill(root: Path) -> Lab:

@@ -1,0 +1,89 @@
+"""A real browser on the real server. Without Chromium these tests are skipped; they fail if REQUIRE_BROWSER=1."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.page_server import PageServer
+
+ARTIFACTS = Path(__file__).parent.parent.parent / "test-artifacts"
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+VIEWPORT = {"width": 1200, "height": 760}
+HARMLESS = ("GPU stall due to ReadPixels", "THREE.Clock", "software")
+"""Of Chromium without a graphics card, and a deprecation inside viser."""
+OpenPage = Callable[..., Page]
+
+
+def chromium_path() -> str | None:
+    return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail("REQUIRE_BROWSER=1, but no Chromium was found (apt-get install chromium)")
+        pytest.skip("no Chromium found (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def open_page(
+    browser: Browser, page_server: PageServer, request: pytest.FixtureRequest
+) -> Iterator[OpenPage]:
+    """Open the lab in a new browser session; at the end nothing may have gone wrong or out."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda m: complain(problems, m.type, m.text))
+        page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
+
+    def guard(route) -> None:  # playwright's Route
+        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
+            route.continue_()
+        else:
+            problems.append(f"another host: {route.request.url}")
+            route.abort()
+
+    def open_(
+        path: str | None = None, *, ready: bool = True, with_3d: bool = False, **options: object
+    ) -> Page:
+        """3D is left out unless asked for: drawn in software it takes all cores from everything else."""
+        context = browser.new_context(**{"viewport": VIEWPORT, "accept_downloads": True, **options})
+        contexts.append(context)
+        context.route("**/*", guard)
+        if not with_3d:
+            context.route("**/viser/", lambda route: route.fulfill(body="", content_type="text/html"))
+        page = context.new_page()
+        watch(page)
+        page.goto(path or page_server.url)
+        if ready:
+            page.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
+        if with_3d:
+            page.frame_locator("iframe").locator("canvas").first.wait_for(timeout=30_000)
+        return page
+
+    yield open_
+    for number, context in enumerate(contexts):
+        for page in context.pages:
+            page.screenshot(path=artifact(f"{request.node.name}-{number}.png"))
+        context.close()
+    assert not problems
+
+
+def complain(problems: list[str], kind: str, text: str) -> None:
+    if kind in ("error", "warning") and not any(part in text for part in HARMLESS):
+        problems.append(f"{kind}: {text}")
+
+
+def artifact(name: str) -> Path:
+    ARTIFACTS.mkdir(exist_ok=True)
+    return ARTIFACTS / "".join(c if c.isalnum() or c in ".-_" else "-" for c in name)

@@ -1,0 +1,337 @@
+"""What a person does on the page, done by a real browser with real clicks."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from components.geometry import project
+from tests import toy_workspace
+from tests.browser.conftest import OpenPage, artifact
+from tests.toy import make_toy
+
+pytestmark = pytest.mark.browser
+
+TOY = make_toy(width=toy_workspace.WIDTH, height=toy_workspace.HEIGHT, views=toy_workspace.VIEWS)
+RED, BLUE, GREEN = 1, 2, 3
+"""Instances of the toy's boxes."""
+
+
+def act(page: Page, do: Callable[[], object]) -> None:
+    """Do something and wait for the session's answer."""
+    before = page.get_attribute(".ws", "data-version")
+    do()
+    page.wait_for_function(
+        "v => document.querySelector('.ws').dataset.version !== v", arg=before, timeout=20_000
+    )
+
+
+def at_photo(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Place on the screen of a photo pixel."""
+    box = page.locator(".photo-layers").bounding_box()
+    assert box is not None
+    return box["x"] + x / toy_workspace.WIDTH * box["width"], box["y"] + y / toy_workspace.HEIGHT * box[
+        "height"
+    ]
+
+
+def click_photo(page: Page, instance: int, *, button: str = "left") -> None:
+    x, y = toy_workspace.box_center(TOY, 0, instance)
+    act(page, lambda: page.mouse.click(*at_photo(page, x, y), button=button))
+
+
+def in_3d(page: Page, instance: int) -> dict[str, float]:
+    """Place in the 3D canvas of a box's centre, as the first photo's camera sees it."""
+    canvas = page.frame_locator("iframe").locator("canvas").first.bounding_box()
+    assert canvas is not None
+    xy = np.array(toy_workspace.box_center(TOY, 0, instance)) - [
+        toy_workspace.WIDTH / 2,
+        toy_workspace.HEIGHT / 2,
+    ]
+    scale = canvas["height"] / toy_workspace.HEIGHT  # the 3D view has the photo's vertical field of view
+    return {"x": canvas["width"] / 2 + xy[0] * scale, "y": canvas["height"] / 2 + xy[1] * scale}
+
+
+def click_3d(page: Page, instance: int, *, shift: bool = False) -> None:
+    place = in_3d(page, instance)
+    canvas = page.frame_locator("iframe").locator("canvas").first
+    modifiers = ["Shift"] if shift else []
+    act(page, lambda: canvas.click(position=place, modifiers=modifiers, delay=150, force=True))
+
+
+def overlay(page: Page) -> np.ndarray:
+    """Opacity [h, w] of the mask drawn over the large photo; all zero when there is none."""
+    page.wait_for_timeout(250)
+    pixels = page.evaluate(
+        """() => {
+            const image = document.querySelector('.photo-overlay');
+            if (image.hidden) return null;
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+            return {w: canvas.width, h: canvas.height, a: Array.from(data.filter((_, i) => i % 4 === 3))};
+        }"""
+    )
+    if pixels is None:
+        return np.zeros((toy_workspace.HEIGHT, toy_workspace.WIDTH))
+    return np.array(pixels["a"]).reshape(pixels["h"], pixels["w"])
+
+
+def covered(page: Page, instance: int) -> float:
+    """Share of a box's pixels that the mask over the first photo covers."""
+    return float((overlay(page) > 0)[TOY.instance[0] == instance].mean())
+
+
+def canvas_3d(page: Page, name: str) -> np.ndarray:
+    """Picture of the 3D view, after it had time to draw (software rendering)."""
+    page.wait_for_timeout(2500)
+    path = artifact(f"3d-{name}.png")
+    page.locator(".pane-3d").screenshot(path=path)
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def objects(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Objects").get_by_role("option")
+
+
+def test_a_click_lights_the_object_in_photo_and_3d_and_corrections_follow(open_page: OpenPage) -> None:
+    page = open_page(with_3d=True)
+    assert page.get_by_text("Click an object, in the photo or in 3D").is_visible()
+    dark_before = canvas_3d(page, "before")
+    assert overlay(page).max() == 0
+
+    click_photo(page, RED)
+    assert covered(page, RED) > 0.9
+    assert covered(page, BLUE) < 0.05
+    lit = canvas_3d(page, "lit")
+    place = in_3d(page, RED)
+    patch = (
+        slice(int(place["y"]) + 12, int(place["y"]) + 22),
+        slice(int(place["x"]) + 12, int(place["x"]) + 22),
+    )
+    was, now = dark_before[patch].mean(axis=(0, 1)), lit[patch].mean(axis=(0, 1))
+    assert was[0] > was[2] + 40, f"the box was red in 3D; got {was}"
+    assert now[2] > was[2] + 40, f"the lit box turns blue in 3D; got {now}"
+
+    act(page, lambda: page.get_by_role("slider", name="Granularity").fill("1"))
+    act(page, lambda: page.get_by_role("button", name="Undo").click())
+    assert covered(page, RED) > 0.9
+
+    act(page, lambda: page.get_by_role("button", name="Undo").click())
+    assert overlay(page).max() == 0
+    act(page, lambda: page.get_by_role("button", name="Redo").click())
+    assert covered(page, RED) > 0.9
+    assert page.locator(".ws-time").inner_text().endswith("ms")
+
+
+def test_a_click_in_3d_selects_and_a_shift_click_takes_away(open_page: OpenPage) -> None:
+    page = open_page(with_3d=True)
+    page.wait_for_timeout(3000)
+    click_3d(page, GREEN)
+    assert covered(page, GREEN) > 0.9
+    assert page.locator(".mark-in").count() == 1
+    click_3d(page, BLUE, shift=True)
+    assert covered(page, BLUE) < 0.1
+    assert page.locator(".mark-out").count() == 1
+
+
+def test_right_click_and_shift_click_in_the_photo_are_negative(open_page: OpenPage) -> None:
+    page = open_page()
+    click_photo(page, BLUE)
+    assert covered(page, BLUE) > 0.9
+    click_photo(page, GREEN, button="right")
+    assert page.locator(".mark-out").count() == 1
+    page.keyboard.down("Shift")
+    click_photo(page, RED)
+    page.keyboard.up("Shift")
+    assert page.locator(".mark-out").count() == 2
+    assert covered(page, RED) < 0.05
+    page.get_by_role("radio", name="Remove").click()
+    x, y = toy_workspace.box_center(TOY, 0, RED)
+    act(page, lambda: page.mouse.click(*at_photo(page, x + 6, y)))
+    assert page.locator(".mark-out").count() == 3
+
+
+def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Next photo").click()
+    for x, y in ((0.5, 0.5), (60.5, 80.5), (toy_workspace.WIDTH - 0.5, toy_workspace.HEIGHT - 0.5)):
+        act(page, lambda x=x, y=y: page.mouse.click(*at_photo(page, x, y)))
+    page.get_by_text("The same in Python").last.click()
+    code = page.locator("[data-cell-status=segment] pre")
+    page.wait_for_function("n => n.textContent.includes('159.')", arg=code.element_handle(), timeout=5000)
+    sent = [line for line in code.inner_text().splitlines() if line.startswith("session.click(")]
+    wanted = [(0.5, 0.5), (60.5, 80.5), (toy_workspace.WIDTH - 0.5, toy_workspace.HEIGHT - 0.5)]
+    assert len(sent) == 3
+    for line, (x, y) in zip(sent, wanted, strict=True):
+        name, got_x, got_y = line.removeprefix("session.click(").removesuffix(")").split(", ")[:3]
+        assert name == "'001.png'"
+        assert (
+            abs(float(got_x) - x) <= 0.3 and abs(float(got_y) - y) <= 0.3
+        )  # the mouse has whole screen pixels
+
+
+def test_drag_makes_a_box(open_page: OpenPage) -> None:
+    page = open_page()
+    rows, columns = np.nonzero(TOY.instance[0] == RED)
+    page.mouse.move(*at_photo(page, columns.min() - 2, rows.min() - 2))
+    page.mouse.down()
+    page.mouse.move(*at_photo(page, columns.mean(), rows.mean()), steps=4)
+    act(page, lambda: (page.mouse.move(*at_photo(page, columns.max() + 3, rows.max() + 3)), page.mouse.up()))
+    assert page.locator(".mark-box").count() == 1
+    assert covered(page, RED) > 0.9
+    assert covered(page, GREEN) < 0.05
+
+
+def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
+    page = open_page()
+    x, y = toy_workspace.box_center(TOY, 0, BLUE)
+    page.mouse.move(*at_photo(page, x - 3, y))
+    page.mouse.move(*at_photo(page, x, y), steps=3)
+    page.locator(".photo-hover").wait_for(state="visible", timeout=5000)
+    page.mouse.move(5, 5)
+    page.locator(".photo-hover").wait_for(state="hidden", timeout=5000)
+    assert overlay(page).max() == 0, "a preview selects nothing"
+
+
+def test_several_objects_named_hidden_and_deleted(open_page: OpenPage) -> None:
+    page = open_page()
+    click_photo(page, RED)
+    act(page, lambda: page.keyboard.press("n"))
+    click_photo(page, BLUE)
+    assert objects(page).count() == 2
+    assert covered(page, RED) > 0.9 and covered(page, BLUE) > 0.9
+
+    page.get_by_role("button", name="Rename object 2").click()
+    field = page.get_by_role("textbox", name="New name of object 2")
+    field.fill("zynq <b>mug</b>")  # z, y and n are shortcuts, but not while typing
+    act(page, lambda: field.press("Enter"))
+    hint = page.locator(".ws-hint").inner_text()
+    if "name" not in hint:  # angle brackets are refused, with the rule
+        assert objects(page).nth(1).inner_text().startswith("zynq <b>mug</b>")
+    else:
+        page.get_by_role("button", name="Rename object 2").click()
+        act(
+            page,
+            lambda: (
+                page.get_by_label("New name of object 2").fill("zynq mug"),
+                page.keyboard.press("Enter"),
+            ),
+        )
+        assert objects(page).nth(1).inner_text().startswith("zynq mug")
+
+    act(page, lambda: page.get_by_role("button", name="Hide object 1").click())
+    assert covered(page, RED) == 0 and covered(page, BLUE) > 0.9
+    act(page, lambda: page.get_by_role("button", name="Delete object 1").click())
+    assert objects(page).count() == 1
+    act(page, lambda: page.keyboard.press("z"))
+    assert objects(page).count() == 2
+
+
+def test_export_downloads(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    assert not page.get_by_text("Take it away").is_visible()
+    click_photo(page, RED)
+    for title, check in (
+        ("Point cloud PLY", is_ply),
+        ("Masks, every photo", are_masks),
+        ("Run, to repeat it", is_notebook),
+    ):
+        with page.expect_download(timeout=30_000) as waiting:
+            page.get_by_role("link", name=title).click()
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        check(path)
+
+
+def is_ply(path: Path) -> None:
+    assert path.suffix == ".ply" and path.read_bytes().startswith(b"ply\n")
+
+
+def are_masks(path: Path) -> None:
+    with zipfile.ZipFile(path) as packed:
+        names = [name for name in packed.namelist() if name.endswith("000.png")]
+        assert len(packed.namelist()) == toy_workspace.VIEWS and len(names) == 1
+        with packed.open(names[0]) as file:
+            mask = np.asarray(Image.open(file)) > 0
+    truth = TOY.instance[0] == RED
+    assert mask.shape == truth.shape
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.9
+
+
+def is_notebook(path: Path) -> None:
+    assert json.loads(path.read_text())["schema_version"] == 1
+
+
+def test_reload_restores_prompts_and_masks(open_page: OpenPage) -> None:
+    page = open_page()
+    click_photo(page, RED)
+    click_photo(page, BLUE)
+    before = overlay(page)
+    page.reload()
+    page.wait_for_selector(".ws[data-phase=ready]", timeout=30_000)
+    page.locator(".photo-overlay").wait_for(state="visible", timeout=10_000)
+    assert page.locator(".mark-in").count() == 2
+    assert (overlay(page) == before).all()
+    assert objects(page).count() == 1
+
+
+def test_two_browsers_do_not_mix(open_page: OpenPage) -> None:
+    first, second = open_page(), open_page()
+    click_photo(first, RED)
+    click_photo(second, GREEN)
+    assert covered(first, RED) > 0.9 and covered(first, GREEN) < 0.05
+    assert covered(second, GREEN) > 0.9 and covered(second, RED) < 0.05
+    assert objects(first).count() == objects(second).count() == 1
+
+
+def test_an_address_without_the_token_shows_the_way_in(open_page: OpenPage, page_server) -> None:
+    page = open_page(page_server.origin + "/lab/static/live.js", ready=False)
+    assert "Open the address that it printed" in page.inner_text("body")
+
+
+def test_dark_mode_follows_the_system(open_page: OpenPage) -> None:
+    page = open_page(with_3d=True, color_scheme="dark")
+    click_photo(page, RED)
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(int(value) for value in background.removeprefix("rgb(").removesuffix(")").split(",")[:3]) < 40
+    corner = canvas_3d(page, "dark")[60:70, -15:-5].mean()
+    assert corner < 60, "the 3D view is dark as well"
+    page.screenshot(path=artifact("page-dark.png"))
+
+
+def test_narrow_screen_keeps_everything_in_reach(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 420, "height": 900})
+    click_photo(page, RED)
+    assert covered(page, RED) > 0.9
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    page.screenshot(path=artifact("page-narrow.png"), full_page=True)
+
+
+def test_cells_tell_how_the_scene_came_about(open_page: OpenPage) -> None:
+    page = open_page()
+    for title in ("Capture", "Reconstruct", "Objects", "Methods"):
+        head = page.locator(".cell-head", has=page.get_by_text(title, exact=True))
+        assert head.locator(".chip").inner_text().startswith("done")
+        assert head.get_attribute("aria-expanded") == "false"
+    page.locator("[data-cell-head=reconstruct]").click()
+    page.get_by_text("480", exact=True).click()
+    page.locator("[data-cell-head=reconstruct] .chip.stale").wait_for(timeout=5000)
+    page.locator("[data-cell-head=methods] .chip.stale").wait_for(timeout=5000)
+    page.locator("#cell-reconstruct").get_by_text("The same in Python").click()
+    assert "lab.reconstruct('toy'" in page.locator("#cell-reconstruct pre").inner_text()
+
+
+def test_camera_of_the_first_photo_projects_as_expected() -> None:
+    """The helper `in_3d` rests on this."""
+    camera = TOY.scene.views[0].camera
+    target = camera.center + camera.world_to_camera[2, :3]
+    xy, _ = project(camera, target)
+    assert np.allclose(xy, [toy_workspace.WIDTH / 2, toy_workspace.HEIGHT / 2])
