@@ -15,20 +15,22 @@ from components.types import Array
 class CandidateConfig:
     """How the merge tree is cut."""
 
-    object_cost: float = 0.5
+    object_cost: float = 0.68
     """Joins cheaper than this stay inside one object."""
     min_object: int = 60
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
     """A piece below this share of its sibling is no object of its own but belongs to it."""
-    parts_per_object: int = 8
+    parts_per_object: int = 5
     """Most persistent parts kept per object."""
-    part_share: float = 0.05
+    part_share: float = 0.08
     """Smallest part, share of its object."""
     part_gap: float = 0.03
     """Smallest difference between the cost of leaving a part and the cost of making it."""
-    max_objects: int = 200
+    max_objects: int = 150
     """Largest objects kept."""
+    max_parts: int = 150
+    """Largest parts kept."""
     duplicate: float = 0.9
     """Candidates that share this much (intersection over union in voxels) are one."""
 
@@ -63,7 +65,9 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
         for index, plane in enumerate(graph.planes)
         if (on_plane == index).any()
     ]
-    return _distinct([*objects[: config.max_objects], *planes, *groups, *parts], sizes, config.duplicate)
+    parts.sort(key=lambda track: (-int(sizes[track.leaves].sum()), int(track.leaves[0])))
+    tracks = [*objects[: config.max_objects], *planes, *groups, *parts[: config.max_parts]]
+    return _distinct(tracks, sizes, config.duplicate)
 
 
 def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:

@@ -1,5 +1,6 @@
 """The scene as a graph of voxels: surfaces set apart, what sticks out of them cut into small pieces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import no_type_check
@@ -181,9 +182,9 @@ def build_scene_graph(scene: Scene, config: SceneGraphConfig) -> SceneGraph:
     colors = cell_means(ids, grid.count, lab)
     towards = cell_means(ids, grid.count, centers[owner] - pts)
     edges = grid.edges().astype(np.int32)
-    normals = _normals(points, towards)
     planes = scene.planes or find_planes(pts, centers)
-    surface = _surfaces(points, edges, planes, config, viewing_distance(points, centers))
+    surface = _surfaces(points, planes, config, viewing_distance(points, centers), scale)
+    normals = _normals(points, towards, surface, planes)
     component = _components(edges, surface, config.min_component)
     leaf = _leaves(points, colors, normals, surface, component, edges, config)
     voxel_of_pixel = np.full(trusted.shape, -1, np.int32)
@@ -205,23 +206,36 @@ def build_scene_graph(scene: Scene, config: SceneGraphConfig) -> SceneGraph:
     )
 
 
-def _normals(points: Float[Array, "N 3"], towards: Float[Array, "N 3"]) -> Float[Array, "N 3"]:
-    """Normals by principal components of the 20 nearest voxels, turned to the cameras that saw them."""
-    neighbours = cKDTree(points).query(points, k=min(20, len(points)), workers=-1)[1]
-    around = points[neighbours]
-    around = around - around.mean(axis=1, keepdims=True)
-    normals = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))[1][:, :, 0]
+def _normals(
+    points: Float[Array, "N 3"],
+    towards: Float[Array, "N 3"],
+    surface: Int16[Array, "N"],
+    planes: Sequence[Plane],
+) -> Float[Array, "N 3"]:
+    """Normals by principal components of the 20 nearest voxels, turned to the cameras that saw them.
+
+    Voxels on a plane take the plane's: it is exact, and most voxels lie on one.
+    """
+    normals = np.zeros_like(points)
+    for index, plane in enumerate(planes):
+        normals[surface == index] = plane.normal
+    off = np.flatnonzero(surface < 0)
+    if len(off):
+        neighbours = cKDTree(points).query(points[off], k=min(20, len(points)), workers=-1)[1]
+        around = points[neighbours]
+        around = around - around.mean(axis=1, keepdims=True)
+        normals[off] = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))[1][:, :, 0]
     return normals * np.where((normals * towards).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
 
 
 def _surfaces(
     points: Float[Array, "N 3"],
-    edges: Int32[Array, "E 2"],
-    planes: tuple[Plane, ...],
+    planes: Sequence[Plane],
     config: SceneGraphConfig,
     distance: Float[Array, "N"],
+    scale: float,
 ) -> Int16[Array, "N"]:
-    """Plane of each voxel, -1 off planes; faces of things are not planes."""
+    """Plane of each voxel, -1 off planes; patches too small to be more than the face of a thing are given back."""
     surface = np.full(len(points), -1, np.int16)
     best = config.plane_tolerance * distance
     for index, plane in enumerate(planes):
@@ -229,10 +243,24 @@ def _surfaces(
         closer = off < best
         surface[closer] = index
         best = np.where(closer, off, best)
-    same = (surface[edges[:, 0]] == surface[edges[:, 1]]) & (surface[edges[:, 0]] >= 0)
-    patch = connected(edges, same, len(points))
-    surface[np.bincount(patch)[patch] < (config.min_patch / config.voxel) ** 2] = -1
+    for index in range(len(planes)):
+        members = np.flatnonzero(surface == index)
+        ids, grid = voxel_grid(points[members], 4 * config.voxel * scale)  # bridges the holes of stereo
+        edges = grid.edges()
+        patch = connected(edges, np.ones(len(edges), bool), grid.count)[ids]
+        for label in range(int(patch.max(initial=-1)) + 1):
+            piece = members[patch == label]
+            if _side(points[piece]) < config.min_patch * scale:
+                surface[piece] = -1
     return surface
+
+
+def _side(points: Float[Array, "N 3"]) -> float:
+    """Side of the square with the area that flat points spread over (exact for a filled rectangle)."""
+    if len(points) < 3:
+        return 0.0
+    spread = np.sqrt(np.maximum(np.linalg.eigvalsh(np.cov(points.T))[1:], 0))
+    return float(np.sqrt(12.0 * spread[0] * spread[1]))
 
 
 def _components(edges: Int32[Array, "E 2"], surface: Int16[Array, "N"], min_size: int) -> Int32[Array, "N"]:
