@@ -157,7 +157,7 @@ def project_backward(
         u, v, u_free, v_free = _clamped_slopes(x, y, rz, lens, width, height)
         P = _project_rows(V, fx * rz, -fx * u * rz, fy * rz, -fy * v * rz)
 
-        # covariance = conic^-1, so its gradient is -Q G Q with Q the conic and G the conic's symmetric gradient
+        # covariance = conic^-1, so its gradient is -Q G Q: Q the conic, G the conic's symmetric gradient
         q0, q1, q2 = conics[i, 0], conics[i, 1], conics[i, 2]
         g0, g1, g2 = v_conics[i, 0], HALF * v_conics[i, 1], v_conics[i, 2]
         e00, e01 = q0 * g0 + q1 * g1, q0 * g1 + q1 * g2

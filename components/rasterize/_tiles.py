@@ -47,8 +47,8 @@ def _bounds(means2d, extents, width, height):
         if ex <= np.float32(0):
             continue
         x, y = means2d[i, 0], means2d[i, 1]
-        top, bottom = max(0, int(math.floor(y - ey))), min(height, int(math.floor(y + ey)) + 1)
-        left, right = max(0, int(math.floor(x - ex))), min(width, int(math.floor(x + ex)) + 1)
+        top, bottom = max(0, math.floor(y - ey)), min(height, math.floor(y + ey) + 1)
+        left, right = max(0, math.floor(x - ex)), min(width, math.floor(x + ex) + 1)
         if left >= right or top >= bottom:
             continue
         tiles[i, 0], tiles[i, 1] = left // TILE, min(columns_end, (right + TILE - 1) // TILE)

@@ -1,6 +1,7 @@
 """Compiled CPU back end: two autograd functions around the kernels. Float32, deterministic, all cores."""
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,19 @@ def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().contiguous().numpy()
 
 
-def _lens(camera: PinholeTensors) -> np.ndarray:
-    return np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
+def _arrays(*tensors: Tensor) -> Iterator[np.ndarray]:
+    return (_array(tensor) for tensor in tensors)
+
+
+def _pinhole(camera: PinholeTensors) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """The camera as the projection kernels take it: world_to_camera, (fx, fy, cx, cy), width, height."""
+    lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32)
+    return _array(camera.world_to_camera), lens, camera.width, camera.height
+
+
+def _adjoint_lists(tiles: TileLists) -> tuple[np.ndarray, ...]:
+    """The lists as the kernels that add up per Gaussian take them."""
+    return tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts
 
 
 class _Project(torch.autograd.Function):
@@ -37,10 +49,7 @@ class _Project(torch.autograd.Function):
         ctx: Any, means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, camera: PinholeTensors
     ) -> tuple[Tensor, ...]:
         with _KERNELS:
-            out = project(
-                _array(means), _array(quats), _array(scales), _array(opacities), _array(camera.world_to_camera),
-                _lens(camera), camera.width, camera.height,
-            )  # fmt: skip
+            out = project(*_arrays(means, quats, scales, opacities), *_pinhole(camera))
         means2d, conics, depths, extents = (torch.from_numpy(array) for array in out)
         ctx.save_for_backward(means, quats, scales, conics, extents)
         ctx.camera = camera
@@ -52,12 +61,11 @@ class _Project(torch.autograd.Function):
     def backward(
         ctx: Any, v_means2d: Tensor, v_conics: Tensor, v_depths: Tensor, _v_extents: Tensor
     ) -> tuple[Tensor | None, ...]:
-        means, quats, scales, conics, extents = (_array(tensor) for tensor in ctx.saved_tensors)
-        camera = ctx.camera
+        means, quats, scales, conics, extents = _arrays(*ctx.saved_tensors)
         with _KERNELS:
             out = project_backward(
-                means, quats, scales, _array(camera.world_to_camera), _lens(camera), camera.width, camera.height,
-                conics, extents, _array(v_means2d), _array(v_conics), _array(v_depths),
+                means, quats, scales, *_pinhole(ctx.camera), conics, extents,
+                *_arrays(v_means2d, v_conics, v_depths),
             )  # fmt: skip
         return (*(torch.from_numpy(array) for array in out), None, None)
 
@@ -79,7 +87,7 @@ class _Blend(torch.autograd.Function):
         width, height = size
         with _KERNELS:
             base_image, feature_image, alpha, light, last = blend(
-                _array(means2d), _array(conics), _array(opacities), _array(base), _array(features),
+                *_arrays(means2d, conics, opacities, base, features),
                 tiles.rows, tiles.starts, tiles.gaussian_ids, width, height,
             )  # fmt: skip
         ctx.save_for_backward(means2d, conics, opacities, base, features)
@@ -90,25 +98,22 @@ class _Blend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, v_base: Tensor, v_features: Tensor, v_alpha: Tensor) -> tuple[Tensor | None, ...]:
         tiles: TileLists = ctx.tiles
-        saved = [_array(tensor) for tensor in ctx.saved_tensors]
+        means2d, conics, opacities, base, features = _arrays(*ctx.saved_tensors)
         if not any(
             ctx.needs_input_grad[:4]
         ):  # frozen geometry and colour: the features' gradient alone, far cheaper
             with _KERNELS:
-                v = blend_adjoint(
-                    *saved[:3], tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts,
-                    _array(v_features),
-                )  # fmt: skip
+                v = blend_adjoint(means2d, conics, opacities, *_adjoint_lists(tiles), _array(v_features))
             return None, None, None, None, torch.from_numpy(v), None, None
         with _KERNELS:
-            geometry, base, features = blend_backward(
-                *saved, tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts,
-                ctx.light, ctx.last, _array(v_base), _array(v_features), _array(v_alpha),
+            geometry, v_base_rows, v_feature_rows = blend_backward(
+                means2d, conics, opacities, base, features, *_adjoint_lists(tiles),
+                ctx.light, ctx.last, *_arrays(v_base, v_features, v_alpha),
             )  # fmt: skip
         v_geometry = torch.from_numpy(geometry)
         return (
             v_geometry[:, 0:2], v_geometry[:, 2:5], v_geometry[:, 5],
-            torch.from_numpy(base), torch.from_numpy(features), None, None,
+            torch.from_numpy(v_base_rows), torch.from_numpy(v_feature_rows), None, None,
         )  # fmt: skip
 
 
@@ -145,13 +150,10 @@ def weigh_images(
 ) -> Float[Tensor, "N M"]:
     """Sum over pixels of each Gaussian's blending weight times `images`, without autograd."""
     with _KERNELS:
-        means2d, conics, depths, extents = project(
-            _array(gaussians.means), _array(gaussians.quats), _array(gaussians.scales), _array(gaussians.opacities),
-            _array(camera.world_to_camera), _lens(camera), camera.width, camera.height,
-        )  # fmt: skip
+        means, quats, scales, opacities = _arrays(
+            gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities
+        )
+        means2d, conics, depths, extents = project(means, quats, scales, opacities, *_pinhole(camera))
         tiles = list_tiles(means2d, extents, depths, camera.width, camera.height)
-        sums = blend_adjoint(
-            means2d, conics, _array(gaussians.opacities), tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots,
-            tiles.slot_starts, _array(images),
-        )  # fmt: skip
+        sums = blend_adjoint(means2d, conics, opacities, *_adjoint_lists(tiles), _array(images))
     return torch.from_numpy(sums)

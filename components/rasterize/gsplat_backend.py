@@ -25,8 +25,8 @@ def load_gsplat() -> ModuleType:
         import gsplat  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ValueError(
-            "Backend 'gsplat' needs the package gsplat, which is not installed. Run `pip install gsplat` or use "
-            "backend='cpu'."
+            "Backend 'gsplat' needs the package gsplat, which is not installed. Run `pip install gsplat` "
+            "or use backend='cpu'."
         ) from error
     return gsplat
 

@@ -27,7 +27,7 @@ def basis(directions: Float[Tensor, "N 3"], degree: int) -> Float[Tensor, "N S"]
 
     Source: the order and signs of Kerbl et al., SIGGRAPH 2023 (3D Gaussian Splatting), which files share.
     """
-    x, y, z = directions.unbind(-1)
+    x, y, z = directions[:, 0], directions[:, 1], directions[:, 2]
     columns = [torch.full_like(x, DEGREE_0)]
     if degree >= 1:
         columns += [-DEGREE_1 * y, DEGREE_1 * z, -DEGREE_1 * x]

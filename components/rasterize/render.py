@@ -34,15 +34,16 @@ def resolve_backend(
     if backend == "cpu":
         if device.type != "cpu" or dtype != torch.float32:
             raise ValueError(
-                f"gaussians must be float32 CPU tensors for backend 'cpu'; got {dtype} on {device}. Convert them, or "
-                "use backend='reference' for small scenes in any type."
+                f"gaussians must be float32 CPU tensors for backend 'cpu'; got {dtype} on {device}. "
+                "Convert them, or use backend='reference' for small scenes in any type."
             )
         return backend
     if backend == "gsplat":
         gsplat_backend.load_gsplat()
         if device.type != "cuda" or dtype != torch.float32:
             raise ValueError(
-                f"gaussians must be float32 CUDA tensors for backend 'gsplat'; got {dtype} on {device}. Move them."
+                f"gaussians must be float32 CUDA tensors for backend 'gsplat'; got {dtype} on {device}. "
+                "Move them."
             )
         return backend
     assert_never(backend)
@@ -118,8 +119,8 @@ def lift(
     width, height = common_size(cameras)
     if masks.shape[:3] != (len(cameras), height, width):
         raise ValueError(
-            f"masks must have shape [{len(cameras)}, {height}, {width}, M] to match cameras; got {list(masks.shape)}. "
-            "Masks are (H, W), not (W, H)."
+            f"masks must have shape [{len(cameras)}, {height}, {width}, M] to match cameras; got "
+            f"{list(masks.shape)}. Masks are (H, W), not (W, H)."
         )
     chosen = resolve_backend(backend, gaussians)
     values = masks.to(gaussians.means)

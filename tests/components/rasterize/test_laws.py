@@ -245,7 +245,7 @@ class TestRefusals:
 
     def test_cameras_of_two_sizes(self) -> None:
         with pytest.raises(
-            ValueError, match="of one size; got 10x10, 20x10. Render each size in its own call"
+            ValueError, match=r"of one size; got 10x10, 20x10\. Render each size in its own call"
         ):
             rasterize(self.scene, [camera(20, 10), camera(10, 10)])
 
@@ -255,7 +255,7 @@ class TestRefusals:
 
     def test_double_precision_on_the_compiled_back_end(self) -> None:
         with pytest.raises(
-            ValueError, match="must be float32 CPU tensors for backend 'cpu'; got torch.float64"
+            ValueError, match=r"must be float32 CPU tensors for backend 'cpu'; got torch\.float64"
         ):
             rasterize(converted(self.scene, torch.float64), [camera()])
 
@@ -277,5 +277,5 @@ class TestRefusals:
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
     def test_gsplat_without_cuda(self) -> None:
-        with pytest.raises(ValueError, match="needs a CUDA device; none found. Use backend='cpu'"):
+        with pytest.raises(ValueError, match=r"needs a CUDA device; none found\. Use backend='cpu'"):
             resolve_backend("gsplat", self.scene)
