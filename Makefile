@@ -24,7 +24,9 @@ lint: $(DEV)
 	$(BIN)/pyright
 
 captures: $(DEV)
-	$(BIN)/python assets/make_captures.py
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[captures]"
+	$(BIN)/python assets/make_captures.py --scene desk --out assets/captures/desk
+	$(BIN)/python assets/make_captures.py --scene shelf --out assets/captures/shelf
 
 lock: $(DEV)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-header -o requirements.lock
