@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from components.captures.archive import is_zip, unpack
 from components.captures.colmap import find_colmap_model, read_colmap_model
-from components.captures.known_cameras import KnownCameras, read_cameras_json
+from components.captures.known_cameras import KnownCamera, KnownCameras, read_cameras_json
 from components.captures.limits import ImportLimits
 from components.captures.nerfstudio import read_transforms_json
 from components.captures.photos import looks_like_image
@@ -118,13 +118,11 @@ def _from_folder(
     videos = [path for path in images.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if not photos and len(videos) == 1:
         return _from_video(videos[0], scratch, limits, progress, cancel)
-    found = _with_cameras(folder, images, photos, scratch, limits)
+    found = _with_cameras(folder, images, photos, limits)
     return replace(found, has_truth=(folder / "truth").is_dir())
 
 
-def _with_cameras(
-    folder: Path, images: Path, photos: dict[str, Path], scratch: Path, limits: ImportLimits
-) -> Source:
+def _with_cameras(folder: Path, images: Path, photos: dict[str, Path], limits: ImportLimits) -> Source:
     for path in dict.fromkeys((folder / "cameras.json", images / "cameras.json")):
         if path.is_file():
             check_json_size(path, limits)
@@ -135,26 +133,32 @@ def _with_cameras(
         return _joined(photos, read_transforms_json(transforms), folder, images)
     model = find_colmap_model(folder)
     if model is not None:
-        return _joined(photos, read_colmap_model(model, scratch), images, images)
+        return _joined(photos, read_colmap_model(model), images, images)
     return Source(_sorted(photos.items()))
 
 
 def _joined(photos: dict[str, Path], cameras: KnownCameras, root: Path, images: Path) -> Source:
-    """Photos found and photos that the cameras name; the latter go by the cameras' name."""
+    """Photos found and photos that the cameras name.
+
+    A photo directly in `images` goes by its file name, any other by the path that the cameras give it.
+    """
     by_name = dict(photos)
+    frames: dict[str, KnownCamera] = {}
     missing = []
-    for name in cameras.frames:
+    for name, camera in cameras.frames.items():
         path = _named_file(root, name)
         if path is None:
             missing.append(name)
             continue
-        if path.parent == images.resolve():
-            by_name.pop(path.name, None)
-        by_name[name] = path
+        short = path.name if path.parent == images.resolve() else name
+        by_name[short] = path
+        frames[short] = camera
     notes = (
         [f"{len(missing)} photos that the cameras name are missing, such as {missing[0]}."] if missing else []
     )
-    return Source(_sorted(by_name.items()), cameras, tuple(notes))
+    if not frames:
+        raise InputError(f"None of the photos that the cameras name is here, such as {missing[0]}; add them.")
+    return Source(_sorted(by_name.items()), replace(cameras, frames=frames), tuple(notes))
 
 
 def _named_file(root: Path, name: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Photos made for the tests: crops of one seeded, textured picture, as a camera that slides over it would take them."""
+"""Photos for the tests: crops of one seeded, textured picture, as a camera sliding over it takes them."""
 
 import io
 import json
