@@ -25,7 +25,7 @@ _CONTRAST = [
 class OutlineConfig:
     """Terms of the energy, in nats."""
 
-    uncertain_px: int = 2
+    uncertain_px: int = 4
     """Votes this near to where votes change are not heard: matching windows smear depth there."""
     blur_px: float = 1.5
     """How far a vote reaches."""
@@ -37,7 +37,7 @@ class OutlineConfig:
     """Doubt about unknown pixels outside the convex hull of the votes: colour alone leaks into look-alikes
     there.
     """
-    smooth: float = 2.0
+    smooth: float = 4.0
     """Price of an outline through even colour."""
     smooth_floor: float = 0.2
     """Price of an outline along a strong edge."""
