@@ -168,6 +168,8 @@ def live_routes(visitors: Visitors) -> APIRouter:
                         outgoing.put_nowait(answer)
                 except ValueError as error:
                     log.warning("refused a message on the live line: %s", error)
+                except Exception:  # a defect of ours must not take the other commands down with it
+                    log.exception("a command of the live line failed")
         except (WebSocketDisconnect, KeyError):  # KeyError: a binary frame, which the page never sends
             pass
         finally:

@@ -43,6 +43,7 @@ def state_of(visitor: "Visitor") -> dict[str, Any]:
 
 
 def _ready(visitor: "Visitor") -> dict[str, Any]:
+    from lab.cells.segment import code_of
     from pipelines.base import list_methods
 
     session = visitor.session
@@ -74,7 +75,7 @@ def _ready(visitor: "Visitor") -> dict[str, Any]:
         "objects": [_object(visitor, entry) for entry in objects],
         "current": current.id if current is not None else None,
         "lit": lit,
-        "clicked": current is not None and bool(current.prompts),
+        "clicked": current is not None and bool(current.clicks),
         "granularity": current.granularity if current is not None else None,
         "ms": current.ms if current is not None and result is not None else None,
         "can_undo": session.history.can_undo,
@@ -84,6 +85,7 @@ def _ready(visitor: "Visitor") -> dict[str, Any]:
         "methods": [{"name": m.name, "title": m.name, "summary": m.summary} for m in list_methods()],
         "method": session.method,
         "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
+        "code": code_of(visitor),
         "overlay": _current_overlay(visitor) if visitor.photo in seen else None,
     }
 
@@ -111,7 +113,7 @@ def _marks(session) -> tuple[dict[str, list], dict[str, list]]:
     current = session.current
     if current is None:
         return marks, boxes
-    for click, marker in zip(current.prompts, session.markers(current.id), strict=True):
+    for click, marker in zip(current.clicks, session.markers(current.id), strict=True):
         if marker.box is not None:
             boxes.setdefault(marker.image, []).append(list(marker.box))
             continue

@@ -23,6 +23,8 @@ PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
 """Of one uploaded file (a video or a zip of photos); a whole upload may not be larger either."""
 REAP_EVERY_SECS = 60.0
+CLOSED_FOLDERS = ("captures", "scenes", "methods", "names", "notebooks", "sessions", "exports")
+"""Folders of the workspace from which Gradio never serves; exports have a route of their own."""
 UPLOADS = "uploads"
 """Folder of the workspace for files on their way into a capture."""
 STATIC = Path(__file__).parent / "static"
@@ -129,9 +131,7 @@ def build_app(
         path="/",
         footer_links=[],
         run_history=False,
-        blocked_paths=[
-            str(lab.workspace.root / folder) for folder in ("scenes", "methods", "names", "sessions", "captures", "notebooks")
-        ],
+        blocked_paths=[str(lab.workspace.root / folder) for folder in CLOSED_FOLDERS],
         max_file_size=access.max_upload_bytes,
         show_error=True,
         ssr_mode=False,

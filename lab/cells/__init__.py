@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 def statuses(visitor: "Visitor") -> "list[CellStatus]":
     """How every cell stands, in the order of the page."""
-    from lab.cells import capture, masks, methods, reconstruct, segment
+    from lab.cells import capture, masks, methods, reconstruct
 
-    return [module.status(visitor) for module in (capture, reconstruct, masks, methods, segment)]
+    return [module.status(visitor) for module in (capture, reconstruct, masks, methods)]

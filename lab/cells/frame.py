@@ -14,8 +14,12 @@ STATUS = """<div data-cell-status="{id}">
 <div class="progress" hidden role="status"><span class="what"></span><span><span class="when"></span>
 <button type="button" class="stop">Cancel</button></span><div class="track"><i></i></div></div>
 <div class="cell-note"></div>
-<details class="cell-code"><summary>The same in Python</summary><pre></pre></details>
+{code}
 </div>"""
+
+CODE = (
+    '<details class="cell-code" data-code="{id}"><summary>The same in Python</summary><pre></pre></details>'
+)
 
 REGISTER = (
     "import('/lab/static/cells.js').then(m => m.register(element, '{kind}')).catch(e => console.error(e));"
@@ -29,12 +33,12 @@ def cell(cell_id: str, number: int, title: str) -> Iterator[None]:
         _part(HEAD.format(id=cell_id, number=number, title=title), "head")
         with gr.Column(elem_classes="cell-body"):
             yield
-            status_part(cell_id)
+            _part(STATUS.format(id=cell_id, code=CODE.format(id=cell_id)), "status")
 
 
-def status_part(cell_id: str) -> None:
-    """Progress, sentences and code of a cell; alone for the Segment workspace, which has its own head."""
-    _part(STATUS.format(id=cell_id), "status")
+def code_part(cell_id: str) -> None:
+    """The Python of a cell alone, for the Segment workspace, which shows everything else itself."""
+    gr.HTML(value="", html_template=CODE.format(id=cell_id), js_on_load=None, apply_default_css=False)
 
 
 def _part(markup: str, kind: str) -> None:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, assert_never
 
-from lab.cells.frame import status_part
-from lab.cells.status import CellStatus
+from lab.cells.frame import code_part
 from lab.photo_canvas import workspace
 from lab.prompts import PhotoBox, PhotoClick, WorldClick
 
@@ -17,11 +16,7 @@ LINES_SHOWN = 40
 
 def build() -> None:
     workspace()
-    status_part(ID)
-
-
-def status(visitor: "Visitor") -> CellStatus:
-    return CellStatus(ID, "done" if visitor.scene is not None else "idle", code=code_of(visitor))
+    code_part(ID)
 
 
 def code_of(visitor: "Visitor") -> str:
@@ -32,7 +27,7 @@ def code_of(visitor: "Visitor") -> str:
     lines = ["from lab.session import Session", "", "session = Session(lab)", f"session.open({name!r})"]
     for entry in session.objects:
         lines.append(f"session.new_object({entry.name!r})")
-        lines += [_line(click) for click in entry.prompts]
+        lines += [_line(click) for click in entry.clicks]
         if entry.granularity is not None:
             lines.append(f"session.set_granularity({entry.granularity:.2f})")
         lines += [f"session.{'grow' if entry.adjust > 0 else 'shrink'}()"] * abs(entry.adjust)

@@ -79,8 +79,15 @@ function renderStatus(node, cell) {
       return p;
     }),
   );
-  node.querySelector(".cell-code").hidden = !cell.code;
-  node.querySelector("pre").textContent = cell.code;
+  showCode(cell.id, cell.code);
+}
+
+/** The Python of a cell, beneath it. */
+export function showCode(id, code) {
+  const node = document.querySelector(`[data-code=${id}]`);
+  if (!node) return;
+  node.hidden = !code;
+  node.querySelector("pre").textContent = code;
 }
 
 function seconds(value) {

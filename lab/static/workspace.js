@@ -175,6 +175,7 @@ class Workspace {
     if (!frame.src) frame.src = frame.dataset.src;
     this.renderTools(state);
     this.renderObjects(state);
+    cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
     this.renderPhoto();
     this.renderThumbs();
@@ -341,6 +342,7 @@ function exportLink(entry) {
   link.href = `/lab/export/${entry.kind}`;
   link.className = "take-link";
   link.title = entry.summary;
+  link.setAttribute("aria-label", `${entry.title}, ${entry.format}`);
   link.setAttribute("download", "");
   link.innerHTML = "<b></b><small></small>";
   link.firstChild.textContent = entry.title;

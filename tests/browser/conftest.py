@@ -1,4 +1,4 @@
-"""A real browser on the real server. Without Chromium these tests are skipped; they fail if REQUIRE_BROWSER=1."""
+"""A real browser on the real server. Without Chromium these tests skip; with REQUIRE_BROWSER=1 they fail."""
 
 import os
 import shutil

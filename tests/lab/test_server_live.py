@@ -136,7 +136,8 @@ def test_every_change_calls_a_method_that_the_session_has(command: str) -> None:
     "message",
     [
         "", "nonsense", "[]", "3", "null", "{}", '{"do": null}', '{"do": "open", "scene_name": "x"}',
-        '{"do": "__init__"}', '{"do": "undo", "extra": 1}', '{"do": "click", "photo": "a.jpg", "x": 1, "y": 2}',
+        '{"do": "__init__"}', '{"do": "undo", "extra": 1}',
+        '{"do": "click", "photo": "a.jpg", "x": 1, "y": 2}',
         '{"do": "click", "photo": "a.jpg", "x": NaN, "y": 2, "positive": true}',
         '{"do": "click", "photo": "a.jpg", "x": "1", "y": 2, "positive": true}',
         '{"do": "click", "photo": 7, "x": 1, "y": 2, "positive": true}',
