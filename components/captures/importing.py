@@ -2,55 +2,26 @@
 
 import contextlib
 import errno
-import re
 import tempfile
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jaxtyping import Bool
-
 from components.captures.capture import SCHEMA_VERSION
-from components.captures.known_cameras import (
-    KnownCamera,
-    KnownCameras,
-    fitted_to_photo,
-    read_cameras_json,
-    write_cameras_json,
-)
+from components.captures.intake import KeptPhoto, take_in_photos
+from components.captures.known_cameras import read_cameras_json, write_cameras_json
 from components.captures.limits import ImportLimits
-from components.captures.photos import read_photo
+from components.captures.matching import match_cameras
 from components.captures.quality import (
     blurred_photos,
     expected_reconstruction_secs,
     groups_of_copies,
-    picture_hash,
-    sharpness_of,
+    listed,
 )
 from components.captures.sources import Source, check_json_size, find_source
 from components.errors import InputError
 from components.files import sealed_folder, write_json
 from components.progress import CancelToken, Progress, no_progress, part_of
-from components.types import Array
-
-_MAX_NAME = 80
-
-
-@dataclass(frozen=True)
-class KeptPhoto:
-    """A photo that was imported."""
-
-    name: str
-    width: int
-    height: int
-    sharpness: float
-    """In [0, 1], comparable within the capture."""
-    exif_focal_px: float | None
-    original_name: str
-    """Name in the source, by which its cameras know it."""
-    bits: Bool[Array, "256"]
-    """Perceptual hash."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +70,14 @@ def import_capture(
     cancel = cancel or CancelToken()
     try:
         with _scratch_folder(folder) as scratch, sealed_folder(folder) as target:
-            found = find_source(source, scratch, limits, progress=part_of(progress, 0.0, 0.4), cancel=cancel)
+            found = find_source(
+                source,
+                scratch,
+                limits,
+                with_cameras=cameras is None,
+                progress=part_of(progress, 0.0, 0.4),
+                cancel=cancel,
+            )
             if cameras is not None:
                 check_json_size(cameras, limits)
                 found = replace(found, cameras=read_cameras_json(cameras))
@@ -135,12 +113,11 @@ def _import_found(
         raise InputError(
             f"There are {len(found.photos)} photos, more than {limits.max_photos}; bring a selection of them."
         )
-    kept, skipped = _import_photos(found, target / "images", limits, progress, cancel)
+    kept, skipped = take_in_photos(found, target / "images", limits, progress, cancel)
     _check_enough(kept, skipped, limits)
-    known, camera_notes = _match_cameras(found.cameras, kept)
-    copies = [
-        tuple(kept[i].name for i in group) for group in groups_of_copies([photo.bits for photo in kept])
-    ]
+    known, camera_notes = match_cameras(found.cameras, kept)
+    groups = groups_of_copies([photo.bits for photo in kept])
+    copies = [tuple(kept[i].name for i in group) for group in groups]
     warnings = [*found.notes, *skipped, *camera_notes, *_quality_warnings(kept, copies)]
     if known is not None:
         write_cameras_json(target / "cameras.json", known)
@@ -156,50 +133,6 @@ def _import_found(
     _write_record(target / "capture.json", kept, report, found.has_truth)
     progress(1.0, f"{len(kept)} photos imported")
     return report
-
-
-def _import_photos(
-    found: Source, images: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
-) -> tuple[list[KeptPhoto], list[str]]:
-    """Photos written to `images`, and a sentence for each one left out."""
-    images.mkdir()
-    kept: list[KeptPhoto] = []
-    skipped: list[str] = []
-    taken: dict[str, str] = {}
-    for index, (original_name, path) in enumerate(found.photos):
-        cancel.check()
-        progress(index / len(found.photos), f"Reading {path.name}")
-        try:
-            if path.stat().st_size > limits.max_photo_bytes:
-                raise InputError(
-                    f"{path.name} is larger than {limits.max_photo_bytes / 2**20:.0f} MiB; make it smaller."
-                )
-            clean = read_photo(path.read_bytes(), path.name, limits)
-        except InputError as error:
-            skipped.append(str(error))
-            continue
-        stem = safe_stem(original_name)
-        if stem.casefold() in taken:
-            raise InputError(
-                f"'{taken[stem.casefold()]}' and '{original_name}' have one name without their ending, "
-                "and masks are saved under it; rename one of them."
-            )
-        taken[stem.casefold()] = original_name
-        name = stem + clean.suffix
-        (images / name).write_bytes(clean.encoded)
-        height, width = clean.pixels.shape[:2]
-        sharpness = sharpness_of(clean.pixels)
-        bits = picture_hash(clean.pixels)
-        kept.append(KeptPhoto(name, width, height, sharpness, clean.exif_focal_px, original_name, bits))
-    return kept, skipped
-
-
-def safe_stem(name: str) -> str:
-    """The stem of a file name (or relative path) with only letters, digits, ".", "-" and "_"."""
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.replace("\\", "/"))
-    stem = unicodedata.normalize("NFC", stem)
-    stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")
-    return stem[:_MAX_NAME] or "photo"
 
 
 def _check_enough(kept: list[KeptPhoto], skipped: list[str], limits: ImportLimits) -> None:
@@ -219,47 +152,6 @@ def _check_enough(kept: list[KeptPhoto], skipped: list[str], limits: ImportLimit
         )
 
 
-def _match_cameras(
-    cameras: KnownCameras | None, kept: list[KeptPhoto]
-) -> tuple[KnownCameras | None, list[str]]:
-    """Cameras under the names of the kept photos, in their sizes, and sentences about what does not match."""
-    if cameras is None:
-        return None, []
-    frames = {}
-    for photo in kept:
-        camera = _camera_named(cameras, photo.original_name)
-        if camera is not None:
-            frames[photo.name] = fitted_to_photo(camera, photo.name, photo.width, photo.height)
-    if len(frames) < 2:
-        named, present = next(iter(cameras.frames)), kept[0].original_name
-        raise InputError(
-            f"The cameras do not belong to these photos: they name photos such as '{named}', "
-            f"the photos are called like '{present}'; bring the photos the cameras were made for."
-        )
-    without = [photo.name for photo in kept if photo.name not in frames]
-    if without:
-        return replace(cameras, frames=frames), [f"No camera came with {listed(without)}."]
-    return replace(cameras, frames=frames), []
-
-
-def _camera_named(cameras: KnownCameras, name: str) -> KnownCamera | None:
-    """By full name, else by file name, else by stem if just one fits: tools change folders and endings."""
-    if name in cameras.frames:
-        return cameras.frames[name]
-    file_name = _file_name(name)
-    stem = file_name.rsplit(".", 1)[0]
-    same_file = [camera for key, camera in cameras.frames.items() if _file_name(key) == file_name]
-    same_stem = [
-        camera for key, camera in cameras.frames.items() if _file_name(key).rsplit(".", 1)[0] == stem
-    ]
-    fitting = same_file or same_stem
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _file_name(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
-
-
 def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> list[str]:
     sentences = [f"{listed(list(group))} show the same picture; copies add nothing." for group in copies]
     blurred = [kept[i].name for i in blurred_photos([photo.sharpness for photo in kept])]
@@ -271,15 +163,6 @@ def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> l
     if distinct < 5:
         sentences.append(f"{distinct} different photos are few; 8 to 12 give a more complete scene.")
     return sentences
-
-
-def listed(names: list[str], *, most: int = 6) -> str:
-    """ "a, b and c"; longer lists end in "and n more"."""
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    if len(names) == 1:
-        return names[0]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_truth: bool) -> None:
@@ -303,6 +186,3 @@ def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_t
         "expected_secs": report.expected_secs,
     }
     write_json(path, record)
-
-
-__all__ = ["ImportReport", "KeptPhoto", "import_capture", "listed", "safe_stem"]

@@ -6,7 +6,7 @@ Convention: OpenCV cameras, world_to_camera, K in pixels (centres at +0.5), dist
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,6 @@ from jaxtyping import Float
 
 from components.errors import InputError
 from components.files import write_json
-from components.geometry import scaled_intrinsics
 from components.types import Array, Lens
 
 SCHEMA_VERSION = 1
@@ -83,31 +82,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not valid JSON ({error}); export it again.") from error
-
-
-def fitted_to_photo(camera: KnownCamera, name: str, width: int, height: int) -> KnownCamera:
-    """The camera for a photo of `width` x `height` pixels, rescaled when the photo is a resized copy.
-
-    Raises:
-        InputError: The shapes differ, so the camera belongs to another (or a rotated or cropped) picture.
-    """
-    lens = camera.lens
-    if (lens.width, lens.height) == (width, height):
-        return camera
-    scale_x, scale_y = width / lens.width, height / lens.height
-    # Rounding to whole pixels when a photo is shrunk moves each side by at most one pixel.
-    if abs(lens.width * scale_y - width) > 1 + scale_y and abs(lens.height * scale_x - height) > 1 + scale_x:
-        if abs(lens.height * height - lens.width * width) <= 0.01 * lens.width * width:
-            raise InputError(
-                f"The camera of '{name}' is {lens.width}x{lens.height} but the photo {width}x{height}: it "
-                "was made for the unrotated photo; remove the EXIF rotation from the photos."
-            )
-        raise InputError(
-            f"The camera of '{name}' is for {lens.width}x{lens.height} pixels but the photo has "
-            f"{width}x{height}; use the photos that the cameras were made for."
-        )
-    K = scaled_intrinsics(lens.K, scale_x, scale_y)
-    return replace(camera, lens=replace(lens, width=width, height=height, K=K))
 
 
 def checked_pose(matrix: Any, what: str) -> Float[Array, "4 4"]:

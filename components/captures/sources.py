@@ -35,11 +35,23 @@ class Source:
     has_truth: bool = False
 
 
+@dataclass(frozen=True)
+class _Search:
+    """What every step of a search needs."""
+
+    scratch: Path
+    limits: ImportLimits
+    with_cameras: bool
+    progress: Progress
+    cancel: CancelToken
+
+
 def find_source(
     source: Path | Sequence[Path],
     scratch: Path,
     limits: ImportLimits,
     *,
+    with_cameras: bool = True,
     progress: Progress,
     cancel: CancelToken,
 ) -> Source:
@@ -51,6 +63,7 @@ def find_source(
 
     Args:
         scratch: An existing empty folder for what is unpacked; it must live until the photos are read.
+        with_cameras: False leaves cameras beside the photos unread.
 
     Raises:
         InputError: Nothing usable is there.
@@ -64,9 +77,10 @@ def find_source(
         source = source[0]
     if not source.exists():
         raise InputError(f"There is no file or folder at this place: {source}")
+    search = _Search(scratch, limits, with_cameras, progress, cancel)
     if source.is_dir():
-        return _from_folder(_entered(source), scratch, limits, progress, cancel)
-    return _from_file(source, scratch, limits, progress, cancel)
+        return _from_folder(_entered(source), search)
+    return _from_file(source, search)
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -83,42 +97,39 @@ def check_json_size(path: Path, limits: ImportLimits) -> None:
         )
 
 
-def _from_file(
-    path: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
-) -> Source:
+def _from_file(path: Path, search: _Search) -> Source:
     if is_zip(path):
-        unpacked = scratch / "unpacked"
+        unpacked = search.scratch / "unpacked"
         unpacked.mkdir()
-        unpack(path, unpacked, limits, cancel)
-        return _from_folder(_entered(unpacked), scratch, limits, progress, cancel)
+        unpack(path, unpacked, search.limits, search.cancel)
+        return _from_folder(_entered(unpacked), search)
     if path.suffix.lower() == ".zip":
         raise InputError(f"{path.name} is damaged or no zip that can be read; make it again.")
     if path.suffix.lower() in _SPLAT_SUFFIXES:
         raise InputError(f"{path.name} is a splat file, not a capture; bring the photos it was made from.")
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        return _from_video(path, scratch, limits, progress, cancel)
+        return _from_video(path, search)
     return Source(((path.name, path),))
 
 
-def _from_video(
-    path: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
-) -> Source:
-    frames = scratch / "frames"
+def _from_video(path: Path, search: _Search) -> Source:
+    frames = search.scratch / "frames"
     frames.mkdir()
-    written = extract_frames(path, frames, limits, progress=progress, cancel=cancel)
+    written = extract_frames(path, frames, search.limits, progress=search.progress, cancel=search.cancel)
     note = f"{len(written)} frames were chosen from {path.name}."
     return Source(_sorted((frame.name, frame) for frame in written), notes=(note,))
 
 
-def _from_folder(
-    folder: Path, scratch: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
-) -> Source:
+def _from_folder(folder: Path, search: _Search) -> Source:
     images = folder / "images" if (folder / "images").is_dir() else folder
     photos = {path.name: path for path in _image_files(images)}
     videos = [path for path in images.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if not photos and len(videos) == 1:
-        return _from_video(videos[0], scratch, limits, progress, cancel)
-    found = _with_cameras(folder, images, photos, limits)
+        return _from_video(videos[0], search)
+    if search.with_cameras:
+        found = _with_cameras(folder, images, photos, search.limits)
+    else:
+        found = Source(_sorted(photos.items()))
     return replace(found, has_truth=(folder / "truth").is_dir())
 
 

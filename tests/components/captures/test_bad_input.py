@@ -128,13 +128,8 @@ TINY = png(np.zeros((20, 20, 3), np.uint8))
 HUGE = png(np.zeros((3000, 3000, 3), np.uint8))
 HEIC = b"\0\0\0\x18ftypheic" + bytes(40)
 HEADER = b"IHDR" + struct.pack(">IIBBBBB", 65535, 65535, 8, 2, 0, 0, 0)
-SIZE_BOMB = (
-    b"\x89PNG\r\n\x1a\n\0\0\0\r"
-    + HEADER
-    + struct.pack(">I", zlib.crc32(HEADER))
-    + b"\0\0\0\x0aIDAT"
-    + bytes(14)
-)
+IDAT = b"\0\0\0\x0aIDAT" + bytes(14)
+SIZE_BOMB = b"\x89PNG\r\n\x1a\n\0\0\0\r" + HEADER + struct.pack(">I", zlib.crc32(HEADER)) + IDAT
 MIRROR = np.diag([-1.0, 1, 1, 1]).tolist()
 
 LIMITS = ImportLimits(

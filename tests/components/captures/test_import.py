@@ -10,9 +10,9 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from components.captures import ImportLimits, import_capture, load_photo, open_capture
-from components.captures.importing import listed, safe_stem
+from components.captures.intake import safe_stem
 from components.captures.photos import read_photo
-from components.captures.quality import groups_of_copies, picture_hash, sharpness_of
+from components.captures.quality import groups_of_copies, listed, picture_hash, sharpness_of
 from components.captures.sources import natural_key
 from components.errors import Cancelled, InputError
 from components.files import is_sealed
