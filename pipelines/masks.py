@@ -89,7 +89,7 @@ def build_masks(
         progress(0.6 + 0.4 * number / len(tracks), f"Drawing outlines, {number + 1} of {len(tracks)}")
         cancel.check()
         votes = leaf_votes(leaf_of_pixel, track.leaves, graph)
-        per_view = draw(colors, votes, config.outline, sharpen=track.kind in ("object", "part"))
+        per_view = draw(colors, votes, config.outline, sharpen=track.kind != "plane")
         if max(mask.sum() for mask in per_view) >= config.min_pixels:
             kept.append(track)
             masks.append(per_view)

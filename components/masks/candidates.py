@@ -21,7 +21,7 @@ class CandidateConfig:
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
     """A piece below this share of its sibling is no object of its own but belongs to it."""
-    parts_per_object: int = 5
+    parts_per_object: int = 8
     """Most persistent parts kept per object."""
     part_share: float = 0.08
     """Smallest part, share of its object."""
@@ -88,7 +88,7 @@ def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[In
 
 
 def _parts(tree: Hierarchy, node: int, config: CandidateConfig) -> list[Track]:
-    """The most persistent nodes below an object."""
+    """The most persistent nodes below an object, large ones first among equals."""
     found: list[tuple[float, int]] = []
     stack = [node]
     while stack:
@@ -99,12 +99,13 @@ def _parts(tree: Hierarchy, node: int, config: CandidateConfig) -> list[Track]:
             if tree.voxels[child] >= max(config.min_object / 2, config.part_share * tree.voxels[node]):
                 gap = float(tree.cost[top] - tree.cost[child])
                 if gap >= config.part_gap:
-                    found.append((gap, child))
+                    share = tree.voxels[child] / tree.voxels[node]
+                    found.append((gap * float(np.sqrt(share)), child))
                 stack.append(child)
     found.sort(key=lambda item: (-item[0], item[1]))
     return [
-        Track(tree.leaves_of(child), "part", float(np.clip(0.5 + gap, 0, 1)), True)
-        for gap, child in found[: config.parts_per_object]
+        Track(tree.leaves_of(child), "part", float(np.clip(0.5 + rank, 0, 1)), True)
+        for rank, child in found[: config.parts_per_object]
     ]
 
 

@@ -172,11 +172,21 @@ class GraphCutSolver:
             taken = (*taken, choice)
         elif state.wanted:
             selected[list(state.wanted)] = True
+        else:
+            return replace(state, masks=self._photo_only(click))
         for leaf in state.unwanted - state.wanted:
             selected[self._branch(leaf, state.wanted)] = False
         return replace(
             state, selected=selected, taken=taken, masks=self._draw(selected, state.override, clicks)
         )
+
+    def _photo_only(self, click: Click) -> tuple[Bool[Array, "_ _"], ...]:
+        """The colour region under a click where geometry knows nothing; the other photos stay empty."""
+        masks = [np.zeros(view.image.shape[:2], bool) for view in self._views]
+        height, width = masks[click.view].shape
+        region = self.state.regions[click.view, :height, :width]
+        masks[click.view] = np.asarray(region == region[int(click.y), int(click.x)])
+        return tuple(masks)
 
     def _grown(self, state: _State, click: Click, leaf: int) -> tuple[Bool[Array, "L"], tuple[int, ...]]:
         """Leaves selected after a later positive click, and the cached objects they come from."""

@@ -235,7 +235,7 @@ def _surfaces(
     distance: Float[Array, "N"],
     scale: float,
 ) -> Int16[Array, "N"]:
-    """Plane of each voxel, -1 off planes; patches too small to be more than the face of a thing are given back."""
+    """Plane of each voxel, -1 off planes; patches no larger than the face of a thing are not."""
     surface = np.full(len(points), -1, np.int16)
     best = config.plane_tolerance * distance
     for index, plane in enumerate(planes):
