@@ -292,11 +292,6 @@ def test_two_browsers_do_not_mix(open_page: OpenPage) -> None:
     assert objects(first).count() == objects(second).count() == 1
 
 
-def test_an_address_without_the_token_shows_the_way_in(open_page: OpenPage, page_server) -> None:
-    page = open_page(page_server.origin + "/lab/static/live.js", ready=False)
-    assert "Open the address that it printed" in page.inner_text("body")
-
-
 def test_dark_mode_follows_the_system(open_page: OpenPage) -> None:
     page = open_page(with_3d=True, color_scheme="dark")
     click_photo(page, RED)

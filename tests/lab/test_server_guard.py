@@ -78,7 +78,9 @@ def test_no_route_and_no_websocket_answers_without_the_token(app: FastAPI, clien
 @pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/info", "/lab/static/lab.css", "/nothing/here"])
 @pytest.mark.parametrize("token", ["", "?token=", "?token=wrong", "?token=é"])
 def test_a_wrong_token_opens_nothing(client: TestClient, path: str, token: str) -> None:
-    assert client.get(path + token).status_code == 401
+    refused = client.get(path + token)
+    assert refused.status_code == 401
+    assert "Open the address that it printed" in refused.text
 
 
 def test_the_printed_address_lets_in_and_drops_the_token(app: FastAPI, client: TestClient) -> None:
@@ -94,9 +96,7 @@ def test_the_printed_address_lets_in_and_drops_the_token(app: FastAPI, client: T
     client.cookies.clear()
 
 
-def test_every_answer_says_that_no_other_host_is_contacted(
-    client: TestClient, known: dict[str, str]
-) -> None:
+def test_every_answer_says_that_no_other_host_is_contacted(client: TestClient, known: dict[str, str]) -> None:
     for path in ("/", "/viser/", "/lab/static/lab.css"):
         response = client.get(path, headers=known)
         assert response.status_code == 200
@@ -145,9 +145,7 @@ def test_files_outside_the_exports_are_not_served(
         assert client.get(path, headers=known).status_code in (404, 409)
 
 
-def test_too_large_a_request_is_refused_before_it_is_read(
-    client: TestClient, known: dict[str, str]
-) -> None:
+def test_too_large_a_request_is_refused_before_it_is_read(client: TestClient, known: dict[str, str]) -> None:
     big = {**known, "content-length": str(10**12)}
     assert client.post("/gradio_api/upload", content=b"x", headers=big).status_code == 413
     assert client.post("/gradio_api/queue/join", content=b"x" * (5 * 2**20), headers=known).status_code == 413
@@ -171,9 +169,7 @@ def test_an_open_door_still_refuses_other_sites(tmp_path: Path) -> None:
     access = Access("0.0.0.0", 7862, open_door=True)
     with TestClient(build_app(Lab(tmp_path), access=access), base_url="http://lab.local") as client:
         assert client.get("/").status_code == 200
-        refused = client.post(
-            "/gradio_api/queue/join", json={}, headers={"origin": "http://evil.example"}
-        )
+        refused = client.post("/gradio_api/queue/join", json={}, headers={"origin": "http://evil.example"})
         assert refused.status_code == 403
 
 
@@ -189,6 +185,8 @@ def test_parse_auth() -> None:
     assert parse_auth("ada:a:b") == ("ada", "a:b")
 
 
-@pytest.mark.parametrize("visitor", ["", "short", "../../../../etc/passwd", "a" * 65, "ä" * 20, "a" * 20 + "/"])
+@pytest.mark.parametrize(
+    "visitor", ["", "short", "../../../../etc/passwd", "a" * 65, "ä" * 20, "a" * 20 + "/"]
+)
 def test_a_made_up_visitor_id_never_becomes_a_file_name(visitor: str) -> None:
     assert not visitor_id_is_valid(visitor)
