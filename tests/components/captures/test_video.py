@@ -1,5 +1,6 @@
 """Frames of videos: made here with PyAV, a camera sliding over a textured picture."""
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,20 @@ def test_frames_show_the_right_picture(tmp_path: Path) -> None:
         number = int(photo.stem.split("_")[1])
         difference = np.abs(load_photo(photo).astype(int) - textured(shift=8 * number)).mean()
         assert difference < 12
+
+
+def test_a_phone_held_upright_gives_upright_frames(tmp_path: Path) -> None:
+    data = write_video(tmp_path / "w.mp4", sliding()).read_bytes()
+    one = 1 << 16
+    identity = struct.pack(">9i", one, 0, 0, 0, one, 0, 0, 0, 1 << 30)
+    clockwise = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    at = data.index(identity, data.index(b"tkhd"))  # the track's display matrix
+    (tmp_path / "turned.mp4").write_bytes(data[:at] + clockwise + data[at + len(identity) :])
+    import_capture(tmp_path / "turned.mp4", tmp_path / "c")
+    photo = open_capture(tmp_path / "c").photos[3]
+    expected = np.rot90(textured(shift=8 * int(photo.stem.split("_")[1])), k=-1)
+    assert (photo.width, photo.height) == (240, 320)
+    assert np.abs(load_photo(photo).astype(int) - expected).mean() < 12
 
 
 def test_a_video_in_a_folder(tmp_path: Path) -> None:
