@@ -16,7 +16,10 @@ Layer = tuple[Bool[Array, "h w"], tuple[int, int, int], bool]
 
 MAX_LAYERS = 126
 """A palette has 256 entries, each object takes two."""
-FILL_ALPHA = {True: 122, False: 84}
+RIM = 1
+"""Palette entry of the light rim, so that an outline stands out on any photo."""
+RIM_ALPHA = 210
+FILL_ALPHA = {True: 104, False: 76}
 EDGE_ALPHA = {True: 255, False: 200}
 
 
@@ -30,18 +33,18 @@ def shrink_mask(mask: Bool[Array, "h w"], width: int) -> Bool[Array, "h2 w2"]:
 
 
 def overlay_png(layers: Sequence[Layer], width: int, height: int) -> bytes:
-    """Palette PNG: translucent inside, solid along the edge, later layers over earlier ones.
+    """Palette PNG: translucent inside, solid along the edge, a light rim around; later layers over earlier.
 
     Args:
         layers: At most `MAX_LAYERS`, each mask of shape [height, width]; further ones are left out.
     """
     index = np.zeros((height, width), np.uint8)
-    palette, alpha = [0, 0, 0], [0]
+    palette, alpha = [0, 0, 0, 255, 255, 255], [0, RIM_ALPHA]
     edge_px = max(round(width / 400), 1)
-    kernel = np.ones((2 * edge_px + 1, 2 * edge_px + 1), np.uint8)
     for mask, colour, current in layers[:MAX_LAYERS]:
-        pixels = mask.view(np.uint8)
-        inner = cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1).view(bool)
+        inner, outer = _eroded(mask, edge_px), ~_eroded(~mask, max(edge_px // 2, 1))
+        if current:
+            index[outer] = RIM
         index[mask] = len(alpha) + 1
         index[inner] = len(alpha)
         palette += [*colour, *colour]
@@ -51,6 +54,13 @@ def overlay_png(layers: Sequence[Layer], width: int, height: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", transparency=bytes(alpha), compress_level=1)
     return out.getvalue()
+
+
+def _eroded(mask: Bool[Array, "h w"], radius: int) -> Bool[Array, "h w"]:
+    """The mask without its rim; the border of the picture does not eat into it."""
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
+    return cv2.erode(pixels, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1).view(bool)
 
 
 def data_url(png: bytes) -> str:

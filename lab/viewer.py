@@ -26,8 +26,8 @@ MAX_POINTS = 120_000
 """Of the cloud a browser draws at once."""
 MAX_LIT_POINTS = 40_000
 """Of one lit object: 9 bytes each, so a highlight stays under 0.4 MB."""
-TINT = 0.62
-"""Share of the object's colour in a lit point; the rest is the photo, so shape and shading stay visible."""
+TINT = 0.8
+"""Share of the object's colour in a lit point, shaded like the photo; the rest is the photo's own colour."""
 THUMBNAIL_PX = 128
 BACKGROUNDS = {False: (244, 244, 241), True: (24, 26, 27)}
 """Of the 3D canvas, by dark mode; the page's own surface colours."""
@@ -78,6 +78,7 @@ class Viewer:
         self._on_ray = on_ray
         self._lock = threading.RLock()
         self._scene: Scene | None = None
+        self._colours = np.zeros((0, 3), np.uint8)
         self._frame = Frame(np.zeros(3), 1.0)
         self._point_px = 1.0
         self._dark = False
@@ -107,7 +108,7 @@ class Viewer:
             self._objects.clear()
             self._marker_names.clear()
             self._frustums.clear()
-            self._scene = scene
+            self._scene, self._colours = scene, scene_colours(scene)
             self._frame = frame_of(scene)
             points = scene.pointmap.points
             keep = thin(len(points), self._max_points)
@@ -116,7 +117,7 @@ class Viewer:
             self._server.scene.add_point_cloud(
                 "/cloud",
                 self._frame.from_world(points[keep]).astype(np.float32),
-                scene_colours(scene)[keep],
+                self._colours[keep],
                 point_size=self._point_px,
                 point_shape="circle",
                 point_shading="flat",
@@ -149,11 +150,11 @@ class Viewer:
             index = np.flatnonzero(selected)
             index = index[thin(len(index), MAX_LIT_POINTS)]
             thinned = int(selected.sum()) / len(index)
-            tinted = (1 - TINT) * scene_colours(scene)[index] + TINT * np.array(colour)
+            tinted = tint(self._colours[index], colour)
             self._objects[object_id] = self._server.scene.add_point_cloud(
                 f"/objects/{object_id}",
                 self._frame.from_world(scene.pointmap.points[index]).astype(np.float32),
-                tinted.astype(np.uint8),
+                tinted,
                 point_size=max(self._point_px, point_size(scene, self._frame, thinned)) * 1.25,
                 point_shape="circle",
                 point_shading="flat",
@@ -298,6 +299,13 @@ def scene_colours(scene: Scene) -> UInt8[Array, "N 3"]:
         part = slice(offsets[v], offsets[v + 1])
         colours[part] = scene.views[v].image[row[part], column[part]]
     return colours
+
+
+def tint(colours: UInt8[Array, "N 3"], colour: tuple[int, int, int]) -> UInt8[Array, "N 3"]:
+    """Photo colours in the object's hue: light stays light and dark stays dark, so shape remains visible."""
+    light = colours @ np.array([0.299, 0.587, 0.114]) / 255
+    shaded = np.array(colour) * (0.65 + 0.7 * light)[:, None] + 40 * light[:, None]
+    return np.clip(TINT * shaded + (1 - TINT) * colours, 0, 255).astype(np.uint8)
 
 
 def thumbnail(view: View) -> UInt8[Array, "H W 3"]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lab.visitors import Visitors
 
 ID = "masks"
+NAMES = {"object": "object", "part": "part", "group": "group", "plane": "surface"}
+"""Kinds of mask, as people call one of them."""
 
 
 def build(lab: "Lab", visitors: "Visitors") -> None:
@@ -72,5 +74,8 @@ def _summary(visitor: "Visitor") -> str:
     if cache is None:
         return "Found"
     kinds = Counter(cache.kinds)
-    names = {"object": "objects", "part": "parts", "group": "groups", "plane": "surfaces"}
-    return ", ".join(f"{kinds[kind]} {name}" for kind, name in names.items() if kinds[kind])
+    return ", ".join(
+        f"{kinds[kind]} {name if kinds[kind] == 1 else name + 's'}"
+        for kind, name in NAMES.items()
+        if kinds[kind]
+    )
