@@ -60,6 +60,7 @@ RESPONSE_HEADERS = {
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",  # ask again whether it changed: an upgraded page with old scripts would break
 }
 
 

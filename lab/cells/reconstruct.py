@@ -6,7 +6,7 @@ import gradio as gr
 
 from components.progress import CancelToken, Progress
 from lab.cells.frame import cell
-from lab.cells.status import CellStatus, with_job
+from lab.cells.status import CellStatus, count_text, with_job
 
 if TYPE_CHECKING:
     from lab.engine import Lab
@@ -69,7 +69,7 @@ def status(visitor: "Visitor") -> CellStatus:
     if done and scene is not None:
         total = len(scene.photo_sizes) or len(scene.views)
         points = scene.pointmap.valid.sum()
-        summary = f"{len(scene.views)} of {total} photos placed, {points / 1000:,.0f}k points"
+        summary = f"{len(scene.views)} of {total} photos placed, {count_text(int(points))} points"
         warnings = tuple(visitor.lab.report(name)["warnings"])
     state = "stale" if done and memory.edited else "done" if done else "idle"
     return with_job(CellStatus(ID, state, summary, warnings=warnings, code=code), memory.job)

@@ -75,10 +75,8 @@ def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
     return replace(status, elapsed_secs=job.elapsed_secs)
 
 
-def seconds_text(seconds: float | None) -> str:
-    """ "41 s", "3 min", "0.4 s"."""
-    if seconds is None:
-        return ""
-    if seconds >= 100:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+def count_text(count: int) -> str:
+    """ "920", "58k", "2.4M"."""
+    if count >= 1_000_000:
+        return f"{count / 1e6:.1f}M"
+    return f"{count / 1000:.0f}k" if count >= 1000 else str(count)
