@@ -5,7 +5,6 @@ separately, keep every plane in cache, and compute the gradient along with the v
 annotations: numba compiles them as they are.
 """
 
-import threading
 from typing import Any, no_type_check
 
 import numpy as np
@@ -14,6 +13,8 @@ from jaxtyping import Float
 from numba import njit, prange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from components.threads import PARALLEL_KERNELS
 
 F32 = np.float32
 RADIUS = 5
@@ -26,8 +27,6 @@ KERNEL = tuple(F32(w) for w in _weights / _weights.sum())
 FLAGS = {"nsz", "arcp", "contract", "reassoc"}
 COMPILED = {"parallel": True, "fastmath": FLAGS, "error_model": "numpy", "cache": True}
 INLINED = {"fastmath": FLAGS, "error_model": "numpy", "cache": True}
-_KERNELS = threading.Lock()
-"""numba's fallback threading layer does not bear two threads at once."""
 
 
 @njit(**INLINED)
@@ -121,7 +120,7 @@ class _Ssim(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, other: Tensor) -> Tensor:
         planes = [t.detach().movedim(-1, 0).contiguous().numpy() for t in (image, other)]
-        with _KERNELS:
+        with PARALLEL_KERNELS:
             sums, gradient = _ssim(*planes)
         ctx.gradient = torch.from_numpy(gradient).movedim(0, -1)
         ctx.count = gradient.size

@@ -1,7 +1,5 @@
 """Compiled CPU back end: two autograd functions around the kernels. Float32, deterministic, all cores."""
 
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,18 +14,16 @@ from components.rasterize._tiles import TileLists, list_tiles
 from components.rasterize.cameras import PinholeTensors
 from components.rasterize.layers import Layers
 from components.rasterize.types import GaussianTensors
-
-_KERNELS = threading.RLock()
-"""Held while kernels run: numba's fallback threading layer aborts the process when two threads enter it,
-and two renders that share the cores gain nothing."""
+from components.threads import PARALLEL_KERNELS
 
 
 def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().contiguous().numpy()
 
 
-def _arrays(*tensors: Tensor) -> Iterator[np.ndarray]:
-    return (_array(tensor) for tensor in tensors)
+def _arrays(*tensors: Tensor) -> Any:
+    """One array per tensor, to be unpacked."""
+    return tuple(_array(tensor) for tensor in tensors)
 
 
 def _pinhole(camera: PinholeTensors) -> tuple[np.ndarray, np.ndarray, int, int]:
@@ -36,7 +32,7 @@ def _pinhole(camera: PinholeTensors) -> tuple[np.ndarray, np.ndarray, int, int]:
     return _array(camera.world_to_camera), lens, camera.width, camera.height
 
 
-def _adjoint_lists(tiles: TileLists) -> tuple[np.ndarray, ...]:
+def _adjoint_lists(tiles: TileLists) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The lists as the kernels that add up per Gaussian take them."""
     return tiles.rows, tiles.starts, tiles.gaussian_ids, tiles.slots, tiles.slot_starts
 
@@ -48,8 +44,9 @@ class _Project(torch.autograd.Function):
     def forward(
         ctx: Any, means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, camera: PinholeTensors
     ) -> tuple[Tensor, ...]:
-        with _KERNELS:
-            out = project(*_arrays(means, quats, scales, opacities), *_pinhole(camera))
+        with PARALLEL_KERNELS:
+            m, q, s, o = _arrays(means, quats, scales, opacities)
+            out = project(m, q, s, o, *_pinhole(camera))
         means2d, conics, depths, extents = (torch.from_numpy(array) for array in out)
         ctx.save_for_backward(means, quats, scales, conics, extents)
         ctx.camera = camera
@@ -62,7 +59,7 @@ class _Project(torch.autograd.Function):
         ctx: Any, v_means2d: Tensor, v_conics: Tensor, v_depths: Tensor, _v_extents: Tensor
     ) -> tuple[Tensor | None, ...]:
         means, quats, scales, conics, extents = _arrays(*ctx.saved_tensors)
-        with _KERNELS:
+        with PARALLEL_KERNELS:
             out = project_backward(
                 means, quats, scales, *_pinhole(ctx.camera), conics, extents,
                 *_arrays(v_means2d, v_conics, v_depths),
@@ -85,11 +82,11 @@ class _Blend(torch.autograd.Function):
         size: tuple[int, int],
     ) -> tuple[Tensor, Tensor, Tensor]:
         width, height = size
-        with _KERNELS:
+        with PARALLEL_KERNELS:
+            m, q, o, b, f = _arrays(means2d, conics, opacities, base, features)
             base_image, feature_image, alpha, light, last = blend(
-                *_arrays(means2d, conics, opacities, base, features),
-                tiles.rows, tiles.starts, tiles.gaussian_ids, width, height,
-            )  # fmt: skip
+                m, q, o, b, f, tiles.rows, tiles.starts, tiles.gaussian_ids, width, height
+            )
         ctx.save_for_backward(means2d, conics, opacities, base, features)
         ctx.tiles, ctx.light, ctx.last = tiles, light, last
         return torch.from_numpy(base_image), torch.from_numpy(feature_image), torch.from_numpy(alpha)
@@ -99,13 +96,12 @@ class _Blend(torch.autograd.Function):
     def backward(ctx: Any, v_base: Tensor, v_features: Tensor, v_alpha: Tensor) -> tuple[Tensor | None, ...]:
         tiles: TileLists = ctx.tiles
         means2d, conics, opacities, base, features = _arrays(*ctx.saved_tensors)
-        if not any(
-            ctx.needs_input_grad[:4]
-        ):  # frozen geometry and colour: the features' gradient alone, far cheaper
-            with _KERNELS:
+        if not any(ctx.needs_input_grad[:4]):
+            # frozen geometry and colour: the gradient of features alone is far cheaper
+            with PARALLEL_KERNELS:
                 v = blend_adjoint(means2d, conics, opacities, *_adjoint_lists(tiles), _array(v_features))
             return None, None, None, None, torch.from_numpy(v), None, None
-        with _KERNELS:
+        with PARALLEL_KERNELS:
             geometry, v_base_rows, v_feature_rows = blend_backward(
                 means2d, conics, opacities, base, features, *_adjoint_lists(tiles),
                 ctx.light, ctx.last, *_arrays(v_base, v_features, v_alpha),
@@ -129,7 +125,7 @@ def render_layers(
     )
     if means2d.requires_grad:
         means2d.retain_grad()
-    with _KERNELS:
+    with PARALLEL_KERNELS:
         tiles = list_tiles(_array(means2d), extents.numpy(), _array(depths), camera.width, camera.height)
     base_image, feature_image, alpha = _Blend.apply(
         means2d, conics, gaussians.opacities, torch.cat([base, depths[:, None]], dim=1), features, tiles,
@@ -149,7 +145,7 @@ def weigh_images(
     gaussians: GaussianTensors, images: Float[Tensor, "H W M"], camera: PinholeTensors
 ) -> Float[Tensor, "N M"]:
     """Sum over pixels of each Gaussian's blending weight times `images`, without autograd."""
-    with _KERNELS:
+    with PARALLEL_KERNELS:
         means, quats, scales, opacities = _arrays(
             gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities
         )

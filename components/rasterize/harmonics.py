@@ -31,8 +31,8 @@ def basis(directions: Float[Tensor, "N 3"], degree: int) -> Float[Tensor, "N S"]
     columns = [torch.full_like(x, DEGREE_0)]
     if degree >= 1:
         columns += [-DEGREE_1 * y, DEGREE_1 * z, -DEGREE_1 * x]
+    xx, yy, zz = x * x, y * y, z * z
     if degree >= 2:
-        xx, yy, zz = x * x, y * y, z * z
         a, b, c = DEGREE_2
         columns += [a * x * y, -a * y * z, b * (2 * zz - xx - yy), -a * x * z, c * (xx - yy)]
     if degree >= 3:
