@@ -86,19 +86,19 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class GeometryTrackerConfig:
-    """How pieces are joined; every term of the cost lies in [0, 1]."""
+    """How pieces are joined; every term of the cost is a share in [0, 1] times its weight."""
 
-    disagreement: float = 0.5
+    disagreement: float = 0.8
     """Weight of: the views' proposals keep the two apart."""
     color: float = 0.3
     """Weight of: their colour distributions differ."""
-    crease: float = 0.4
+    crease: float = 0.25
     """Weight of: the surface between them is a concave crease."""
-    crease_full: float = 0.35
+    crease_full: float = 0.5
     """Mean concavity that counts as a full crease."""
     bridge: float = 8.0
     """Gap in voxels over which pieces of different components may still be joined: stereo leaves holes."""
-    bridge_cost: float = 0.12
+    bridge_cost: float = 0.25
     """Price of a gap."""
 
 

@@ -75,11 +75,11 @@ def test_the_merge_tree_is_a_tree_with_costs_that_never_fall(case) -> None:
 def test_a_level_of_the_tree_only_joins_below_its_threshold(case) -> None:
     _, _, tree = case
     assert tree.level(-1.0).tolist() == list(range(tree.num_leaves))
-    top = tree.level(0.3)
-    assert (tree.cost[top] <= 0.3).all()
+    top = tree.level(0.4)
+    assert (tree.cost[top] <= 0.4).all()
     for leaf in range(0, tree.num_leaves, 5):
         above = tree.parent[top[leaf]]
-        assert above < 0 or tree.cost[above] > 0.3
+        assert above < 0 or tree.cost[above] > 0.4
         assert top[leaf] in tree.path(leaf)
 
 
