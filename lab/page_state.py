@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.errors import InputError
-from components.geometry import photo_from_view, project
+from components.geometry import mask_in_photo, photo_from_view, project
 from lab.downloads import offers
 from lab.overlays import Layer, data_url, overlay_png, photo_jpeg, shrink_mask
 from lab.palette import rgb
 from lab.prompts import WorldClick
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from components.types import Scene
-    from lab.visitors import Visitor
+    from lab.session import ObjectState, Session
+    from lab.visitor import Visitor
 
 HIDDEN_BEHIND = 0.03
 """A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
@@ -39,15 +42,14 @@ def state_of(visitor: "Visitor") -> dict[str, Any]:
         return {**base, "phase": "loading", "hint": "Building the scene. Progress is shown above."}
     if visitor.scene is None:
         return {**base, "phase": "failed" if visitor.note else "empty", "hint": visitor.note or EMPTY}
-    return {**base, **_ready(visitor)}
+    return {**base, **_ready(visitor, visitor.scene)}
 
 
-def _ready(visitor: "Visitor") -> dict[str, Any]:
+def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
     from lab.cells.segment import code_of
     from pipelines.base import list_methods
 
     session = visitor.session
-    scene = session.scene
     registered = {view.name for view in scene.views}
     photos = [
         {"name": name, "width": width, "height": height, "registered": name in registered}
@@ -55,7 +57,7 @@ def _ready(visitor: "Visitor") -> dict[str, Any]:
     ]
     objects = session.objects
     seen = _seen(visitor, objects)
-    marks, boxes = _marks(session)
+    marks, boxes = _marks(scene, session)
     current = session.current
     result = current.result if current is not None else None
     lit = result is not None and not result.empty
@@ -86,15 +88,15 @@ def _ready(visitor: "Visitor") -> dict[str, Any]:
         "method": session.method,
         "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
         "code": code_of(visitor),
-        "overlay": _current_overlay(visitor) if visitor.photo in seen else None,
+        "overlay": _overlay_message(visitor, visitor.photo) if visitor.photo in seen else None,
     }
 
 
-def _photo_sizes(scene) -> dict[str, tuple[int, int]]:
+def _photo_sizes(scene: "Scene") -> dict[str, tuple[int, int]]:
     return scene.photo_sizes or {view.name: (view.lens.width, view.lens.height) for view in scene.views}
 
 
-def _object(visitor: "Visitor", entry) -> dict[str, Any]:
+def _object(visitor: "Visitor", entry: "ObjectState") -> dict[str, Any]:
     count = len(visitor.photos_of(entry))
     empty = entry.result is None or entry.result.empty
     return {
@@ -106,7 +108,7 @@ def _object(visitor: "Visitor", entry) -> dict[str, Any]:
     }
 
 
-def _marks(session) -> tuple[dict[str, list], dict[str, list]]:
+def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list], dict[str, list]]:
     """Clicks and boxes of the current object, per photo, in photo pixels."""
     marks: dict[str, list] = {}
     boxes: dict[str, list] = {}
@@ -114,11 +116,11 @@ def _marks(session) -> tuple[dict[str, list], dict[str, list]]:
     if current is None:
         return marks, boxes
     for click, marker in zip(current.clicks, session.markers(current.id), strict=True):
-        if marker.box is not None:
+        if marker.box is not None and marker.image is not None:
             boxes.setdefault(marker.image, []).append(list(marker.box))
             continue
-        places = _seen_from(session.scene, marker.world) if isinstance(click, WorldClick) else {}
-        if not places and marker.image is not None:
+        places = _seen_from(scene, click.world) if isinstance(click, WorldClick) else {}
+        if not places and marker.image is not None and marker.xy is not None:
             places = {marker.image: marker.xy}
         for photo, (x, y) in places.items():
             marks.setdefault(photo, []).append({"x": x, "y": y, "positive": marker.positive})
@@ -142,21 +144,19 @@ def _seen_from(scene: "Scene", world: tuple[float, float, float]) -> dict[str, t
     return places
 
 
-def _seen(visitor: "Visitor", objects) -> dict[str, int]:
+def _seen(visitor: "Visitor", objects: "Sequence[ObjectState]") -> dict[str, int]:
     """Photos that show an object, with the version of their overlay (part of its address)."""
     shown = [entry for entry in objects if entry.id not in visitor.hidden]
     return {name: visitor.version for entry in shown for name in visitor.photos_of(entry)}
 
 
-def _current_overlay(visitor: "Visitor") -> dict[str, str] | None:
-    png = overlay_of(visitor, visitor.photo, OVERLAY_PX)
-    return png and {"photo": visitor.photo, "url": data_url(png)}
+def _overlay_message(visitor: "Visitor", photo: str) -> dict[str, str] | None:
+    png = overlay_of(visitor, photo, OVERLAY_PX)
+    return None if png is None else {"photo": photo, "url": data_url(png)}
 
 
 def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
-    """All visible objects over one photo as PNG, at most `width` across; None when the photo is not in the
-    scene.
-    """
+    """All visible objects over one photo as PNG, at most `width` across; None when it is not in the scene."""
     session = visitor.session
     if visitor.scene is None or photo not in {view.name for view in visitor.scene.views}:
         return None
@@ -176,13 +176,11 @@ def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
 
 def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
     """Preview of what a click would take, as a data URL; None when nothing is cached there."""
-    session = visitor.session
+    session, scene = visitor.session, visitor.scene
     mask = session.hover(photo, x, y)
-    if mask is None or not mask.any():
+    if scene is None or mask is None or not mask.any():
         return None
-    from components.geometry import mask_in_photo
-
-    view = session.scene.views[session.scene.view_index(photo)]
+    view = scene.views[scene.view_index(photo)]
     shown = shrink_mask(mask_in_photo(view, mask), OVERLAY_PX // 2)
     current = session.current
     colour = rgb(current.colour) if current is not None else (110, 110, 110)
@@ -191,10 +189,10 @@ def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
 
 def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
     """A photo of the open scene as JPEG: the original where the capture is at hand, else the working copy."""
-    scene = visitor.scene
-    if scene is None:
+    scene, scene_name = visitor.scene, visitor.session.scene_name
+    if scene is None or scene_name is None:
         return None
-    entry = visitor.lab.workspace.scene_entry(visitor.session.scene_name)
+    entry = visitor.lab.workspace.scene_entry(scene_name)
     try:
         photos = {photo.name: photo for photo in visitor.lab.capture(entry.capture).photos} if entry else {}
     except InputError:

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from lab.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
     from lab.engine import Lab
+    from lab.visitors import Visitors
 
 PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
@@ -88,7 +89,7 @@ def build_app(
     access: Access | None = None,
     initial_scene: str | None = None,
     viewer_points: int | None = None,
-    on_ready=None,
+    on_ready: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The whole application, guarded; `app.state.access` tells the token, `app.state.visitors` who is
     there.
@@ -196,7 +197,7 @@ def _open_browser(url: str) -> None:
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
-async def _reap(visitors) -> None:
+async def _reap(visitors: "Visitors") -> None:
     while True:
         await asyncio.sleep(REAP_EVERY_SECS)
         await asyncio.to_thread(visitors.reap)

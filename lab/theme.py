@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-import gradio as gr
+from gradio.themes.base import Base
+from gradio.themes.utils.colors import Color
 
 STATIC = Path(__file__).parent / "static"
 CSS = STATIC / "lab.css"
@@ -10,15 +11,15 @@ CSS = STATIC / "lab.css"
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "DejaVu Sans", "sans-serif")
 MONO = ("ui-monospace", "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "monospace")
 
-TEAL = gr.themes.Color(
+TEAL = Color(
     "#eef6f8", "#e1eff3", "#c2dfe7", "#94c8d5", "#5bbbd6", "#2391b0", "#0b6a87", "#0a5b74", "#094c60",
     "#093f50", "#062b37", name="teal-blue",
 )  # fmt: skip
 
 
-def lab_theme() -> gr.themes.Base:
+def lab_theme() -> Base:
     """Base theme on the variables of `lab.css`, so that light and dark are decided in one place."""
-    theme = gr.themes.Base(
+    theme = Base(
         primary_hue=TEAL, secondary_hue=TEAL, neutral_hue="stone", radius_size="md", text_size="md",
         font=SANS, font_mono=MONO,
     )  # fmt: skip

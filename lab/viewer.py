@@ -14,12 +14,16 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from components.types import Array, Camera, Scene, View, focal_of
+
+if TYPE_CHECKING:
+    from viser import SceneClickEvent
+    from viser.infra import WebsockClientConnection
 
 KEY_HEADER = "X-LiftLab-Key"
 MAX_POINTS = 120_000
@@ -90,8 +94,8 @@ class Viewer:
         self._server._websock_server.on_client_connect(self._turn_away_strangers)
         self._server.gui.main_panel.minimize()
         self._theme()
-        for modifier, inverted in ((None, False), ("shift", True)):
-            self._server.scene.on_click(modifier=modifier)(self._clicked(inverted))
+        self._server.scene.on_click()(self._clicked(inverted=False))
+        self._server.scene.on_click(modifier="shift")(self._clicked(inverted=True))
 
     @property
     def port(self) -> int:
@@ -211,16 +215,16 @@ class Viewer:
         flat = np.full((2, 2, 3), BACKGROUNDS[self._dark], np.uint8)
         self._server.scene.set_background_image(flat, format="png")
 
-    async def _turn_away_strangers(self, connection) -> None:
+    async def _turn_away_strangers(self, connection: "WebsockClientConnection") -> None:
         """Close a connection that did not come through the proxy, before anything is sent over it."""
         socket = self._server._websock_server._live_connections[connection.client_id]
-        given = socket.request.headers.get(KEY_HEADER, "")
+        given = socket.request.headers.get(KEY_HEADER, "") if socket.request is not None else ""
         if not secrets.compare_digest(given.encode(), self.key.encode()):
             with contextlib.suppress(OSError):
                 await socket.close(1008, "Not allowed.")
 
     def _clicked(self, inverted: bool) -> Callable:
-        async def handle(event) -> None:
+        async def handle(event: "SceneClickEvent") -> None:
             origin = self._frame.to_world(np.array(event.ray_origin))
             direction = np.array(event.ray_direction)
             # Off viser's event loop: a click may take a second when no mask is cached.

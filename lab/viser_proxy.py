@@ -116,6 +116,6 @@ def _client_page(compressed: bool) -> bytes:
 
     import viser
 
-    page = (Path(viser.__file__).parent / "client" / "build" / "index.html").read_bytes()
+    page = (Path(str(viser.__file__)).parent / "client" / "build" / "index.html").read_bytes()
     page = page.replace(b"<head>", b"<head>" + CLIENT_STYLE.encode(), 1)
     return gzip.compress(page) if compressed else page

@@ -105,6 +105,9 @@ class Visitor:
 
     def _send(self, message: dict[str, Any]) -> None:
         for line, loop in list(self._lines.items()):
+            if loop.is_closed():  # the server is going down
+                self.leave(line)
+                continue
             loop.call_soon_threadsafe(line.put_nowait, message)
 
     # Session
@@ -205,8 +208,9 @@ class Visitor:
 
     def photos_of(self, entry: "ObjectState") -> list[str]:
         """Names of the photos in which an object is seen."""
-        views = self.session.scene.views
-        return [view.name for view, mask in zip(views, entry.masks, strict=False) if mask.any()]
+        if self.scene is None or entry.answer is None:
+            return []
+        return [view.name for view, mask in zip(self.scene.views, entry.masks, strict=True) if mask.any()]
 
     # Slow work
 

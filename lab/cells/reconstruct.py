@@ -44,7 +44,7 @@ def start(visitor: "Visitor", max_side: int, cameras: str) -> None:
     from pipelines.reconstruct import ReconstructConfig
 
     lab, name = visitor.lab, visitor.needs_scene_name()
-    config = ReconstructConfig(max_side=max_side, cameras=cameras)
+    config = ReconstructConfig(max_side=max_side, cameras="none" if cameras == "none" else "auto")
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 12
 
     def work(progress: Progress, cancel: CancelToken) -> str:
@@ -66,7 +66,7 @@ def status(visitor: "Visitor") -> CellStatus:
     )
     done = visitor.status is not None and visitor.status.reconstructed
     summary, warnings = "Cameras and depth", ()
-    if done and scene is not None:
+    if done and scene is not None and name is not None:
         total = len(scene.photo_sizes) or len(scene.views)
         points = scene.pointmap.valid.sum()
         summary = f"{len(scene.views)} of {total} photos placed, {count_text(int(points))} points"

@@ -330,3 +330,19 @@ def test_camera_of_the_first_photo_projects_as_expected() -> None:
     target = camera.center + camera.world_to_camera[2, :3]
     xy, _ = project(camera, target)
     assert np.allclose(xy, [toy_workspace.WIDTH / 2, toy_workspace.HEIGHT / 2])
+
+
+def test_a_bad_upload_is_answered_with_a_sentence(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_text("this is no photo")
+    page.locator("[data-cell-head=capture]").click()
+    page.locator("#cell-capture input[type=file]").set_input_files(sorted(tmp_path.glob("*.jpg")))
+    page.get_by_text("2.jpg").first.wait_for(timeout=10_000)
+    page.get_by_role("button", name="Build the scene").click()
+    alert = page.locator("[data-cell-status=capture] [role=alert]")
+    alert.wait_for(timeout=20_000)
+    assert len(alert.inner_text()) > 20 and "Traceback" not in alert.inner_text()
+    assert page.locator("[data-cell-head=capture] .chip").inner_text() == "failed"
+    click_photo(page, RED)  # the open scene is untouched
+    assert covered(page, RED) > 0.9
