@@ -51,6 +51,8 @@ class GraphCutConfig:
     """Nats for the colour region under a click."""
     max_growth: float = 4.0
     """A later positive click takes a whole cached object only up to this multiple of what is selected."""
+    roundness: float = 4.0
+    """Surface of the largest piece meant, in multiples of pi r^2 (a ball has 4)."""
     meant: float = 2.0
     """A corrective click at distance d from the outline means pieces with an inradius up to this multiple of
     d.
@@ -252,7 +254,7 @@ class GraphCutSolver:
         graph, view = self.state.graph, self._views[click.view]
         depth = float(project(view.camera, np.asarray(graph.points[voxel], np.float64))[1])
         radius = radius_px * depth / focal_of(view.camera) / (graph.voxel * graph.scale)
-        return 4 * np.pi * radius**2
+        return self.config.roundness * np.pi * radius**2
 
     def _branch(self, leaf: int, wanted: frozenset[int]) -> Int[Array, "K"]:
         """Leaves of the largest branch of the merge tree that holds `leaf` and none of `wanted`."""
