@@ -39,7 +39,7 @@ def state_of(visitor: "Visitor") -> dict[str, Any]:
     if visitor.opening:
         return {**base, "phase": "loading", "hint": f"Opening the scene “{visitor.opening}”…"}
     if visitor.building:
-        return {**base, "phase": "loading", "hint": "Building the scene. Progress is shown above."}
+        return {**base, "phase": "loading", "hint": "Building the scene. It opens here as soon as it is ready."}
     if visitor.scene is None:
         return {**base, "phase": "failed" if visitor.note else "empty", "hint": visitor.note or EMPTY}
     return {**base, **_ready(visitor, visitor.scene)}

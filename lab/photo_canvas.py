@@ -6,7 +6,9 @@ click has to be answered in well under the time a queued Gradio event takes.
 
 import gradio as gr
 
-TEMPLATE = """
+from lab.cells.frame import PROGRESS
+
+TEMPLATE = f"""
 <section class="ws" data-phase="loading" aria-label="Segment">
   <div class="ws-bar" role="toolbar" aria-label="Tools">
     <div class="seg" role="radiogroup" aria-label="What a click does">
@@ -69,7 +71,8 @@ TEMPLATE = """
       </div>
     </aside>
     <div class="ws-veil" role="status">
-      <div class="ws-veil-box"><span class="spinner"></span><p></p></div></div>
+      <div class="ws-veil-box"><p></p>
+{PROGRESS}</div></div>
   </div>
   <p class="ws-hint" role="status" aria-live="polite"></p>
   <div class="ws-strip" role="listbox" aria-label="Photos" aria-orientation="horizontal"></div>

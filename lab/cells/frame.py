@@ -10,9 +10,11 @@ HEAD = """<button type="button" class="cell-head" data-cell-head="{id}" aria-exp
 <span class="chip">not run</span>
 </button>"""
 
+PROGRESS = """<div class="progress" hidden role="status"><span class="what"></span><span><span class="when">
+</span><button type="button" class="stop">Cancel</button></span><div class="track"><i></i></div></div>"""
+
 STATUS = """<div data-cell-status="{id}">
-<div class="progress" hidden role="status"><span class="what"></span><span><span class="when"></span>
-<button type="button" class="stop">Cancel</button></span><div class="track"><i></i></div></div>
+{progress}
 <div class="cell-note"></div>
 {code}
 </div>"""
@@ -33,7 +35,7 @@ def cell(cell_id: str, number: int, title: str) -> Iterator[None]:
         _part(HEAD.format(id=cell_id, number=number, title=title), "head")
         with gr.Column(elem_classes="cell-body"):
             yield
-            _part(STATUS.format(id=cell_id, code=CODE.format(id=cell_id)), "status")
+            _part(STATUS.format(id=cell_id, progress=PROGRESS, code=CODE.format(id=cell_id)), "status")
 
 
 def code_part(cell_id: str) -> None:

@@ -65,7 +65,7 @@ def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
         return status
     if not job.finished:
         state: CellState = "running" if job.state == "running" else "queued"
-        return replace(status, state=state, job=progress_of(job), wants_open=True)
+        return replace(status, state=state, job=progress_of(job), wants_open=False)
     if job.state == "failed":
         return replace(
             status, state="failed", error=job.error, elapsed_secs=job.elapsed_secs, wants_open=True

@@ -53,21 +53,7 @@ function renderHead(head, cell) {
 }
 
 function renderStatus(node, cell) {
-  const progress = node.querySelector(".progress");
-  progress.hidden = !cell.job;
-  if (cell.job) {
-    const { job } = cell;
-    const left = job.expected_secs ? `of about ${seconds(job.expected_secs)}` : "";
-    const waits = job.position > 0 ? `Waiting: ${job.position} ${job.position === 1 ? "job" : "jobs"} before this one` : job.message;
-    progress.querySelector(".what").textContent = waits;
-    progress.querySelector(".when").textContent = job.position > 0 ? "" : `${seconds(job.elapsed_secs)} ${left}`;
-    progress.querySelector(".track i").style.width = `${Math.max(job.fraction * 100, 2)}%`;
-    const stop = progress.querySelector("button");
-    stop.onclick = () => {
-      stop.disabled = true;
-      send("cancel", { cell: cell.id });
-    };
-  } else progress.querySelector("button").disabled = false;
+  showProgress(node.querySelector(".progress"), cell);
   const sentences = [...cell.notes.map((s) => ["", s]), ...cell.warnings.map((s) => ["warn", s])];
   if (cell.error) sentences.unshift(["bad", cell.error]);
   node.querySelector(".cell-note").replaceChildren(
@@ -80,6 +66,26 @@ function renderStatus(node, cell) {
     }),
   );
   showCode(cell.id, cell.code);
+}
+
+/** A job's bar, sentence and times, with its cancel button; hidden when the cell has none. */
+export function showProgress(progress, cell) {
+  progress.hidden = !cell?.job;
+  const stop = progress.querySelector("button");
+  if (!cell?.job) {
+    stop.disabled = false;
+    return;
+  }
+  const { job } = cell;
+  const left = job.expected_secs ? `of about ${seconds(job.expected_secs)}` : "";
+  const ahead = `${job.position} ${job.position === 1 ? "job" : "jobs"}`;
+  progress.querySelector(".what").textContent = job.position > 0 ? `Waiting: ${ahead} before this one` : job.message;
+  progress.querySelector(".when").textContent = job.position > 0 ? "" : `${seconds(job.elapsed_secs)} ${left}`;
+  progress.querySelector(".track i").style.width = `${Math.max(job.fraction * 100, 2)}%`;
+  stop.onclick = () => {
+    stop.disabled = true;
+    send("cancel", { cell: cell.id });
+  };
 }
 
 /** The Python of a cell, beneath it. */

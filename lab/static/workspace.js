@@ -24,7 +24,10 @@ class Workspace {
     this.live = new Live({
       state: (message) => this.render(message),
       hover: (message) => this.hoverAnswer(message),
-      cells: (message) => cells.render(message),
+      cells: (message) => {
+        cells.render(message);
+        cells.showProgress(this.find(".ws-veil .progress"), message.cells.find((cell) => cell.job));
+      },
       line: (up, sentence) => this.line(up, sentence),
     });
     cells.connect((command, fields) => this.live.send(command, fields));

@@ -14,8 +14,10 @@ from tests.page_server import PageServer
 ARTIFACTS = Path(__file__).parent.parent.parent / "test-artifacts"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 VIEWPORT = {"width": 1200, "height": 760}
-HARMLESS = ("GPU stall due to ReadPixels", "THREE.Clock", "software")
-"""Of Chromium without a graphics card, and a deprecation inside viser."""
+SMALL = {"width": 1100, "height": 600}
+"""Of pages that draw in 3D: without a graphics card every pixel costs."""
+HARMLESS = ("GPU stall due to ReadPixels", "THREE.Clock", "software", "Method not implemented.")
+"""Of Chromium without a graphics card, of viser (a deprecation) and of Gradio (during an upload)."""
 OpenPage = Callable[..., Page]
 
 
@@ -57,7 +59,9 @@ def open_page(
         path: str | None = None, *, ready: bool = True, with_3d: bool = False, **options: object
     ) -> Page:
         """3D is left out unless asked for: drawn in software it takes all cores from everything else."""
-        context = browser.new_context(**{"viewport": VIEWPORT, "accept_downloads": True, **options})
+        context = browser.new_context(
+            **{"viewport": SMALL if with_3d else VIEWPORT, "accept_downloads": True, **options}
+        )
         contexts.append(context)
         context.route("**/*", guard)
         if not with_3d:

@@ -338,7 +338,7 @@ def test_a_bad_upload_is_answered_with_a_sentence(open_page: OpenPage, tmp_path:
         (tmp_path / f"{number}.jpg").write_text("this is no photo")
     page.locator("[data-cell-head=capture]").click()
     page.locator("#cell-capture input[type=file]").set_input_files(sorted(tmp_path.glob("*.jpg")))
-    page.get_by_text("2.jpg").first.wait_for(timeout=10_000)
+    page.locator("#cell-capture").get_by_text("⇣").nth(2).wait_for(timeout=10_000)
     page.get_by_role("button", name="Build the scene").click()
     alert = page.locator("[data-cell-status=capture] [role=alert]")
     alert.wait_for(timeout=20_000)

@@ -79,7 +79,7 @@ def test_progress_place_in_the_queue_and_cancel(lab: Lab) -> None:
     second.start("masks", "Finding objects in 'hall'", lambda progress, cancel: "hall")
     running, waiting = status_of(first, "reconstruct"), status_of(second, "masks")
     assert running.job is not None and running.job["message"] == "Matching photos"
-    assert running.job["fraction"] == 0.4 and running.job["expected_secs"] > 0 and running.wants_open
+    assert running.job["fraction"] == 0.4 and running.job["expected_secs"] > 0
     assert waiting.state == "queued" and waiting.job is not None and waiting.job["position"] == 1
     assert state_of(first)["phase"] == "loading"
 
