@@ -409,8 +409,7 @@ def _segment(command: Segment) -> dict[str, Any]:
     with _lab(command) as lab, output_folder(command.out.expanduser()) as folder:
         session = _segmented(lab, command.name, command.method, asked)
         with _working("Writing masks") as (progress, _):
-            elapsed = round(time.monotonic() - started, 3)
-            record = write_segmentation(session, folder, wall_secs=elapsed)
+            record = write_segmentation(session, folder, started=started)
             progress.done(f"{len(record.objects)} objects written to {command.out}")
         objects = [
             {
@@ -502,7 +501,7 @@ def _run_notebook(command: Run) -> dict[str, Any]:
             progress.done(f"'{notebook.scene}' replayed")
         if command.out is not None:
             with output_folder(command.out.expanduser()) as folder:
-                write_segmentation(replayed.session, folder, wall_secs=round(time.monotonic() - started, 3))
+                write_segmentation(replayed.session, folder, started=started)
         for entry in replayed.objects:
             same = "the same masks" if entry.identical else "masks that differ from the saved ones"
             _say(f"{entry.name}: {same}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +111,21 @@ def export(
     return [out / name for name in names]
 
 
-def write_segmentation(session: "Session", folder: Path, *, wall_secs: float | None) -> SegmentationRecord:
-    """Masks of every photo, one PLY per object, and segmentation.json: what `liftlab segment` gives."""
+def write_segmentation(session: "Session", folder: Path, *, started: float) -> SegmentationRecord:
+    """Masks of every photo, one PLY per object, and segmentation.json: what `liftlab segment` gives.
+
+    Args:
+        session: Its objects are written.
+        folder: Existing and empty.
+        started: `time.monotonic()` at the start of the command; the record tells the seconds since then.
+    """
     scene = session.scene
     assert scene is not None
     objects = session.objects
     for state in objects:
         _write_masks(session, scene, state, folder)
         _write_ply(scene, state, folder)
-    record = segmentation_record(session, objects, wall_secs=wall_secs)
+    record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
     write_json(folder / "segmentation.json", _plain(record))
     return record
 
