@@ -115,7 +115,7 @@ def test_a_damaged_scene_entry_counts_as_absent(workspace: Workspace) -> None:
 
 def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match="cannot be used .*--workspace"):
+    with pytest.raises(InputError, match=r"cannot be used .*--workspace"):
         Workspace(tmp_path / "file")
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(workspace, number, 
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(InputError, match="disk of the workspace is full.*prune"):
+    with pytest.raises(InputError, match=r"disk of the workspace is full.*prune"):
         put(workspace, folder, round=2)
     assert sorted(p.name for p in workspace.root.rglob("*")) == before
     assert b'"round": 1' in (folder / "step.json").read_bytes()
