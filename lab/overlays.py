@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from PIL import Image
 
-from components.types import Array
+from components.geometry import pixel_centers, view_from_photo
+from components.types import Array, View
 
 Layer = tuple[Bool[Array, "h w"], tuple[int, int, int], bool]
 """Mask, RGB colour, and whether it is the object being worked on."""
@@ -23,13 +24,28 @@ FILL_ALPHA = {True: 104, False: 76}
 EDGE_ALPHA = {True: 255, False: 200}
 
 
-def shrink_mask(mask: Bool[Array, "h w"], width: int) -> Bool[Array, "h2 w2"]:
-    """A mask at `width` pixels across (nearest pixel); unchanged when it is not larger."""
-    height, full = mask.shape
-    if width >= full:
-        return mask
-    size = (width, max(round(height * width / full), 1))
-    return cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+def picture_size(view: View, width: int) -> tuple[int, int]:
+    """Width and height of the photo drawn at most `width` across."""
+    full, high = view.lens.width, view.lens.height
+    return (full, high) if width >= full else (width, max(round(high * width / full), 1))
+
+
+def photo_lookup(view: View, width: int) -> Int[Array, "h w"]:
+    """For every pixel of the photo drawn `width` across, the flat index of its view pixel; -1 outside the view.
+
+    Straightening the lens is slow, so this is made once per photo and size and kept by the caller.
+    """
+    w, h = picture_size(view, width)
+    xy_photo = pixel_centers(w, h) * np.array([view.lens.width / w, view.lens.height / h])
+    column, row = np.moveaxis(np.floor(view_from_photo(view, xy_photo)), -1, 0)
+    height, across = view.image.shape[:2]
+    inside = (column >= 0) & (column < across) & (row >= 0) & (row < height)
+    return np.where(inside, row * across + column, -1).astype(np.int32)
+
+
+def drawn(mask: Bool[Array, "H W"], lookup: Int[Array, "h w"]) -> Bool[Array, "h w"]:
+    """A mask in view pixels as the photo shows it."""
+    return mask.ravel()[np.maximum(lookup, 0)] & (lookup >= 0)
 
 
 def overlay_png(layers: Sequence[Layer], width: int, height: int) -> bytes:

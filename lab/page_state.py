@@ -1,15 +1,17 @@
 """The session as the browser needs it: one small message per change, pictures on request."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.errors import InputError
-from components.geometry import mask_in_photo, photo_from_view, project
+from components.geometry import photo_from_view, project
 from lab.downloads import offers
-from lab.overlays import Layer, data_url, overlay_png, photo_jpeg, shrink_mask
+from lab.overlays import Layer, data_url, drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
 from lab.palette import rgb
 from lab.prompts import WorldClick
+from lab.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,8 @@ HIDDEN_BEHIND = 0.03
 """A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
 OVERLAY_PX = 1280
 """Width of the masks over the large photo."""
+NO_OBJECT = (110, 110, 110)
+"""Colour of a preview before there is an object."""
 FIRST_HINT = (
     "Click an object, in the photo or in 3D. Shift-click or right-click takes away what does not belong; "
     "drag a box around something small."
@@ -32,6 +36,9 @@ NEXT_HINT = (
 )
 EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
 
+_lookups: Recent[np.ndarray] = Recent(40)
+"""Shared by everybody: (scene key, photo, picture size) to `photo_lookup`."""
+
 
 def state_of(visitor: "Visitor") -> dict[str, Any]:
     """The message that draws the Segment workspace. Call with the visitor's lock held."""
@@ -39,7 +46,11 @@ def state_of(visitor: "Visitor") -> dict[str, Any]:
     if visitor.opening:
         return {**base, "phase": "loading", "hint": f"Opening the scene “{visitor.opening}”…"}
     if visitor.building:
-        return {**base, "phase": "loading", "hint": "Building the scene. It opens here as soon as it is ready."}
+        return {
+            **base,
+            "phase": "loading",
+            "hint": "Building the scene. It opens here as soon as it is ready.",
+        }
     if visitor.scene is None:
         return {**base, "phase": "failed" if visitor.note else "empty", "hint": visitor.note or EMPTY}
     return {**base, **_ready(visitor, visitor.scene)}
@@ -47,7 +58,6 @@ def state_of(visitor: "Visitor") -> dict[str, Any]:
 
 def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
     from lab.cells.segment import code_of
-    from pipelines.base import list_methods
 
     session = visitor.session
     registered = {view.name for view in scene.views}
@@ -84,7 +94,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "can_redo": session.history.can_redo,
         "marks": marks,
         "boxes": boxes,
-        "methods": [{"name": m.name, "title": m.name, "summary": m.summary} for m in list_methods()],
+        "methods": _method_offers(),
         "method": session.method,
         "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
         "code": code_of(visitor),
@@ -160,18 +170,16 @@ def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
     session = visitor.session
     if visitor.scene is None or photo not in {view.name for view in visitor.scene.views}:
         return None
+    lookup = _lookup(visitor.scene, photo, width)
+    index = visitor.scene.view_index(photo)
     layers: list[Layer] = []
     current = session.current
     for entry in sorted(session.objects, key=lambda e: current is not None and e.id == current.id):
         if entry.result is None or entry.result.empty or entry.id in visitor.hidden:
             continue
-        mask = shrink_mask(session.photo_mask(entry.id, photo), width)
-        layers.append((mask, rgb(entry.colour), current is not None and entry.id == current.id))
-    if layers:
-        height, width = layers[0][0].shape
-    else:
-        width, height = 2, 2
-    return overlay_png(layers, width, height)
+        is_current = current is not None and entry.id == current.id
+        layers.append((drawn(entry.masks[index], lookup), rgb(entry.colour), is_current))
+    return overlay_png(layers, lookup.shape[1], lookup.shape[0])
 
 
 def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
@@ -180,11 +188,23 @@ def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
     mask = session.hover(photo, x, y)
     if scene is None or mask is None or not mask.any():
         return None
-    view = scene.views[scene.view_index(photo)]
-    shown = shrink_mask(mask_in_photo(view, mask), OVERLAY_PX // 2)
+    shown = drawn(mask, _lookup(scene, photo, OVERLAY_PX // 2))
     current = session.current
-    colour = rgb(current.colour) if current is not None else (110, 110, 110)
+    colour = rgb(current.colour) if current is not None else NO_OBJECT
     return data_url(overlay_png([(shown, colour, False)], shown.shape[1], shown.shape[0]))
+
+
+def _lookup(scene: "Scene", photo: str, width: int) -> np.ndarray:
+    view = scene.views[scene.view_index(photo)]
+    return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
+
+
+@cache
+def _method_offers() -> list[dict[str, str]]:
+    """Methods for the drop-down; looking for installed packages takes a while and its answer does not change."""
+    from pipelines.base import list_methods
+
+    return [{"name": m.name, "title": m.name, "summary": m.summary} for m in list_methods()]
 
 
 def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:

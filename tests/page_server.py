@@ -47,14 +47,14 @@ class PageServer:
 
 
 @contextmanager
-def serving(workspace: Path, *arguments: str) -> Iterator[PageServer]:
-    """Run `liftlab serve` and yield it once it says where it answers."""
-    command = [
-        sys.executable, "-m", "lab.cli", "serve", "--workspace", str(workspace), "--port", "0", "--no-browser",
+def serving(workspace: Path, *arguments: str, command: str = "serve") -> Iterator[PageServer]:
+    """Run `liftlab serve` (or `demo`) and yield it once it says where it answers."""
+    line = [
+        sys.executable, "-m", "lab.cli", command, "--workspace", str(workspace), "--port", "0", "--no-browser",
         *arguments,
     ]  # fmt: skip
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
+        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
     )
     said: list[str] = []
     found = threading.Event()

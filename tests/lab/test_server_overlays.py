@@ -1,12 +1,24 @@
 """Masks as pictures for the browser."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lab.overlays import EDGE_ALPHA, FILL_ALPHA, RIM_ALPHA, overlay_png, photo_jpeg, shrink_mask
+from components.geometry import mask_in_photo
+from lab.overlays import (
+    EDGE_ALPHA,
+    FILL_ALPHA,
+    RIM_ALPHA,
+    drawn,
+    overlay_png,
+    photo_jpeg,
+    photo_lookup,
+    picture_size,
+)
+from tests.toy import make_toy
 
 BLUE, ORANGE = (0, 114, 178), (213, 94, 0)
 
@@ -43,13 +55,27 @@ def test_no_object_is_fully_transparent() -> None:
     assert decoded(overlay_png([], 4, 3))[..., 3].max() == 0
 
 
-@pytest.mark.parametrize("width", [7, 50, 100, 1000])
-def test_shrinking_keeps_shape_and_share(width: int) -> None:
-    mask = np.zeros((60, 100), bool)
-    mask[:, :50] = True
-    small = shrink_mask(mask, width)
-    assert small.shape == (round(60 * min(width, 100) / 100), min(width, 100))
-    assert small.mean() == pytest.approx(0.5, abs=0.1)
+@pytest.mark.parametrize("width", [7, 48, 96, 192, 5000])
+@pytest.mark.parametrize("photo_scale", [1, 2])
+def test_the_drawn_mask_is_the_exported_mask(width: int, photo_scale: int) -> None:
+    toy = make_toy(photo_scale=photo_scale, views=1)
+    view, mask = toy.scene.views[0], toy.instance[0] == 1
+    shown = drawn(mask, photo_lookup(view, width))
+    exported = mask_in_photo(view, mask)
+    assert shown.shape == picture_size(view, width)[::-1]
+    if width >= view.lens.width:
+        assert (shown == exported).all()
+    assert shown.mean() == pytest.approx(exported.mean(), abs=0.05)
+
+
+def test_a_bent_lens_is_straightened_as_in_the_export() -> None:
+    view = make_toy(views=1).scene.views[0]
+    bent = replace(view, lens=replace(view.lens, distortion=np.array([-0.3, 0.05, 0.0, 0.0])))
+    mask = np.zeros(view.image.shape[:2], bool)
+    mask[5:25, 5:30] = True
+    shown = drawn(mask, photo_lookup(bent, view.lens.width))
+    assert (shown == mask_in_photo(bent, mask)).all()
+    assert (shown != mask).any()
 
 
 def test_a_photo_is_never_enlarged() -> None:
