@@ -23,7 +23,7 @@ from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
 from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
-from components.pointmaps.stereo_pairs import StereoPairPredictor
+from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Prompt, Provenance, Scene, Segmentation
 from pipelines.base import register
@@ -41,7 +41,9 @@ class WildSeg3DConfig:
     """Whose depths decide which points are valid: the reconstruction's alone, or also those of (dynamic) global
     alignment over pairs of photos, with the scene's cameras known. Points that it contradicts are not selected."""
     aligning: SceneAlignmentConfig = field(default_factory=SceneAlignmentConfig)
-    """Size and effort of that alignment."""
+    """Graph and effort of that alignment."""
+    stereo: StereoPairConfig = field(default_factory=lambda: StereoPairConfig(max_side=320))
+    """Its pairs; small, so that a dozen photos take well under half a minute on two cores."""
     solver: GraphCutConfig = field(default_factory=GraphCutConfig)
     """Of the slow path: what answers when no cached mask does."""
     first_candidate: Literal["preferred", "best", "smallest"] = "preferred"
@@ -144,7 +146,7 @@ class WildSeg3D:
                 found = align_scene(
                     scene,
                     masks,
-                    StereoPairPredictor(),
+                    StereoPairPredictor(self.config.stereo),
                     method=self.config.alignment,
                     config=self.config.aligning,
                     progress=part_of(progress, 0.0, 0.9),

@@ -80,14 +80,22 @@ def _shade(points: np.ndarray, instance: np.ndarray, axis: np.ndarray) -> np.nda
     base = np.full((*instance.shape, 3), 150.0)
     for number, (_, _, colour) in enumerate(BOXES, start=1):
         base[instance == number] = colour
-    rng = np.random.default_rng(7)
-    grain = np.zeros(instance.shape)
-    for frequency in (6.0, 13.0, 29.0):
-        for direction in rng.normal(size=(4, 3)):
-            unit = direction / np.linalg.norm(direction)
-            grain += np.sin(frequency * points @ unit + rng.uniform(0, 6.3))
-    light = np.array([0.75, 0.85, 1.0])[axis] + 0.05 * grain
+    grain = sum(weight * _noise(points / cell) for cell, weight in ((0.2, 0.5), (0.07, 0.5), (0.03, 0.7)))
+    light = np.array([0.7, 0.8, 0.95])[axis] + 0.35 * grain
     return np.clip(base * light[..., None], 0, 255).astype(np.uint8)
+
+
+def _noise(points: np.ndarray) -> np.ndarray:
+    """Values in [-1, 1] of a random lattice with unit cells, trilinearly interpolated."""
+    cell = np.floor(points).astype(np.int64)
+    inside = points - cell
+    out = np.zeros(points.shape[:-1])
+    for corner in np.ndindex(2, 2, 2):
+        x, y, z = np.moveaxis(cell + corner, -1, 0)
+        hashed = (x * 73856093 ^ y * 19349663 ^ z * 83492791) * 2654435761 & 0xFFFFFFFF
+        weight = np.where(np.array(corner) == 1, inside, 1 - inside).prod(axis=-1)
+        out += weight * ((hashed >> 8 & 0xFFFF) / 32767.5 - 1)
+    return out
 
 
 def make_toy(

@@ -78,12 +78,14 @@ class PairFailure:
 
 @runtime_checkable
 class PairPredictor(Protocol):
-    """Two views in, their pointmaps out."""
+    """Two views in, as large as there are; their pointmaps out, at the predictor's size."""
 
     conf_valid_threshold: float
     """Points of lower confidence are not shown."""
     symmetric: bool
     """True when the other order of a pair is `PairResult.swapped` and need not be predicted."""
+    max_side: int
+    """Pointmaps have the size of `shrunk(view, max_side)`."""
 
     def __call__(self, view_1: View, view_2: View) -> PairResult | PairFailure: ...
 

@@ -33,8 +33,6 @@ from components.types import Array, Scene
 class SceneAlignmentConfig:
     """Choices of the alignment over a scene; the defaults keep a dozen photos under half a minute on two cores."""
 
-    max_side: int = 320
-    """Photos are shrunk to this for matching and alignment, pixels."""
     neighbours: int = 2
     """Each photo is paired with this many others."""
     iterations: int = 300
@@ -72,7 +70,7 @@ def align_scene(
         InputError: No pair of photos could be matched.
         Cancelled: `cancel` was set.
     """
-    views = [shrunk(view, config.max_side) for view in scene.views]
+    views = [shrunk(view, predictor.max_side) for view in scene.views]
     cameras = [view.camera for view in views]
     points = scene.pointmap.points
     if len(points) == 0:
@@ -80,7 +78,7 @@ def align_scene(
     target = np.median(points[:: max(1, len(points) // 20000)], axis=0).astype(np.float64)
     edges = nearby_graph(cameras, target, neighbours=config.neighbours)
     pairs, failures = predict_pairs(
-        views, edges, predictor, progress=part_of(progress, 0.0, 0.5), cancel=cancel
+        scene.views, edges, predictor, progress=part_of(progress, 0.0, 0.5), cancel=cancel
     )
     sizes = [(camera.height, camera.width) for camera in cameras]
     alignment = align(

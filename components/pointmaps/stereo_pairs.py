@@ -16,14 +16,17 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from components.geometry import opencv_from_centered_intrinsics, pixel_centers, transform
-from components.pointmaps.pairs import PairFailure, PairResult
+from components.pointmaps.pairs import PairFailure, PairResult, shrunk
 from components.types import Array, View
 
 STEP_VERSION = 1
 FILLED_CONF = 1.001
 """Confidence of pixels whose depth was only copied from their nearest matched neighbour."""
-CALIBRATION = np.array([0.0, 1.0, -1.0, 1.0, 1.0])
-"""Log-odds that a depth is within 1 %: constant, then weights of the features of `_evidence`."""
+MIN_AGREED = 0.01
+"""Pairs where a smaller share of a view's pixels matches in both directions fail."""
+CALIBRATION = np.array([-3.097, 0.83, -2.286, 1.752, -0.21])
+"""Log-odds that a depth is within 1 %, as weights of `StereoDepth.evidence`. Fitted by
+`benchmarks/stereo_calibration.py` to the photos of SceauxCastle, which is not scored."""
 MAX_TANGENT = 2.2
 """Rectified rays flatter than this (about 65 degrees off axis) are cut off: stereo there is all distortion."""
 _FEATURES_KEPT = 32
@@ -39,6 +42,8 @@ class StereoPairConfig:
     """Pairs whose matches triangulate under a smaller median angle fail."""
     min_baseline_angle_deg: float = 30.0
     """Pairs whose baseline is closer than this to a viewing direction fail: the camera moved forward."""
+    max_side: int = 480
+    """Dense matching runs on photos shrunk to this, pixels; the pose comes from the photos as they are."""
     max_features: int = 3000
     block_size: int = 5
     """Matching window in pixels, odd."""
@@ -67,6 +72,7 @@ class StereoPairPredictor:
 
     def __init__(self, config: StereoPairConfig | None = None) -> None:
         self.config = config or StereoPairConfig()
+        self.max_side = self.config.max_side
         self._features: OrderedDict[str, tuple[Array, Array]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -216,38 +222,76 @@ class _Rectified:
         return float(self.centers[0][0] - self.centers[1][0])
 
 
-def dense_stereo(
+@dataclass(frozen=True)
+class StereoDepth:
+    """What matching says about one view of a pair."""
+
+    rays: Float[Array, "h w 3"]
+    """Rectified rays of the pixels."""
+    depth: Float[Array, "h w"]
+    """Along the rectified Z axis, in baselines; NaN where nothing matches."""
+    agreed: Bool[Array, "h w"]
+    """True where both directions of matching give the same depth."""
+    evidence: Float[Array, "h w 5"]
+    """What speaks for the depth: 1, ln(parallax in px), disagreement of the directions in px, correlation of 7x7
+    windows, ln(contrast)."""
+
+    @property
+    def conf(self) -> Float[Array, "h w"]:
+        """1 + half the odds of a depth within 1 %, so 1.5 at even odds; `FILLED_CONF` where not agreed."""
+        log_odds = np.clip(self.evidence @ CALIBRATION, -6, 6)
+        return np.where(self.agreed, 1 + 0.5 * np.exp(log_odds), FILLED_CONF).astype(np.float32)
+
+    @property
+    def filled(self) -> Float[Array, "h w"]:
+        """The depth where agreed; elsewhere that of the nearest agreed pixel."""
+        nearest = ndimage.distance_transform_edt(~self.agreed, return_distances=False, return_indices=True)
+        return self.depth[tuple(nearest)]
+
+
+def stereo_depths(
     view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
-) -> PairResult | PairFailure:
-    """Depth of both images of a posed pair by semi-global block matching in both directions."""
+) -> tuple[_Rectified, StereoDepth, StereoDepth] | PairFailure:
+    """Depth of both views, shrunk, by semi-global block matching of the rectified pair in both directions."""
     near, far = _depth_range(view_1, view_2, pose)
-    rectified = _rectify(view_1, view_2, pose, near, far, config)
+    view_1, view_2 = shrunk(view_1, config.max_side), shrunk(view_2, config.max_side)
+    rectified = _rectify(view_1, view_2, pose, near, far)
     if isinstance(rectified, PairFailure):
         return rectified
     left, right = _disparities(rectified, near, config)
-    points, confs, sure = [], [], []
-    for which, view in enumerate((view_1, view_2)):
-        own, other = (left, right) if which == 0 else (right, left)
-        pts, conf, matched = _lift(view, which, rectified, own, other, (near, far), config)
-        points.append(pts)
-        confs.append(conf)
-        sure.append(matched)
-    if min(mask.mean() for mask in sure) < 0.01:
-        return PairFailure(
-            "no_overlap", f"Only {100 * min(m.mean() for m in sure):.1f} % of the pixels match."
-        )
+    first = _measured(view_1, 0, rectified, left, right, config)
+    second = _measured(view_2, 1, rectified, right, left, config)
+    share = min(float(first.agreed.mean()), float(second.agreed.mean()))
+    if share < MIN_AGREED:
+        return PairFailure("no_overlap", f"Only {100 * share:.1f} % of the pixels match in both directions.")
+    return rectified, first, second
+
+
+def dense_stereo(
+    view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
+) -> PairResult | PairFailure:
+    """Pointmaps of a posed pair. Pixels that nothing matches take the depth of their nearest matched neighbour."""
+    found = stereo_depths(view_1, view_2, pose, config)
+    if isinstance(found, PairFailure):
+        return found
+    rectified, *depths = found
+    view_1, view_2 = shrunk(view_1, config.max_side), shrunk(view_2, config.max_side)
+    points = [
+        (depth.rays / np.maximum(depth.rays[..., 2:], 1e-6) * depth.filled[..., None]) @ R
+        for depth, R in zip(depths, rectified.rotations, strict=True)
+    ]
     first_from_second = np.linalg.inv(pose.second_from_first)
     matches = np.concatenate(
         [
-            _matches_of(view_1, view_2, points[0], sure[0], pose.second_from_first),
-            _matches_of(view_2, view_1, points[1], sure[1], first_from_second)[:, [2, 3, 0, 1]],
+            _matches_of(view_1, view_2, points[0], depths[0].agreed, pose.second_from_first),
+            _matches_of(view_2, view_1, points[1], depths[1].agreed, first_from_second)[:, [2, 3, 0, 1]],
         ]
     )
     return PairResult(
         pts3d_1=points[0].astype(np.float32),
         pts3d_2=transform(first_from_second, points[1]).astype(np.float32),
-        conf_1=confs[0],
-        conf_2=confs[1],
+        conf_1=depths[0].conf,
+        conf_2=depths[1].conf,
         matches=matches.astype(np.float32),
         second_from_first=pose.second_from_first,
     )
@@ -276,7 +320,7 @@ def _depth_range(view_1: View, view_2: View, pose: RelativePose) -> tuple[float,
 
 
 def _rectify(
-    view_1: View, view_2: View, pose: RelativePose, near: float, far: float, config: StereoPairConfig
+    view_1: View, view_2: View, pose: RelativePose, near: float, far: float
 ) -> _Rectified | PairFailure:
     rotations = _rectifying_rotations(pose.second_from_first)
     focal = 0.5 * sum(float(np.sqrt(v.camera.K[0, 0] * v.camera.K[1, 1])) for v in (view_1, view_2))
@@ -347,50 +391,28 @@ def _disparities(
     return left, right
 
 
-def _lift(
+def _measured(
     view: View,
     which: int,
     rectified: _Rectified,
     own: Float[Array, "H W"],
     other: Float[Array, "H W"],
-    depth_range: tuple[float, float],
     config: StereoPairConfig,
-) -> tuple[Float[Array, "h w 3"], Float[Array, "h w"], Bool[Array, "h w"]]:
-    """Points of a view in its own camera frame, their confidence, and where both directions agree.
-
-    Pixels that nothing matches take the depth of their nearest matched neighbour, at `FILLED_CONF`.
-    """
+) -> StereoDepth:
+    """Read the rectified disparities at the pixels of a view (`which`: 0 the first, 1 the second)."""
     camera = view.camera
-    R, center = rectified.rotations[which], rectified.centers[which]
-    rays = _rays(view, pixel_centers(camera.width, camera.height)) @ R.T
+    rays = _rays(view, pixel_centers(camera.width, camera.height)) @ rectified.rotations[which].T
     tangents = rays[..., :2] / np.maximum(rays[..., 2:], 1e-6)
-    xy = (rectified.focal * tangents + center).astype(np.float32)
+    xy = (rectified.focal * tangents + rectified.centers[which]).astype(np.float32)
     disparity = _sample(own, xy)
     sign = -1.0 if which == 0 else 1.0
     there = np.stack([xy[..., 0] + sign * disparity, xy[..., 1]], axis=-1)
     gap = np.abs(_sample(other, np.nan_to_num(there, nan=-1e4)) - disparity)
     parallax = disparity - rectified.shift
-    depth = rectified.focal / np.where(parallax > 1e-3, parallax, np.nan)
-    known = (
-        np.isfinite(depth)
-        & (depth > 0.5 * depth_range[0])
-        & (depth < 2 * depth_range[1])
-        & (rays[..., 2] > 0)
-    )
-    agreed = known & (gap <= config.left_right_px)
+    depth = rectified.focal / np.where(parallax > 0.25, parallax, np.nan)
+    agreed = np.isfinite(depth) & (rays[..., 2] > 0) & (gap <= config.left_right_px)
     images = rectified.images if which == 0 else rectified.images[::-1]
-    log_odds = _evidence(images, xy, there, disparity, gap, parallax) @ CALIBRATION
-    conf = 1 + np.exp(np.clip(log_odds - np.log(2), -7, 5))
-    conf = np.where(agreed, conf, np.where(known, np.minimum(conf, 1.2), FILLED_CONF)).astype(np.float32)
-    trusted = agreed if agreed.any() else known
-    if trusted.any():
-        nearest = ndimage.distance_transform_edt(~trusted, return_distances=False, return_indices=True)
-        depth = np.where(agreed, depth, depth[tuple(nearest)])
-        conf = np.where(agreed, conf, FILLED_CONF).astype(np.float32)
-    else:
-        depth = np.full(depth.shape, depth_range[1])
-    in_rectified = rays / np.maximum(rays[..., 2:], 1e-6) * depth[..., None]
-    return in_rectified @ R, conf, agreed
+    return StereoDepth(rays, depth, agreed, _evidence(images, xy, there, gap, parallax))
 
 
 def _sample(image: Float[Array, "H W"], xy: Float[Array, "h w 2"]) -> Float[Array, "h w"]:
@@ -407,11 +429,10 @@ def _evidence(
     images: tuple[UInt8[Array, "H W"], UInt8[Array, "H W"]],
     xy: Float[Array, "h w 2"],
     there: Float[Array, "h w 2"],
-    disparity: Float[Array, "h w"],
     gap: Float[Array, "h w"],
     parallax: Float[Array, "h w"],
 ) -> Float[Array, "h w 5"]:
-    """What speaks for a depth: 1, ln(parallax in px), disagreement in px, correlation of 7x7 windows, ln(contrast)."""
+    """The features of `StereoDepth.evidence`."""
     grid = [np.nan_to_num(p, nan=-1.0).astype(np.float32) for p in (xy, there)]
     a, b = (
         cv2.remap(image, p[..., 0].copy(), p[..., 1].copy(), cv2.INTER_LINEAR).astype(np.float32)

@@ -27,6 +27,15 @@ from tests.toy import make_toy
 rng = np.random.default_rng(3)
 
 
+@pytest.fixture(autouse=True)
+def one_torch_thread():
+    """The arrays are small: waiting for a second thread costs more than it does."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def random_rotation(generator: np.random.Generator) -> np.ndarray:
     q, r = np.linalg.qr(generator.normal(size=(3, 3)))
     q = q * np.sign(np.diag(r))

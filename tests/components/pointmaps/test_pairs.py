@@ -88,6 +88,7 @@ class Scripted:
     """A predictor that fails for pairs with view 2 and counts its calls."""
 
     conf_valid_threshold = 1.5
+    max_side = 96
 
     def __init__(self, views: list[View], *, symmetric: bool) -> None:
         self.symmetric, self.calls = symmetric, 0
