@@ -193,6 +193,9 @@ class Lab:
 
         cancel = cancel or CancelToken()
         entry = self.workspace.scene_entry(name)
+        if entry is None and capture is None and name not in self.captures():
+            known = sorted({*self.scenes(), *self.captures()})
+            raise InputError(f"There is no scene or capture '{name}'. {closest(name, known)}")
         opened = self.capture(capture or (entry.capture if entry else name))
         if config is None:
             config = config_from_record(step.ReconstructConfig, entry.config if entry else {})

@@ -363,7 +363,8 @@ class Session:
         """0 = smallest part, 1 = largest whole; None lets the method choose."""
         if granularity is not None and not 0 <= granularity <= 1:
             raise InputError(f"granularity must be between 0 and 1; got {granularity:g}.")
-        return self._edit_prompts(replace(self._current_ask().prompts, granularity=granularity))
+        value = None if granularity is None else float(granularity)
+        return self._edit_prompts(replace(self._current_ask().prompts, granularity=value))
 
     @_locked
     def grow(self) -> ObjectState:

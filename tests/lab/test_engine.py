@@ -138,7 +138,7 @@ def test_capture_keys_tell_focal_lengths_apart(lab: Lab) -> None:
     [
         (
             lambda lab: lab.reconstruct("tpy"),
-            "There is no capture 'tpy'. Did you mean 'toy'? Available: toy.",
+            "There is no scene or capture 'tpy'. Did you mean 'toy'? Available: toy.",
         ),
         (lambda lab: lab.prepare(NAME, "wildseg"), "Unknown method 'wildseg'. Did you mean 'wildseg3d'?"),
         (lambda lab: lab.status("x"), "There is no scene 'x'; reconstruct a capture first."),

@@ -74,7 +74,7 @@ def test_a_malformed_file_is_refused_with_the_place(case: str) -> None:
 def test_what_is_not_json_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "prompts.json"
     path.write_bytes(data)
-    with pytest.raises(InputError, match="The prompts file (is not valid JSON|cannot be read)"):
+    with pytest.raises(InputError, match=r"The prompts file (is not valid JSON|cannot be read)"):
         read_prompts(path)
 
 

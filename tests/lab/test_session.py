@@ -52,7 +52,7 @@ def test_undo_and_redo_walk_along_what_was_shown(session: Session, toy: Toy, see
             lambda: click_box(
                 session, toy, rng.randint(1, 3), rng.randint(0, 2), positive=rng.random() < 0.7
             ),
-            lambda: session.new_object(),
+            session.new_object,
             lambda: session.set_granularity(rng.choice([None, 0.0, 1.0])),
             lambda: session.grow() if session.current and session.current.clicks else None,
             lambda: session.delete_object(session.current.id) if session.current else None,
@@ -137,7 +137,7 @@ def ray_to(toy: Toy, number: int, view: int = 1) -> tuple[np.ndarray, np.ndarray
     camera = toy.scene.views[view].camera
     x, y = box_center(toy, view, number)
     target = toy.scene.pointmap.pts3d[view, int(y), int(x)].astype(np.float64)
-    origin = camera.center + [0.02, 0.01, 0.0]
+    origin = camera.center + np.array([0.02, 0.01, 0.0])
     return origin, (target - origin) * 0.3
 
 

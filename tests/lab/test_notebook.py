@@ -1,0 +1,119 @@
+"""A saved run gives the same masks in an empty workspace, by itself and as the Python it shows."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from components.errors import InputError
+from lab.engine import Lab
+from lab.notebook import Notebook, code_for, masks_digest, replay, to_python
+from lab.session import Session
+from tests.toy import Toy
+from tests.toy_workspace import NAME, box_center
+
+
+@pytest.fixture
+def saved(shared_lab: Lab, toy: Toy, tmp_path: Path) -> Path:
+    """notebook.json of a session with two objects."""
+    session = Session(shared_lab)
+    session.open(NAME)
+    session.new_object("mug")
+    session.click("001.png", *box_center(toy, 1, 1))
+    session.click("000.png", *box_center(toy, 0, 2))
+    session.click("001.png", *box_center(toy, 1, 3), positive=False)
+    session.grow()
+    session.new_object("box")
+    rows, columns = (toy.instance[2] == 2).nonzero()
+    session.box("002.png", columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    session.set_granularity(1.0)
+    session.notebook().save(tmp_path / "notebook.json")
+    return tmp_path / "notebook.json"
+
+
+def test_a_notebook_replays_in_an_empty_workspace_with_the_same_masks(
+    saved: Path, tmp_path: Path, counted_steps, shared_lab: Lab
+) -> None:
+    empty = Lab(tmp_path / "empty")
+    said: list[float] = []
+    replayed = replay(
+        Notebook.load(saved), empty, progress=lambda fraction, message="": said.append(fraction)
+    )
+    assert counted_steps == {"reconstruct": 1, "masks": 1}
+    assert [(entry.name, entry.identical) for entry in replayed.objects] == [("mug", True), ("box", True)]
+    assert replayed.identical
+    assert said == sorted(said)
+    again = replayed.session.notebook()
+    first = Notebook.load(saved)
+    for kind in ("reconstruct", "masks", "prepare"):
+        assert again.cell(kind).key == first.cell(kind).key
+    assert replay(first, empty).identical
+    assert counted_steps == {"reconstruct": 1, "masks": 1}, "nothing is computed twice"
+
+
+def test_photos_that_moved_are_found_where_one_says(saved: Path, tmp_path: Path, counted_steps) -> None:
+    record = json.loads(saved.read_text())
+    folder = Path(record["cells"][0]["folder"])
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    record["cells"][0]["folder"] = str(tmp_path / "gone")
+    saved.write_text(json.dumps(record))
+    empty = Lab(tmp_path / "empty")
+    with pytest.raises(InputError, match="not where they were; say where with --photos"):
+        replay(Notebook.load(saved), empty)
+    assert replay(Notebook.load(saved), empty, photos=moved).identical
+
+
+def test_other_photos_are_refused(saved: Path, tmp_path: Path, photos_of) -> None:
+    other = photos_of("other")
+    (other / "000.png").unlink()
+    with pytest.raises(InputError, match="not the photos of the notebook"):
+        replay(Notebook.load(saved), Lab(tmp_path / "empty"), photos=other)
+
+
+def test_the_shown_python_does_what_the_notebook_did(saved: Path, lab: Lab) -> None:
+    notebook = Notebook.load(saved)
+    script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(lab.workspace.root)!r})")
+    names: dict = {}
+    exec(compile(script, "notebook.py", "exec"), names)
+    for state, entry in zip(names["session"].objects, notebook.cell("segment").objects, strict=True):
+        assert state.name == entry.prompts.object
+        assert masks_digest(state.masks) == entry.masks_sha256
+
+
+def test_every_cell_is_one_call(saved: Path) -> None:
+    notebook = Notebook.load(saved)
+    calls = [code_for(cell, notebook.scene).splitlines() for cell in notebook.cells]
+    assert [lines[0].split("(")[0] for lines in calls] == [
+        "lab.import_capture", "lab.reconstruct", "lab.masks", "lab.prepare", "session = Session",
+    ]  # fmt: skip
+    assert all(len(lines) == 1 for lines in calls[:4])
+
+
+def test_a_notebook_without_objects_replays_its_steps(shared_lab: Lab, tmp_path: Path) -> None:
+    session = Session(shared_lab)
+    session.open(NAME)
+    replayed = replay(session.notebook(), shared_lab)
+    assert replayed.objects == ()
+    assert replayed.session.ready
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "cannot be read"),
+        ("[1]", "not a LiftLab notebook"),
+        ('{"cells": [], "schema_version": 7}', "format version 7"),
+        (
+            '{"cells": [{"kind": "x"}], "schema_version": 1, "scene": "a", "created": "", "versions": {}}',
+            "damaged at",
+        ),
+        ('{"cells": [], "schema_version": 1, "scene": "a", "created": "", "versions": {}}', "no photos"),
+    ],
+)
+def test_what_is_no_notebook_is_said(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "notebook.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        replay(Notebook.load(path), Lab(tmp_path / "lab"))
