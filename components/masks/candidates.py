@@ -15,7 +15,7 @@ from components.types import Array
 class CandidateConfig:
     """How the merge tree is cut."""
 
-    object_cost: float = 0.73
+    object_cost: float = 0.8
     """Joins cheaper than this stay inside one object."""
     min_object: int = 60
     """Voxels of the smallest object."""

@@ -30,7 +30,7 @@ class Proposer(Protocol):
 class RegionConfig:
     """Choices of `RegionProposer`."""
 
-    scales: tuple[float, ...] = (100.0, 400.0, 1600.0)
+    scales: tuple[float, ...] = (60.0, 150.0, 400.0, 1000.0)
     """Sizes of the regions, finest first (k of the graph segmentation, in Lab units)."""
     smoothing_px: float = 0.8
     """Gaussian that takes noise from the colours."""
