@@ -15,17 +15,19 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt16
+from jaxtyping import Bool, Float, Float32, Int, UInt16
 
 from components.clicks import Box, Click, ClickList, clicks_of
 from components.errors import InputError
 from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
 from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver
+from components.masks.scene_graph import view_depths
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
 from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Prompt, Provenance, Scene, Segmentation
+from components.view_consensus import agreed_points
 from pipelines.base import register
 
 SAME_PLACE_PX = 2.0
@@ -68,6 +70,8 @@ class WildSeg3DPrepared:
     """Per object: its points, as indices into `Pointmap.points`, ascending; mask boundaries are left out."""
     usable: Bool[Array, "N"]
     """Points that the alignment does not contradict."""
+    depths: Float32[Array, "V H W"] = field(repr=False)
+    """Depth along +Z of every view's points, 0 where there is none."""
     aligned: "AlignedDepths | None"
     """The alignment's own depths; None when the reconstruction's alone are used."""
     solver: ClickSolver | None = field(repr=False)
@@ -114,7 +118,7 @@ class Choice:
 class WildSeg3D:
     """Cached lookup and multi-view group mapping."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
 
     def __init__(self, config: WildSeg3DConfig, *, device: torch.device) -> None:
         self.config = config
@@ -159,15 +163,18 @@ class WildSeg3D:
                 usable, aligned = ~found.contradicted, _aligned_depths(found, self.config.alignment)
         progress_index = part_of(progress, 0.9 if self.config.alignment != "reconstruction" else 0.0, 1.0)
         ids = masks.object_ids.tolist()
-        point_ids = _index_points(scene, masks, usable, ids, progress_index, cancel)
+        depths = view_depths(scene)
+        point_ids = _index_points(scene, masks, usable, depths, ids, progress_index, cancel)
         solver = self._solver(scene, masks)
-        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, usable, aligned, solver, note)
+        return WildSeg3DPrepared(scene.key, scene, masks, point_ids, usable, depths, aligned, solver, note)
 
     def with_masks(self, prepared: WildSeg3DPrepared, masks: MaskCache) -> WildSeg3DPrepared:
         """State for a cache that grew by objects a person kept (`MaskCache.with_object`)."""
         _check_masks(prepared.scene, masks)
         new = masks.object_ids.tolist()[len(prepared.point_ids) :]
-        added = _index_points(prepared.scene, masks, prepared.usable, new, no_progress, CancelToken())
+        added = _index_points(
+            prepared.scene, masks, prepared.usable, prepared.depths, new, no_progress, CancelToken()
+        )
         solver = self._solver(prepared.scene, masks)
         return replace(prepared, masks=masks, point_ids=prepared.point_ids + added, solver=solver)
 
@@ -186,7 +193,7 @@ class WildSeg3D:
         slow = unanswered is not None
         if slow:
             drawn = prepared.solver.solve(unanswered).masks
-            selected = points_in_masks(prepared.scene, drawn) & prepared.usable
+            selected = _agreed(prepared, points_in_masks(prepared.scene, drawn) & prepared.usable, drawn)
             mask_of_view = drawn.__getitem__
         else:
             selected = _select_points(prepared, choice)
@@ -272,7 +279,15 @@ class WildSeg3D:
             aligned = AlignedDepths(read["aligned_depth"], read["aligned_valid"], meta["alignment"])
         solver = self._solver(scene, masks)
         return WildSeg3DPrepared(
-            scene.key, scene, masks, point_ids, read["usable"], aligned, solver, meta["note"]
+            scene.key,
+            scene,
+            masks,
+            point_ids,
+            read["usable"],
+            view_depths(scene),
+            aligned,
+            solver,
+            meta["note"],
         )
 
     def _solver(self, scene: Scene, masks: MaskCache) -> ClickSolver | None:
@@ -386,18 +401,29 @@ def _select_points(prepared: WildSeg3DPrepared, choice: Choice) -> Bool[Array, "
         return selected
     views = range(prepared.masks.num_views)
     chosen = [union_mask(prepared.masks, choice, view) for view in views]
-    return points_in_masks(prepared.scene, chosen) & prepared.usable
+    return _agreed(prepared, points_in_masks(prepared.scene, chosen) & prepared.usable, chosen)
+
+
+def _agreed(
+    prepared: WildSeg3DPrepared, selected: Bool[Array, "N"], masks: Sequence[Bool[Array, "_ _"]]
+) -> Bool[Array, "N"]:
+    """The selection without points that most other views see outside the masks."""
+    ids = np.flatnonzero(selected).astype(np.int32)
+    agreed = np.zeros_like(selected)
+    agreed[ids] = agreed_points(prepared.scene, prepared.depths, ids, masks)
+    return agreed
 
 
 def _index_points(
     scene: Scene,
     masks: MaskCache,
     usable: Bool[Array, "N"],
+    depths: Float32[Array, "V H W"],
     object_ids: Sequence[int],
     progress: Progress,
     cancel: CancelToken,
 ) -> tuple[Int[Array, "_"], ...]:
-    """Usable points of each object, as indices into `Pointmap.points`."""
+    """Usable points of each object on which the views agree, as indices into `Pointmap.points`."""
     pointmap = scene.pointmap
     number = np.full(pointmap.valid.shape, -1, np.int32)
     number[pointmap.valid] = np.where(usable, np.arange(len(usable), dtype=np.int32), -1)
@@ -406,12 +432,13 @@ def _index_points(
         cancel.check()
         progress(done / len(object_ids), "Indexing the points of every object")
         pieces = [np.zeros(0, np.int32)]
-        for view in range(masks.num_views):
+        drawn = [masks.mask(view, object_id) for view in range(masks.num_views)]
+        for view, mask in enumerate(drawn):
             if masks.area(view, object_id):
-                mask = eroded(masks.mask(view, object_id))
-                numbers = number[view, : mask.shape[0], : mask.shape[1]][mask]
+                numbers = number[view, : mask.shape[0], : mask.shape[1]][eroded(mask)]
                 pieces.append(numbers[numbers >= 0])
-        found.append(np.concatenate(pieces))
+        ids = np.concatenate(pieces)
+        found.append(ids[agreed_points(scene, depths, ids, drawn)])
     progress(1.0, "Points indexed")
     return tuple(found)
 
