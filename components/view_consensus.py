@@ -1,4 +1,4 @@
-"""Points that the other views agree belong to an object: pixels at an outline often carry the depth of what lies behind."""
+"""Points the views agree on: pixels at an outline often carry the depth of what lies behind the object."""
 
 import math
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _agree(points, own, K, world_to_camera, depths, inside):
             w = (T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]) / depth * K[v, 1, 1] + K[v, 1, 2]
             if not (0 <= u < width and 0 <= w < height):
                 continue
-            column, row = int(math.floor(u)), int(math.floor(w))
+            column, row = math.floor(u), math.floor(w)
             if abs(depths[v, row, column] - depth) > TOLERANCE * depth:
                 continue
             seen += 1
