@@ -12,13 +12,13 @@ from pathlib import Path
 from components.errors import InputError
 
 NEEDED = (
-    "gradio", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow", "plyfile",
+    "gradio", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
     "pycocotools", "pycolmap", "PyMaxflow", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
 )  # fmt: skip
 OPTIONAL = {
-    "sam2": "SAM 2 masks and clicks; without it, masks come from colour and geometry",
-    "mast3r": "MASt3R pointmaps; without it, depth comes from multi-view stereo",
-    "open_clip": "search by words; without it, attributes and names are searched",
+    "sam2": "SAM 2 masks; masks come from colour and geometry, this version does not use it yet",
+    "mast3r": "MASt3R pointmaps; depth comes from multi-view stereo, this version does not use it yet",
+    "open_clip": "search by words; this version does not search by words yet",
 }
 FREE_BYTES_MIN = 2 << 30
 

@@ -1,6 +1,5 @@
 """An object as a coloured point cloud: PLY with the photo pixel of every point, GLB for 3D viewers."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from components.files import atomic_write
 from components.geometry import photo_from_view
 from components.types import Array, Scene
+from components.vertex_table import write_vertices
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,6 @@ def write_ply(path: Path, cloud: PointCloud) -> None:
 
     `view` counts the photos listed in the header's comments.
     """
-    from plyfile import PlyData, PlyElement
-
     vertex = np.empty(
         len(cloud.points),
         dtype=[
@@ -70,11 +68,7 @@ def write_ply(path: Path, cloud: PointCloud) -> None:
     vertex["view"] = cloud.views
     vertex["photo_x"], vertex["photo_y"] = cloud.photo_xy.T
     comments = [f"view {number} {name}" for number, name in enumerate(cloud.names)]
-    ply = PlyData([PlyElement.describe(vertex, "vertex")], comments=comments, byte_order="<")
-    buffer = io.BytesIO()
-    ply.write(buffer)
-    with atomic_write(path) as file:
-        file.write(buffer.getvalue())
+    write_vertices(path, vertex, comments=comments)
 
 
 def write_glb(path: Path, cloud: PointCloud) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from components.files import atomic_write
 from components.gaussians._ply_table import read_vertices
 from components.gaussians.errors import not_splats
 from components.gaussians.storage import gaussians_from_stored, log_scales, logit
 from components.rasterize.harmonics import DEGREE_0
 from components.types import Array, Float, Gaussians, Shaped
+from components.vertex_table import write_vertices
 
 MEANS = ("x", "y", "z")
 SCALES = ("scale_0", "scale_1", "scale_2")
@@ -65,11 +65,8 @@ def write_ply(path: Path, gaussians: Gaussians) -> None:
     rows[:, -8] = logit(gaussians.opacities)
     rows[:, -7:-4] = log_scales(gaussians.scales)
     rows[:, -4:] = gaussians.quats
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
-    header += [f"property float {name}" for name in names]
-    with atomic_write(path) as file:
-        file.write(("\n".join([*header, "end_header"]) + "\n").encode("ascii"))
-        file.write(rows.tobytes())
+    table = np.dtype([(name, "<f4") for name in names])
+    write_vertices(path, rows.view(table).reshape(count))
 
 
 def _bases(path: Path, names: set[str]) -> int:
