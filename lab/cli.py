@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
-from components.errors import Cancelled, InputError
+from components.errors import Cancelled, InputError, closest
 from components.progress import CancelToken
 from lab.jobs import DEFECT_SENTENCE
 from lab.terminal import TerminalProgress, seconds
@@ -564,21 +564,27 @@ def _config_with(config_class: type, settings: Sequence[str]) -> Any:
     from lab.engine import config_from_record, to_plain
 
     record = to_plain(config_class())
+    known = _setting_names(record)
     for setting in settings:
         path, equals, text = setting.partition("=")
+        if not equals or path not in known:
+            raise InputError(f"--set takes KEY=VALUE; got '{setting}'. {closest(path, known)}")
         *groups, key = path.split(".")
         place = record
         for group in groups:
-            place = place.get(group) if isinstance(place.get(group), dict) else {}
-        if not equals or key not in place:
-            raise InputError(
-                f"--set takes KEY=VALUE with one of: {', '.join(sorted(record))}; got '{setting}'."
-            )
-        with contextlib.suppress(ValueError):
+            place = place[group]
+        try:
             place[key] = json.loads(text)
-            continue
-        place[key] = text
+        except ValueError:  # a word, not a number or true or false
+            place[key] = text
     return config_from_record(config_class, record)
+
+
+def _setting_names(record: dict[str, Any]) -> list[str]:
+    names = []
+    for key, value in record.items():
+        names += [f"{key}.{name}" for name in _setting_names(value)] if isinstance(value, dict) else [key]
+    return names
 
 
 def _expected(lab: "Lab", name: str, steps: Sequence[str]) -> float | None:

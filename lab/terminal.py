@@ -4,8 +4,6 @@ import sys
 import time
 from typing import TextIO
 
-from components.progress import Progress
-
 BAR_WIDTH = 24
 LINE_EVERY_SECS = 5.0
 REDRAW_SECS = 0.1
@@ -35,24 +33,16 @@ class TerminalProgress:
         self._redraws = self._stream.isatty()
         self._started = time.monotonic()
         self._shown_at = -1e9
-        self._shown = ""
         self._width = 0
-
-    @property
-    def callback(self) -> Progress:
-        return self.report
 
     def report(self, fraction: float, message: str = "") -> None:
         """Called by the running step."""
         if self._quiet:
             return
         now = time.monotonic()
-        pause = REDRAW_SECS if self._redraws else LINE_EVERY_SECS
-        if now - self._shown_at < pause and not (message and message != self._shown and not self._redraws):
+        if now - self._shown_at < (REDRAW_SECS if self._redraws else LINE_EVERY_SECS):
             return
-        if not self._redraws and now - self._shown_at < 1.0:
-            return
-        self._shown_at, self._shown = now, message
+        self._shown_at = now
         self._write(self._line(fraction, message, now - self._started))
 
     def done(self, sentence: str) -> None:

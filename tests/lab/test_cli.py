@@ -181,7 +181,7 @@ REFUSED = {
         "There is no scene or capture 'tot'. Did you mean 'toy'? Available: toy.",
     ),
     "no such method": (("prepare", NAME, "--method", "saga2"), "Unknown method 'saga2'."),
-    "no such setting": (("prepare", NAME, "--set", "depth=3"), "--set takes KEY=VALUE with one of: "),
+    "no such setting": (("prepare", NAME, "--set", "depth=3"), "--set takes KEY=VALUE; got 'depth=3'. "),
     "no such value": (
         ("prepare", NAME, "--set", "alignment=magic"),
         "The setting 'alignment' cannot be used",
