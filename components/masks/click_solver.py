@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int8
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
 
 from components.clicks import Box, Click, ClickList
 from components.geometry import project
@@ -194,16 +196,18 @@ class GraphCutSolver:
         """Leaves selected after a later positive click, and the cached objects they come from."""
         sizes = self.state.tree.voxels[: len(state.selected)]
         selected, before = state.selected.copy(), int(sizes[state.selected].sum())
-        limit = self._largest_meant(state.masks[click.view], click)
+        here = state.masks[click.view]
+        if here.any():
+            limit, growth = self._largest_meant(here, click), self.config.max_growth
+        else:  # nothing of the object in this photo yet: nothing larger than what the others show of it
+            limit, growth = max(inradius(mask) for mask in state.masks), 1.0
         volume = self._voxels_within(limit, click)
         for choice in reversed(self.cache.at(click.view, click.x, click.y).tolist()):
             if choice > len(self.state.leaves) or self.cache.kinds[choice - 1] not in ("object", "part"):
                 continue
             fresh = self.cache.mask(click.view, choice) & ~state.masks[click.view]
             leaves = self.state.leaves[choice - 1]
-            if inradius(fresh) <= limit and sizes[leaves].sum() <= min(
-                volume, self.config.max_growth * before
-            ):
+            if inradius(fresh) <= limit and sizes[leaves].sum() <= min(volume, growth * before):
                 selected[leaves] = True
                 for other in state.unwanted - state.wanted:
                     selected[self._branch(other, state.wanted)] = False
@@ -213,7 +217,11 @@ class GraphCutSolver:
         return selected, state.taken
 
     def _shrunk(self, state: _State, click: Click) -> Bool[Array, "L"]:
-        """Leaves selected after a negative click: without the largest branch that the click can mean."""
+        """Leaves selected after a negative click.
+
+        Out goes the largest branch of the merge tree that the click can mean, or, where the tree joined in the wrong
+        order, all that hangs together with the click rather than with the positive ones.
+        """
         selected = state.selected.copy()
         mask = state.masks[click.view]
         height, width = mask.shape
@@ -223,17 +231,50 @@ class GraphCutSolver:
             return selected
         limit = self._largest_meant(~mask, click)
         volume = self._voxels_within(limit, click)
-        table = np.zeros(len(selected) + 1, bool)
+        sizes = self.state.tree.voxels[: len(selected)]
+
+        def meant(piece: Bool[Array, "_"]) -> bool:
+            return inradius(piece[leaves] & mask) <= limit and int(sizes[piece[:-1]].sum()) <= volume
+
+        table = np.zeros(len(selected) + 1, bool)  # the last entry answers for leaf -1
         for node in reversed(self.state.tree.path(leaf)):
             branch = self.state.tree.leaves_of(node)
             if state.wanted.intersection(branch.tolist()):
                 continue
             table[:] = False
             table[branch] = True
-            if inradius(table[leaves] & mask) <= limit and int(self.state.tree.voxels[node]) <= volume:
-                selected[branch] = False
+            if meant(table):
+                walk = np.append(self._nearer_to(leaf, state.wanted, state.selected), False)
+                selected[walk[:-1] if meant(walk) else branch] = False
                 break
         return selected
+
+    def _nearer_to(self, leaf: int, wanted: frozenset[int], selected: Bool[Array, "L"]) -> Bool[Array, "L"]:
+        """Selected leaves from which a random walk along bonds meets `leaf` before any wanted one.
+
+        Source: Grady, Random walks for image segmentation, PAMI 2006. Without a wanted leaf: those linked to `leaf`.
+        """
+        tree = self.state.tree
+        inside = selected[tree.pairs[:, 0]] & selected[tree.pairs[:, 1]]
+        nodes = np.flatnonzero(selected)
+        place = np.full(len(selected), -1)
+        place[nodes] = np.arange(len(nodes))
+        a, b = place[tree.pairs[inside, 0]], place[tree.pairs[inside, 1]]
+        bond = tree.bond[inside] + 1e-6
+        links = sparse.coo_array(
+            (np.r_[bond, bond], (np.r_[a, b], np.r_[b, a])), shape=(len(nodes),) * 2
+        ).tocsr()
+        seeds = np.array([place[leaf], *sorted(place[w] for w in wanted if selected[w])])
+        free = np.setdiff1d(np.arange(len(nodes)), seeds)
+        chance = np.zeros(len(nodes))
+        chance[seeds[0]] = 1.0
+        if len(free):
+            laplacian = sparse.diags_array(links.sum(axis=1) + 1e-9) - links
+            system = laplacian[free][:, free].tocsc()
+            chance[free] = spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel())
+        lost = np.zeros(len(selected), bool)
+        lost[nodes[chance > 0.5]] = True
+        return lost
 
     def _largest_meant(self, border: Bool[Array, "H W"], click: Click) -> float:
         """Inradius in pixels of the largest piece that a corrective click can mean.

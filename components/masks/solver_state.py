@@ -12,7 +12,7 @@ from components.masks.scene_graph import SceneGraph
 from components.masks.tracking import Hierarchy
 from components.types import Array
 
-_TREE = ("children", "cost", "parent", "voxels")
+_TREE = ("children", "cost", "parent", "voxels", "pairs", "bond")
 
 
 @dataclass(frozen=True)

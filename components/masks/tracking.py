@@ -14,6 +14,9 @@ from scipy.spatial import cKDTree
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
 
+BOND_FALL = 6.0
+"""How fast a bond weakens with the cost of the border."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -51,6 +54,10 @@ class Hierarchy:
     """-1 for roots."""
     voxels: Int[Array, "L_plus_M"]
     """Size of each node."""
+    pairs: Int[Array, "P 2"]
+    """Leaves that touch or face each other over a gap."""
+    bond: Float[Array, "P"]
+    """How strongly two leaves hold together: length of their border in voxels, less where something separates them."""
 
     @property
     def num_leaves(self) -> int:
@@ -220,10 +227,13 @@ def _merge(
 ) -> Hierarchy:
     """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first)."""
     count = len(sizes)
+    shares = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(count)]
+    apart = 1 - np.minimum(shares[pairs[:, 0]], shares[pairs[:, 1]]).sum(axis=1)
+    bond = lengths * np.exp(-BOND_FALL * (fixed + color_weight * apart))
     for (a, b), length, cost in zip(pairs.tolist(), lengths.tolist(), fixed.tolist(), strict=True):
         borders[a][b] = borders[b][a] = (length, length * cost)
-    color = [row / max(row.sum(), 1e-9) for row in histograms]
+    color = list(shares)
     voxels = sizes.tolist()
     parent, cost_of = [-1] * count, [0.0] * count
     children: list[tuple[int, int]] = []
@@ -263,4 +273,6 @@ def _merge(
         cost=np.array(cost_of),
         parent=np.array(parent, np.int32),
         voxels=np.array(voxels),
+        pairs=pairs,
+        bond=bond,
     )

@@ -114,6 +114,8 @@ def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object() -> None
         cost=np.array([0, 0, 0, 0, 0.1, 0.8, 0.9]),
         parent=np.array([4, 4, 5, 6, 5, 6, -1], np.int32),
         voxels=np.array([100, 100, 180, 5, 200, 380, 385]),
+        pairs=np.zeros((0, 2), np.int64),
+        bond=np.zeros(0),
     )
     from components.masks.candidates import _split
 
