@@ -24,7 +24,7 @@ from components.masks.tracking import GeometryTracker, GeometryTrackerConfig, Tr
 from components.progress import CancelToken, Progress, no_progress
 from components.types import Array, MaskSet, Scene
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 
 
 @dataclass(frozen=True)
