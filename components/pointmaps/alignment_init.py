@@ -19,6 +19,9 @@ PNP_ITERATIONS = 10
 PNP_ERROR_PX = 5.0
 _PNP_POINTS = 4000
 """PnP looks at this many of the most confident pixels, evenly spaced among them."""
+_REGISTERED_POINTS = 20_000
+"""Registration looks at about this many evenly spaced pixels."""
+_REWEIGHTINGS = 15
 
 
 @dataclass(frozen=True)
@@ -221,9 +224,22 @@ def _place_pair(first: Camera, second: Camera, pair: PairResult, threshold: floa
 
 
 def _register(source: Array, target: Array, conf: Array) -> tuple[float, Array, Array]:
-    return register_similarity(
-        source.reshape(-1, 3).astype(np.float64), target.reshape(-1, 3), conf.ravel().astype(np.float64)
-    )
+    """Similarity that takes `source` to `target`, robust to points that are far off.
+
+    Weighted Procrustes as in the source, with two differences. Weights are C - 1 instead of C: a pixel that knows
+    nothing (C = 1) has no say. And like the loss (8) the distance is not squared: the fit is repeated with weights
+    divided by the distances it left, because one pointmap of weak stereo holds depths that are wrong by multiples.
+    """
+    step = max(1, conf.size // _REGISTERED_POINTS)
+    source = source.reshape(-1, 3)[::step].astype(np.float64)
+    target = target.reshape(-1, 3)[::step]
+    trust = np.maximum(conf.ravel()[::step].astype(np.float64) - 1, 1e-6)
+    weights = trust
+    for _ in range(_REWEIGHTINGS):
+        scale, R, t = register_similarity(source, target, weights)
+        distance = np.linalg.norm(scale * source @ R.T + t - target, axis=1)
+        weights = trust / np.maximum(distance, 0.01 * np.median(distance) + 1e-12)
+    return register_similarity(source, target, weights)
 
 
 def _intrinsics(

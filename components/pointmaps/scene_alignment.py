@@ -66,6 +66,8 @@ def align_scene(
 ) -> SceneAlignment:
     """Predict pairs of neighbouring photos and align them to the scene's cameras.
 
+    GA weighs by ln C, as DUSt3R's optimiser does: many pixels of weight-free pairs know nothing (C close to 1).
+
     Raises:
         InputError: No pair of photos could be matched.
         Cancelled: `cancel` was set.
@@ -86,6 +88,7 @@ def align_scene(
         pairs,
         AlignmentConfig(
             method=method,
+            conf_transform="log" if method == "ga" else "raw",
             cameras="known",
             iterations=config.iterations,
             pixel_stride=config.pixel_stride,
