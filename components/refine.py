@@ -68,7 +68,7 @@ def _grown(scene: Scene, view: int, mask: Bool[Array, "H W"], steps: int) -> Boo
         beside = cv2.dilate(np.where(out > 0, depth, 0.0).astype(np.float32), kernel)
         known = (depth > 0) & (beside > 0)
         joins = ~known | (np.abs(depth - beside) <= SURFACE_STEP * depth)
-        out = out | (cv2.dilate(out, kernel) & joins.view(np.uint8))
+        out = out | (np.asarray(cv2.dilate(out, kernel), np.uint8) & joins.view(np.uint8))
     return out.astype(bool)
 
 

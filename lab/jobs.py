@@ -35,7 +35,7 @@ class Job:
         """What it is doing, one short sentence."""
         self.error = ""
         """One sentence for people once the state is "failed"."""
-        self._work = work
+        self._work: Callable[[Progress, CancelToken], Any] | None = work
         self._queue = queue
         self._given_secs: float | None = None
         self._token = CancelToken()
@@ -101,6 +101,7 @@ class Job:
         self.state = "running"
         try:
             self._token.check()
+            assert self._work is not None, "a job runs once"
             self._value = self._work(self._report, self._token)
         except Cancelled as stop:
             self._end("cancelled", stop)
@@ -122,7 +123,7 @@ class Job:
         self._exception = exception
         self.error = sentence
         self.state = state
-        self._work = None  # type: ignore[assignment]  # frees what the closure holds
+        self._work = None  # frees what the closure holds
         self._finished.set()
 
 

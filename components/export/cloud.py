@@ -82,7 +82,7 @@ def write_glb(path: Path, cloud: PointCloud) -> None:
     if len(cloud.points) == 0:
         raise ValueError("cloud must have points; got none. Select something first.")
     geometry = trimesh.PointCloud(np.asarray(cloud.points, np.float32), colors=cloud.colours)
-    turn = trimesh.geometry.align_vectors(cloud.up, [0.0, 1.0, 0.0])
+    turn = np.asarray(trimesh.geometry.align_vectors(cloud.up, [0.0, 1.0, 0.0]))
     model = trimesh.Scene()
     model.add_geometry(geometry, node_name="object", transform=turn)
     data = model.export(file_type="glb")

@@ -63,7 +63,7 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
                     "category_id": category,
                     "segmentation": {
                         "size": [int(side) for side in encoded["size"]],
-                        "counts": encoded["counts"].decode("ascii"),
+                        "counts": str(encoded["counts"], "ascii"),  # type: ignore[call-overload]  # bytes
                     },
                     "area": int(rle.area(encoded)),
                     "bbox": [float(value) for value in rle.toBbox(encoded)],
