@@ -180,9 +180,11 @@ class GraphCutSolver:
             return replace(state, masks=self._photo_only(click))
         for leaf in state.unwanted - state.wanted:
             selected[self._branch(leaf, state.wanted)] = False
-        return replace(
-            state, selected=selected, taken=taken, masks=self._draw(selected, state.override, clicks)
-        )
+        if choice is not None and len(clicks) == 1:  # a lookup: what the cache holds is what would be drawn
+            masks = tuple(self.cache.mask(view, choice) for view in range(self.cache.num_views))
+        else:
+            masks = self._draw(selected, state.override, clicks)
+        return replace(state, selected=selected, taken=taken, masks=masks)
 
     def _photo_only(self, click: Click) -> tuple[Bool[Array, "_ _"], ...]:
         """The colour region under a click where geometry knows nothing; the other photos stay empty."""
