@@ -39,22 +39,26 @@ SCHEMA_VERSION = 1
 class WildSeg3DConfig:
     """Choices of WildSeg3D."""
 
-    alignment: Literal["reconstruction", "ga", "dga"] = "dga"
-    """Whose depths decide which points are valid: the reconstruction's alone, or also those of (dynamic) global
-    alignment over pairs of photos, with the scene's cameras known. Points that it contradicts are not selected."""
+    alignment: Literal["reconstruction", "ga", "dga"] = "reconstruction"
+    """Whose depths say which points are valid: the reconstruction's alone, or also those of (dynamic) global
+    alignment over pairs of photos with the scene's cameras known, which takes some 20 s for a dozen photos; points
+    it contradicts are not selected. We differ from the paper, which aligns always: with pairs by stereo, without
+    weights, alignment removes more right points than wrong ones (desk: 1.4 % and 0.07 % of all), as the
+    reconstruction's depths are confirmed by several photos already."""
     aligning: SceneAlignmentConfig = field(default_factory=SceneAlignmentConfig)
     """Graph and effort of that alignment."""
     stereo: StereoPairConfig = field(default_factory=lambda: StereoPairConfig(max_side=320))
     """Its pairs; small, so that a dozen photos take well under half a minute on two cores."""
     solver: GraphCutConfig = field(default_factory=GraphCutConfig)
     """Of the slow path: what answers when no cached mask does."""
-    first_candidate: Literal["preferred", "best", "smallest"] = "preferred"
-    """Which cached mask a click takes when no granularity is given: the smallest that contains it (the
-    paper's rule), or, as proposals without weights hold many parts, the best scored or the smallest whole
-    object (`MaskCache.preferred`)."""
+    first_candidate: Literal["whole", "smallest"] = "whole"
+    """Which cached mask a click takes when no granularity is given: the smallest that contains it (the paper's rule),
+    or the smallest whole object (`MaskCache.preferred`): proposals without weights hold many parts. IoU after one
+    click on sparse5: 0.64 whole, 0.27 smallest."""
     corrections: Literal["local", "lookup"] = "local"
     """What further clicks do where the first one's mask is wrong. Lookup: the paper's rules over cached masks, the
-    click solver only where they fail. Local (ours): the click solver changes the mask around the click."""
+    click solver only where they fail. Local (ours): the click solver changes the mask around the click. IoU after
+    three clicks on desk: 0.95 local, 0.46 lookup."""
     box_iou: float = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
 
@@ -452,18 +456,8 @@ def _pick(
     elif config.first_candidate == "smallest":
         start = 0
     else:
-        start = list(allowed).index(_whole_candidate(masks, allowed, config.first_candidate))
+        start = list(allowed).index(masks.preferred(allowed))
     return allowed[min(start + repeats, len(allowed) - 1)]
-
-
-def _whole_candidate(masks: MaskCache, allowed: Sequence[int], rule: Literal["preferred", "best"]) -> int:
-    """The whole object among the candidates: the smallest, or the best scored (the smaller one of equals)."""
-    whole = [i for i in allowed if masks.kinds[i - 1] == "object"]
-    if rule == "best" and whole:
-        return max(whole, key=lambda i: float(masks.scores[i - 1]))
-    preferred = masks.preferred(allowed)
-    assert preferred is not None, "candidates are never empty here"
-    return preferred
 
 
 def _pick_boxes(

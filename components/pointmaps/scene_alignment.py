@@ -39,7 +39,7 @@ class SceneAlignmentConfig:
     """Steps of the optimiser; DUSt3R's default, the paper takes 500."""
     pixel_stride: int = 2
     """Every n-th pixel of every n-th row is optimised; the other depths follow from the pairs."""
-    contradiction: float = 0.05
+    contradiction: float = 0.1
     """Relative difference in depth above which a point of the reconstruction is contradicted."""
 
 

@@ -1,6 +1,7 @@
 """WildSeg3D: which cached objects clicks choose, and which points they lift."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,17 @@ import torch
 
 from components.clicks import Click, ClickList, best_view_of_point, clicks_of
 from components.masks.cache import MaskCache
+from components.pointmaps.scene_alignment import SceneAlignmentConfig
+from components.pointmaps.stereo_pairs import StereoPairConfig
 from components.progress import CancelToken, no_progress
 from components.types import Prompt
 from pipelines.base import seeded
+from pipelines.masks import MasksConfig, build_masks
 from pipelines.wildseg3d import WildSeg3D, WildSeg3DConfig, choose, eroded, points_in_masks, union_mask
 from tests.toy import GROUP, TOP_OF_FIRST, Toy, make_toy
 
 SMALLEST = WildSeg3DConfig(first_candidate="smallest")
-BEST = WildSeg3DConfig(first_candidate="best")
+WHOLE = WildSeg3DConfig(first_candidate="whole")
 A, B, C = 1, 2, 3
 
 
@@ -54,8 +58,8 @@ def test_the_smallest_containing_mask_is_taken() -> None:
     assert choose(nested_masks(), clicks((0, *IN_B, True)), SMALLEST).add == (B,)
 
 
-def test_the_best_candidate_is_a_whole_object() -> None:
-    assert choose(nested_masks(), clicks((0, *IN_B, True)), BEST).add == (A,)
+def test_the_whole_object_is_taken_by_default() -> None:
+    assert choose(nested_masks(), clicks((0, *IN_B, True)), WHOLE).add == (A,)
 
 
 @pytest.mark.parametrize(("granularity", "expected"), [(0.0, B), (0.4, B), (0.6, A), (1.0, A)])
@@ -82,7 +86,7 @@ def test_positive_in_a_and_negative_in_b_gives_a_minus_b_in_every_view() -> None
 def test_candidates_hit_by_a_negative_click_are_skipped() -> None:
     masks = nested_masks()
     choice = choose(
-        masks, clicks((0, *IN_B, True), (0, *IN_A, False)), WildSeg3DConfig(first_candidate="best")
+        masks, clicks((0, *IN_B, True), (0, *IN_A, False)), WildSeg3DConfig(first_candidate="whole")
     )
     assert (choice.add, choice.subtract) == ((B,), ())
 
@@ -227,6 +231,128 @@ def test_answers_do_not_depend_on_other_threads(toy: Toy, method: WildSeg3D, pre
         together = list(pool.map(lambda prompt: method.segment(prepared, [prompt]).selected, prompts * 5))
     for index, selected in enumerate(together):
         assert np.array_equal(selected, alone[index % len(prompts)])
+
+
+# Alignment ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large_toy() -> Toy:
+    """Large enough for two-view stereo."""
+    return make_toy(width=240, height=180, views=5)
+
+
+@pytest.fixture(scope="module")
+def aligned(large_toy: Toy):
+    config = WildSeg3DConfig(
+        alignment="dga", stereo=StereoPairConfig(max_side=240), aligning=SceneAlignmentConfig(iterations=60)
+    )
+    method = WildSeg3D(config, device=torch.device("cpu"))
+    return method, method.prepare(
+        large_toy.scene, large_toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)
+    )
+
+
+def test_aligned_depths_agree_with_the_truth(large_toy: Toy, aligned) -> None:
+    found = aligned[1].aligned
+    assert found is not None and found.depth.shape == (5, 180, 240)
+    sure = found.valid & (large_toy.depth < 6)
+    error = np.abs(found.depth / large_toy.depth - 1)[sure]
+    assert sure.mean() > 0.3 and np.median(error) < 0.01
+    assert found.report["method"] == "dga" and found.report["loss"][1] < found.report["loss"][0]
+
+
+def test_few_right_points_are_contradicted_and_wrong_ones_are(large_toy: Toy, aligned) -> None:
+    method, prepared = aligned
+    assert prepared.usable.mean() > 0.95
+    spoilt = large_toy.scene.pointmap.pts3d.copy()
+    eye = large_toy.scene.views[0].camera.center
+    patch = np.zeros(spoilt.shape[:3], bool)
+    patch[0, 100:120, 100:140] = prepared.aligned.valid[0, 100:120, 100:140]
+    spoilt[patch] = (eye + 1.4 * (spoilt[patch] - eye)).astype(np.float32)
+    scene = replace(large_toy.scene, pointmap=replace(large_toy.scene.pointmap, pts3d=spoilt))
+    again = method.prepare(
+        scene, large_toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)
+    )
+    assert (~again.usable)[patch[scene.pointmap.valid]].mean() > 0.8
+
+
+def test_aligned_state_survives_saving(large_toy: Toy, aligned, tmp_path) -> None:
+    method, prepared = aligned
+    method.save(prepared, tmp_path)
+    loaded = method.load(tmp_path, large_toy.scene, large_toy.masks)
+    assert np.array_equal(loaded.usable, prepared.usable)
+    assert np.array_equal(loaded.aligned.depth, prepared.aligned.depth)
+    assert loaded.aligned.report == prepared.aligned.report
+
+
+def test_photos_that_cannot_be_aligned_are_said_in_every_result(toy: Toy) -> None:
+    """Blank photos match nothing: the reconstruction's depths are used, and the provenance tells."""
+    views = tuple(replace(view, image=np.full_like(view.image, 90)) for view in toy.scene.views)
+    method = WildSeg3D(WildSeg3DConfig(alignment="dga"), device=torch.device("cpu"))
+    prepared = method.prepare(
+        replace(toy.scene, views=views),
+        toy.masks,
+        progress=no_progress,
+        cancel=CancelToken(),
+        generator=seeded(0),
+    )
+    assert prepared.aligned is None and prepared.usable.all()
+    backend = method.segment(prepared, [photo_click(toy, toy.instance[0] == 1, 0)]).provenance.backend
+    assert (
+        backend
+        == "lookup, depths of the reconstruction alone: No two photos could be matched: take photos that overlap."
+    )
+
+
+# Slow path ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def solvable():
+    """A toy whose masks were built from the scene, with what the click solver needs."""
+    toy = make_toy(width=160, height=120)
+    masks = build_masks(toy.scene, MasksConfig())
+    method = WildSeg3D(WildSeg3DConfig(), device=torch.device("cpu"))
+    return (
+        replace(toy, masks=masks),
+        method,
+        method.prepare(toy.scene, masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)),
+    )
+
+
+def test_one_click_is_a_lookup_and_an_agreeing_one_too(solvable) -> None:
+    toy, method, prepared = solvable
+    clicks_on_box = [photo_click(toy, toy.instance[view] == 1, view) for view in (0, 2)]
+    one, two = method.segment(prepared, clicks_on_box[:1]), method.segment(prepared, clicks_on_box)
+    assert not one.provenance.slow_path and not two.provenance.slow_path
+    assert one.object_ids == two.object_ids and np.array_equal(one.selected, two.selected)
+
+
+def test_a_correction_goes_to_the_solver_and_acts_where_one_clicks(solvable) -> None:
+    """A second click on another box adds it and leaves the first as it was; a negative click there changes nothing."""
+    toy, method, prepared = solvable
+    yes = photo_click(toy, toy.instance[1] == 1, 1)
+    extra = photo_click(toy, toy.instance[1] == 2, 1)
+    before = method.segment(prepared, [yes])
+    after = method.segment(prepared, [yes, extra])
+    assert after.provenance.slow_path and after.object_ids == ()
+    for view in range(4):
+        old, new = before.mask_of_view(view), after.mask_of_view(view)
+        on_first = toy.instance[view] == 1
+        assert (old & on_first).sum() <= 1.02 * (new & on_first).sum() + 2
+        assert (new & (toy.instance[view] == 2)).mean() > (old & (toy.instance[view] == 2)).mean()
+    back = replace(extra, point_labels=np.array([False]))
+    again = method.segment(prepared, [yes, back])
+    assert again.object_ids == before.object_ids and not again.provenance.slow_path
+
+
+def test_the_papers_rules_answer_from_the_cache_where_they_can(solvable) -> None:
+    toy, _, prepared = solvable
+    method = WildSeg3D(WildSeg3DConfig(corrections="lookup"), device=torch.device("cpu"))
+    prompts = [photo_click(toy, toy.instance[1] == box, 1) for box in (1, 2)]
+    result = method.segment(prepared, prompts)
+    assert not result.provenance.slow_path and len(result.object_ids) == 2
 
 
 def test_points_in_masks_of_nothing_is_nothing(toy: Toy) -> None:
