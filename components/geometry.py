@@ -140,11 +140,28 @@ def _same_pixels(view: View) -> bool:
     return same_size and not lens.has_distortion and np.allclose(lens.K, camera.K)
 
 
+_GRID_PX = 4
+"""Undistortion is smooth: between nodes this far apart, linear interpolation is right to about 0.02 pixels."""
+
+
+def _view_from_photo_dense(view: View) -> Float[Array, "h w 2"]:
+    """`view_from_photo` of every pixel centre, solved on a coarse grid and interpolated: many times faster."""
+    width, height = view.lens.width, view.lens.height
+    nodes_x, nodes_y = (np.arange(0, side + _GRID_PX, _GRID_PX) + 0.5 for side in (width, height))
+    nodes = view_from_photo(view, np.stack(np.meshgrid(nodes_x, nodes_y), axis=-1)).astype(np.float32)
+    row, along_y = np.divmod(np.arange(height), _GRID_PX)
+    column, along_x = np.divmod(np.arange(width), _GRID_PX)
+    along_y = (along_y / _GRID_PX).astype(np.float32)[:, None, None]
+    along_x = (along_x / _GRID_PX).astype(np.float32)[None, :, None]
+    rows = nodes[row] + along_y * (nodes[row + 1] - nodes[row])
+    return rows[:, column] + along_x * (rows[:, column + 1] - rows[:, column])
+
+
 def _view_pixel_of_photo(view: View) -> tuple[Int[Array, "_ _"], Int[Array, "_ _"], Bool[Array, "h w"]]:
     """Row and column in the view of every photo pixel (they broadcast), and whether the view covers it."""
     lens, camera = view.lens, view.camera
     if lens.has_distortion:
-        xy = view_from_photo(view, pixel_centers(lens.width, lens.height))
+        xy = _view_from_photo_dense(view)
         x, y = np.floor(xy[..., 0]), np.floor(xy[..., 1])
     else:  # separable: one row and one column are enough
         along_x = np.stack([np.arange(lens.width) + 0.5, np.full(lens.width, 0.5)], axis=1)

@@ -1,7 +1,10 @@
 """What a ray from the 3D view hits in a cloud of points, which have no surface of their own."""
 
+from typing import no_type_check
+
 import numpy as np
 from jaxtyping import Float, Int
+from numba import njit
 
 from components.types import Array
 
@@ -37,7 +40,8 @@ def pick_point(
     length = float(np.linalg.norm(direction))
     if not (np.isfinite(origin).all() and np.isfinite(length) and length > 0):
         raise ValueError(f"direction must be finite and not zero; got {np.asarray(direction).tolist()}.")
-    near, distance, slope = _within_cone(points, origin, np.asarray(direction) / length, max_angle_rad)
+    origin, unit = np.asarray(origin, np.float64), np.asarray(direction, np.float64) / length
+    near, distance, slope = _within_cone(points, origin, unit, max_angle_rad)
     angle = angle_rad
     while angle < max_angle_rad * 2:
         inside = np.flatnonzero(slope <= min(angle, max_angle_rad))
@@ -55,14 +59,35 @@ def _within_cone(
     points: Float[Array, "N 3"], origin: Float[Array, "3"], unit: Float[Array, "3"], angle_rad: float
 ) -> tuple[Int[Array, "M"], Float[Array, "M"], Float[Array, "M"]]:
     """Indices of the points in a cone, their distance along the ray, and their offset over that distance."""
-    offsets = points - np.asarray(origin, dtype=points.dtype)
-    along = offsets @ unit.astype(points.dtype)
-    squared = np.einsum("ij,ij->i", offsets, offsets)
-    # offset^2 = squared - along^2 <= (angle * along)^2, without a square root for every point
-    near = np.flatnonzero((along > 0) & (squared <= (1 + angle_rad**2) * along * along))
-    distance = along[near].astype(np.float64)
-    exact = offsets[near].astype(np.float64) - distance[:, None] * unit
-    return near, distance, np.linalg.norm(exact, axis=1) / distance
+    near = _indices_in_cone(
+        np.ascontiguousarray(points, np.float32),
+        origin.astype(np.float32),
+        unit.astype(np.float32),
+        np.float32(angle_rad),
+    )
+    offsets = points[near].astype(np.float64) - origin
+    distance = offsets @ unit
+    return near, distance, np.linalg.norm(offsets - distance[:, None] * unit, axis=1) / distance
+
+
+@njit(cache=True, nogil=True)
+@no_type_check  # the run-time type checker of the tests would wrap it, and a wrapper cannot be compiled
+def _indices_in_cone(points, origin, unit, angle_rad):
+    """One pass over millions of points; a cone holds few of them, so the list of indices stays short."""
+    widening = np.float32(1.0) + angle_rad * angle_rad
+    found = []
+    for i in range(points.shape[0]):
+        x = points[i, 0] - origin[0]
+        y = points[i, 1] - origin[1]
+        z = points[i, 2] - origin[2]
+        along = x * unit[0] + y * unit[1] + z * unit[2]
+        # offset^2 = squared - along^2 <= (angle * along)^2, without a square root for every point
+        if along > np.float32(0.0) and x * x + y * y + z * z <= widening * along * along:
+            found.append(i)
+    out = np.empty(len(found), np.int64)
+    for k in range(len(found)):
+        out[k] = found[k]
+    return out
 
 
 def _nearest_surface(distance: Float[Array, "M"]) -> Int[Array, "_"] | None:

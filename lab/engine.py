@@ -198,7 +198,7 @@ class Lab:
             raise InputError(f"There is no scene or capture '{name}'. {closest(name, known)}")
         opened = self.capture(capture or (entry.capture if entry else name))
         if config is None:
-            config = config_from_record(step.ReconstructConfig, entry.config if entry else {})
+            config = _recorded_config(step.ReconstructConfig, entry.config if entry else {})
         inputs = {"capture": capture_key(opened.folder)}
         key = content_key("reconstruct", inputs, dataclasses.asdict(config), step.STEP_VERSION)
 
@@ -241,7 +241,7 @@ class Lab:
         scene, progress = self._needed_scene(name, progress, cancel, last="masks")
         entry = self._entry(name)
         if config is None:
-            config = config_from_record(step.MasksConfig, entry.masks_config or {})
+            config = _recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
         key = content_key("masks", inputs, dataclasses.asdict(config), step.STEP_VERSION)
         cache = self._step(
@@ -333,7 +333,7 @@ class Lab:
         from pipelines.base import get_method
 
         record = self.step_records(name).get(method)
-        return config_from_record(get_method(method).config_class, record["config"] if record else {})
+        return _recorded_config(get_method(method).config_class, record["config"] if record else {})
 
     def adopt_capture(self, folder: Path, name: str) -> str:
         """Copy a sealed capture of another workspace into this one; returns its name here."""
@@ -467,6 +467,15 @@ def config_from_record(config_class: type[T], record: dict[str, Any]) -> T:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(f"The setting '{place}' cannot be used: {first['msg']}.") from error
+
+
+def _recorded_config(config_class: type[T], record: dict[str, Any]) -> T:
+    """A config as it was used before; the defaults where an earlier version knew settings that this one does not."""
+    try:
+        return config_from_record(config_class, record)
+    except InputError as error:
+        log.warning("Recorded settings are of another version, so the defaults are used: %s", error)
+        return config_class()
 
 
 def to_plain(config: Any) -> dict[str, Any]:

@@ -179,3 +179,12 @@ def test_loaded_scenes_equal_saved_ones(lab: Lab, toy) -> None:
     scene = Lab(lab.workspace.root).reconstruct(NAME)
     assert np.array_equal(scene.pointmap.points, toy.scene.pointmap.points)
     assert scene.photo_sizes == toy.scene.photo_sizes
+
+
+def test_settings_of_an_earlier_version_do_not_lock_a_scene(lab: Lab, counted_steps) -> None:
+    from dataclasses import replace
+
+    entry = lab.workspace.scene_entry(NAME)
+    lab.workspace.write_scene_entry(replace(entry, config={"max_side": 640, "cameras": "guess"}))
+    assert lab.reconstruct(NAME).key == entry.scene_key
+    assert counted_steps["reconstruct"] == 0
