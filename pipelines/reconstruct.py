@@ -32,7 +32,8 @@ from components.types import Pointmap, Scene, View
 STEP_VERSION = 1
 """Raised when the computation changes; part of the key of a scene."""
 RELIABLE_SHARE, USELESS_SHARE = 0.2, 0.02
-"""Share of pixels with confirmed depth below which depth is called unreliable, and below which there is no scene."""
+"""Share of pixels with confirmed depth below which depth is called unreliable, and below which there is no
+scene."""
 
 
 @dataclass(frozen=True)

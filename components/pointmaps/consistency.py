@@ -21,7 +21,8 @@ class Agreement:
     contradicted: UInt8[Array, "H W"]
     """Number of views that see through the point: it would hide what they see behind it."""
     fused: Float[Array, "H W"]
-    """Mean of the pixel's depth and the confirming views' depths, seen from here; float32, 0 where depth is 0."""
+    """Mean of the pixel's depth and the confirming views' depths, seen from here; float32, 0 where depth is
+    0."""
     spread: Float[Array, "H W"]
     """Root mean square relative difference of the confirming depths; 0 where nothing confirms."""
 
@@ -38,8 +39,8 @@ def agreement_of(
 ) -> Agreement:
     """Compare the depth map of view `index` with those of `others`.
 
-    A view confirms a pixel when the pixel's point, projected there and lifted with the depth found there, comes back
-    within `max_shift_px` of the pixel and within `max_relative` of its depth.
+    A view confirms a pixel when the pixel's point, projected there and lifted with the depth found there,
+    comes back within `max_shift_px` of the pixel and within `max_relative` of its depth.
 
     Args:
         index: The view in question.
@@ -50,7 +51,8 @@ def agreement_of(
         max_relative: Largest relative difference of depth.
         see_through: A view contradicts when its own depth is farther than the point by this share.
 
-    Source: Schönberger et al., ECCV 2016 (geometric consistency); the see-through test is the occlusion cleaning of
+    Source: Schönberger et al., ECCV 2016 (geometric consistency); the see-through test is the occlusion
+        cleaning of
         DUSt3R (CVPR 2024) with a tolerance fit for stereo.
     """
     height, width = depths.shape[1:]

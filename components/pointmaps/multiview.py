@@ -64,8 +64,9 @@ def multiview_pointmap(
 ) -> Pointmap:
     """Depth of every view from the others, as world points with confidence and validity.
 
-    At half size: a plane sweep per view, slanted windows, then rounds in which the views compare depths. At full size
-    only the last rounds. At the end every depth is kept that other views confirm, averaged with theirs.
+    At half size: a plane sweep per view, slanted windows, then rounds in which the views compare depths. At
+    full size only the last rounds. At the end every depth is kept that other views confirm, averaged with
+    theirs.
 
     Args:
         images: Undistorted RGB, of the cameras' sizes.
@@ -77,8 +78,9 @@ def multiview_pointmap(
         cancel: Checked between views.
 
     Returns:
-        `valid` only where other views confirm the depth and nothing speaks against it. Elsewhere `pts3d` holds the
-        best guess, at low confidence; pixels without any depth lie at their camera's centre with confidence 1.
+        `valid` only where other views confirm the depth and nothing speaks against it. Elsewhere `pts3d`
+        holds the best guess, at low confidence; pixels without any depth lie at their camera's centre with
+        confidence 1.
     """
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
     fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True))

@@ -1,8 +1,8 @@
 """Compiled inner loops of the slanted-plane refinement; `components.pointmaps.refinement` calls them.
 
-Every pixel carries a plane (w, b, c): inverse depth w at the pixel and its slope per pixel to the right and down.
-Pixels are updated like the fields of a chessboard, so a field reads only fields of the other colour and the answer does
-not depend on threads.
+Every pixel carries a plane (w, b, c): inverse depth w at the pixel and its slope per pixel to the right and
+down. Pixels are updated like the fields of a chessboard, so a field reads only fields of the other colour
+and the answer does not depend on threads.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,8 @@ class Window(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """The other views. Pixel p = (x, y, 1) at inverse depth w lands on source pixel A p + t w, counted from 0."""
+    """The other views. Pixel p = (x, y, 1) at inverse depth w lands on source pixel A p + t w, counted from
+    0."""
 
     A: np.ndarray
     """[S, 3, 3] float32."""
@@ -168,7 +169,8 @@ def match_plane(plane, x, y, sources, s, window, weights, values, moments, floor
 
 @njit(**_OPTIONS)
 def round_trip(w, x, y, sources, s, shift_limit):
-    """Distance in pixels from (x, y) after a trip through depth map `s` and back, over its limit, in [0, 1]."""
+    """Distance in pixels from (x, y) after a trip through depth map `s` and back, over its limit, in [0,
+    1]."""
     A, t, back_A, back_t = sources.A, sources.t, sources.back_A, sources.back_t
     width, height = sources.sizes[s, 0], sources.sizes[s, 1]
     fx, fy = np.float32(x), np.float32(y)
@@ -198,7 +200,8 @@ def round_trip(w, x, y, sources, s, shift_limit):
 def plane_cost(plane, x, y, sources, window, weights, values, moments, terms, picks, row, column, only_picks):
     """Mean over the `top_k` best sources of matching cost plus `geometric` times the round-trip error.
 
-    With `only_picks` just the sources in `picks` (at row, column) are asked; else all of them, and the best two go into `picks`.
+    With `only_picks` just the sources in `picks` (at row, column) are asked; else all of them, and the best
+    two go into `picks`.
     """
     unseen = np.float32(1) + terms.geometric
     best, second = unseen, unseen

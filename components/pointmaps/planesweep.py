@@ -71,9 +71,9 @@ def sweep_depth(
 ) -> DepthMap:
     """Depth of the view `grey` within `depth_range` (near, far) from one or more source views.
 
-    A pixel's cost on a plane is 1 - ZNCC over the window, averaged over the two best sources when there are three or
-    more (the others may be occluded), over the best one otherwise. Semi-global smoothing along rows and columns, then
-    a parabola between planes.
+    A pixel's cost on a plane is 1 - ZNCC over the window, averaged over the two best sources when there are
+    three or more (the others may be occluded), over the best one otherwise. Semi-global smoothing along
+    rows and columns, then a parabola between planes.
 
     Raises:
         ValueError: No source, sources of unequal number, or an empty depth range.
@@ -103,7 +103,8 @@ def sweep_depth(
 def plane_homographies(
     camera: Camera, source_cameras: Sequence[Camera], inverse_depths: Float[Array, "D"]
 ) -> Float[Array, "D S 3 3"]:
-    """Homographies from pixels of `camera` to those of each source (both counted from 0) over fronto-parallel planes."""
+    """Homographies from pixels of `camera` to those of each source (both counted from 0) over
+    fronto-parallel planes."""
     K_inverse = np.linalg.inv(opencv_from_centered_intrinsics(camera.K))
     out = np.empty((len(inverse_depths), len(source_cameras), 3, 3))
     for index, source in enumerate(source_cameras):

@@ -42,7 +42,8 @@ class RefineOptions:
     """Round trips longer than this are all equally wrong."""
     passes: int = 2
     only_best_sources: bool = False
-    """Compare a pixel's new planes only in the two sources that matched its old one: for starts that are nearly right."""
+    """Compare a pixel's new planes only in the two sources that matched its old one: for starts that are
+    nearly right."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class SlantedDepth:
 
 
 def slanted_from_sweep(found: DepthMap, depth_range: tuple[float, float], num_planes: int) -> SlantedDepth:
-    """Starting planes for `refine_depth`: holes take the median, slopes come from the filtered inverse depth."""
+    """Starting planes for `refine_depth`: holes take the median, slopes come from the filtered inverse
+    depth."""
     near, far = depth_range
     low, high = 1 / far, 1 / near
     known = found.depth > 0
@@ -82,7 +84,8 @@ def slanted_from_sweep(found: DepthMap, depth_range: tuple[float, float], num_pl
 
 
 def enlarged(found: SlantedDepth, width: int, height: int) -> SlantedDepth:
-    """The planes for a larger image of the same view: each pixel takes the plane of the pixel it came from."""
+    """The planes for a larger image of the same view: each pixel takes the plane of the pixel it came
+    from."""
     rows, columns = found.cost.shape
     scale_x, scale_y = columns / width, rows / height
     x, y = (np.arange(width) + 0.5) * scale_x - 0.5, (np.arange(height) + 0.5) * scale_y - 0.5
@@ -110,11 +113,12 @@ def refine_depth(
 ) -> SlantedDepth:
     """Improve every pixel's plane by trying its neighbours' planes and small random changes.
 
-    A plane's cost is the mean over the two best sources of 1 - ZNCC with bilateral weights, so that a window follows
-    the object it lies on; plus, with `source_depths`, how far a round trip through the source's depth map ends from
-    the pixel; plus how far the plane is from its neighbours'.
+    A plane's cost is the mean over the two best sources of 1 - ZNCC with bilateral weights, so that a
+    window follows the object it lies on; plus, with `source_depths`, how far a round trip through the
+    source's depth map ends from the pixel; plus how far the plane is from its neighbours'.
 
-    Source: Bleyer et al., BMVC 2011 (slanted windows); Galliani et al., ICCV 2015 (chessboard); Xu and Tao, CVPR 2019
+    Source: Bleyer et al., BMVC 2011 (slanted windows); Galliani et al., ICCV 2015 (chessboard); Xu and Tao,
+        CVPR 2019
         (round trip as a cost). We differ: the smoothness term, and starting from a plane sweep.
     """
     options = options or RefineOptions()
@@ -173,7 +177,8 @@ def _sources(
 
 
 def _transfer(camera: Camera, source: Camera) -> tuple[Float[Array, "3 3"], Float[Array, "3"]]:
-    """A and t, float32: pixel p = (x, y, 1) at inverse depth w lands on source pixel A p + t w (counted from 0)."""
+    """A and t, float32: pixel p = (x, y, 1) at inverse depth w lands on source pixel A p + t w (counted
+    from 0)."""
     source_from_reference = source.world_to_camera @ camera.camera_to_world
     K = opencv_from_centered_intrinsics(source.K)
     A = K @ source_from_reference[:3, :3] @ np.linalg.inv(opencv_from_centered_intrinsics(camera.K))

@@ -10,7 +10,8 @@ from components.types import Array, Camera
 
 BEST_ANGLE_DEG = 9.0
 NEAR_MARGIN, FAR_MARGIN = 0.6, 1.6
-"""Sparse points miss the nearest and the farthest things: a range tied to them would cut the foreground away."""
+"""Sparse points miss the nearest and the farthest things: a range tied to them would cut the foreground
+away."""
 
 
 def select_sources(
@@ -21,8 +22,8 @@ def select_sources(
 ) -> list[list[int]]:
     """Per view up to `count` other views, best first: much in common, seen under a fair angle.
 
-    Points in view of both cameras count a quarter even when no detail of theirs was matched, so that views with few
-    matches find sources too. Empty for a view that shares nothing.
+    Points in view of both cameras count a quarter even when no detail of theirs was matched, so that views
+    with few matches find sources too. Empty for a view that shares nothing.
     """
     inside = np.stack([_in_view(camera, points) for camera in cameras])
     rays = np.stack([camera.center - points for camera in cameras])

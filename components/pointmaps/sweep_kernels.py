@@ -1,7 +1,7 @@
 """Compiled inner loops of the plane sweep: matching cost, semi-global smoothing, choice of plane.
 
-Kernels work on a block of rows (or columns) and release the GIL; `components.pointmaps.planesweep` calls them.
-Costs are bytes: 0 for equal texture, 254 for unrelated, 255 for a plane that the sources do not see.
+Kernels work on a block of rows (or columns) and release the GIL; `components.pointmaps.planesweep` calls
+them. Costs are bytes: 0 for equal texture, 254 for unrelated, 255 for a plane that the sources do not see.
 """
 
 import numpy as np
@@ -14,7 +14,8 @@ _OPTIONS = {"cache": True, "nogil": True, "fastmath": {"contract", "afn", "reass
 
 @njit(**_OPTIONS)
 def matching_cost(reference, mean, variance, sources, homographies, radius, floor, top_k, cost, start, stop):
-    """Cost of every plane for the pixels of rows start..stop: 1 - ZNCC, mean of the best `top_k` (1 or 2) sources.
+    """Cost of every plane for the pixels of rows start..stop: 1 - ZNCC, mean of the best `top_k` (1 or 2)
+    sources.
 
     Args:
         reference: [h + 2r, w + 2r] float32, padded by the window's radius.
@@ -134,7 +135,7 @@ def _path_step(cost, previous, current, least_before, small, large, total):
     for d in range(planes):
         same = previous[d + 1]
         near = min(previous[d], previous[d + 2]) + small
-        value = np.float32(cost[d]) + min(min(same, near), limit) - least_before
+        value = np.float32(cost[d]) + min(same, near, limit) - least_before
         current[d + 1] = value
         least = min(least, value)
         total[d] = np.uint16(np.float32(total[d]) + value)
@@ -143,7 +144,8 @@ def _path_step(cost, previous, current, least_before, small, large, total):
 
 @njit(**_OPTIONS)
 def smooth_rows(cost, image, small, large, contrast, total, start, stop):
-    """Semi-global paths to the right and to the left in rows start..stop, added to `total` [h, w, D] uint16."""
+    """Semi-global paths to the right and to the left in rows start..stop, added to `total` [h, w, D]
+    uint16."""
     width, planes = cost.shape[1], cost.shape[2]
     buffers = np.full((2, planes + 2), np.float32(1e30), np.float32)
     for y in range(start, stop):

@@ -1,7 +1,7 @@
 """Spread compiled kernels that release the GIL over all cores.
 
-Plain threads instead of numba's `prange`: numba's own pool may not be entered from two threads at a time, and the lab
-computes in several.
+Plain threads instead of numba's `prange`: numba's own pool may not be entered from two threads at a time,
+and the lab computes in several.
 """
 
 import os
@@ -15,7 +15,8 @@ def num_threads() -> int:
 
 
 def in_blocks(work: Callable[[int, int], object], size: int, block: int) -> None:
-    """Call `work(start, stop)` for consecutive blocks of range(size), on all cores; exceptions are passed on."""
+    """Call `work(start, stop)` for consecutive blocks of range(size), on all cores; exceptions are passed
+    on."""
     starts = range(0, size, block)
     threads = min(num_threads(), len(starts))
     if threads <= 1:

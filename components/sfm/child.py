@@ -20,7 +20,8 @@ from components.progress import CancelToken, Progress
 from components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
 
 PEAK_THRESHOLD = 0.004
-"""SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured parts."""
+"""SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured
+parts."""
 _POLL_SECS = 0.1
 
 
@@ -105,12 +106,13 @@ def _write_images(
             )
         (folder / "images" / path).write_bytes(data.tobytes())
         known = {"params": None, "world_to_camera": None} if cameras is None else cameras[index]
-        entries.append({"path": path, "focal_px": focal, **known})
+        entries.append({"path": path, "size": [width, height], "focal_px": focal, **known})
     return entries
 
 
 def _supervise(folder: Path, log: int, progress: Progress, cancel: CancelToken) -> int:
-    """Start the worker, pass its progress on, and return its exit code. The worker never outlives this call."""
+    """Start the worker, pass its progress on, and return its exit code. The worker never outlives this
+    call."""
     command = [sys.executable, "-m", "components.sfm.worker", str(folder)]
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {

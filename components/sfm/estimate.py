@@ -41,8 +41,8 @@ def estimate_cameras(
 ) -> SparseModel:
     """Estimate lens, pose and sparse points by incremental structure from motion in a child process.
 
-    The world frame and its scale are arbitrary. Photos of one size and EXIF focal length share a lens with one radial
-    distortion coefficient.
+    The world frame and its scale are arbitrary. Photos of one size and EXIF focal length share a lens with
+    one radial distortion coefficient.
 
     Raises:
         InputError: The photos cannot give cameras; one sentence says why and what to do.
@@ -81,7 +81,7 @@ def triangulate_known(
     result, arrays = run_worker(
         photos, options, cameras=cameras, progress=progress, cancel=cancel or CancelToken()
     )
-    return judged_known(photos, _evidence(photos, result, arrays, lenses))
+    return judged_known(photos, _evidence(photos, result, arrays, (lenses, world_to_camera)))
 
 
 def median_angle_deg(
@@ -124,19 +124,19 @@ def _evidence(
     photos: Sequence[SfmPhoto],
     result: dict[str, Any],
     arrays: dict[str, np.ndarray] | None,
-    known_lenses: Sequence[Lens] | None = None,
+    known: tuple[Sequence[Lens], Float[Array, "V 4 4"]] | None = None,
 ) -> SfmEvidence:
+    """The worker's answer, typed; with `known` lenses and poses instead of its own, bit for bit."""
     model = None
     if arrays is not None:
         views = result["views"]
         indices = [view["photo"] for view in views]
-        poses = np.array([view["world_to_camera"] for view in views], dtype=np.float64)
-        lenses = tuple(
-            _lens_of(photos[view["photo"]], view["params"])
-            if known_lenses is None
-            else known_lenses[view["photo"]]
-            for view in views
-        )
+        if known is None:
+            poses = np.array([view["world_to_camera"] for view in views], dtype=np.float64)
+            lenses = tuple(_lens_of(photos[view["photo"]], view["params"]) for view in views)
+        else:
+            poses = np.asarray(known[1], dtype=np.float64)[indices]
+            lenses = tuple(known[0][index] for index in indices)
         visible = arrays["visible"][indices]
         centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
         model = SparseModel(

@@ -16,7 +16,8 @@ LEVEL_COS = 0.94
 def normalised(model: SparseModel) -> SparseModel:
     """The model moved and scaled so that the median point is the origin and the median depth of points is 1.
 
-    Structure from motion leaves scale and origin open; viewers and half-precision buffers like scenes of size one.
+    Structure from motion leaves scale and origin open; viewers and half-precision buffers like scenes of
+    size one.
     """
     depths = [
         (points @ pose[2, :3] + pose[2, 3])
@@ -34,8 +35,8 @@ def normalised(model: SparseModel) -> SparseModel:
 def up_direction(world_to_camera: Float[Array, "V 4 4"], planes: Sequence[Plane]) -> Float[Array, "3"]:
     """Unit vector up in the world frame.
 
-    People hold cameras level: up is perpendicular to all image rows, as far as possible. A dominant plane that agrees
-    (table, floor, lawn) makes it exact.
+    People hold cameras level: up is perpendicular to all image rows, as far as possible. A dominant plane
+    that agrees (table, floor, lawn) makes it exact.
     """
     rows, ups = world_to_camera[:, 0, :3], -world_to_camera[:, 1, :3]
     mean_up = ups.mean(axis=0)

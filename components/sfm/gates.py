@@ -1,7 +1,9 @@
-"""Is this a reconstruction, or does it only look like one? Registered counts and reprojection errors do not tell.
+"""Is this a reconstruction, or does it only look like one? Registered counts and reprojection errors do not
+tell.
 
-A camera that turns without moving registers every photo at 0.1 px; so the gates look at how many points each photo
-has, at the angle under which points are seen, and at what kind of motion explains the pairs of photos.
+A camera that turns without moving registers every photo at 0.1 px; so the gates look at how many points
+each photo has, at the angle under which points are seen, and at what kind of motion explains the pairs of
+photos.
 """
 
 from collections.abc import Sequence
@@ -19,9 +21,11 @@ MIN_ANGLE_DEG = 3.0
 """A false reconstruction of a pure rotation had 2.4 degrees; real walks around a thing have 8 and more."""
 SAME_PLACE_PX = 0.7
 """Matches that moved less than this: the same picture twice."""
-MAX_EPIPOLAR_PX = 4.0
-"""Known cameras that miss by more are not those of the photos."""
-DOUBTFUL_EPIPOLAR_PX = 1.5
+MIN_PARALLAX = 0.002
+"""Share of the longer side by which some details must leave the path of a mere rotation."""
+MAX_EPIPOLAR, DOUBTFUL_EPIPOLAR = 0.006, 0.002
+"""Known cameras that miss by more of the longer side are not those of the photos; or fit them only
+roughly."""
 
 
 def listed(names: Sequence[str], limit: int = 6) -> str:
@@ -73,7 +77,7 @@ def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
     if distinct < 2:
         raise InputError("All photos are the same picture; take photos from different places.")
     poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
-    if _only_turned(evidence):
+    if _only_turned(photos, evidence):
         raise InputError(
             "The camera seems to turn without moving, so depth cannot be seen; step sideways between photos."
         )
@@ -117,12 +121,13 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     if errors:
         values = np.repeat([error for error, _ in errors], [matches for _, matches in errors])
         error = float(np.median(values.astype(np.float64)))
-        if error > MAX_EPIPOLAR_PX:
+        side = max(max(photo.image.shape[:2]) for photo in photos)
+        if error > MAX_EPIPOLAR * side:
             raise InputError(
                 f"The cameras do not fit the photos (details miss their place by {error:.0f} pixels); bring the "
                 "cameras made for these photos, or reconstruct without them (--cameras none)."
             )
-        if error > DOUBTFUL_EPIPOLAR_PX:
+        if error > DOUBTFUL_EPIPOLAR * side:
             warnings.append(
                 f"The cameras fit the photos only roughly (details miss their place by {error:.1f} pixels)."
             )
@@ -142,15 +147,21 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     return _with_warnings(model, warnings)
 
 
-def _only_turned(evidence: SfmEvidence) -> bool:
-    """Pure rotation: the pairs are explained without depth and the points are seen under nearly one direction."""
+def _only_turned(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> bool:
+    """Pure rotation: no pair shows parallax, or flat pairs meet points seen under nearly one direction.
+
+    The angle alone does not tell: with focal length and distortion free, a false model reached 10 degrees.
+    """
     pairs = [pair for pair in evidence.pairs if pair.median_shift_px >= SAME_PLACE_PX]
     if not pairs:
         return False
-    turned = sum(pair.matches for pair in pairs if pair.panoramic) / sum(pair.matches for pair in pairs)
-    if evidence.model is None:
-        return turned > 0.6
-    return turned > 0.6 and evidence.model.median_angle_deg < MIN_ANGLE_DEG
+    side = max(max(photo.image.shape[:2]) for photo in photos)
+    parallax = float(np.percentile([pair.rotation_error_px for pair in pairs], 80))
+    if parallax < MIN_PARALLAX * side:
+        return True
+    flat = sum(pair.matches for pair in pairs if pair.panoramic) / sum(pair.matches for pair in pairs)
+    narrow = evidence.model is not None and evidence.model.median_angle_deg < MIN_ANGLE_DEG
+    return flat > 0.6 and narrow
 
 
 def _is_solid(model: SparseModel) -> bool:

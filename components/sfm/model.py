@@ -78,6 +78,8 @@ class PairEvidence:
     """Explained by turning the camera (or by a flat scene) alone."""
     median_shift_px: float
     """Median distance that a detail moved between the photos, in pixels of the reduced copies."""
+    rotation_error_px: float
+    """Median distance of a detail from where a mere rotation would take it: the parallax."""
     epipolar_error_px: float | None = None
     """With known cameras: median distance of a detail from its epipolar line."""
 

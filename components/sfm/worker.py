@@ -1,8 +1,9 @@
 """Child process of camera estimation: `python -m components.sfm.worker FOLDER`.
 
 pycolmap may abort the process it runs in, so it never runs in the lab's own. FOLDER holds `request.json` (see
-`components.sfm.child`) and `images/`; the answer is `result.json` and `points.npz` there. Progress goes to stdout, one
-JSON object per line. The process ends itself when its standard input closes, that is when its parent dies.
+`components.sfm.child`) and `images/`; the answer is `result.json` and `points.npz` there. Progress goes to
+stdout, one JSON object per line. The process ends itself when its standard input closes, that is when its
+parent dies.
 """
 
 import json
@@ -112,7 +113,8 @@ def _mapping_options(request: dict[str, Any]) -> pycolmap.IncrementalPipelineOpt
 
 
 def _map(request: dict[str, Any], folder: Path, database: Path) -> pycolmap.Reconstruction | None:
-    """The largest model of the default mapper; when photos are left over, the better of it and a relaxed one."""
+    """The largest model of the default mapper; when photos are left over, the better of it and a relaxed
+    one."""
     total = len(request["photos"])
     placed = 2
 
@@ -206,7 +208,8 @@ def _pair_evidence(
     image_ids: tuple[int, int],
     geometry: pycolmap.TwoViewGeometry,
 ) -> dict[str, Any]:
-    configurations = pycolmap.TwoViewGeometryConfiguration
+    kinds = pycolmap.TwoViewGeometryConfiguration
+    flat = (kinds.PLANAR, kinds.PANORAMIC, kinds.PLANAR_OR_PANORAMIC)
     matches = np.asarray(geometry.inlier_matches)
     first, second = (
         db.read_keypoints(image_id)[matches[:, side], :2].astype(np.float64)
@@ -221,21 +224,41 @@ def _pair_evidence(
         "first": indices[0],
         "second": indices[1],
         "matches": len(matches),
-        "panoramic": geometry.config
-        in (
-            configurations.PLANAR,
-            configurations.PANORAMIC,
-            configurations.PLANAR_OR_PANORAMIC,
-        ),
+        "panoramic": geometry.config in flat,
+        "rotation_error_px": rotation_error(first, second, *(request["photos"][i]["size"] for i in indices)),
         "median_shift_px": float(np.median(np.linalg.norm(first - second, axis=1))),
         "epipolar_error_px": error,
     }
 
 
+def rotation_error(first: np.ndarray, second: np.ndarray, size_1: list[int], size_2: list[int]) -> float:
+    """Median distance in pixels of matches [M, 2] from where a mere rotation of the camera would take them.
+
+    The focal length that explains most is taken: 0.5 to 3 times the longer side, principal point in the
+    middle.
+    """
+    best = np.inf
+    for factor in np.geomspace(0.5, 3.0, 16):
+        focal_1, focal_2 = factor * max(size_1), factor * max(size_2)
+        rays_1 = _unit_rays(first, focal_1, size_1)
+        rays_2 = _unit_rays(second, focal_2, size_2)
+        u, _, vt = np.linalg.svd(rays_2.T @ rays_1)
+        turned = rays_1 @ (u * [1, 1, np.sign(np.linalg.det(u @ vt))] @ vt).T
+        expected = turned[:, :2] / np.maximum(turned[:, 2:], 1e-6) * focal_2 + np.array(size_2) / 2
+        best = min(best, float(np.median(np.linalg.norm(expected - second, axis=1))))
+    return best
+
+
+def _unit_rays(xy: np.ndarray, focal: float, size: list[int]) -> np.ndarray:
+    rays = np.concatenate([(xy - np.array(size) / 2) / focal, np.ones((len(xy), 1))], axis=1)
+    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+
 def epipolar_errors(
     first: np.ndarray, second: np.ndarray, photo_1: dict[str, Any], photo_2: dict[str, Any]
 ) -> np.ndarray:
-    """Distance in pixels of matches [M, 2] from their epipolar lines (root of Sampson's error) for given cameras."""
+    """Distance in pixels of matches [M, 2] from their epipolar lines (root of Sampson's error) for given
+    cameras."""
     rays = []
     for xy, photo in ((first, photo_1), (second, photo_2)):
         fx, fy, cx, cy, *distortion = photo["params"]
