@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -75,6 +76,7 @@ def agreement_of(
 
 
 @njit(cache=True, nogil=True)
+@no_type_check
 def _agreement(
     depths, index, views, K, to_other, to_self, sizes, max_shift_px, max_relative, see_through,
     confirmed, contradicted, fused, spread, start, stop,

@@ -5,7 +5,7 @@ down. Pixels are updated like the fields of a chessboard, so a field reads only 
 and the answer does not depend on threads.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import numpy as np
 from numba import njit
@@ -67,6 +67,7 @@ class Terms(NamedTuple):
 
 
 @njit(inline="always")
+@no_type_check
 def _hash(x, y, turn):
     """A reproducible 32-bit random number for a pixel and a turn."""
     value = (
@@ -83,12 +84,14 @@ def _hash(x, y, turn):
 
 
 @njit(inline="always")
+@no_type_check
 def _signed(value, shift):
     """A number in [-1, 1) from ten bits of a hash."""
     return np.float32((value >> np.uint32(shift)) & np.uint32(1023)) / np.float32(512) - np.float32(1)
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def window_weights(colour, grey, x, y, window, weights, values):
     """Bilateral weights and grey values of the window around a pixel; returns sum, mean and variance."""
     height, width = grey.shape
@@ -118,6 +121,7 @@ def window_weights(colour, grey, x, y, window, weights, values):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def match_plane(plane, x, y, sources, s, window, weights, values, moments, floor):
     """1 - weighted ZNCC of the window under a plane in one source, clipped to [0, 1]; 2 when unseen.
 
@@ -168,6 +172,7 @@ def match_plane(plane, x, y, sources, s, window, weights, values, moments, floor
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def round_trip(w, x, y, sources, s, shift_limit):
     """Distance in pixels from (x, y) after a trip through depth map `s` and back, over its limit, in [0,
     1]."""
@@ -197,6 +202,7 @@ def round_trip(w, x, y, sources, s, shift_limit):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def plane_cost(plane, x, y, sources, window, weights, values, moments, terms, picks, row, column, only_picks):
     """Mean over the `top_k` best sources of matching cost plus `geometric` times the round-trip error.
 
@@ -227,6 +233,7 @@ def plane_cost(plane, x, y, sources, window, weights, values, moments, terms, pi
 
 
 @njit(inline="always")
+@no_type_check
 def _roughness(plane, x, y, planes, grey, terms):
     """How far the plane is from those of the four neighbours, in [0, 1]; those across an edge count less."""
     height, width = grey.shape
@@ -246,6 +253,7 @@ def _roughness(plane, x, y, planes, grey, terms):
 
 
 @njit(inline="always")
+@no_type_check
 def _changed(plane, trial, random, spread):
     """The plane with another depth (trial 0), another slope (1) or both, a little (2)."""
     w, b, c = plane
@@ -259,6 +267,7 @@ def _changed(plane, trial, random, spread):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def update_fields(
     planes, costs, picks, colour, grey, sources, window, terms, limits, spread, turn, parity, fresh, only_picks,
     start, stop,

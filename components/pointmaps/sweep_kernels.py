@@ -4,6 +4,8 @@ Kernels work on a block of rows (or columns) and release the GIL; `components.po
 them. Costs are bytes: 0 for equal texture, 254 for unrelated, 255 for a plane that the sources do not see.
 """
 
+from typing import no_type_check
+
 import numpy as np
 from numba import njit
 
@@ -13,6 +15,7 @@ _OPTIONS = {"cache": True, "nogil": True, "fastmath": {"contract", "afn", "reass
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def matching_cost(reference, mean, variance, sources, homographies, radius, floor, top_k, cost, start, stop):
     """Cost of every plane for the pixels of rows start..stop: 1 - ZNCC, mean of the best `top_k` (1 or 2)
     sources.
@@ -127,6 +130,7 @@ def matching_cost(reference, mean, variance, sources, homographies, radius, floo
 
 
 @njit(inline="always")
+@no_type_check
 def _path_step(cost, previous, current, least_before, small, large, total):
     """One pixel of a smoothing path; returns the least path cost."""
     planes = cost.shape[0]
@@ -143,6 +147,7 @@ def _path_step(cost, previous, current, least_before, small, large, total):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def smooth_rows(cost, image, small, large, contrast, total, start, stop):
     """Semi-global paths to the right and to the left in rows start..stop, added to `total` [h, w, D]
     uint16."""
@@ -164,6 +169,7 @@ def smooth_rows(cost, image, small, large, contrast, total, start, stop):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def smooth_columns(cost, image, small, large, contrast, total, start, stop):
     """Semi-global paths down and up in columns start..stop, added to `total`."""
     height, planes = cost.shape[0], cost.shape[2]
@@ -192,6 +198,7 @@ def smooth_columns(cost, image, small, large, contrast, total, start, stop):
 
 
 @njit(**_OPTIONS)
+@no_type_check
 def best_plane(cost, total, position, similarity, start, stop):
     """Fractional index of the best plane by a parabola through its neighbours, and 1 - cost there.
 
