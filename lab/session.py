@@ -428,7 +428,7 @@ class Session:
             return None
         granularity = self._ask(self._current).prompts.granularity if self._current is not None else None
         if granularity is None:
-            object_id = self._masks.preferred(ids) or ids[0]
+            object_id = self._masks.preferred(ids, click=(index, float(column), float(row))) or ids[0]
         else:
             object_id = ids[round(granularity * (len(ids) - 1))]
         return self._masks.mask(index, object_id)

@@ -346,7 +346,7 @@ def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choic
         allowed = [i for i in containing if not any(_contains(masks, i, no) for no in given.negatives)]
         again = next((k for k, (other, *_) in enumerate(picks) if _same_place(click, other)), None)
         repeats = 0 if again is None else picks[again][2] + 1
-        object_id = _pick(masks, allowed, click.granularity, repeats, config) if allowed else containing[0]
+        object_id = _pick(masks, allowed, click, repeats, config) if allowed else containing[0]
         if again is None:
             picks.append((click, object_id, 0))
         else:
@@ -448,15 +448,15 @@ def _index_points(
 
 
 def _pick(
-    masks: MaskCache, allowed: Sequence[int], granularity: float | None, repeats: int, config: WildSeg3DConfig
+    masks: MaskCache, allowed: Sequence[int], click: Click, repeats: int, config: WildSeg3DConfig
 ) -> int:
     """One of the candidates (ascending area), by granularity or by rule; each repeat goes one larger."""
-    if granularity is not None:
-        start = int(np.clip(granularity, 0, 1) * len(allowed))
+    if click.granularity is not None:
+        start = int(np.clip(click.granularity, 0, 1) * len(allowed))
     elif config.first_candidate == "smallest":
         start = 0
     else:
-        start = list(allowed).index(masks.preferred(allowed))
+        start = list(allowed).index(masks.preferred(allowed, click=(click.view, click.x, click.y)))
     return allowed[min(start + repeats, len(allowed) - 1)]
 
 

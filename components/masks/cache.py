@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
@@ -16,6 +17,9 @@ from components.types import Array
 
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
+OFF_CENTRE, CENTRED, LARGE_PART = 0.8, 0.9, 0.2
+"""Centrality of a click below which it is off an object's middle, and above which it is in a part's; the smallest such
+part as a share of the object."""
 KINDS = ("part", "object", "group", "plane")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
@@ -136,16 +140,49 @@ class MaskCache:
         ]
         return np.array(hits, np.int64)
 
-    def preferred(self, object_ids: Sequence[int] | Int[Array, "K"]) -> int | None:
+    def preferred(
+        self,
+        object_ids: Sequence[int] | Int[Array, "K"],
+        *,
+        click: tuple[int, float, float] | None = None,
+    ) -> int | None:
         """Of candidates in ascending area, the one a person most likely means; None without candidates.
 
-        The smallest whole object, else the smallest plane, else the smallest group, else the smallest part.
+        The smallest whole object, else the smallest plane, else the smallest group, else the smallest part. People
+        click into the middle of what they mean: where the (view, x, y) of the click is far from the middle of that
+        object but in the middle of a large part of it, two things were taken for one, and the part is meant.
         """
+        ids = [int(object_id) for object_id in object_ids]
         for kind in ("object", "plane", "group", "part"):
-            for object_id in object_ids:
-                if self.kinds[self._index(int(object_id))] == kind:
-                    return int(object_id)
+            for object_id in ids:
+                if self.kinds[self._index(object_id)] == kind:
+                    return (
+                        self._central_part(object_id, ids, click) if kind == "object" and click else object_id
+                    )
         return None
+
+    def _central_part(self, whole: int, ids: Sequence[int], click: tuple[int, float, float]) -> int:
+        """`whole`, or the largest part of it that the click is in the middle of when it is off the whole's middle."""
+        view = click[0]
+        if self._centrality(whole, *click) >= OFF_CENTRE:
+            return whole
+        parts = [
+            i
+            for i in ids
+            if self.kinds[self._index(i)] == "part"
+            and self.area(view, i) >= LARGE_PART * self.area(view, whole)
+            and self._centrality(i, *click) >= CENTRED
+        ]
+        return parts[-1] if parts else whole
+
+    def _centrality(self, object_id: int, view: int, x: float, y: float) -> float:
+        """Distance of a pixel from the outline of an object around it, as a share of the largest such distance."""
+        rows, columns = self.box(view, object_id)
+        inside = np.pad(self.mask(view, object_id)[rows, columns].astype(np.uint8), 1)
+        distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return float(
+            distance[int(y) - rows.start + 1, int(x) - columns.start + 1] / max(distance.max(), 1e-9)
+        )
 
     def with_object(
         self,

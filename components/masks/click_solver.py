@@ -352,7 +352,7 @@ class GraphCutSolver:
         ids = [i for i in self.cache.at(click.view, click.x, click.y).tolist() if i <= len(self.state.leaves)]
         if first and click.granularity is not None and ids:
             return ids[min(int(click.granularity * len(ids)), len(ids) - 1)]
-        return self.cache.preferred(ids)
+        return self.cache.preferred(ids, click=(click.view, click.x, click.y) if first else None)
 
     def _voxel_at(self, click: Click) -> int:
         """Voxel under a click, or the nearest in the image within reach; -1 without one."""

@@ -106,6 +106,26 @@ def test_the_preferred_candidate_is_the_smallest_whole_object() -> None:
     assert cache.preferred([1]) == 1
 
 
+def test_a_click_in_the_middle_of_a_large_part_and_off_the_whole_means_the_part() -> None:
+    whole, part = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
+    whole[10:30, 5:35] = True  # a box ...
+    part[14:26, 38:50] = True  # ... and a smaller one that was taken for a piece of it
+    whole |= part
+    whole[18:22, 35:38] = True
+    cache = MaskCache.build(
+        "key",
+        [[part], [whole]],
+        sizes=[(40, 60)],
+        kinds=["part", "object"],
+        foreground=[True, True],
+        scores=[1.0, 1.0],
+    )
+    assert cache.preferred(cache.at(0, 44, 20), click=(0, 44.0, 20.0)) == 1
+    assert cache.preferred(cache.at(0, 39, 15), click=(0, 39.0, 15.0)) == 2  # at the part's rim
+    assert cache.preferred(cache.at(0, 20, 20), click=(0, 20.0, 20.0)) == 2
+    assert cache.preferred(cache.at(0, 44, 20)) == 2  # without the click
+
+
 def test_wrong_sizes_kinds_and_ids_are_refused() -> None:
     masks = random_masks()
     cache = build(masks)
