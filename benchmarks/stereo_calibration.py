@@ -2,11 +2,12 @@
 
     python -m benchmarks.stereo_calibration SCENE_FOLDER [SCENE_FOLDER ...]
 
-A scene folder is what `liftlab reconstruct` saves. Its multi-view depth, which other photos confirmed, stands in for the
-truth, so the scenes must not be those that are scored. Prints the coefficients and how odds and outcomes agree.
+A scene folder is what `liftlab reconstruct` saves. Its multi-view depth, which other photos confirmed, stands in for
+the truth, so the scenes must not be those that are scored. Prints the coefficients and how odds and outcomes agree.
 """
 
 import argparse
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def main() -> None:
     log_odds = evidence @ model.coef_[0]
     rows = []
     borders = np.quantile(log_odds, np.linspace(0, 1, 11))
-    for low, high in zip(borders[:-1], borders[1:], strict=True):
+    for low, high in itertools.pairwise(borders):
         inside = (log_odds >= low) & (log_odds <= high)
         predicted = (1 / (1 + np.exp(-log_odds[inside]))).mean()
         conf = 1 + 0.5 * np.exp(np.median(log_odds[inside]))

@@ -194,9 +194,10 @@ class WildSeg3D:
         started = time.perf_counter()
         given = clicks_of(prepared.scene, prompts)
         choice, unanswered = plan(prepared.masks, given, self.config, solvable=prepared.solver is not None)
-        slow = unanswered is not None
-        if slow:
-            drawn = prepared.solver.solve(unanswered).masks
+        solver, slow = prepared.solver, False
+        if unanswered is not None and solver is not None:
+            slow = True
+            drawn = solver.solve(unanswered).masks
             selected = _agreed(prepared, points_in_masks(prepared.scene, drawn) & prepared.usable, drawn)
             mask_of_view = drawn.__getitem__
         else:

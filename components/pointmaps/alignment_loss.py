@@ -24,7 +24,7 @@ _WORTH_THREADS = 200_000
 
 @dataclass(frozen=True)
 class EdgePixels:
-    """Pointmaps of all edges, planar for vector units. Row 2 e holds the first view of edge e, row 2 e + 1 the second."""
+    """Pointmaps of all edges, planar for vector units. Rows 2 e and 2 e + 1 hold the two views of edge e."""
 
     points: Float[Array, "R 3 P"]
     """In the frame of the edge; padded with zeros where views have fewer pixels."""

@@ -169,8 +169,8 @@ def nearby_graph(
 ) -> list[Edge]:
     """Unordered pairs (n < m) of each view with its best partners, for cameras that are known.
 
-    Partners see `target`, a point in the middle of the scene, under an angle close to `ideal_angle_deg`: wide enough for
-    depth, narrow enough to match. A view without any partner under `max_angle_deg` stays alone.
+    Partners see `target`, a point in the middle of the scene, under an angle close to `ideal_angle_deg`: wide
+    enough for depth, narrow enough to match. A view without any partner under `max_angle_deg` stays alone.
     """
     rays = np.stack([camera.center for camera in cameras]) - target
     rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-12)
