@@ -457,7 +457,9 @@ def _pick(
     elif config.first_candidate == "smallest":
         start = 0
     else:
-        start = list(allowed).index(masks.preferred(allowed, click=(click.view, click.x, click.y)))
+        preferred = masks.preferred(allowed, click=(click.view, click.x, click.y))
+        assert preferred is not None, "there is a candidate here"
+        start = list(allowed).index(preferred)
     return allowed[min(start + repeats, len(allowed) - 1)]
 
 
