@@ -12,7 +12,9 @@ def transform(target_from_source: Float[Array, "4 4"], points: Float[Array, "*N 
     return points @ target_from_source[:3, :3].T + target_from_source[:3, 3]
 
 
-def project(camera: Camera, pts_world: Float[Array, "*N 3"]) -> tuple[Float[Array, "*N 2"], Float[Array, "*N"]]:
+def project(
+    camera: Camera, pts_world: Float[Array, "*N 3"]
+) -> tuple[Float[Array, "*N 2"], Float[Array, "*N"]]:
     """Project world points.
 
     Returns:
@@ -144,11 +146,16 @@ _GRID_PX = 4
 """Undistortion is smooth: between nodes this far apart, linear interpolation is right to about 0.02 pixels."""
 
 
-def _view_from_photo_dense(view: View) -> Float[Array, "h w 2"]:
-    """`view_from_photo` of every pixel centre, solved on a coarse grid and interpolated: many times faster."""
-    width, height = view.lens.width, view.lens.height
+def view_from_picture(view: View, width: int, height: int) -> Float[Array, "h w 2"]:
+    """View pixels of every pixel centre of the photo drawn at width x height.
+
+    Of a distorted photo solved on a coarse grid and interpolated: many times faster than pixel by pixel.
+    """
+    scale = np.array([view.lens.width / width, view.lens.height / height])
+    if not view.lens.has_distortion:
+        return view_from_photo(view, pixel_centers(width, height) * scale)
     nodes_x, nodes_y = (np.arange(0, side + _GRID_PX, _GRID_PX) + 0.5 for side in (width, height))
-    nodes = view_from_photo(view, np.stack(np.meshgrid(nodes_x, nodes_y), axis=-1)).astype(np.float32)
+    nodes = view_from_photo(view, np.stack(np.meshgrid(nodes_x, nodes_y), axis=-1) * scale).astype(np.float32)
     row, along_y = np.divmod(np.arange(height), _GRID_PX)
     column, along_x = np.divmod(np.arange(width), _GRID_PX)
     along_y = (along_y / _GRID_PX).astype(np.float32)[:, None, None]
@@ -161,7 +168,7 @@ def _view_pixel_of_photo(view: View) -> tuple[Int[Array, "_ _"], Int[Array, "_ _
     """Row and column in the view of every photo pixel (they broadcast), and whether the view covers it."""
     lens, camera = view.lens, view.camera
     if lens.has_distortion:
-        xy = _view_from_photo_dense(view)
+        xy = view_from_picture(view, lens.width, lens.height)
         x, y = np.floor(xy[..., 0]), np.floor(xy[..., 1])
     else:  # separable: one row and one column are enough
         along_x = np.stack([np.arange(lens.width) + 0.5, np.full(lens.width, 0.5)], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from PIL import Image
 
-from components.geometry import pixel_centers, view_from_photo
+from components.geometry import view_from_picture
 from components.types import Array, View
 
 Layer = tuple[Bool[Array, "h w"], tuple[int, int, int], bool]
@@ -36,8 +36,7 @@ def photo_lookup(view: View, width: int) -> Int[Array, "h w"]:
     Straightening the lens is slow, so this is made once per photo and size and kept by the caller.
     """
     w, h = picture_size(view, width)
-    xy_photo = pixel_centers(w, h) * np.array([view.lens.width / w, view.lens.height / h])
-    column, row = np.moveaxis(np.floor(view_from_photo(view, xy_photo)), -1, 0)
+    column, row = np.moveaxis(np.floor(view_from_picture(view, w, h)), -1, 0)
     height, across = view.image.shape[:2]
     inside = (column >= 0) & (column < across) & (row >= 0) & (row < height)
     return np.where(inside, row * across + column, -1).astype(np.int32)
