@@ -11,15 +11,31 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
+from tyro.conf import FlagCreatePairsOff
 
 from components.errors import Cancelled, InputError, closest
 from components.progress import CancelToken
+from lab.commands import (
+    DEFAULT_METHOD,
+    Command,
+    Common,
+    Decompose,
+    Demo,
+    Doctor,
+    Export,
+    Masks,
+    Methods,
+    Prepare,
+    Reconstruct,
+    Run,
+    Segment,
+    Serve,
+    WorkspaceCommand,
+)
 from lab.jobs import DEFECT_SENTENCE
 from lab.terminal import TerminalProgress, seconds
 
@@ -34,171 +50,7 @@ DESCRIPTION = (
 )
 
 EXIT_INPUT, EXIT_DEFECT, EXIT_CANCELLED = 2, 1, 130
-DEFAULT_METHOD = "wildseg3d"
 DEMO_CAPTURE = "desk"
-COMMANDS = (
-    "serve", "demo", "reconstruct", "masks", "prepare", "segment", "decompose", "export", "run", "methods",
-    "workspace", "doctor",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Common:
-    """Options that every command takes."""
-
-    workspace: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Folder for captures and results; ~/.liftlab when not given."""
-    json: bool = False
-    """Print one JSON object on the last line of stdout, for programs."""
-
-
-@dataclass(frozen=True)
-class Serve(Common):
-    """Open the lab in the browser (what `liftlab` alone does)."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on. Anything but this computer needs --auth or --no-auth."""
-    port: int = 7860
-    """Port to listen on; 0 takes a free one."""
-    auth: Annotated[str | None, arg(metavar="NAME:PASSWORD")] = None
-    """What people must give to get in."""
-    no_auth: bool = False
-    """Let anybody in who can reach the address."""
-    browser: bool = True
-    """Open the page in the browser."""
-    scene: Annotated[str | None, arg(metavar="SCENE")] = None
-    """Scene to show first."""
-
-
-@dataclass(frozen=True)
-class Demo(Serve):
-    """Open the lab on the bundled capture; builds its scene while the page is up, if needed."""
-
-
-@dataclass(frozen=True)
-class Reconstruct(Common):
-    """Turn photos into cameras and a 3D point for every pixel."""
-
-    capture: Annotated[Positional[str], arg(metavar="CAPTURE")] = tyro.MISSING
-    """Folder of photos, zip, video, COLMAP or nerfstudio folder, or the name of a capture of the
-    workspace.
-    """
-    scene: Annotated[str | None, arg(metavar="SCENE")] = None
-    """Name of the scene; the capture's name when not given."""
-    cameras: Annotated[str | None, arg(metavar="FILE|none")] = None
-    """A cameras.json to use, or "none" to estimate cameras even where some came with the photos."""
-    max_side: Annotated[int | None, arg(metavar="PX")] = None
-    """Longer side of the working images, pixels. Time grows with its square."""
-
-
-@dataclass(frozen=True)
-class Masks(Common):
-    """Find every object of a scene, in all photos."""
-
-    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
-    """Scene."""
-
-
-@dataclass(frozen=True)
-class Prepare(Common):
-    """Do a method's slow part for a scene, once."""
-
-    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
-    """Scene."""
-    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
-    """See `liftlab methods`."""
-    set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
-    """Settings of the method as KEY=VALUE, for example alignment=ga."""
-
-
-@dataclass(frozen=True)
-class Segment(Common):
-    """Segment objects by clicks from a file: masks of every photo, point clouds, segmentation.json."""
-
-    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
-    """Scene."""
-    prompts: Annotated[Path, arg(metavar="FILE")] = tyro.MISSING
-    """JSON file with objects and clicks; see docs/formats.md."""
-    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
-    """Folder for the result."""
-    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
-    """See `liftlab methods`."""
-
-
-@dataclass(frozen=True)
-class Decompose(Common):
-    """Segment everything: a label map per photo, ids the same in all photos."""
-
-    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
-    """Scene."""
-    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
-    """Folder for the result."""
-    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
-    """See `liftlab methods`."""
-    granularity: Annotated[float | None, arg(metavar="0..1")] = None
-    """0 = parts, 1 = groups; whole objects when not given."""
-
-
-@dataclass(frozen=True)
-class Export(Common):
-    """Write a scene's cameras, and objects segmented by a prompts file, in formats of other programs."""
-
-    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
-    """Scene."""
-    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
-    """Folder for the files."""
-    kinds: Annotated[tuple[str, ...], arg(metavar="KIND")] = ("colmap", "transforms")
-    """ply, glb, masks, coco, colmap, transforms, segmentation, notebook."""
-    prompts: Annotated[Path | None, arg(metavar="FILE")] = None
-    """JSON file with objects and clicks; needed for all kinds but the cameras."""
-    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
-    """See `liftlab methods`."""
-
-
-@dataclass(frozen=True)
-class Run(Common):
-    """Replay a notebook.json: the same photos, settings and clicks give the same masks."""
-
-    notebook: Annotated[Positional[Path], arg(metavar="NOTEBOOK")] = tyro.MISSING
-    """notebook.json that LiftLab saved."""
-    out: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Folder for the masks and point clouds."""
-    photos: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Where the photos are now, when they have moved."""
-
-
-@dataclass(frozen=True)
-class Methods(Common):
-    """List the methods, with paper and licence."""
-
-
-@dataclass(frozen=True)
-class WorkspaceCommand(Common):
-    """Look after the workspace: list it, measure it, remove what nothing refers to, check every file."""
-
-    action: Positional[Literal["ls", "du", "prune", "verify"]] = "ls"
-    """What to do."""
-
-
-@dataclass(frozen=True)
-class Doctor(Common):
-    """Say what is installed, what is missing and what will be used."""
-
-
-Command = (
-    Annotated[Serve, subcommand("serve")]
-    | Annotated[Demo, subcommand("demo")]
-    | Annotated[Reconstruct, subcommand("reconstruct")]
-    | Annotated[Masks, subcommand("masks")]
-    | Annotated[Prepare, subcommand("prepare")]
-    | Annotated[Segment, subcommand("segment")]
-    | Annotated[Decompose, subcommand("decompose")]
-    | Annotated[Export, subcommand("export")]
-    | Annotated[Run, subcommand("run")]
-    | Annotated[Methods, subcommand("methods")]
-    | Annotated[WorkspaceCommand, subcommand("workspace")]
-    | Annotated[Doctor, subcommand("doctor")]
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

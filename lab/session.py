@@ -1,15 +1,14 @@
 """One person's work on a scene: prompts per object with undo and redo, answers of the chosen method, masks,
 markers.
 
-No browser here: the page and the command line both drive this class. All methods may be called from any
-    thread.
+No browser here: the page and the command line both drive this class. All methods may be called from any thread.
 """
 
 import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -20,9 +19,10 @@ from components.errors import InputError
 from components.geometry import mask_in_photo, photo_from_view, view_from_photo
 from components.picking import pick_point
 from components.refine import adjusted_masks, points_of_masks
-from components.types import Prompt, Scene, Segmentation
+from components.types import Prompt, Scene
 from lab.engine import Lab, config_from_record, to_plain
 from lab.history import History
+from lab.objects import Answer, ChangeObject, Marker, ObjectAsk, ObjectState
 from lab.palette import next_colour
 from lab.prompts import (
     Click,
@@ -52,92 +52,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ObjectAsk:
-    """What a person asks for one object; everything else about the object follows from it."""
-
-    id: int
-    colour: str
-    prompts: ObjectPrompts
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A method's answer, with all that is shown of it in memory."""
-
-    result: Segmentation
-    masks: tuple[np.ndarray, ...]
-    """Per view: bool [H, W], view pixels."""
-    point_ids: np.ndarray
-    """Indices of the selected primitives, ascending."""
-    ms: float
-    """Server milliseconds from the parsed prompt to masks and point ids in memory."""
-
-
-@dataclass(frozen=True)
-class ObjectState:
-    """One object as it is now."""
-
-    id: int
-    name: str
-    colour: str
-    """#RRGGBB."""
-    prompts: tuple[Prompt, ...]
-    """One per click or box, in order."""
-    asked: ObjectPrompts
-    """The same as it is saved."""
-    answer: Answer | None
-    """None while nothing was clicked, or the method is not prepared."""
-
-    @property
-    def clicks(self) -> tuple[Click, ...]:
-        return self.asked.clicks
-
-    @property
-    def granularity(self) -> float | None:
-        """0 = smallest part, 1 = largest whole; None lets the method choose."""
-        return self.asked.granularity
-
-    @property
-    def adjust(self) -> int:
-        """Steps grown (positive) or shrunk (negative)."""
-        return self.asked.adjust
-
-    @property
-    def result(self) -> Segmentation | None:
-        return self.answer.result if self.answer else None
-
-    @property
-    def masks(self) -> tuple[np.ndarray, ...]:
-        """Per view: bool [H, W], view pixels; empty without an answer."""
-        return self.answer.masks if self.answer else ()
-
-    @property
-    def ms(self) -> float:
-        """Server milliseconds of the last answer."""
-        return self.answer.ms if self.answer else 0.0
-
-    @property
-    def message(self) -> str:
-        """One sentence for the person, or nothing."""
-        return self.result.message if self.result else ""
-
-
-@dataclass(frozen=True)
-class Marker:
-    """Where a person clicked."""
-
-    positive: bool
-    world: tuple[float, float, float] | None
-    """World point under the click; None where the photo has no depth."""
-    image: str | None
-    """Photo in which to draw it; None when no photo sees the point."""
-    xy: tuple[float, float] | None
-    """Photo pixels; of a box its centre."""
-    box: tuple[float, float, float, float] | None = None
-    """x0, y0, x1, y1 in photo pixels."""
-
-
 def _locked(
     method: "Callable[Concatenate[Session, P], T]",
 ) -> "Callable[Concatenate[Session, P], T]":
@@ -147,26 +61,6 @@ def _locked(
             return method(self, *args, **kwargs)
 
     return run
-
-
-@dataclass(frozen=True)
-class ChangeObject:
-    """An edit: one object's ask before and after it (None: not there), and which object was current."""
-
-    before: ObjectAsk | None
-    after: ObjectAsk | None
-    current_before: int | None
-    current_after: int | None
-    place: int
-    """Index in the list of objects."""
-
-    def do(self, state: "Session") -> None:
-        state._replace_ask(self.before, self.after, self.place)
-        state._current = self.current_after
-
-    def undo(self, state: "Session") -> None:
-        state._replace_ask(self.after, self.before, self.place)
-        state._current = self.current_before
 
 
 class Session:
