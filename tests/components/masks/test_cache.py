@@ -109,7 +109,7 @@ def test_the_preferred_candidate_is_the_smallest_whole_object() -> None:
 def test_a_click_in_the_middle_of_a_large_part_and_off_the_whole_means_the_part() -> None:
     whole, part = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
     whole[10:30, 5:35] = True  # a box ...
-    part[14:26, 38:50] = True  # ... and a smaller one that was taken for a piece of it
+    part[13:27, 38:51] = True  # ... and a smaller one that was taken for a piece of it
     whole |= part
     whole[18:22, 35:38] = True
     cache = MaskCache.build(
