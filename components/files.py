@@ -61,7 +61,8 @@ def sealed_folder(folder: Path) -> Iterator[Path]:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
         entries = {
-            p.relative_to(temporary).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in files
+            p.relative_to(temporary).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256_of(p)}
+            for p in files
         }
         write_json(temporary / MANIFEST, {"schema_version": 1, "files": entries})
         if folder.exists():

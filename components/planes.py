@@ -103,9 +103,7 @@ def _best_hypothesis(
     if len(normals) == 0:  # all sampled points on one line: any plane is as good as another
         return np.array([0.0, 0.0, 1.0]), float(sample[0, 2])
     offsets = np.einsum("hd,hd->h", normals, a)
-    counts = np.array(
-        [(np.abs(sample @ n - d) < slack).sum() for n, d in zip(normals, offsets, strict=True)]
-    )
+    counts = np.array([(np.abs(sample @ n - d) < slack).sum() for n, d in zip(normals, offsets, strict=True)])
     best = int(counts.argmax())
     return normals[best], float(offsets[best])
 

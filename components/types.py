@@ -108,7 +108,7 @@ class Pointmap:
 
 @dataclass(frozen=True)
 class Gaussians:
-    """3D Gaussians in natural form (linear scales, opacities in [0, 1]); logs and logits live in files and optimisers."""
+    """3D Gaussians in natural form (linear scales, opacities in [0, 1]); logs and logits live in files, optimisers."""
 
     means: Float[Array, "N 3"]
     """World frame."""
@@ -174,7 +174,7 @@ class MaskSet:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a person asks for in one place: clicks or a box in a photo, clicks in 3D, or words. Order of prompts counts."""
+    """What a person asks for in one place: clicks or a box in a photo, clicks in 3D, or words. Order counts."""
 
     view: int | None = None
     """Index into `Scene.views` of the photo that `point_coords` and `box` refer to."""

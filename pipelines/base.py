@@ -83,14 +83,14 @@ class MethodEntry:
 _methods: dict[str, MethodEntry] = {}
 
 
-def register(
-    name: str, *, summary: str, paper: str, licence: str, config: type
-) -> Callable[[type], type]:
+def register(name: str, *, summary: str, paper: str, licence: str, config: type) -> Callable[[type], type]:
     """Class decorator that enters a `Segmenter` under `name`. A name taken twice is an error."""
 
     def enter(cls: type) -> type:
         if name in _methods:
-            raise ValueError(f"name must be unused; got '{name}', taken by {_methods[name].make}. Choose another.")
+            raise ValueError(
+                f"name must be unused; got '{name}', taken by {_methods[name].make}. Choose another."
+            )
         _methods[name] = MethodEntry(name, summary, paper, licence, config, cls)
         return cls
 
@@ -109,7 +109,9 @@ def list_methods() -> list[MethodEntry]:
         try:
             point.load()
         except Exception as error:
-            raise ImportError(f"The method plug-in '{point.name}' ({point.value}) failed to load: {error}") from error
+            raise ImportError(
+                f"The method plug-in '{point.name}' ({point.value}) failed to load: {error}"
+            ) from error
     return list(_methods.values())
 
 

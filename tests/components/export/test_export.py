@@ -170,4 +170,3 @@ def test_transforms_json_gives_the_cameras_back(toy: Toy, tmp_path: Path) -> Non
         assert np.allclose(-opengl[:3, 2], forward), "an OpenGL camera looks along -Z"
         assert np.allclose(opengl[:3, 1], -view.camera.world_to_camera[1, :3]), "and its Y points up"
         assert (frame["w"], frame["fl_x"]) == (view.lens.width, view.lens.K[0, 0])
-
