@@ -60,7 +60,7 @@ def run(
     access = _access(host, port, auth, no_auth)
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
-    if bound != port:
+    if port not in (0, bound):
         print(f"Port {port} is taken; using {bound}.", file=sys.stderr)
     access = Access(host, bound, access.auth, access.open_door, access.max_upload_bytes)
     url = page_url(access)
