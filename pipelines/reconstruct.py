@@ -29,7 +29,7 @@ from components.sfm.frame import normalised, up_direction
 from components.sfm.undistort import covered_by_photo, working_camera
 from components.types import Pointmap, Scene, View
 
-STEP_VERSION = 2
+STEP_VERSION = 1
 """Raised when the computation changes; part of the key of a scene."""
 RELIABLE_SHARE, USELESS_SHARE = 0.2, 0.02
 """Share of pixels with confirmed depth below which depth is called unreliable, and below which there is no

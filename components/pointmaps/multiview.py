@@ -21,13 +21,8 @@ from components.pointmaps.sources import depth_range, select_sources
 from components.progress import CancelToken, Progress, no_progress
 from components.types import Array, Camera, Pointmap
 
-ODDS = (-1.91, 1.28, -1.15, 1.79)
-"""Log odds of a depth within 1 %: constant, per confirming view, per contradicting view, per unit of similarity.
-
-Logistic regression over two generated scenes (seeds 101, 102) and one of five photos, none of them a bundled
-capture; see benchmarks/results/reconstruction_calibration.md.
-"""
-MAX_VOTES = 4
+ODDS = (-3.0, 1.1, 3.0)
+"""Log odds of a depth within 1 %: constant, per confirming view, per unit of similarity."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +40,7 @@ class MultiviewOptions:
     """Rounds at full size."""
     min_confirming: int = 2
     """Views that must agree with a depth; 1 where a view has fewer than three sources."""
-    min_similarity: float = 0.15
-    """Below it there is no texture to speak of: sky."""
-    min_patch_px: int = 24
-    """Smaller patches of confirmed pixels are chance."""
-
-
-@dataclass(frozen=True)
-class ViewDepths:
-    """Depth maps of all views before anything is believed; views padded at the right and bottom."""
-
-    depth: Float[Array, "V H W"]
-    """Along +Z, float32; 0 in padding and in views without sources."""
-    similarity: Float[Array, "V H W"]
-    """1 - cost of the pixel's plane, in [0, 1]: how well the best sources match and agree."""
-    sources: tuple[tuple[int, ...], ...]
-    """Per view the views it was measured from."""
+    min_similarity: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -103,33 +83,6 @@ def multiview_pointmap(
         confidence 1.
     """
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
-    found = measure_depths(images, cameras, points, visible, options, progress=progress, cancel=cancel)
-    shape = found.depth.shape
-    out = Pointmap(np.zeros((*shape, 3), np.float32), np.ones(shape, np.float32), np.zeros(shape, bool))
-    for index, camera in enumerate(cameras):
-        cancel.check()
-        progress(0.95 + 0.05 * index / len(cameras), f"Keeping what other views confirm, view {index + 1}")
-        agreement = agreement_of(index, found.depth, cameras, others=range(len(cameras)))
-        rows, columns = slice(0, camera.height), slice(0, camera.width)
-        out.pts3d[index, rows, columns] = points_from_depth(camera, agreement.fused[rows, columns])
-        similarity = found.similarity[index]
-        out.conf[index] = confidence(agreement.confirmed, agreement.contradicted, similarity)
-        needed = options.min_confirming if len(found.sources[index]) > 2 else 1
-        out.valid[index] = _is_valid(agreement, similarity, needed, options)
-    return out
-
-
-def measure_depths(
-    images: Sequence[UInt8[Array, "_ _ 3"]],
-    cameras: Sequence[Camera],
-    points: Float[Array, "N 3"],
-    visible: Bool[Array, "V N"],
-    options: MultiviewOptions,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelToken,
-) -> ViewDepths:
-    """The first part of `multiview_pointmap`: a depth for every pixel that has one, right or wrong."""
     fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True))
     coarse = _halved(fine)
     sources = select_sources(cameras, points, visible, options.num_sources)
@@ -149,13 +102,8 @@ def measure_depths(
     }
     for turn in range(options.fine_turns):
         slanted = _compared(slanted, fine, sources, options.coarse_turns + turn + 1, reports, cancel)
-    shape = (len(cameras), max(c.height for c in cameras), max(c.width for c in cameras))
-    depth, similarity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for index, found in slanted.items():
-        rows, columns = slice(0, cameras[index].height), slice(0, cameras[index].width)
-        depth[index, rows, columns] = found.depth
-        similarity[index, rows, columns] = np.clip(1 - found.cost, 0, 1)
-    return ViewDepths(depth, similarity, tuple(tuple(chosen) for chosen in sources))
+    progress(0.95, "Keeping what several views confirm")
+    return _confirmed(slanted, fine, sources, options, cancel)
 
 
 def _reports(progress: Progress, count: int, coarse_rounds: int, fine_rounds: int) -> Iterator[None]:
@@ -233,30 +181,48 @@ def _compared(
     return out
 
 
-def confidence(
-    confirmed: UInt8[Array, "H W"], contradicted: UInt8[Array, "H W"], similarity: Float[Array, "H W"]
-) -> Float[Array, "H W"]:
+def _confirmed(
+    slanted: dict[int, SlantedDepth],
+    level: _Level,
+    sources: Sequence[Sequence[int]],
+    options: MultiviewOptions,
+    cancel: CancelToken,
+) -> Pointmap:
+    """Fuse the depth maps and judge every pixel."""
+    cameras = level.cameras
+    shape = (len(cameras), max(c.height for c in cameras), max(c.width for c in cameras))
+    depths, similarity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for index, found in slanted.items():
+        rows, columns = slice(0, cameras[index].height), slice(0, cameras[index].width)
+        depths[index, rows, columns] = found.depth
+        similarity[index, rows, columns] = np.clip(1 - found.cost, 0, 1)
+    out = Pointmap(np.zeros((*shape, 3), np.float32), np.ones(shape, np.float32), np.zeros(shape, bool))
+    for index, camera in enumerate(cameras):
+        cancel.check()
+        agreement = agreement_of(index, depths, cameras, others=range(len(cameras)))
+        rows, columns = slice(0, camera.height), slice(0, camera.width)
+        out.pts3d[index, rows, columns] = points_from_depth(camera, agreement.fused[rows, columns])
+        out.conf[index] = confidence(agreement.confirmed, similarity[index])
+        needed = options.min_confirming if len(sources[index]) > 2 else 1
+        out.valid[index] = _is_valid(agreement, similarity[index], needed, options)
+    return out
+
+
+def confidence(confirmed: UInt8[Array, "H W"], similarity: Float[Array, "H W"]) -> Float[Array, "H W"]:
     """1 + odds / 2 of the depth lying within 1 % of the truth, so that even odds give 1.5; at most 51."""
-    constant, per_vote, per_contradiction, per_similarity = ODDS
-    log_odds = (
-        constant
-        + per_vote * np.minimum(confirmed, MAX_VOTES)
-        + per_contradiction * np.minimum(contradicted, MAX_VOTES)
-        + per_similarity * similarity
-    )
+    constant, per_view, per_similarity = ODDS
+    log_odds = constant + per_view * np.minimum(confirmed, 4) + per_similarity * similarity
     return np.where(similarity > 0, 1 + 0.5 * np.exp(np.minimum(log_odds, np.log(100))), 1).astype(np.float32)
 
 
 def _is_valid(
     agreement: Agreement, similarity: Float[Array, "H W"], needed: int, options: MultiviewOptions
 ) -> Bool[Array, "H W"]:
-    kept = (
+    return (
         (agreement.confirmed >= needed)
-        & (2 * agreement.contradicted.astype(np.int64) <= agreement.confirmed)
+        & (agreement.contradicted <= agreement.confirmed)
         & (similarity >= options.min_similarity)
     )
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(kept.astype(np.uint8), connectivity=8)
-    return kept & (stats[labels, cv2.CC_STAT_AREA] >= options.min_patch_px)
 
 
 def warm_up(*, progress: Progress = no_progress, cancel: CancelToken | None = None) -> None:
