@@ -115,12 +115,15 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     """
     names = [photo.name for photo in photos]
     poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
-    errors = [(pair.epipolar_error_px, pair.matches) for pair in evidence.pairs if not pair.panoramic]
-    errors = errors or [(pair.epipolar_error_px, pair.matches) for pair in evidence.pairs]
+    measured = [
+        (pair.epipolar_error_px, pair.matches, pair.panoramic)
+        for pair in evidence.pairs
+        if pair.epipolar_error_px is not None
+    ]
+    telling = [each for each in measured if not each[2]] or measured
     warnings = []
-    if errors:
-        values = np.repeat([error for error, _ in errors], [matches for _, matches in errors])
-        error = float(np.median(values.astype(np.float64)))
+    if telling:
+        error = float(np.median(np.repeat([each[0] for each in telling], [each[1] for each in telling])))
         side = max(max(photo.image.shape[:2]) for photo in photos)
         if error > MAX_EPIPOLAR * side:
             raise InputError(
