@@ -140,6 +140,8 @@ class Scene:
     key: str
     """Content key of the reconstruction; prepared methods and masks refuse another scene's."""
     gaussians: Gaussians | None = None
+    gaussians_key: str = ""
+    """Content key of `gaussians`; empty without them. State prepared on them refuses others."""
     planes: tuple[Plane, ...] = ()
     """Dominant planes, largest support first."""
     units: Literal["metres", "arbitrary"] = "arbitrary"

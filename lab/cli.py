@@ -4,25 +4,22 @@ Heavy packages are imported by the commands that need them, so that `liftlab --h
 go to stdout, progress and messages to stderr; with `--json` the last line of stdout is one JSON object.
 """
 
-import contextlib
 import json
 import logging
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 from tyro.conf import FlagCreatePairsOff
 
-from components.errors import Cancelled, InputError, closest
-from components.progress import CancelToken
+from components.errors import Cancelled, InputError
+from lab.command_support import config_with, expected_secs, opened_lab, say, working
 from lab.commands import (
     DEFAULT_METHOD,
     Command,
-    Common,
     Decompose,
     Demo,
     Doctor,
@@ -37,7 +34,7 @@ from lab.commands import (
     WorkspaceCommand,
 )
 from lab.jobs import DEFECT_SENTENCE
-from lab.terminal import TerminalProgress, seconds
+from lab.terminal import seconds
 
 if TYPE_CHECKING:
     from lab.engine import Lab
@@ -96,47 +93,10 @@ def _run(command: Any) -> int:
     return code
 
 
-@contextlib.contextmanager
-def _lab(command: Common) -> Iterator["Lab"]:
-    from lab.engine import Lab
-
-    lab = Lab(command.workspace)
-    try:
-        yield lab
-    finally:
-        lab.close()
-
-
-@contextlib.contextmanager
-def _working(
-    label: str, expected_secs: float | None = None
-) -> Iterator[tuple[TerminalProgress, CancelToken]]:
-    """Progress on stderr, and a token that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at
-    once.
-    """
-    token = CancelToken()
-    progress = TerminalProgress(label, expected_secs=expected_secs)
-
-    def stop(_signal: int, _frame: Any) -> None:
-        if token.cancelled:
-            raise KeyboardInterrupt
-        token.cancel()
-
-    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield progress, token
-    except BaseException:
-        progress.end()
-        raise
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
 def _serve(command: Serve) -> dict[str, Any]:
     from lab import server
 
-    with _lab(command) as lab:
+    with opened_lab(command) as lab:
         _run_server(server.run, lab, command, command.scene)
     return {}
 
@@ -146,7 +106,7 @@ def _demo(command: Demo) -> dict[str, Any]:
     from lab.demo import bundled_capture, submit_demo
 
     photos = bundled_capture(DEMO_CAPTURE)
-    with _lab(command) as lab:
+    with opened_lab(command) as lab:
         submit_demo(lab, photos, DEMO_CAPTURE, DEFAULT_METHOD)
         _run_server(server.run, lab, command, command.scene or DEMO_CAPTURE)
     return {}
@@ -165,7 +125,7 @@ def _reconstruct(command: Reconstruct) -> dict[str, Any]:
     from pipelines.reconstruct import ReconstructConfig
 
     started = time.monotonic()
-    with _lab(command) as lab:
+    with opened_lab(command) as lab:
         capture, notes = _capture_for(lab, command)
         config = ReconstructConfig()
         if command.cameras == "none":
@@ -176,14 +136,14 @@ def _reconstruct(command: Reconstruct) -> dict[str, Any]:
             config = dataclasses.replace(config, max_side=command.max_side)
         name = command.scene or capture
         expected = lab.expected_secs("reconstruct", len(lab.capture(capture).photos))
-        with _working("Reconstructing", expected) as (progress, cancel):
+        with working("Reconstructing", expected) as (progress, cancel):
             scene = lab.reconstruct(name, config, capture=capture, progress=progress.report, cancel=cancel)
             progress.done(f"Scene '{name}': {len(scene.views)} of {len(scene.photo_sizes)} photos placed")
         report = lab.report(name)
         warnings = [*notes, *report.get("warnings", ())]
-        _say(*warnings)
+        say(*warnings)
         if scene.missing:
-            _say(f"Not placed: {', '.join(scene.missing)}.")
+            say(f"Not placed: {', '.join(scene.missing)}.")
         return {
             "scene": name, "key": scene.key, "capture": capture,
             "registered": [view.name for view in scene.views], "missing": list(scene.missing),
@@ -206,7 +166,7 @@ def _capture_for(lab: "Lab", command: Reconstruct) -> tuple[str, list[str]]:
         if cameras is None:
             return command.capture, []
         source = lab.workspace.capture_folder(command.capture)
-    with _working("Importing") as (progress, cancel):
+    with working("Importing") as (progress, cancel):
         imported = lab.import_capture(source, cameras=cameras, progress=progress.report, cancel=cancel)
         progress.done(f"Capture '{imported.name}': {len(imported.report.kept)} photos")
     return imported.name, list(imported.report.warnings)
@@ -223,9 +183,9 @@ def _cameras_file(given: str | None, source: Path) -> Path | None:
 
 def _masks(command: Masks) -> dict[str, Any]:
     started = time.monotonic()
-    with _lab(command) as lab:
-        expected = _expected(lab, command.name, ("masks",))
-        with _working("Finding objects", expected) as (progress, cancel):
+    with opened_lab(command) as lab:
+        expected = expected_secs(lab, command.name, ("masks",))
+        with working("Finding objects", expected) as (progress, cancel):
             cache = lab.masks(command.name, progress=progress.report, cancel=cancel)
             progress.done(f"{len(cache.object_ids)} objects and parts in {cache.num_views} photos")
         kinds = {kind: cache.kinds.count(kind) for kind in sorted(set(cache.kinds))}
@@ -239,10 +199,10 @@ def _prepare(command: Prepare) -> dict[str, Any]:
     from pipelines.base import get_method
 
     started = time.monotonic()
-    config = _config_with(get_method(command.method).config_class, command.set) if command.set else None
-    with _lab(command) as lab:
-        expected = _expected(lab, command.name, ("masks", "prepare"))
-        with _working(f"Preparing {command.method}", expected) as (progress, cancel):
+    config = config_with(get_method(command.method).config_class, command.set) if command.set else None
+    with opened_lab(command) as lab:
+        expected = expected_secs(lab, command.name, ("masks", "prepare"))
+        with working(f"Preparing {command.method}", expected) as (progress, cancel):
             lab.prepare(command.name, command.method, config, progress=progress.report, cancel=cancel)
             progress.done(f"{command.method} is ready for '{command.name}'")
         record = lab.step_records(command.name)[command.method]
@@ -258,9 +218,9 @@ def _segment(command: Segment) -> dict[str, Any]:
 
     started = time.monotonic()
     asked = read_prompts(command.prompts.expanduser())
-    with _lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+    with opened_lab(command) as lab, output_folder(command.out.expanduser()) as folder:
         session = _segmented(lab, command.name, command.method, asked)
-        with _working("Writing masks") as (progress, _):
+        with working("Writing masks") as (progress, _):
             record = write_segmentation(session, folder, started=started)
             progress.done(f"{len(record.objects)} objects written to {command.out}")
         objects = [
@@ -273,7 +233,7 @@ def _segment(command: Segment) -> dict[str, Any]:
         ]  # fmt: skip
         for entry in record.objects:
             if entry.message:
-                _say(f"{entry.prompts.object}: {entry.message}")
+                say(f"{entry.prompts.object}: {entry.message}")
         return {
             "scene": command.name, "method": command.method, "out": str(command.out), "objects": objects,
             "missing": list(record.missing), "seconds": round(time.monotonic() - started, 3),
@@ -286,10 +246,10 @@ def _decompose(command: Decompose) -> dict[str, Any]:
     started = time.monotonic()
     if command.granularity is not None and not 0 <= command.granularity <= 1:
         raise InputError(f"--granularity must be between 0 and 1; got {command.granularity:g}.")
-    with _lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+    with opened_lab(command) as lab, output_folder(command.out.expanduser()) as folder:
         config = lab.config_of(command.name, command.method)
-        expected = _expected(lab, command.name, ("masks", "prepare"))
-        with _working("Segmenting everything", expected) as (progress, cancel):
+        expected = expected_secs(lab, command.name, ("masks", "prepare"))
+        with working("Segmenting everything", expected) as (progress, cancel):
             prepared = lab.prepare(
                 command.name, command.method, config, progress=progress.report, cancel=cancel
             )
@@ -312,7 +272,7 @@ def _export(command: Export) -> dict[str, Any]:
     from lab.prompts import read_prompts
     from lab.session import Session
 
-    with _lab(command) as lab:
+    with opened_lab(command) as lab:
         if command.prompts is not None:
             asked = read_prompts(command.prompts.expanduser())
             session = _segmented(lab, command.name, command.method, asked)
@@ -320,7 +280,7 @@ def _export(command: Export) -> dict[str, Any]:
             session = Session(lab)
             session.open(command.name)
         files = export(session, command.kinds, command.out.expanduser())
-        _say(f"{len(files)} files written to {command.out}")
+        say(f"{len(files)} files written to {command.out}")
         return {"scene": command.name, "out": str(command.out), "files": [str(path) for path in files]}
 
 
@@ -329,7 +289,7 @@ def _segmented(lab: "Lab", name: str, method: str, asked: Sequence[Any]) -> Any:
     from lab.session import Session
 
     config = lab.config_of(name, method)
-    with _working(f"Preparing {method}", _expected(lab, name, ("masks", "prepare"))) as (progress, cancel):
+    with working(f"Preparing {method}", expected_secs(lab, name, ("masks", "prepare"))) as (progress, cancel):
         lab.prepare(name, method, config, progress=progress.report, cancel=cancel)
         progress.done(f"{method} is ready for '{name}'")
         session = Session(lab)
@@ -347,8 +307,8 @@ def _run_notebook(command: Run) -> dict[str, Any]:
 
     started = time.monotonic()
     notebook = Notebook.load(command.notebook.expanduser())
-    with _lab(command) as lab:
-        with _working("Replaying") as (progress, cancel):
+    with opened_lab(command) as lab:
+        with working("Replaying") as (progress, cancel):
             replayed = replay(notebook, lab, photos=command.photos, progress=progress.report, cancel=cancel)
             progress.done(f"'{notebook.scene}' replayed")
         if command.out is not None:
@@ -356,7 +316,7 @@ def _run_notebook(command: Run) -> dict[str, Any]:
                 write_segmentation(replayed.session, folder, started=started)
         for entry in replayed.objects:
             same = "the same masks" if entry.identical else "masks that differ from the saved ones"
-            _say(f"{entry.name}: {same}")
+            say(f"{entry.name}: {same}")
         return {
             "scene": notebook.scene, "identical": replayed.identical,
             "objects": [{"object": entry.name, "identical": entry.identical} for entry in replayed.objects],
@@ -409,49 +369,6 @@ def _doctor(command: Doctor) -> dict[str, Any]:
         for check in checks:
             print(f"{'ok ' if check.ok else 'NO '} {check.name:14} {check.detail}")
     return {"ok": all(check.ok or check.optional for check in checks), "checks": [vars(c) for c in checks]}
-
-
-def _config_with(config_class: type, settings: Sequence[str]) -> Any:
-    """A method's configuration from KEY=VALUE settings; dots reach into groups of settings."""
-    from lab.engine import config_from_record, to_plain
-
-    record = to_plain(config_class())
-    known = _setting_names(record)
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        if not equals or path not in known:
-            raise InputError(f"--set takes KEY=VALUE; got '{setting}'. {closest(path, known)}")
-        *groups, key = path.split(".")
-        place = record
-        for group in groups:
-            place = place[group]
-        try:
-            place[key] = json.loads(text)
-        except ValueError:  # a word, not a number or true or false
-            place[key] = text
-    return config_from_record(config_class, record)
-
-
-def _setting_names(record: dict[str, Any]) -> list[str]:
-    names = []
-    for key, value in record.items():
-        names += [f"{key}.{name}" for name in _setting_names(value)] if isinstance(value, dict) else [key]
-    return names
-
-
-def _expected(lab: "Lab", name: str, steps: Sequence[str]) -> float | None:
-    """Expected seconds of those steps that are not done; None for a scene that does not exist (yet)."""
-    if name not in lab.scenes():
-        return None
-    status = lab.status(name)
-    photos = len(lab.capture(status.capture).photos)
-    done = {"reconstruct": status.reconstructed, "masks": status.masks, "prepare": False}
-    return sum(lab.expected_secs(step, photos) for step in ("reconstruct", *steps) if not done[step])
-
-
-def _say(*sentences: str) -> None:
-    for sentence in sentences:
-        print(sentence, file=sys.stderr)
 
 
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ class Segmenter(Protocol):
     STEP_VERSION: int
     """Raised when the method's computation changes; part of the key of its prepared state."""
     config: Any
+    geometry: Literal["points", "gaussians"]
+    """Whose primitives it selects. "gaussians": they are trained first, and `scene.gaussians` is set in every call."""
 
     def prepare(
         self,

@@ -123,6 +123,7 @@ class WildSeg3D:
     """Cached lookup and multi-view group mapping."""
 
     STEP_VERSION = 2
+    geometry: Literal["points", "gaussians"] = "points"
 
     def __init__(self, config: WildSeg3DConfig, *, device: torch.device) -> None:
         self.config = config

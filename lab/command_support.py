@@ -1,0 +1,94 @@
+"""What the commands of the command line share: an open lab, progress that can be stopped, settings, sentences."""
+
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.errors import InputError, closest
+from components.progress import CancelToken
+from lab.commands import Common
+from lab.terminal import TerminalProgress
+
+if TYPE_CHECKING:
+    from lab.engine import Lab
+
+
+@contextlib.contextmanager
+def opened_lab(command: Common) -> Iterator["Lab"]:
+    from lab.engine import Lab
+
+    lab = Lab(command.workspace)
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@contextlib.contextmanager
+def working(label: str, expected_secs: float | None = None) -> Iterator[tuple[TerminalProgress, CancelToken]]:
+    """Progress on stderr, and a token that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at
+    once.
+    """
+    token = CancelToken()
+    progress = TerminalProgress(label, expected_secs=expected_secs)
+
+    def stop(_signal: int, _frame: Any) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield progress, token
+    except BaseException:
+        progress.end()
+        raise
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def config_with(config_class: type, settings: Sequence[str]) -> Any:
+    """A method's configuration from KEY=VALUE settings; dots reach into groups of settings."""
+    from lab.engine import config_from_record, to_plain
+
+    record = to_plain(config_class())
+    known = _setting_names(record)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        if not equals or path not in known:
+            raise InputError(f"--set takes KEY=VALUE; got '{setting}'. {closest(path, known)}")
+        *groups, key = path.split(".")
+        place = record
+        for group in groups:
+            place = place[group]
+        try:
+            place[key] = json.loads(text)
+        except ValueError:  # a word, not a number or true or false
+            place[key] = text
+    return config_from_record(config_class, record)
+
+
+def _setting_names(record: dict[str, Any]) -> list[str]:
+    names = []
+    for key, value in record.items():
+        names += [f"{key}.{name}" for name in _setting_names(value)] if isinstance(value, dict) else [key]
+    return names
+
+
+def expected_secs(lab: "Lab", name: str, steps: Sequence[str]) -> float | None:
+    """Expected seconds of those steps that are not done; None for a scene that does not exist (yet)."""
+    if name not in lab.scenes():
+        return None
+    status = lab.status(name)
+    photos = len(lab.capture(status.capture).photos)
+    done = {"reconstruct": status.reconstructed, "masks": status.masks, "prepare": False}
+    return sum(lab.expected_secs(step, photos) for step in ("reconstruct", *steps) if not done[step])
+
+
+def say(*sentences: str) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
