@@ -1,4 +1,4 @@
-"""Scores of masks against truth: promptable segmentation (metrics.md 1), boundary IoU (2), pooled object IoU.
+"""Masks of one object against truth: promptable segmentation (metrics.md 1), boundary IoU (2), pooled IoU.
 
 All scores are fractions in [0, 1]. Label maps are int32 with -1 = void, which is excluded before anything
 else.
