@@ -1,5 +1,5 @@
-"""The lab without a page: import, reconstruct, masks and prepare, each computed once and kept in the
-workspace.
+"""The lab without a page: import, reconstruct, gaussians, masks and prepare, each computed once and kept in
+the workspace.
 
 One `Lab` per process, shared by all sessions. Every step is looked up under its key first (inputs' keys,
 config, code version); a step it needs and that is missing is run, and said through `progress`. In a notebook:
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from components.errors import InputError, closest
+from components.errors import Cancelled, InputError, closest
 from components.files import MANIFEST, content_key, is_sealed
 from components.progress import CancelToken, Progress, no_progress, part_of
 from lab.jobs import JobQueue
@@ -30,8 +30,9 @@ from lab.workspace import SceneEntry, Workspace, capture_lock, checked_name, nam
 if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
     from components.captures import Capture, ImportLimits, ImportReport
     from components.masks.cache import MaskCache
-    from components.types import Scene
+    from components.types import Gaussians, Scene
     from pipelines.base import Prepared, Segmenter
+    from pipelines.gaussians import GaussiansConfig
     from pipelines.masks import MasksConfig
     from pipelines.reconstruct import ReconstructConfig
 
@@ -40,11 +41,15 @@ log = logging.getLogger("liftlab.engine")
 T = TypeVar("T")
 SEED = 0
 """Seed of every `prepare`, so that the same inputs give the same state."""
-SECS_PER_PHOTO = {"reconstruct": 5.0, "masks": 3.0, "prepare": 1.0}
+SECS_PER_PHOTO = {"reconstruct": 5.0, "gaussians": 6.0, "masks": 3.0, "prepare": 1.0}
 """Expected seconds until this workspace has measured its own."""
-SHARE_OF_STEP = {"reconstruct": 0.6, "masks": 0.3, "prepare": 0.1}
+SHARE_OF_STEP = {"reconstruct": 0.6, "gaussians": 0.6, "masks": 0.3, "prepare": 0.1}
 """How much of the progress bar a step takes when earlier steps have to be run first."""
-STEP_NAMES = {"reconstruct": "Reconstructing", "masks": "Finding objects", "prepare": "Preparing the method"}
+GAUSSIANS_FILE = "gaussians.ply"
+STEP_NAMES = {
+    "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
+    "prepare": "Preparing the method",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class SceneStatus:
     masks: bool
     methods: tuple[str, ...]
     """Prepared methods."""
+    gaussians: bool = False
+    """Splats are trained, as far as a training that was stopped came."""
 
 
 class Imported(NamedTuple):
@@ -76,6 +83,7 @@ class Lab:
         self.device = device
         self.jobs = JobQueue()
         self._scenes: Recent[Scene] = Recent(4)
+        self._gaussians: Recent[Gaussians] = Recent(4)
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
 
@@ -166,7 +174,26 @@ class Lab:
             for method, key in (entry.methods or {}).items()
             if masks_done and is_sealed(self.workspace.method_folder(key))
         )
-        return SceneStatus(name, entry.capture, scene_done, scene_done and masks_done, methods)
+        gaussians_done = scene_done and self._gaussians_done(entry)
+        return SceneStatus(
+            name, entry.capture, scene_done, scene_done and masks_done, methods, gaussians_done
+        )
+
+    def scene(self, name: str) -> "Scene":
+        """A reconstructed scene as far as it is made: with its Gaussians when they are trained.
+
+        Raises:
+            InputError: There is no such scene, or it is not reconstructed yet.
+        """
+        if not self.status(name).reconstructed:
+            raise InputError(f"The scene '{name}' is not reconstructed yet; run its reconstruction first.")
+        scene, entry = self.reconstruct(name), self._entry(name)
+        if not self._gaussians_done(entry):
+            return scene
+        assert entry.gaussians_key is not None
+        folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
+        gaussians = self._gaussians.get(entry.gaussians_key, lambda: _load_gaussians(folder))
+        return replace(scene, gaussians=gaussians, gaussians_key=entry.gaussians_key)
 
     def reconstruct(
         self,
@@ -226,6 +253,88 @@ class Lab:
         path = self.workspace.scene_folder(self._entry(name).scene_key) / "report.json"
         return json.loads(path.read_text(encoding="utf-8"))
 
+    def gaussians(
+        self,
+        name: str,
+        config: "GaussiansConfig | None" = None,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+        preview: "Callable[[Gaussians, int], None] | None" = None,
+    ) -> "Gaussians":
+        """The splats of a scene; reconstructs first when that is missing.
+
+        A training that was stopped or killed goes on where it was; while it is stopped, the best splats so far
+        are the scene's.
+
+        Args:
+            config: None takes what they were trained with before, else the defaults for the device.
+            preview: Called now and then with the splats so far and the step.
+
+        Raises:
+            Cancelled: The token was set before the first step of the training.
+        """
+        from pipelines import gaussians as step
+
+        cancel = cancel or CancelToken()
+        scene, progress = self._needed_scene(name, progress, cancel, last="gaussians")
+        entry = self._entry(name)
+        if config is None:
+            config = step.default_config(self.device)
+            if entry.gaussians_config:
+                config = _recorded_config(step.GaussiansConfig, entry.gaussians_config)
+        inputs = {"scene": scene.key}
+        key = content_key("gaussians", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+        checkpoint = self.workspace.checkpoint_path(scene.key, key)
+        stopped_key: str | None = None
+
+        def build(part: Progress) -> Any:
+            nonlocal stopped_key
+            result = step.build_gaussians(
+                scene, config, device=self.device, checkpoint=checkpoint, preview=preview, progress=part,
+                cancel=cancel,
+            )  # fmt: skip
+            report = result[1]
+            if report.stopped == "cancelled" and report.iterations > 0:
+                # another key than the whole training's: what was prepared on these must not pass for it
+                stopped_key = content_key(key, report.iterations, report.seconds)
+                record = _step_record(
+                    "gaussians", stopped_key, inputs, config, len(scene.views), report.seconds
+                )
+                folder = self.workspace.gaussians_folder(scene.key, stopped_key)
+                with self.workspace.writing(folder, record) as temporary:
+                    _save_gaussians(result, temporary)
+            return result
+
+        try:
+            gaussians = self._step(
+                "gaussians", key, self.workspace.gaussians_folder(scene.key, key), self._gaussians, inputs,
+                config, build=build, save=_save_gaussians, load=_load_gaussians, photos=len(scene.views),
+                progress=progress, cancel=cancel,
+            )  # fmt: skip
+            checkpoint.unlink(missing_ok=True)
+        except Cancelled:
+            if stopped_key is None:
+                raise
+            key = stopped_key
+            folder = self.workspace.gaussians_folder(scene.key, key)
+            gaussians = self._gaussians.get(key, lambda: _load_gaussians(folder))
+        self._record_gaussians(name, scene.key, key, config)
+        return gaussians
+
+    def gaussians_report(self, name: str) -> dict[str, Any]:
+        """The report of the splats: why and when training ended, PSNR, SSIM, count, back end and the curve.
+
+        Raises:
+            InputError: The scene has no splats yet.
+        """
+        entry = self._entry(name)
+        if not self._gaussians_done(entry):
+            raise InputError(f"The scene '{name}' has no splats yet; train them first.")
+        assert entry.gaussians_key is not None
+        folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
+        return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
     def masks(
         self,
         name: str,
@@ -275,20 +384,30 @@ class Lab:
         progress: Progress = no_progress,
         cancel: CancelToken | None = None,
     ) -> "Prepared":
-        """A method's state for a scene; runs reconstruction and masks first when they are missing."""
+        """A method's state for a scene; runs reconstruction and masks first when they are missing, and trains
+        the splats when the method selects those.
+        """
         from pipelines.base import seeded
 
         cancel = cancel or CancelToken()
         segmenter = self.segmenter(method, config)
-        if not self._masks_done(name):
-            before = SHARE_OF_STEP["prepare"]
-            self.masks(name, progress=part_of(progress, 0.0, 1 - before), cancel=cancel)
-            progress = part_of(progress, 1 - before, 1.0)
-        scene = self.reconstruct(name, cancel=cancel)
+        steps = {"masks": not self._masks_done(name), "gaussians": self._lacks_gaussians(name, segmenter)}
+        parts = _parts_of(progress, [step for step, missing in steps.items() if missing], "prepare")
+        if steps["masks"]:
+            self.masks(name, progress=parts["masks"], cancel=cancel)
+        if steps["gaussians"]:
+            self.gaussians(name, progress=parts["gaussians"], cancel=cancel)
+            cancel.check()
+        progress = parts["prepare"]
+        scene = (
+            self.scene(name) if segmenter.geometry == "gaussians" else self.reconstruct(name, cancel=cancel)
+        )
         masks = self.masks(name, cancel=cancel)
         entry = self._entry(name)
         key = self._prepared_key(entry, method, segmenter)
         inputs = {"scene": scene.key, "masks": entry.masks_key, "method": method}
+        if segmenter.geometry == "gaussians":
+            inputs["gaussians"] = scene.gaussians_key
         prepared = self._step(
             "prepare", key, self.workspace.method_folder(key), self._prepared, inputs, segmenter.config,
             build=lambda part: segmenter.prepare(
@@ -309,17 +428,21 @@ class Lab:
         if not self._masks_done(name):
             return None
         segmenter = self.segmenter(method, config)
+        if self._lacks_gaussians(name, segmenter):
+            return None
         key = self._prepared_key(self._entry(name), method, segmenter)
         if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
             return None
         return self.prepare(name, method, config)
 
     def step_records(self, name: str) -> dict[str, dict[str, Any]]:
-        """`step.json` of the steps done for a scene: "reconstruct", "masks" and each prepared method by
-        name.
+        """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared
+        method by name.
         """
         entry = self._entry(name)
         folders = {"reconstruct": self.workspace.scene_folder(entry.scene_key)}
+        if entry.gaussians_key:
+            folders["gaussians"] = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
         if entry.masks_key:
             folders["masks"] = self.workspace.masks_folder(entry.scene_key, entry.masks_key)
         folders |= {
@@ -346,7 +469,10 @@ class Lab:
 
     def expected_secs(self, step: str, photos: int) -> float:
         """Expected seconds of a step, from how long it took in this workspace before."""
-        pattern = {"reconstruct": "scenes/*", "masks": "scenes/*/masks/*", "prepare": "methods/*"}[step]
+        pattern = {
+            "reconstruct": "scenes/*", "gaussians": "scenes/*/gaussians/*", "masks": "scenes/*/masks/*",
+            "prepare": "methods/*",
+        }[step]  # fmt: skip
         known = []
         for folder in self.workspace.root.glob(pattern):
             record = step_record(folder)
@@ -388,10 +514,7 @@ class Lab:
             with self.workspace.disk_full_explained():
                 result = build(progress)
             cancel.check()
-            record = {
-                "step": step, "key": key, "inputs": inputs, "config": to_plain(config), "photos": photos,
-                "seconds": round(time.monotonic() - started, 3),
-            }  # fmt: skip
+            record = _step_record(step, key, inputs, config, photos, round(time.monotonic() - started, 3))
             with self.workspace.writing(folder, record) as temporary:
                 save(result, temporary)
             log.info("%s %s took %.1f s", step, key, record["seconds"])
@@ -429,6 +552,30 @@ class Lab:
         entry = self.workspace.scene_entry(name)
         return entry is not None and self.status(name).masks
 
+    def _gaussians_done(self, entry: SceneEntry) -> bool:
+        return bool(
+            entry.gaussians_key
+            and is_sealed(self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key))
+        )
+
+    def _lacks_gaussians(self, name: str, segmenter: "Segmenter") -> bool:
+        """Whether the method selects splats that are not trained yet."""
+        entry = self.workspace.scene_entry(name)
+        return segmenter.geometry == "gaussians" and (entry is None or not self._gaussians_done(entry))
+
+    def _record_gaussians(self, name: str, scene_key: str, key: str, config: "GaussiansConfig") -> None:
+        """Make `key` the splats of the scene; methods prepared on others no longer count."""
+        from pipelines.base import list_methods
+
+        entry = self._entry(name)
+        if entry.scene_key != scene_key or entry.gaussians_key == key:
+            return
+        on_points = {method.name for method in list_methods() if method.make.geometry == "points"}
+        methods = {method: made for method, made in (entry.methods or {}).items() if method in on_points}
+        self.workspace.write_scene_entry(
+            replace(entry, gaussians_key=key, gaussians_config=to_plain(config), methods=methods or None)
+        )
+
     def _entry(self, name: str) -> SceneEntry:
         entry = self.workspace.scene_entry(name)
         if entry is None:
@@ -439,8 +586,9 @@ class Lab:
 
     def _prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
         config = dataclasses.asdict(segmenter.config)
+        splats = [entry.gaussians_key] if segmenter.geometry == "gaussians" else []
         return content_key(
-            "prepare", method, entry.scene_key, entry.masks_key, config, segmenter.STEP_VERSION
+            "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION
         )
 
 
@@ -487,6 +635,41 @@ def _write_report(folder: Path, report: Any) -> None:
     from components.files import write_json
 
     write_json(folder / "report.json", {"schema_version": 1, **to_plain(report)})
+
+
+def _step_record(
+    step: str, key: str, inputs: dict[str, Any], config: Any, photos: int, seconds: float
+) -> dict[str, Any]:
+    return {
+        "step": step, "key": key, "inputs": inputs, "config": to_plain(config), "photos": photos,
+        "seconds": seconds,
+    }  # fmt: skip
+
+
+def _parts_of(progress: Progress, before: Sequence[str], last: str) -> dict[str, Progress]:
+    """The share of the progress bar of each step that must be run first, and of the last one."""
+    shares = {step: SHARE_OF_STEP[step] for step in (*before, last)}
+    if "masks" in shares:
+        shares["masks"] += SHARE_OF_STEP["reconstruct"]  # which it runs when it is missing
+    parts, start, whole = {}, 0.0, sum(shares.values())
+    for step, share in shares.items():
+        parts[step] = part_of(progress, start / whole, (start + share) / whole)
+        start += share
+    return parts
+
+
+def _save_gaussians(result: Any, folder: Path) -> None:
+    from components.gaussians.files import write_gaussians
+
+    gaussians, report = result
+    write_gaussians(folder / GAUSSIANS_FILE, gaussians)
+    _write_report(folder, report)
+
+
+def _load_gaussians(folder: Path) -> "Gaussians":
+    from components.gaussians.files import read_gaussians
+
+    return read_gaussians(folder / GAUSSIANS_FILE)
 
 
 def _load_masks(folder: Path, scene_key: str) -> "MaskCache":

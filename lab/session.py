@@ -19,7 +19,9 @@ from components.errors import InputError
 from components.geometry import mask_in_photo, photo_from_view, view_from_photo
 from components.picking import pick_point
 from components.refine import adjusted_masks, points_of_masks
-from components.types import Prompt, Scene
+from components.splat_links import adjusted_splats, nearest_points
+from components.types import Prompt, Scene, Segmentation
+from lab.arrangement import Arrangement, Offset, Placement, Rearrange, moved
 from lab.engine import Lab, config_from_record, to_plain
 from lab.history import History
 from lab.objects import Answer, ChangeObject, Marker, ObjectAsk, ObjectState
@@ -47,6 +49,9 @@ DEFAULT_METHOD = "wildseg3d"
 ADJUST_MAX = 20
 MARKER_SEARCH_PX = 8
 """A photo click's marker in 3D is taken from the nearest pixel with a point within this many view pixels."""
+
+_nearest: Recent[np.ndarray] = Recent(4)
+"""Shared by all sessions: scene and Gaussians key to `nearest_points`."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +86,7 @@ class Session:
         self._segmenter: Segmenter | None = None
         self._prepared: Prepared | None = None
         self._recent: Recent[Answer] = Recent(4)
+        self._arrangement = Arrangement()
         self._click_ms: dict[int, dict[int, float]] = {}
         """Per object: number of prompts to the milliseconds of that answer."""
         self.history: History[Session] = History(self)
@@ -120,11 +126,7 @@ class Session:
         Raises:
             InputError: There is no such scene, or it is not reconstructed yet.
         """
-        if not self.lab.status(scene_name).reconstructed:
-            raise InputError(
-                f"The scene '{scene_name}' is not reconstructed yet; run its reconstruction first."
-            )
-        scene = self.lab.reconstruct(scene_name)
+        scene = self.lab.scene(scene_name)
         same = self._scene is not None and (self._scene_name, self._scene.key) == (scene_name, scene.key)
         self._scene, self._scene_name = scene, scene_name
         self._masks = self.lab.masks(scene_name) if self.lab.status(scene_name).masks else None
@@ -300,6 +302,65 @@ class Session:
         self.history.redo()
         return self.current
 
+    # The scene rearranged
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """What was taken out, moved, doubled or cropped."""
+        return self._arrangement
+
+    @_locked
+    def remove_from_scene(self, object_id: int, removed: bool = True) -> ObjectState:
+        """Take an object out of the scene, or put it back; it stays in the list."""
+        return self._place(object_id, replace(self._arrangement.of(object_id), removed=removed))
+
+    @_locked
+    def move(self, object_id: int, by: Offset) -> ObjectState:
+        """Move an object by a vector of the world frame."""
+        place = self._arrangement.of(object_id)
+        return self._place(object_id, replace(place, removed=False, offset=moved(place.offset, by)))
+
+    @_locked
+    def duplicate(self, object_id: int, by: Offset) -> ObjectState:
+        """Put another one of an object beside it, `by` a vector of the world frame."""
+        place = self._arrangement.of(object_id)
+        return self._place(object_id, replace(place, copies=(*place.copies, moved(by, (0.0, 0.0, 0.0)))))
+
+    @_locked
+    def put_back(self, object_id: int) -> ObjectState:
+        """Undo everything that was done with an object in the scene."""
+        return self._place(object_id, Placement(object_id))
+
+    @_locked
+    def crop_around(self, object_id: int, margin: float = 0.6) -> ObjectState:
+        """Keep only what lies near an object: its box, widened on each side by `margin` of its size."""
+        low, high = self.extent(object_id)
+        wide = margin * float(np.max(high - low))
+        corners = tuple((low - wide).tolist()), tuple((high + wide).tolist())
+        self._rearrange(replace(self._arrangement, crop=corners))  # type: ignore[arg-type]
+        return self._state(self._ask(object_id))
+
+    @_locked
+    def uncrop(self) -> None:
+        """Show the whole scene again."""
+        self._rearrange(replace(self._arrangement, crop=None))
+
+    @_locked
+    def extent(self, object_id: int) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest corner [3] of the box that holds an object but for stray points, world frame.
+
+        Raises:
+            InputError: Nothing is selected.
+        """
+        state = self._state(self._ask(object_id))
+        if state.answer is None or state.answer.result.empty:
+            raise InputError(f"'{state.name}' selects nothing yet; click on it first.")
+        points = self._need_scene().pointmap.points[state.answer.selected("points")]
+        if len(points) == 0:
+            points = self._need_scene().gaussians.means[state.answer.selected("splats")]  # type: ignore[union-attr]
+        low, high = np.quantile(points, [0.02, 0.98], axis=0)
+        return low.astype(np.float64), high.astype(np.float64)
+
     # What is shown
 
     @_locked
@@ -387,6 +448,7 @@ class Session:
             "config": None if self._config is None else to_plain(self._config),
             "current": self._current,
             "objects": [to_plain(ask) for ask in self._asks],
+            "arrangement": to_plain(self._arrangement),
         }
 
     @_locked
@@ -403,6 +465,7 @@ class Session:
             raise InputError("The saved prompts are of another version and cannot be restored.")
         try:
             asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
+            arrangement = TypeAdapter(Arrangement).validate_python(value.get("arrangement", {}))
             scene_name, method, current = value["scene"], value["method"], value["current"]
         except (KeyError, ValidationError) as error:
             raise InputError("The saved prompts are damaged and cannot be restored.") from error
@@ -418,6 +481,7 @@ class Session:
                     check_click(self._need_scene(), click)
         self._forget_objects()
         self._asks = list(asks)
+        self._arrangement = arrangement
         self._next_id = max((ask.id for ask in asks), default=0) + 1
         self._current = current if any(ask.id == current for ask in asks) else None
         self._prepared = None  # so that the objects are answered
@@ -482,15 +546,40 @@ class Session:
         result = segmenter.segment(prepared, prompts)
         masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
         if asked.adjust:
-            moved = adjusted_masks(self._need_scene(), masks, asked.adjust)
-            selected = points_of_masks(self._need_scene(), result, masks, moved)
-            masks = moved
+            adjusted = adjusted_masks(self._need_scene(), masks, asked.adjust)
+            selected = self._adjusted(result, masks, adjusted)
+            masks = adjusted
             result = replace(
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
-                mask_of_view=lambda view: moved[view],
+                mask_of_view=lambda view: adjusted[view],
             )  # fmt: skip
         point_ids = np.flatnonzero(result.selected)
-        return Answer(result, masks, point_ids, (time.perf_counter() - started) * 1000)
+        ms = (time.perf_counter() - started) * 1000
+        return Answer(result, masks, point_ids, ms, self._need_scene(), self._nearest_points)
+
+    def _adjusted(
+        self, result: Segmentation, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Selected primitives after the masks changed."""
+        scene = self._need_scene()
+        if result.geometry == "points":
+            return points_of_masks(scene, result, before, after)
+        return adjusted_splats(scene, self._nearest_points(), result.selected, before, after)
+
+    def _nearest_points(self) -> np.ndarray:
+        scene = self._need_scene()
+        return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
+
+    def _place(self, object_id: int, placement: Placement) -> ObjectState:
+        state = self._state(self._ask(object_id))
+        if state.result is None or state.result.empty:
+            raise InputError(f"'{state.name}' selects nothing yet; click on it first.")
+        self._rearrange(self._arrangement.with_placement(placement))
+        return state
+
+    def _rearrange(self, after: Arrangement) -> None:
+        if after != self._arrangement:
+            self.history.do(Rearrange(self._arrangement, after))
 
     def _need_scene(self) -> Scene:
         if self._scene is None:
@@ -549,6 +638,7 @@ class Session:
 
     def _forget_objects(self) -> None:
         self._asks, self._answers, self._current, self._click_ms = [], {}, None, {}
+        self._arrangement = Arrangement()
         self._recent = Recent(4)
         self.history.clear()
 

@@ -2,7 +2,8 @@
 trustworthy.
 
     captures/NAME/                 photos and capture.json
-    scenes/KEY/                    reconstruction; scenes/KEY/masks/KEY/ its mask caches
+    scenes/KEY/                    reconstruction; scenes/KEY/gaussians/KEY/ its splats, scenes/KEY/masks/KEY/
+                                   its mask caches
     methods/KEY/                   prepared methods
     notebooks/NAME.json            saved runs
     names/NAME.json                which keys a scene name stands for
@@ -36,12 +37,13 @@ log = logging.getLogger("liftlab")
 
 SCHEMA_VERSION = 1
 STEP_FILE = "step.json"
+CHECKPOINT_SUFFIX = ".checkpoint.safetensors"
 DEFAULT_ROOT = Path("~/.liftlab")
 LOG_BYTES_MAX = 5 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[^.]+\.(partial|stale)")
 
-Kind = Literal["capture", "scene", "masks", "method"]
+Kind = Literal["capture", "scene", "gaussians", "masks", "method"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class SceneEntry:
     masks_config: dict[str, Any] | None = None
     methods: dict[str, str] | None = None
     """Method name to the key of its prepared state made last."""
+    gaussians_key: str | None = None
+    """Of the splats trained last."""
+    gaussians_config: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,13 @@ class Workspace:
     def masks_folder(self, scene_key: str, masks_key: str) -> Path:
         return self.scene_folder(scene_key) / "masks" / masks_key
 
+    def gaussians_folder(self, scene_key: str, gaussians_key: str) -> Path:
+        return self.scene_folder(scene_key) / "gaussians" / gaussians_key
+
+    def checkpoint_path(self, scene_key: str, gaussians_key: str) -> Path:
+        """State of a training that is running or was stopped, so that it can go on."""
+        return self.scene_folder(scene_key) / "gaussians" / f"{gaussians_key}{CHECKPOINT_SUFFIX}"
+
     def method_folder(self, key: str) -> Path:
         return self.root / "methods" / key
 
@@ -133,7 +145,7 @@ class Workspace:
         self._lock_path(folder.name).unlink(missing_ok=True)
 
     def drop_methods_of(self, key: str) -> None:
-        """Remove prepared methods made from the scene or masks `key`: what they were made from is being
+        """Remove prepared methods made from the scene, splats or masks `key`: what they were made from is being
         rebuilt.
         """
         for folder in (self.root / "methods").iterdir():
@@ -230,6 +242,7 @@ class Workspace:
         for entry in entries:
             for key in (
                 entry.scene_key,
+                entry.gaussians_key,
                 entry.masks_key,
                 *(entry.methods or {}).values(),
                 f"/{entry.capture}",
@@ -238,21 +251,23 @@ class Workspace:
                     users.setdefault(key, set()).add(entry.name)
         found: list[Item] = []
         for kind, pattern in (
-            ("capture", "captures/*"), ("scene", "scenes/*"), ("masks", "scenes/*/masks/*"),
-            ("method", "methods/*"),
+            ("capture", "captures/*"), ("scene", "scenes/*"), ("gaussians", "scenes/*/gaussians/*"),
+            ("masks", "scenes/*/masks/*"), ("method", "methods/*"),
         ):  # fmt: skip
             for path in sorted(self.root.glob(pattern)):
                 if path.is_dir() and not path.name.startswith("."):
                     used = users.get(f"/{path.name}" if kind == "capture" else path.name, set())
-                    size = _bytes_of(path, skip="masks" if kind == "scene" else None)
+                    size = _bytes_of(path, skip=("gaussians", "masks") if kind == "scene" else ())
                     found.append(Item(kind, path.name, path, size, tuple(sorted(used))))  # type: ignore[arg-type]
         return found
 
     def prune(self) -> list[Item]:
-        """Remove results that no scene name refers to, and broken ones; captures with a valid manifest
-        always stay.
+        """Remove results that no scene name refers to, broken ones, and saved states of stopped trainings;
+        captures with a valid manifest always stay.
         """
         gone = []
+        for path in self.root.glob(f"scenes/*/gaussians/*{CHECKPOINT_SUFFIX}"):
+            self._remove_unlocked(path, path.name.removesuffix(CHECKPOINT_SUFFIX))
         for item in self.items():
             broken = not is_sealed(item.path)
             if not broken and (item.kind == "capture" or item.used_by):
@@ -277,7 +292,8 @@ class Workspace:
         """
         gone = []
         for pattern, kind in (
-            ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/masks/.*", "masks"),
+            ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/gaussians/.*", "gaussians"),
+            ("scenes/*/masks/.*", "masks"),
             ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
         ):  # fmt: skip
             for path in self.root.glob(pattern):
@@ -355,7 +371,7 @@ def _lock_name(kind: str, name: str) -> str:
     """Keys lock under their own name; what people name (captures, scenes, notebooks) with its kind before
     it.
     """
-    return name if kind in ("scene", "masks", "method") else f"{kind}-{name}"
+    return name if kind in ("scene", "gaussians", "masks", "method") else f"{kind}-{name}"
 
 
 def step_record(folder: Path) -> dict[str, Any] | None:
@@ -371,11 +387,10 @@ def capture_lock(name: str) -> str:
     return _lock_name("capture", name)
 
 
-def _bytes_of(folder: Path, *, skip: str | None) -> int:
+def _bytes_of(folder: Path, *, skip: tuple[str, ...]) -> int:
     total = 0
     for path, folders, files in os.walk(folder):
-        if skip in folders:
-            folders.remove(skip)
+        folders[:] = [name for name in folders if name not in skip]
         for name in files:
             with contextlib.suppress(FileNotFoundError):
                 total += os.stat(os.path.join(path, name)).st_size

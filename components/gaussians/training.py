@@ -1,6 +1,7 @@
 """Train Gaussians on photos: L1 and SSIM on colour, the pointmap's depth as a guide, densification, a time
 budget."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from components.gaussians.density import DensityConfig, GradientRecord, adapt
 from components.gaussians.frames import Frame, make_frames, scene_scale
 from components.gaussians.parameters import FIELDS, Parameters, parameters_from_gaussians
 from components.gaussians.similarity import psnr, ssim
-from components.progress import CancelToken, Progress, no_progress
+from components.progress import CancelToken, Progress, no_progress, part_of
 from components.rasterize import rasterize, tensors_from_gaussians, warm_up
 from components.types import Gaussians, Pointmap, View
+
+CHECKPOINT_SECS = 10.0
+"""A running training is saved at the first report after so long, so that a kill costs little."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def train(
         progress: Share done and a line with PSNR and the number of Gaussians.
         cancel: Stops within a step and returns the best so far; nothing is raised.
         preview: Called at every report with a copy of the Gaussians and the iteration.
-        checkpoint: File written at the end and when stopped; where it exists, training goes on from it.
+        checkpoint: File written now and then, at the end and when stopped; where it exists, training goes on
+            from it.
 
     Raises:
         InputError: `checkpoint` is damaged or belongs to another kind of training.
@@ -148,11 +153,11 @@ def train(
     if not views:
         raise ValueError("views must hold at least one photo; got none.")
     if torch.device(device).type == "cpu":
-        warm_up(progress)
+        warm_up(part_of(progress, 0.0, 0.0))
     trainer = _Trainer(views, start, config, pointmap, held_out, torch.device(device))
     if checkpoint is not None and checkpoint.exists():
         trainer.load(checkpoint)
-    result = trainer.run(progress, cancel, preview)
+    result = trainer.run(progress, cancel, preview, checkpoint)
     if checkpoint is not None:
         trainer.save(checkpoint)
     return result
@@ -189,12 +194,17 @@ class _Trainer:
         self.errors: list[float] = []
 
     def run(
-        self, progress: Progress, cancel: CancelToken, preview: Callable[[Gaussians, int], None] | None
+        self,
+        progress: Progress,
+        cancel: CancelToken,
+        preview: Callable[[Gaussians, int], None] | None,
+        checkpoint: Path | None = None,
     ) -> TrainResult:
         config, began = self.config, time.perf_counter()
+        before, saved = self.earlier_secs, began
         stopped: Literal["iterations", "budget", "cancelled"] = "iterations"
         while self.iteration < config.iterations:
-            seconds = self.earlier_secs + time.perf_counter() - began
+            seconds = before + time.perf_counter() - began
             done = self.iteration / config.iterations
             if config.budget_secs is not None:
                 done = max(done, seconds / config.budget_secs)
@@ -205,7 +215,11 @@ class _Trainer:
             self.iteration += 1
             if self.iteration % config.report_every == 0 or self.iteration == config.iterations:
                 self._report(done, seconds, progress, preview)
-        self.earlier_secs += time.perf_counter() - began
+                if checkpoint is not None and time.perf_counter() - saved > CHECKPOINT_SECS:
+                    self.earlier_secs = before + time.perf_counter() - began
+                    self.save(checkpoint)
+                    saved = time.perf_counter()
+        self.earlier_secs = before + time.perf_counter() - began
         last = self.parameters.snapshot()
         use_best = self.best is not None and (stopped == "cancelled" or bool(self.held_out))
         return TrainResult(
@@ -295,6 +309,9 @@ class _Trainer:
             tensors[f"first.{name}"] = self.parameters.first_moment[name]
             tensors[f"second.{name}"] = self.parameters.second_moment[name]
         tensors |= {"record.total": self.record.total, "record.seen": self.record.seen}
+        tensors["curve"] = torch.tensor(
+            [dataclasses.astuple(point) for point in self.curve], dtype=torch.float64
+        ).reshape(-1, 4)
         with atomic_write(path) as file:
             file.write(save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))
 
@@ -310,6 +327,9 @@ class _Trainer:
             record = tensors["record.total"], tensors["record.seen"]
             self.generator.set_state(tensors["generator"])
             order = tensors["order"].tolist()
+            curve = [
+                CurvePoint(int(row[0]), row[1], row[2], int(row[3])) for row in tensors["curve"].tolist()
+            ]
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise InputError(
                 f"The saved training cannot be read; delete it to start anew. ({path.name})"
@@ -327,3 +347,4 @@ class _Trainer:
         self.record = GradientRecord(len(self.parameters), device)
         self.record.total, self.record.seen = record[0].to(device), record[1].to(device)
         self.iteration, self.earlier_secs, self.order = int(iteration), float(seconds), order
+        self.curve = curve

@@ -1,0 +1,130 @@
+"""The Gaussians of a reconstructed scene: started from its pointmap, trained on its photos, with a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from components.gaussians.frames import make_frames
+from components.gaussians.initialise import gaussians_from_pointmap
+from components.gaussians.training import CurvePoint, TrainConfig, evaluate, train
+from components.progress import CancelToken, Progress, no_progress
+from components.rasterize import resolve_backend, tensors_from_gaussians
+from components.types import Gaussians, Scene
+
+STEP_VERSION = 1
+"""Raised when the computation changes; part of the key of a scene's Gaussians."""
+
+
+@dataclass(frozen=True)
+class GaussiansConfig:
+    """Choices of the splats of one scene."""
+
+    start_count: int = 15_000
+    """Splats to start with, spread over the surfaces that the photos confirm."""
+    held_out_every: int = 0
+    """Every so many-th photo is left out of the training and only used to judge it; 0 trains on all."""
+    train: TrainConfig = field(default_factory=TrainConfig)
+    """How they are fitted."""
+
+
+@dataclass(frozen=True)
+class GaussiansReport:
+    """How a training went, for people and for benchmarks."""
+
+    stopped: Literal["iterations", "budget", "cancelled"]
+    """Why it ended; "cancelled" can be continued."""
+    iterations: int
+    seconds: float
+    """Wall time, over all sittings."""
+    count: int
+    """Splats."""
+    psnr: float
+    """Of the photos trained on, dB."""
+    ssim: float
+    psnr_held_out: float | None
+    """Of the photos left out, dB; null without any."""
+    ssim_held_out: float | None
+    backend: str
+    """What rendered: "cpu" or "gsplat"."""
+    width: int
+    """Of the first training image, pixels."""
+    height: int
+    curve: tuple[CurvePoint, ...]
+
+
+def default_config(device: str) -> GaussiansConfig:
+    """What is worth waiting for on `device`: about a minute of a processor, or full size on a graphics card."""
+    if torch.device(device).type == "cuda":
+        return GaussiansConfig(
+            start_count=100_000, train=TrainConfig(iterations=7000, max_side=1600, sh_degree=2)
+        )
+    return GaussiansConfig(train=TrainConfig(iterations=3000, budget_secs=60.0, max_side=320))
+
+
+def build_gaussians(
+    scene: Scene,
+    config: GaussiansConfig,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    preview: Callable[[Gaussians, int], None] | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[Gaussians, GaussiansReport]:
+    """Train the Gaussians of `scene`.
+
+    Args:
+        scene: Reconstructed; its photos are fitted and its pointmap guides depth.
+        config: See `GaussiansConfig`.
+        device: "cuda" renders with gsplat.
+        checkpoint: Where training keeps its state while it runs; where the file exists, training goes on from it.
+        preview: Called now and then with the Gaussians so far and the iteration.
+        cancel: Ends training within a step; the best so far is returned, nothing is raised.
+
+    Raises:
+        InputError: `checkpoint` is damaged.
+    """
+    left_out = _held_out(len(scene.views), config.held_out_every)
+    fitted = [v for v in range(len(scene.views)) if v not in left_out]
+    pointmap = replace(
+        scene.pointmap,
+        pts3d=scene.pointmap.pts3d[fitted],
+        conf=scene.pointmap.conf[fitted],
+        valid=scene.pointmap.valid[fitted],
+    )
+    views, unseen = ([scene.views[v] for v in chosen] for chosen in (fitted, sorted(left_out)))
+    start = gaussians_from_pointmap(pointmap, views, count=config.start_count)
+    result = train(
+        views, start, config.train, pointmap=pointmap, held_out=unseen, device=device, progress=progress,
+        cancel=cancel, preview=preview, checkpoint=checkpoint,
+    )  # fmt: skip
+    frames = make_frames(views, max_side=config.train.max_side, device=device)
+    own = evaluate(result.gaussians, frames)
+    others = None
+    if unseen:
+        others = evaluate(
+            result.gaussians, make_frames(unseen, max_side=config.train.max_side, device=device)
+        )
+    report = GaussiansReport(
+        stopped=result.stopped,
+        iterations=result.iterations,
+        seconds=round(result.seconds, 3),
+        count=len(result.gaussians.means),
+        psnr=own.psnr,
+        ssim=own.ssim,
+        psnr_held_out=others.psnr if others else None,
+        ssim_held_out=others.ssim if others else None,
+        backend=resolve_backend("auto", tensors_from_gaussians(result.gaussians, device=device)),
+        width=frames[0].camera.width,
+        height=frames[0].camera.height,
+        curve=result.curve,
+    )
+    return result.gaussians, report
+
+
+def _held_out(count: int, every: int) -> set[int]:
+    """Indices of the views left out: every `every`-th, counted from the middle of the first group."""
+    return set(range(every // 2, count, every)) if every > 1 else set()
