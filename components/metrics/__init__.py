@@ -1,9 +1,27 @@
 """Scores against truth. All are fractions in [0, 1] unless they say otherwise.
 
-Public: masks of one object (`masks`), scene-wide label maps (`label_maps`), panoptic quality (`panoptic`), instance
+By topic: masks of one object (`masks`), scene-wide label maps (`label_maps`), panoptic quality (`panoptic`), instance
 AP (`instances`), images (`images`), text relevancy (`text`) and what the lab measures of itself (`diagnostics`).
 """
 
+from components.metrics.diagnostics import (
+    Latency,
+    collision_rate,
+    fragmentation,
+    gaussian_iou,
+    labels_of_gaussians,
+    latency,
+    view_consistency,
+)
+from components.metrics.images import mean_psnr, psnr, ssim
+from components.metrics.instances import (
+    InstanceAp,
+    InstanceScene,
+    average_precision,
+    frequency_groups,
+    instances_from_labels,
+    mean_of_group,
+)
 from components.metrics.label_maps import ClassIou, SceneMatch, class_iou, match_scene_labels
 from components.metrics.masks import (
     accuracy,
@@ -20,21 +38,47 @@ from components.metrics.panoptic import (
     class_agnostic_panoptic_quality,
     panoptic_quality,
 )
+from components.metrics.text import (
+    CANONICAL_PHRASES,
+    localisation_accuracy,
+    open_vocabulary_iou,
+    relevancy,
+)
 
 __all__ = [
+    "CANONICAL_PHRASES",
     "ClassIou",
     "ClassQuality",
+    "InstanceAp",
+    "InstanceScene",
+    "Latency",
     "PanopticScore",
     "SceneMatch",
     "accuracy",
+    "average_precision",
     "boundary",
     "boundary_iou",
     "class_agnostic_panoptic_quality",
     "class_iou",
+    "collision_rate",
+    "fragmentation",
+    "frequency_groups",
+    "gaussian_iou",
+    "instances_from_labels",
     "iou",
+    "labels_of_gaussians",
+    "latency",
+    "localisation_accuracy",
     "match_scene_labels",
+    "mean_of_group",
     "mean_over_prompts",
+    "mean_psnr",
     "mean_view_iou",
+    "open_vocabulary_iou",
     "panoptic_quality",
     "pooled_iou",
+    "psnr",
+    "relevancy",
+    "ssim",
+    "view_consistency",
 ]
