@@ -1,0 +1,1 @@
+"""Features of Gaussians: what methods ask of them (losses, sampling) and read off them (codes, labels, colours)."""
