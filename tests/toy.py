@@ -1,9 +1,11 @@
 """A toy scene with exact geometry: textured boxes on a plane, ray-cast from four cameras."""
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from components.gaussians.initialise import gaussians_from_pointmap
 from components.geometry import pixel_centers, unproject
 from components.masks.cache import MaskCache
 from components.types import Camera, Lens, Pointmap, Scene, View
@@ -139,6 +141,32 @@ def make_toy(
         scores=[0.9, 0.9, 0.9, 0.7, 0.6, 0.5],
     )
     return Toy(scene, masks, instance, depth)
+
+
+def with_gaussians(toy: Toy, *, count: int = 3000) -> Toy:
+    """The toy with opaque round Gaussians on its exact surfaces; nothing is trained."""
+    scene = toy.scene
+    gaussians = gaussians_from_pointmap(scene.pointmap, scene.views, count=count)
+    opaque = replace(
+        gaussians, scales=0.6 * gaussians.scales, opacities=np.full(len(gaussians.means), 0.95, np.float32)
+    )
+    return replace(toy, scene=replace(scene, gaussians=opaque, gaussians_key=f"{scene.key}-gaussians"))
+
+
+@functools.cache
+def gaussian_toy() -> Toy:
+    """The default toy with Gaussians: made once, read by many tests."""
+    return with_gaussians(make_toy())
+
+
+def box_of_gaussians(toy: Toy) -> np.ndarray:
+    """[N] 1 to 3 for Gaussians on a box, 0 for the others."""
+    assert toy.scene.gaussians is not None
+    means, owner = toy.scene.gaussians.means, np.zeros(len(toy.scene.gaussians.means), int)
+    for number, (low, high, _) in enumerate(BOXES, start=1):
+        inside = np.all((means > low - 1e-3) & (means < high + 1e-3), axis=1)
+        owner[inside & (means[:, 2] > 0.01)] = number
+    return owner
 
 
 def _points(camera: Camera, depth: np.ndarray) -> np.ndarray:
