@@ -6,6 +6,7 @@ go to stdout, progress and messages to stderr; with `--json` the last line of st
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,12 +21,14 @@ from lab.command_support import config_with, expected_secs, opened_lab, say, wor
 from lab.commands import (
     DEFAULT_METHOD,
     Command,
+    Common,
     Decompose,
     Demo,
     Doctor,
     Export,
     Masks,
     Methods,
+    Models,
     Prepare,
     Reconstruct,
     Run,
@@ -74,6 +77,7 @@ def _run(command: Any) -> int:
     code, sentence = 0, ""
     result: dict[str, Any] = {}
     try:
+        _use_model_folders(command)
         result = RUNNERS[type(command)](command)
     except InputError as error:
         code, sentence = EXIT_INPUT, str(error)
@@ -371,12 +375,29 @@ def _doctor(command: Doctor) -> dict[str, Any]:
     return {"ok": all(check.ok or check.optional for check in checks), "checks": [vars(c) for c in checks]}
 
 
+def _models(command: Models) -> dict[str, Any]:
+    from lab.cli_models import run_models
+
+    return run_models(command)
+
+
+def _use_model_folders(command: Common) -> None:
+    """Let this process and its children find model files and the code of MASt3R where the command line says."""
+    if command.models is None and command.mast3r is None:
+        return
+    from components.models.store import CODE_VARIABLE, FOLDER_VARIABLE
+
+    for variable, folder in ((FOLDER_VARIABLE, command.models), (CODE_VARIABLE, command.mast3r)):
+        if folder is not None:
+            os.environ[variable] = str(folder.expanduser().resolve())
+
+
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Serve: _serve, Demo: _demo, Reconstruct: _reconstruct, Masks: _masks, Prepare: _prepare, Segment:
         _segment,
     Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
         _workspace,
-    Doctor: _doctor,
+    Doctor: _doctor, Models: _models,
 }  # fmt: skip
 
 __all__ = ["main", "seconds"]

@@ -18,6 +18,10 @@ class Common:
     """Folder for captures and results; ~/.liftlab when not given."""
     json: bool = False
     """Print one JSON object on the last line of stdout, for programs."""
+    models: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder of model files; LIFTLAB_MODELS or ~/.liftlab/models when not given."""
+    mast3r: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Clone of the MASt3R repository, whose code runs MASt3R and DUSt3R; LIFTLAB_MAST3R when not given."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,20 @@ class Methods(Common):
 
 
 @dataclass(frozen=True)
+class Models(Common):
+    """List the models with weights and how each stands, download one, or check their files."""
+
+    action: Positional[Literal["list", "get", "verify"]] = "list"
+    """What to do."""
+    name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
+    """Model to get or verify; see `liftlab models`."""
+    offline: bool = False
+    """List without asking whether the downloads can be reached."""
+    accept_licence: bool = False
+    """Confirm the licence of a model that is not for commercial use."""
+
+
+@dataclass(frozen=True)
 class WorkspaceCommand(Common):
     """Look after the workspace: list it, measure it, remove what nothing refers to, check every file."""
 
@@ -164,6 +182,7 @@ Command = (
     | Annotated[Export, subcommand("export")]
     | Annotated[Run, subcommand("run")]
     | Annotated[Methods, subcommand("methods")]
+    | Annotated[Models, subcommand("models")]
     | Annotated[WorkspaceCommand, subcommand("workspace")]
     | Annotated[Doctor, subcommand("doctor")]
 )

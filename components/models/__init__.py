@@ -1,0 +1,23 @@
+"""Models with weights: what exists, what is here, how it comes here, and how its file is read safely.
+
+Nothing in this package imports torch until a checkpoint is read, and nothing touches the network unless asked to.
+"""
+
+from components.models.catalogue import ModelEntry, load_catalogue
+from components.models.download import download
+from components.models.memory import memory_advice
+from components.models.probe import reachable
+from components.models.states import ModelState, ModelStatus, status_of
+from components.models.store import ModelStore
+
+__all__ = [
+    "ModelEntry",
+    "ModelState",
+    "ModelStatus",
+    "ModelStore",
+    "download",
+    "load_catalogue",
+    "memory_advice",
+    "reachable",
+    "status_of",
+]
