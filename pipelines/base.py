@@ -80,20 +80,27 @@ class MethodEntry:
     """Frozen dataclass with a docstring under each field; the command line and the settings panel read it."""
     make: Callable[..., Segmenter]
     """`make(config, device=torch.device)`."""
+    quick: Any
+    """A config that prepares a toy scene in a few seconds; the contract tests use it."""
 
 
 _methods: dict[str, MethodEntry] = {}
 
 
-def register(name: str, *, summary: str, paper: str, licence: str, config: type) -> Callable[[type], type]:
-    """Class decorator that enters a `Segmenter` under `name`. A name taken twice is an error."""
+def register(
+    name: str, *, summary: str, paper: str, licence: str, config: type, quick: Any = None
+) -> Callable[[type], type]:
+    """Class decorator that enters a `Segmenter` under `name`. A name taken twice is an error.
+
+    `quick` is an instance of `config` for tests on a toy scene; the defaults when None.
+    """
 
     def enter(cls: type) -> type:
         if name in _methods:
             raise ValueError(
                 f"name must be unused; got '{name}', taken by {_methods[name].make}. Choose another."
             )
-        _methods[name] = MethodEntry(name, summary, paper, licence, config, cls)
+        _methods[name] = MethodEntry(name, summary, paper, licence, config, cls, quick or config())
         return cls
 
     return enter

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.gaussians.initialise import gaussians_from_pointmap
+from components.gaussians.initialise import gaussians_from_points
 from components.geometry import pixel_centers, unproject
 from components.masks.cache import MaskCache
 from components.types import Camera, Lens, Pointmap, Scene, View
@@ -143,14 +143,23 @@ def make_toy(
     return Toy(scene, masks, instance, depth)
 
 
-def with_gaussians(toy: Toy, *, count: int = 3000) -> Toy:
-    """The toy with opaque round Gaussians on its exact surfaces; nothing is trained."""
-    scene = toy.scene
-    gaussians = gaussians_from_pointmap(scene.pointmap, scene.views, count=count)
-    opaque = replace(
-        gaussians, scales=0.6 * gaussians.scales, opacities=np.full(len(gaussians.means), 0.95, np.float32)
+def with_gaussians(toy: Toy, *, every: int = 4) -> Toy:
+    """The toy with opaque round Gaussians on its exact surfaces, about a pixel wide; nothing is trained.
+
+    One of `every` points becomes a Gaussian.
+    """
+    scene, pointmap = toy.scene, toy.scene.pointmap
+    index = np.random.default_rng(0).permutation(pointmap.point_index)[::every]
+    points = pointmap.pts3d[tuple(index.T)]
+    colours = np.stack([scene.views[v].image[row, column] for v, row, column in index])
+    started = gaussians_from_points(points, colours)
+    pixel = toy.depth[tuple(index.T)] / scene.views[0].camera.K[0, 0]
+    gaussians = replace(
+        started,
+        scales=np.repeat(0.7 * pixel[:, None], 3, axis=1).astype(np.float32),
+        opacities=np.full(len(points), 0.95, np.float32),
     )
-    return replace(toy, scene=replace(scene, gaussians=opaque, gaussians_key=f"{scene.key}-gaussians"))
+    return replace(toy, scene=replace(scene, gaussians=gaussians, gaussians_key=f"{scene.key}-gaussians"))
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """What every registered method promises (`pipelines.base.Segmenter`), on the toy scene."""
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from components.errors import Cancelled, InputError
 from components.progress import CancelToken, no_progress
 from components.types import Prompt, Segmentation
 from pipelines.base import MethodEntry, Prepared, Segmenter, list_methods, seeded
-from tests.toy import Toy, make_toy
+from tests.toy import Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
 METHODS = list_methods()
 IOU_FLOOR = 0.6
@@ -35,7 +37,22 @@ class Case:
 
 
 def make(entry: MethodEntry) -> Segmenter:
-    return entry.make(entry.config_class(), device=torch.device("cpu"))
+    return entry.make(entry.quick, device=torch.device("cpu"))
+
+
+def toy_for(method: Segmenter) -> Toy:
+    return gaussian_toy() if method.geometry == "gaussians" else plain_toy()
+
+
+@functools.cache
+def plain_toy() -> Toy:
+    return make_toy()
+
+
+def another(geometry: str) -> Toy:
+    """The same boxes as another scene."""
+    other = another(case.method.geometry)
+    return with_gaussians(other) if geometry == "gaussians" else other
 
 
 def prepare(method: Segmenter, toy: Toy, cancel: CancelToken | None = None) -> Prepared:
@@ -55,14 +72,9 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return make_toy()
-
-
 @pytest.fixture(scope="module", params=METHODS, ids=[entry.name for entry in METHODS])
-def case(request: pytest.FixtureRequest, toy: Toy) -> Case:
-    return Case(request.param, toy)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param, toy_for(make(request.param)))
 
 
 def test_there_are_methods() -> None:
@@ -114,7 +126,9 @@ def test_selected_primitives_lie_on_the_box(case: Case) -> None:
     result = case.segment(click(case.toy, 2, view=1))
     if result.geometry == "points":
         on_box = case.toy.instance[case.toy.scene.pointmap.valid] == 2
-        assert (result.selected & on_box).sum() > IOU_FLOOR * result.selected.sum() > 0
+    else:
+        on_box = box_of_gaussians(case.toy) == 2
+    assert (result.selected & on_box).sum() > IOU_FLOOR * result.selected.sum() > 0
 
 
 def test_the_same_prompt_gives_the_same_answer(case: Case) -> None:
@@ -180,13 +194,30 @@ def test_save_and_load_give_the_same_answer(case: Case, tmp_path: Path) -> None:
 
 def test_state_of_another_scene_is_refused(case: Case, tmp_path: Path) -> None:
     case.method.save(case.prepared, tmp_path)
-    other = make_toy(key="another-scene")
+    other = another(case.method.geometry)
     with pytest.raises(InputError, match="another"):
         case.method.load(tmp_path, other.scene, other.masks)
 
 
+def test_state_of_other_splats_is_refused(case: Case, tmp_path: Path) -> None:
+    if case.method.geometry == "points":
+        return  # it knows nothing of splats
+    case.method.save(case.prepared, tmp_path)
+    retrained = replace(case.toy.scene, gaussians_key="trained again")
+    with pytest.raises(InputError, match="other splats"):
+        case.method.load(tmp_path, retrained, case.toy.masks)
+
+
+def test_without_splats_a_method_of_splats_says_what_to_do(case: Case) -> None:
+    if case.method.geometry == "points":
+        return
+    bare = replace(case.toy, scene=replace(case.toy.scene, gaussians=None, gaussians_key=""))
+    with pytest.raises(InputError, match="train them first"):
+        prepare(make(case.entry), bare)
+
+
 def test_masks_of_another_scene_are_refused(case: Case) -> None:
-    other = make_toy(key="another-scene")
+    other = another(case.method.geometry)
     with pytest.raises(InputError, match="another"):
         case.method.prepare(
             case.toy.scene,
