@@ -51,7 +51,7 @@ def plain_toy() -> Toy:
 
 def another(geometry: str) -> Toy:
     """The same boxes as another scene."""
-    other = another(case.method.geometry)
+    other = make_toy(key="another-scene")
     return with_gaussians(other) if geometry == "gaussians" else other
 
 
