@@ -25,13 +25,16 @@ from lab.commands import (
     Decompose,
     Demo,
     Doctor,
+    Evaluate,
     Export,
+    Gaussians,
     Masks,
     Methods,
     Models,
     Prepare,
     Reconstruct,
     Run,
+    Search,
     Segment,
     Serve,
     WorkspaceCommand,
@@ -185,6 +188,12 @@ def _cameras_file(given: str | None, source: Path) -> Path | None:
     raise InputError(f"There is no cameras file here (give a path, or none): {given}")
 
 
+def _gaussians(command: Gaussians) -> dict[str, Any]:
+    from lab.cli_gaussians import run_gaussians
+
+    return run_gaussians(command)
+
+
 def _masks(command: Masks) -> dict[str, Any]:
     started = time.monotonic()
     with opened_lab(command) as lab:
@@ -329,6 +338,12 @@ def _run_notebook(command: Run) -> dict[str, Any]:
         }  # fmt: skip
 
 
+def _search(command: Search) -> dict[str, Any]:
+    from lab.cli_search import run
+
+    return run(command)
+
+
 def _methods(command: Methods) -> dict[str, Any]:
     from pipelines.base import list_methods
 
@@ -392,12 +407,18 @@ def _use_model_folders(command: Common) -> None:
             os.environ[variable] = str(folder.expanduser().resolve())
 
 
+def _evaluate(command: Evaluate) -> dict[str, Any]:
+    from lab.cli_evaluate import run_evaluate
+
+    return run_evaluate(command)
+
+
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Serve: _serve, Demo: _demo, Reconstruct: _reconstruct, Masks: _masks, Prepare: _prepare, Segment:
         _segment,
     Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
         _workspace,
-    Doctor: _doctor, Models: _models,
+    Doctor: _doctor, Search: _search, Evaluate: _evaluate, Models: _models,
 }  # fmt: skip
 
 __all__ = ["main", "seconds"]

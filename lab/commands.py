@@ -64,6 +64,22 @@ class Reconstruct(Common):
 
 
 @dataclass(frozen=True)
+class Gaussians(Common):
+    """Train a scene's Gaussian splats on its photos, or go on where training was stopped."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    budget_secs: Annotated[float | None, arg(metavar="S")] = None
+    """Seconds after which training ends; a minute on a processor when neither this nor --iterations is given."""
+    iterations: Annotated[int | None, arg(metavar="N")] = None
+    """Steps of the training."""
+    max_side: Annotated[int | None, arg(metavar="PX")] = None
+    """Longer side of the images trained on, pixels."""
+    held_out_every: Annotated[int | None, arg(metavar="N")] = None
+    """Leave every N-th photo out of the training and report how well it is predicted."""
+
+
+@dataclass(frozen=True)
 class Masks(Common):
     """Find every object of a scene, in all photos."""
 
@@ -109,6 +125,26 @@ class Decompose(Common):
     """See `liftlab methods`."""
     granularity: Annotated[float | None, arg(metavar="0..1")] = None
     """0 = parts, 1 = groups; whole objects when not given."""
+
+
+@dataclass(frozen=True)
+class Search(Common):
+    """Find objects by words: "the large red thing left of the yellow ring"."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    text: Annotated[Positional[str], arg(metavar="WORDS")] = tyro.MISSING
+    """What to look for, in quotes."""
+    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder for the masks of what is found."""
+    method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
+    """Whose objects are searched; see `liftlab methods`."""
+    encoder: Literal["attributes", "open_clip"] = "attributes"
+    """What reads the words: measured colours, sizes, shapes and places, or an image-text model."""
+    limit: Annotated[int, arg(metavar="N")] = 10
+    """How many objects to write at most."""
+    set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
+    """Settings of the method as KEY=VALUE."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +195,18 @@ class Models(Common):
 
 
 @dataclass(frozen=True)
+class Evaluate(Common):
+    """Score masks or label maps from anywhere against the truth of a capture."""
+
+    pred: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder with masks/OBJECT/STEM.png or labels/STEM.png; see docs/benchmarking.md."""
+    capture: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Capture with truth/, or a scene of a benchmark's layout."""
+    layout: Annotated[str | None, arg(metavar="LAYOUT")] = None
+    """Layout of that folder; looked at when not given."""
+
+
+@dataclass(frozen=True)
 class WorkspaceCommand(Common):
     """Look after the workspace: list it, measure it, remove what nothing refers to, check every file."""
 
@@ -175,14 +223,17 @@ Command = (
     Annotated[Serve, subcommand("serve")]
     | Annotated[Demo, subcommand("demo")]
     | Annotated[Reconstruct, subcommand("reconstruct")]
+    | Annotated[Gaussians, subcommand("gaussians")]
     | Annotated[Masks, subcommand("masks")]
     | Annotated[Prepare, subcommand("prepare")]
     | Annotated[Segment, subcommand("segment")]
     | Annotated[Decompose, subcommand("decompose")]
+    | Annotated[Search, subcommand("search")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Run, subcommand("run")]
     | Annotated[Methods, subcommand("methods")]
     | Annotated[Models, subcommand("models")]
+    | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[WorkspaceCommand, subcommand("workspace")]
     | Annotated[Doctor, subcommand("doctor")]
 )

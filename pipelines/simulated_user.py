@@ -8,12 +8,22 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
+from components.captures.benchmark_layouts import scorable_objects
 from components.metrics import mean_view_iou, pooled_iou
 from components.types import Array
 
+__all__ = [
+    "MAX_CLICKS",
+    "SimulatedClick",
+    "SimulatedRun",
+    "clicks_needed",
+    "farthest_inside",
+    "replay",
+    "scorable_objects",
+    "simulate",
+]
+
 MAX_CLICKS = 20
-MIN_PIXELS = 100
-MIN_VIEWS = 2
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,6 @@ class SimulatedRun:
         """Object IoU after so many clicks; a run that ended early (nothing was wrong any more) keeps its
         last."""
         return self.object_ious[min(clicks, len(self.object_ious)) - 1]
-
-
-def scorable_objects(labels: Sequence[Int32[Array, "_ _"]]) -> list[int]:
-    """Ids above 0 with at least 100 pixels in at least 2 views, ascending."""
-    counts: dict[int, int] = {}
-    for label_map in labels:
-        ids, sizes = np.unique(label_map[label_map > 0], return_counts=True)
-        for object_id, size in zip(ids.tolist(), sizes.tolist(), strict=True):
-            counts[object_id] = counts.get(object_id, 0) + (size >= MIN_PIXELS)
-    return sorted(object_id for object_id, views in counts.items() if views >= MIN_VIEWS)
 
 
 def simulate(
@@ -96,6 +96,41 @@ def simulate(
         if len(given) == clicks or following is None:
             return SimulatedRun(object_id, tuple(given), tuple(object_ious), tuple(view_ious))
         given.append(following)
+
+
+def replay(
+    labels: Sequence[Int32[Array, "_ _"]],
+    object_id: int,
+    segment: Callable[[Sequence[SimulatedClick]], Sequence[Bool[Array, "_ _"]]],
+    clicks: Sequence[SimulatedClick],
+) -> SimulatedRun:
+    """Score after each of some saved clicks, so that every method can be given the same ones.
+
+    Args:
+        labels: Truth per view, -1 = void.
+        object_id: Label of the object.
+        segment: As for `simulate`.
+        clicks: At least one.
+    """
+    if not clicks:
+        raise ValueError("clicks must hold at least one click; got none.")
+    truths = [label_map == object_id for label_map in labels]
+    voids = [label_map < 0 for label_map in labels]
+    object_ious, view_ious = [], []
+    for count in range(1, len(clicks) + 1):
+        answer = segment(tuple(clicks[:count]))
+        masks = [mask & ~void for mask, void in zip(answer, voids, strict=True)]
+        object_ious.append(pooled_iou(truths, masks))
+        view_ious.append(mean_view_iou(truths, masks))
+    return SimulatedRun(object_id, tuple(clicks), tuple(object_ious), tuple(view_ious))
+
+
+def clicks_needed(run: SimulatedRun, target: float, *, limit: int) -> int | None:
+    """Clicks until the object IoU first reached `target`; None when `limit` clicks did not do it."""
+    for count, value in enumerate(run.object_ious[:limit], start=1):
+        if value >= target:
+            return count
+    return None
 
 
 def _worst_error(

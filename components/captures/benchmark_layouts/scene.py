@@ -1,0 +1,170 @@
+"""A scene with truth, whatever folder layout it came in: what `liftlab bench` and `liftlab evaluate` score against.
+
+Only scoring opens these folders; nothing that reconstructs, finds masks or segments ever does.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from components.errors import InputError
+from components.types import Array
+
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
+Protocol = Literal["clicks", "points", "text"]
+"""How an object is asked for: a simulated user's clicks, points drawn from annotated areas of one photo, or words."""
+
+
+@dataclass(frozen=True)
+class PhotoPoint:
+    """A prompt point in photo pixels."""
+
+    photo: str
+    x: float
+    y: float
+    positive: bool
+
+
+@dataclass(frozen=True)
+class BenchmarkObject:
+    """Something to be segmented."""
+
+    id: int
+    """Label in `BenchmarkScene.labels_of` where the scene has label maps."""
+    name: str
+    points: Callable[[np.random.Generator], tuple[PhotoPoint, ...]] | None = None
+    """Protocol "points": draws the prompt."""
+    text: str | None = None
+    """Protocol "text": the words."""
+
+
+@dataclass(frozen=True)
+class BenchmarkScene:
+    """Photos, what is to be found in them, and the truth of the scored ones."""
+
+    name: str
+    layout: str
+    folder: Path
+    photos: tuple[Path, ...]
+    """All photos the scene may be reconstructed from."""
+    objects: tuple[BenchmarkObject, ...]
+    scored: tuple[str, ...]
+    """File names of the photos whose truth is scored."""
+    truth_of: Callable[[int, str], Int32[Array, "_ _"]]
+    """Object id and photo to its map: 1 inside, 0 outside, -1 void (not scored)."""
+    labels_of: Callable[[str], Int32[Array, "_ _"]] | None = None
+    """Photo to its whole instance map (0 = background, -1 = void), for layouts that label everything."""
+    protocol: Protocol = "clicks"
+    cameras: Path | None = None
+    """A cameras.json to reconstruct with; None estimates cameras from the photos."""
+
+    def object_called(self, name: str) -> BenchmarkObject | None:
+        """The object of that name or id; letter case and the space, underscore or dash between words do not matter."""
+        wanted = _plain(name)
+        for entry in self.objects:
+            if wanted in (_plain(entry.name), str(entry.id)):
+                return entry
+        return None
+
+
+def scene_of_labels(
+    name: str,
+    layout: str,
+    folder: Path,
+    *,
+    photos: tuple[Path, ...],
+    scored: tuple[str, ...],
+    labels_of: Callable[[str], Int32[Array, "_ _"]],
+    names: dict[int, str],
+    objects: tuple[int, ...],
+    cameras: Path | None = None,
+) -> BenchmarkScene:
+    """A scene whose truth is one instance map per scored photo; maps stay in memory once read."""
+    remembered = functools.lru_cache(maxsize=64)(labels_of)
+
+    def truth_of(object_id: int, photo: str) -> Int32[Array, "_ _"]:
+        labels = remembered(photo)
+        return np.where(labels < 0, -1, labels == object_id).astype(np.int32)
+
+    return BenchmarkScene(
+        name=name, layout=layout, folder=folder, photos=photos, scored=scored, truth_of=truth_of,
+        objects=tuple(BenchmarkObject(i, names.get(i, f"object {i}")) for i in objects),
+        labels_of=remembered, cameras=cameras,
+    )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() else " " for c in name.lower()).strip()
+
+
+def photos_in(folder: Path) -> tuple[Path, ...]:
+    """The photos of a folder, by name. InputError when there is no such folder or no photo in it."""
+    require_folder(folder, "photos")
+    found = tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_ENDINGS))
+    if not found:
+        raise InputError(f"There are no photos (JPEG or PNG) in this folder: {folder}")
+    return found
+
+
+def require_folder(folder: Path, content: str) -> Path:
+    """Raises InputError that names `content` when the folder is missing."""
+    if not folder.is_dir():
+        raise InputError(f"The folder of {content} is missing; expected it at: {folder}")
+    return folder
+
+
+def require_file(path: Path, content: str) -> Path:
+    """Raises InputError that names `content` when the file is missing."""
+    if not path.is_file():
+        raise InputError(f"The file of {content} is missing; expected it at: {path}")
+    return path
+
+
+def read_labels(path: Path) -> Int32[Array, "H W"]:
+    """A grey PNG (8 or 16 bit) of ids. InputError when it cannot be read or has colours."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise InputError(f"This label map cannot be read as PNG: {path}")
+    if image.ndim == 3:
+        if not (image[..., :3] == image[..., :1]).all():
+            raise InputError(f"A label map must be grey, one id per pixel, but this one has colours: {path}")
+        image = image[..., 0]
+    return image.astype(np.int32)
+
+
+def read_mask(path: Path) -> Bool[Array, "H W"]:
+    """A mask image; inside where it is at least half as bright as its format allows, or above 0 when it holds 0 and 1.
+
+    InputError when it cannot be read.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise InputError(f"This mask cannot be read as an image: {path}")
+    if image.ndim == 3:
+        image = image[..., :3].max(axis=2)
+    if image.dtype == bool or image.max() <= 1:
+        return image > 0
+    return image >= (np.iinfo(image.dtype).max + 1) // 2
+
+
+def read_truth_image(path: Path, shape: tuple[int, int] | None = None) -> Int32[Array, "H W"]:
+    """A mask as a truth map (1 inside, 0 outside), resized to `shape` by nearest neighbour when given."""
+    mask = read_mask(path).astype(np.int32)
+    if shape is not None and mask.shape != shape:
+        mask = resized_labels(mask, shape)
+    return mask
+
+
+def resized_labels(labels: Int32[Array, "_ _"], shape: tuple[int, int]) -> Int32[Array, "_ _"]:
+    """Labels at another size, by nearest neighbour (pixel centres at +0.5)."""
+    if labels.shape == shape:
+        return labels
+    rows = ((np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]).astype(np.intp)
+    columns = ((np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]).astype(np.intp)
+    return labels[rows[:, None], columns[None, :]]
