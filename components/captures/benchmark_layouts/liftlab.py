@@ -57,7 +57,7 @@ def open_scenes(folder: Path) -> list[BenchmarkScene]:
             labels_of=labels_of,
             names=names,
             objects=tuple(scorable_objects([labels_of(photo) for photo in scored])),
-        )  # fmt: skip
+        )
     ]
 
 
