@@ -49,7 +49,7 @@ log = logging.getLogger("liftlab.cli")
 
 DESCRIPTION = (
     "LiftLab: photos in, click an object, take it away in 3D. Without a command the lab opens in the "
-    "browser. Usual order: reconstruct, masks, prepare, segment; a step that is missing is run."
+    "browser. Usual order: reconstruct, gaussians, masks, prepare, segment; a step that is missing is run."
 )
 
 EXIT_INPUT, EXIT_DEFECT, EXIT_CANCELLED = 2, 1, 130
@@ -418,7 +418,7 @@ RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
         _segment,
     Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
         _workspace,
-    Doctor: _doctor, Search: _search, Evaluate: _evaluate, Models: _models,
+    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Evaluate: _evaluate, Models: _models,
 }  # fmt: skip
 
 __all__ = ["main", "seconds"]

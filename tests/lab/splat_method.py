@@ -81,7 +81,7 @@ class Lifted:
 @pytest.fixture
 def lifted(monkeypatch: pytest.MonkeyPatch) -> type[Lifted]:
     """The method, registered for one test."""
-    entry = base.MethodEntry(NAME, "For tests.", "none", "none", LiftedConfig, Lifted)
+    entry = base.MethodEntry(NAME, "For tests.", "none", "none", LiftedConfig, Lifted, LiftedConfig())
     monkeypatch.setitem(base._methods, NAME, entry)
     monkeypatch.setattr(Lifted, "prepared_on", [])
     return Lifted
