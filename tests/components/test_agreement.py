@@ -1,0 +1,66 @@
+"""Agreement of several answers: laws, and one case worked by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from components.agreement import agreement, disagreement, disagreement_of_points, pairwise_iou
+from tests.toy import make_toy
+
+stacks = st.integers(1, 4).flatmap(lambda count: arrays.arrays(bool, (count, 2, 4, 5)))
+
+
+@given(stacks)
+@settings(max_examples=50, deadline=None)
+def test_pairwise_iou_is_a_symmetric_table_of_fractions(answers: np.ndarray) -> None:
+    table = pairwise_iou([list(masks) for masks in answers])
+    assert np.array_equal(table, table.T)
+    assert (np.diag(table) == 1).all()
+    assert ((table >= 0) & (table <= 1)).all()
+
+
+@given(stacks, st.randoms())
+@settings(max_examples=50, deadline=None)
+def test_disagreement_ignores_the_order_and_which_side_is_which(answers: np.ndarray, random: object) -> None:
+    masks = list(answers[:, 0])
+    split = disagreement(masks)
+    shuffled = masks[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert np.allclose(split, disagreement(shuffled))
+    assert np.allclose(split, disagreement([~mask for mask in masks]), atol=1e-6)
+    assert ((split >= 0) & (split <= 1)).all()
+    same = np.all([mask == masks[0] for mask in masks], axis=0)
+    assert np.array_equal(split == 0, same)
+
+
+def test_three_answers_by_hand() -> None:
+    masks = [
+        np.array([[True, True, False]]),
+        np.array([[True, False, False]]),
+        np.array([[True, False, False]]),
+    ]
+    assert disagreement(masks) == pytest.approx(np.array([[0, 2 / 3, 0]]), abs=1e-6)
+    assert pairwise_iou([[mask] for mask in masks])[0, 1] == 0.5
+    assert agreement([[mask] for mask in masks]) == pytest.approx((0.5 + 0.5 + 1) / 3)
+    assert agreement([[masks[0]]]) == 1.0
+
+
+def test_two_answers_split_wholly_or_not_at_all() -> None:
+    assert disagreement([np.array([[True, True]]), np.array([[True, False]])]).tolist() == [[0, 1]]
+
+
+def test_points_take_the_value_of_their_pixel() -> None:
+    pointmap = make_toy().scene.pointmap
+    random = np.random.default_rng(0)
+    answers = [random.random(pointmap.valid.shape) < 0.5 for _ in range(2)]
+    expected = (answers[0] != answers[1])[pointmap.valid]
+    assert np.array_equal(
+        disagreement_of_points(pointmap, [list(a) for a in answers]), expected.astype(np.float32)
+    )
+
+
+def test_masks_of_different_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="all of one size"):
+        disagreement([np.zeros((2, 2), bool), np.zeros((3, 2), bool)])
