@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs the
     from pipelines.gaussians import GaussiansConfig
     from pipelines.masks import MasksConfig
     from pipelines.reconstruct import ReconstructConfig
+    from pipelines.search import SearchIndex
 
 log = logging.getLogger("liftlab.engine")
 
@@ -48,7 +49,7 @@ SHARE_OF_STEP = {"reconstruct": 0.6, "gaussians": 0.6, "masks": 0.3, "prepare": 
 GAUSSIANS_FILE = "gaussians.ply"
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
-    "prepare": "Preparing the method",
+    "prepare": "Preparing the method", "search": "Measuring every object",
 }  # fmt: skip
 
 
@@ -86,6 +87,7 @@ class Lab:
         self._gaussians: Recent[Gaussians] = Recent(4)
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
+        self._indexes: Recent[SearchIndex] = Recent(4)
 
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""
@@ -434,6 +436,43 @@ class Lab:
         if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
             return None
         return self.prepare(name, method, config)
+
+    def word_lookup(
+        self,
+        name: str,
+        method: str,
+        config: Any = None,
+        *,
+        encoder: "Encoder" = "attributes",
+        progress: Progress = no_progress,
+        cancel: CancelToken | None = None,
+    ) -> "WordLookup":
+        """A scene's objects, as a method segments them, ready to be found by words; prepares the method first when
+        that is missing.
+
+        Raises:
+            InputError: There is no such scene or method, or the encoder is not there (and how to get it).
+        """
+        from lab.word_search import WordLookup
+        from pipelines import search as step
+
+        cancel = cancel or CancelToken()
+        config = self.config_of(name, method) if config is None else config
+        prepared = self.prepare(name, method, config, progress=part_of(progress, 0.0, 0.8), cancel=cancel)
+        segmenter, scene = self.segmenter(method, config), self.reconstruct(name, cancel=cancel)
+        inputs = {"scene": scene.key, "method": self._prepared_key(self._entry(name), method, segmenter)}
+        key = content_key("search", inputs, step.STEP_VERSION)
+
+        def build(part: Progress) -> Any:
+            part(0.0, "Measuring every object")
+            return step.build_index(scene, step.labels_of(segmenter, prepared))
+
+        index = self._step(
+            "search", key, self.workspace.search_folder(scene.key, key), self._indexes, inputs, config,
+            build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
+            progress=part_of(progress, 0.8, 1.0), cancel=cancel,
+        )  # fmt: skip
+        return WordLookup(index, encoder)
 
     def step_records(self, name: str) -> dict[str, dict[str, Any]]:
         """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared

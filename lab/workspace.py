@@ -111,6 +111,10 @@ class Workspace:
     def masks_folder(self, scene_key: str, masks_key: str) -> Path:
         return self.scene_folder(scene_key) / "masks" / masks_key
 
+    def search_folder(self, scene_key: str, search_key: str) -> Path:
+        """What was measured of a scene's objects for finding them by words; goes when the scene goes."""
+        return self.scene_folder(scene_key) / "search" / search_key
+
     def gaussians_folder(self, scene_key: str, gaussians_key: str) -> Path:
         return self.scene_folder(scene_key) / "gaussians" / gaussians_key
 
@@ -293,7 +297,7 @@ class Workspace:
         gone = []
         for pattern, kind in (
             ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/gaussians/.*", "gaussians"),
-            ("scenes/*/masks/.*", "masks"),
+            ("scenes/*/masks/.*", "masks"), ("scenes/*/search/.*", "search"),
             ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
         ):  # fmt: skip
             for path in self.root.glob(pattern):

@@ -1,0 +1,468 @@
+"""From words to a `Query`: a small grammar of colours, sizes, shapes, places, order and negation.
+
+    the largest blue thing next to the yellow ring
+    two red things, not round
+    the second thing from the left
+
+Words it does not know are kept in `Query.unknown` and change nothing; nothing is guessed.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from components.text.vocabulary import (
+    COLOURS,
+    MEASURE_OF_PROPERTY,
+    NEGATIONS,
+    NUMBERS,
+    ORDINALS,
+    PHOTO_WORDS,
+    PROPERTIES,
+    RELATIONS,
+    SHAPE_NOUNS,
+    SILENT,
+    SUPERLATIVES,
+    SUPPORTS,
+    THINGS,
+    Relation,
+)
+
+MAX_WORDS = 60
+_COLOUR_OF = {word: name for name, words in COLOURS.items() for word in words}
+_PROPERTY_OF = {word: name for name, words in PROPERTIES.items() for word in words}
+_PHRASES = sorted(RELATIONS, key=lambda entry: -len(entry[0]))
+_BARE_PLACE = {"left_of": "left", "right_of": "right", "in_front_of": "front", "behind": "back"}
+"""What a place relation still says when its landmark is not known."""
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Has one of these colours."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Property:
+    """Is large, flat, round, on the left, ..."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A person gave the object this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """Comes `rank`-th when the objects that satisfy everything else are ordered by a measure."""
+
+    measure: str
+    descending: bool
+    rank: int = 1
+    """1 = first; -1 = last."""
+    landmark: "Description | None" = None
+    """Of `distance`: to what; None = to the photographer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Stands in a relation to landmarks."""
+
+    relation: Relation
+    landmarks: tuple["Description", ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """Does not satisfy a term."""
+
+    term: "Term"
+
+
+Term = Colour | Property | Named | Place | Not
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one noun phrase says."""
+
+    terms: tuple[Term, ...] = ()
+    orders: tuple[Order, ...] = ()
+    count: int | None = None
+    """How many objects were asked for; None when no number was said."""
+    plural: bool = False
+    support: bool = False
+    """The noun is the table, the floor: what things stand on."""
+
+    @property
+    def empty(self) -> bool:
+        return not (self.terms or self.orders or self.support)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A text, understood as far as it goes."""
+
+    text: str
+    wanted: Description
+    used: tuple[str, ...]
+    """Words that decide the ranking, in order, as they were written (small letters)."""
+    unknown: tuple[str, ...]
+    """Words that are not known, in order."""
+    photo: str | None = None
+    """Photo whose left and right are meant ("in photo 005"); None = the first."""
+
+    @property
+    def sentence(self) -> str:
+        """What a person should know about how the text was read; empty when all of it was."""
+        used = f"used: {', '.join(self.used)}" if self.used else "nothing of it could be used"
+        if self.unknown:
+            words = " and ".join(f"'{word}'" for word in self.unknown)
+            return f"I don't know {words} without a text model; {used}."
+        return "" if self.used else "Say what to look for, for example: the large red thing."
+
+
+def parse(text: str, *, names: Collection[str] = ()) -> Query:
+    """Read a text.
+
+    Args:
+        text: At most 60 words; further ones are reported as unknown.
+        names: Names that people gave to objects; they win over every other meaning of their words.
+    """
+    tokens = tokenise(text)
+    reader = _Reader(tokens[:MAX_WORDS], {tuple(tokenise(name)): name for name in names})
+    wanted = reader.description()
+    while not reader.done:  # whatever the grammar could not attach still counts for the whole
+        reader.skip_joint()
+        more = reader.description()
+        wanted = _merged(wanted, more)
+    unknown = [*reader.unknown, *(word for word in tokens[MAX_WORDS:] if word.isalpha())]
+    return Query(text, wanted, tuple(dict.fromkeys(reader.used)), tuple(dict.fromkeys(unknown)), reader.photo)
+
+
+def tokenise(text: str) -> list[str]:
+    """Words in small letters, and commas; other punctuation is dropped."""
+    plain = text.casefold().replace("\u2019", "'").replace("non-", "non ")
+    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*|,", plain)
+
+
+def singular(word: str) -> str:
+    """The word without a plural ending, where what is left looks like a word."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("xes", "ches", "shes", "sses")):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def _content_of(phrase: tuple[str, ...]) -> str:
+    """The words of a relation that say something: "to the left of" is "left", "next to" stays."""
+    for word in phrase:
+        if _PROPERTY_OF.get(word) in {"left", "right", "front", "back"} and len(phrase) > 1:
+            return word
+    return " ".join(word for word in phrase if word not in {"the", "of"})
+
+
+def _merged(a: Description, b: Description) -> Description:
+    return Description(
+        a.terms + b.terms, a.orders + b.orders, a.count or b.count, a.plural or b.plural, a.support
+    )
+
+
+@dataclass
+class _Phrase:
+    """A description while its words are read."""
+
+    terms: list[Term] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    count: int | None = None
+    plural: bool = False
+    support: bool = False
+    noun: bool = False
+    rank: int | None = None
+    """Of an ordinal that waits for what it orders."""
+    rank_word: str = ""
+    negate: bool = False
+    either: bool = False
+    """The next colour is an alternative to the last one."""
+
+    def add(self, term: Term) -> None:
+        if self.either and isinstance(term, Colour) and self.terms and isinstance(self.terms[-1], Colour):
+            term = Colour((*self.terms.pop().names, *term.names))
+        self.terms.append(Not(term) if self.negate else term)
+        self.either = False
+
+    def finish(self) -> Description:
+        return Description(tuple(self.terms), tuple(self.orders), self.count, self.plural, self.support)
+
+
+class _Reader:
+    """Recursive descent over the words of one text."""
+
+    def __init__(self, tokens: list[str], names: dict[tuple[str, ...], str]) -> None:
+        self.tokens = tokens
+        self.names = dict(sorted(names.items(), key=lambda entry: -len(entry[0])))
+        self.at = 0
+        self.used: list[str] = []
+        self.unknown: list[str] = []
+        self.photo: str | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.at >= len(self.tokens)
+
+    def peek(self, ahead: int = 0) -> str:
+        place = self.at + ahead
+        return self.tokens[place] if place < len(self.tokens) else ""
+
+    def skip_joint(self) -> None:
+        """Step over what separates two descriptions that stand side by side."""
+        while self.peek() in (",", "and", "but"):
+            self.at += 1
+
+    def starts(self, phrase: tuple[str, ...]) -> bool:
+        return tuple(self.tokens[self.at : self.at + len(phrase)]) == phrase
+
+    def take(self, count: int = 1) -> None:
+        self.at += count
+
+    def description(self, *, landmark: bool = False) -> Description:
+        """Read one noun phrase with all that hangs on it. A landmark ends where its sentence part ends."""
+        phrase = _Phrase()
+        while not self.done:
+            if landmark and (self.peek() in (",", "but") or self._joins_outer()):
+                break
+            if not self._word(phrase):
+                break
+        if phrase.rank is not None and not phrase.orders:
+            self.unknown.append(phrase.rank_word)
+        return phrase.finish()
+
+    def _joins_outer(self) -> bool:
+        """Whether an "and" here leads back to what the landmark belongs to: another relation or another landmark."""
+        return self.peek() == "and"
+
+    def _word(self, phrase: _Phrase) -> bool:
+        """Read the next word or fixed phrase into `phrase`; False when it does not belong to it."""
+        for read in (self._photo, self._name, self._negation, self._from_side, self._side, self._relation):
+            if read(phrase):
+                return True
+        return self._single(phrase)
+
+    def _photo(self, phrase: _Phrase) -> bool:
+        """ "in photo 005", "in the first photo": whose left and right are meant."""
+        skip = 0
+        while self.peek(skip) in ("in", "from", "seen", "the", "of"):
+            skip += 1
+        word, after = self.peek(skip), self.peek(skip + 1)
+        if word in PHOTO_WORDS and any(c.isdigit() for c in after):
+            self.photo = after
+            self.take(skip + 2)
+            return True
+        if word in ORDINALS and after in PHOTO_WORDS and skip:
+            self.photo = f"#{ORDINALS[word]}"
+            self.take(skip + 2)
+            return True
+        return False
+
+    def _name(self, phrase: _Phrase) -> bool:
+        for words, name in self.names.items():
+            length = len(words)
+            here = self.tokens[self.at : self.at + length]
+            if words and (tuple(here) == words or (here and (*here[:-1], singular(here[-1])) == words)):
+                self.used.append(" ".join(here))
+                phrase.add(Named(name))
+                phrase.noun = True
+                self.take(length)
+                return True
+        return False
+
+    def _negation(self, phrase: _Phrase) -> bool:
+        if self.peek() not in NEGATIONS:
+            return False
+        self.take()
+        before, used = len(phrase.terms), len(self.used)
+        phrase.negate = True
+        while not self.done and (self.peek() in SILENT or singular(self.peek()) in THINGS):
+            if self.peek() == "and":
+                break
+            if self._relation(phrase):
+                break
+            self.take()
+        if len(phrase.terms) == before and not self.done:
+            self._word(phrase)
+        while self.peek() in ("or", "nor") and not self.done:
+            self.take()
+            self._word(phrase)
+        phrase.negate = False
+        if len(self.used) > used:
+            self.used.insert(used, "not")
+        return True
+
+    def _from_side(self, phrase: _Phrase) -> bool:
+        """ "second from the left": the ordinal counts along that direction."""
+        if self.peek() != "from" or phrase.rank is None:
+            return False
+        skip = 2 if self.peek(1) == "the" else 1
+        found = MEASURE_OF_PROPERTY.get(_PROPERTY_OF.get(self.peek(skip), ""))
+        if found is None:
+            return False
+        self.used += [phrase.rank_word, self.peek(skip)]
+        phrase.orders.append(Order(found[0], found[1], phrase.rank))
+        phrase.rank = None
+        self.take(skip + 1)
+        return True
+
+    def _side(self, phrase: _Phrase) -> bool:
+        """ "on the left", "in front", "at the back", "in the corner": a place in the photo, without a landmark."""
+        if self.peek() not in ("on", "in", "at", "to", "towards", "toward"):
+            return False
+        skip = 1
+        while self.peek(skip) in ("the", "very", "far"):
+            skip += 1
+        name = _PROPERTY_OF.get(self.peek(skip), "")
+        if name not in ("left", "right", "front", "back", "middle", "corner"):
+            return False
+        word, after = self.peek(skip), self.peek(skip + 1)
+        end = skip + 2 if after == "side" else skip + 1
+        if self.peek(end) == "of" and name in ("left", "right", "front", "back"):
+            return False  # a relation to what follows
+        if name in ("front", "back", "left", "right") and _PROPERTY_OF.get(after) in (
+            "left",
+            "right",
+            "corner",
+        ):
+            end = skip + 1  # "in the back left corner": one after the other
+        self.used.append(word)
+        phrase.add(Property(name))
+        self.take(end)
+        return True
+
+    def _relation(self, phrase: _Phrase) -> bool:
+        for words, relation in _PHRASES:
+            if self.starts(words):
+                return self._landmarks(phrase, words, relation)
+        if self.peek() == "in" and self._leads_to_thing():
+            return self._landmarks(phrase, ("in",), "inside")
+        if self.peek() in ("right", "left") and self.peek(1) == "to":
+            relation = "right_of" if self.peek() == "right" else "left_of"
+            return self._landmarks(phrase, (self.peek(), "to"), relation)
+        return False
+
+    def _leads_to_thing(self) -> bool:
+        """Whether "in" is followed by something to be in, not by a part of a photo."""
+        ahead = 1
+        while self.peek(ahead) in ("the", "a", "an"):
+            ahead += 1
+        word = self.peek(ahead)
+        return (
+            bool(word)
+            and word not in PHOTO_WORDS
+            and word not in SILENT
+            and _PROPERTY_OF.get(word) != "middle"
+        )
+
+    def _landmarks(self, phrase: _Phrase, words: tuple[str, ...], relation: Relation) -> bool:
+        negate, phrase.negate = phrase.negate, False
+        self.take(len(words))
+        place = len(self.used)
+        first = self.description(landmark=True)
+        landmarks = (first,)
+        if relation == "between":
+            if self.peek() == "and":
+                self.take()
+                landmarks = (first, self.description(landmark=True))
+            elif first.plural or first.count == 2:
+                landmarks = (first, first)
+        phrase.negate = negate
+        known = all(not landmark.empty for landmark in landmarks)
+        term: Term | None = Place(relation, landmarks) if known else None
+        if relation == "between" and len(landmarks) == 1:
+            term = None
+        if term is None and relation in _BARE_PLACE:
+            term = Property(_BARE_PLACE[relation])
+        if term is not None:
+            self.used.insert(place, _content_of(words))
+            phrase.add(term)
+        return True
+
+    def _single(self, phrase: _Phrase) -> bool:
+        word, base = self.peek(), singular(self.peek())
+        self.take()
+        if word == "or":
+            phrase.either = True
+        elif word in SUPERLATIVES:
+            self._superlative(phrase, word)
+        elif word in ("most", "least"):
+            self._most(phrase, word)
+        elif word in ORDINALS:
+            phrase.rank, phrase.rank_word = ORDINALS[word], word
+        elif word in _COLOUR_OF or word.removesuffix("ish") in _COLOUR_OF:
+            self.used.append(word)
+            phrase.add(Colour((_COLOUR_OF.get(word) or _COLOUR_OF[word.removesuffix("ish")],)))
+        elif word in _PROPERTY_OF:
+            self.used.append(word)
+            phrase.add(Property(_PROPERTY_OF[word]))
+        elif base in SHAPE_NOUNS:
+            self.used.append(word)
+            phrase.add(Property(SHAPE_NOUNS[base]))
+            self._noun(phrase, word != base)
+        elif word in NUMBERS and not (word == "one" and self._ends_phrase(phrase)):
+            phrase.count = NUMBERS[word]
+            phrase.plural = phrase.count > 1
+            self.used.append(word)
+        elif word.isdigit() and 0 < int(word) <= 99:
+            phrase.count, phrase.plural = int(word), int(word) > 1
+            self.used.append(word)
+        elif base in THINGS:
+            self._noun(phrase, word != base)
+        elif base in SUPPORTS:
+            phrase.support = True
+            self.used.append(word)
+            self._noun(phrase, False)
+        elif word not in SILENT and word not in {",", "but"}:
+            self.unknown.append(word)
+            self._noun(phrase, False)
+        return True
+
+    def _noun(self, phrase: _Phrase, plural: bool) -> None:
+        phrase.noun = True
+        phrase.plural |= plural
+
+    def _ends_phrase(self, phrase: _Phrase) -> bool:
+        """Whether "one" stands for a thing ("the red one") and not for a number ("one red thing")."""
+        return bool(phrase.terms or phrase.orders or phrase.rank)
+
+    def _superlative(self, phrase: _Phrase, word: str) -> None:
+        measure, descending = SUPERLATIVES[word]
+        rank, phrase.rank = phrase.rank or 1, None
+        self.used += [phrase.rank_word, word] if phrase.rank_word else [word]
+        phrase.rank_word = ""
+        landmark = None
+        ahead = 0
+        if measure == "distance":
+            while singular(self.peek(ahead)) in THINGS and self.peek(ahead):
+                ahead += 1
+            if self.peek(ahead) in ("to", "from"):
+                self.take(ahead + 1)
+                landmark = self.description(landmark=True)
+                if landmark.empty:
+                    landmark = None
+        phrase.orders.append(Order(measure, descending, rank, landmark))
+
+    def _most(self, phrase: _Phrase, word: str) -> None:
+        """ "the most red", "the least round"."""
+        name = _PROPERTY_OF.get(self.peek()) or _COLOUR_OF.get(self.peek())
+        if name is None:
+            self.unknown.append(word)
+            return
+        measure, descending = MEASURE_OF_PROPERTY.get(name, (name, True))
+        self.used += [word, self.peek()]
+        self.take()
+        phrase.orders.append(Order(measure, descending == (word == "most"), phrase.rank or 1))
+        phrase.rank = None

@@ -1,0 +1,148 @@
+"""Finding objects of a scene by words: what is needed for it in memory, and the files a search writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from components.errors import InputError
+from components.export import write_mask_png
+from components.files import write_json
+from components.geometry import mask_in_photo
+from components.types import Scene
+from lab.records import versions
+
+if TYPE_CHECKING:
+    from pipelines.search import SearchIndex, SearchResult
+
+Encoder = Literal["attributes"]
+SEARCH_VERSION = 1
+TEXT_MAX = 300
+NAME_IOU = 0.5
+"""A named object of a session is the object of a search that its masks overlap by at least this IoU."""
+
+
+@dataclass(frozen=True)
+class WordLookup:
+    """One scene's objects as words can find them; cheap to ask again and again."""
+
+    index: "SearchIndex"
+    encoder: Encoder = "attributes"
+    names: dict[int, str] = field(default_factory=dict)
+    """Object id to the name a person gave it."""
+
+    def search(self, text: str) -> "SearchResult":
+        """Rank the objects for a text. InputError for an empty or endless one."""
+        from pipelines.search import search
+
+        return search(self.index, checked_search_text(text), names=self.names)
+
+    def title(self, object_id: int) -> str:
+        """What an object is called: the name a person gave, else its number."""
+        return self.names.get(object_id) or f"object {object_id}"
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """One line of search.json."""
+
+    object: str
+    """Name of the object; its masks lie in masks/OBJECT."""
+    score: float
+    """In [0, 1]."""
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What search.json says."""
+
+    schema_version: int
+    scene: str
+    scene_key: str
+    method: str
+    encoder: str
+    text: str
+    results: tuple[SearchHit, ...]
+    """Best first."""
+    used: tuple[str, ...]
+    """Words that decided the ranking."""
+    unknown: tuple[str, ...]
+    """Words that the encoder does not know."""
+    message: str
+    missing: tuple[str, ...]
+    """Photos that could not be placed in the scene; their masks are all zero."""
+    wall_secs: float
+    versions: dict[str, str]
+
+
+def checked_search_text(text: str) -> str:
+    """The text without blanks around it. Raises InputError when there is nothing to look for."""
+    cleaned = " ".join(text.split())
+    if not cleaned:
+        raise InputError("Say what to look for, for example: the large red thing.")
+    if len(cleaned) > TEXT_MAX:
+        raise InputError(f"A search may have up to {TEXT_MAX} characters; got {len(cleaned)}.")
+    return cleaned
+
+
+def names_of_objects(index: "SearchIndex", named: dict[str, Sequence[np.ndarray]]) -> dict[int, str]:
+    """Which objects of an index are those that people named.
+
+    Args:
+        index: Of the scene.
+        named: Name to masks bool [H, W] of every view, view pixels.
+
+    Returns:
+        Object id to name; names whose masks overlap no object by an IoU of 0.5 are left out.
+    """
+    found: dict[int, str] = {}
+    sizes = np.zeros(max(index.objects.object_ids.tolist(), default=0) + 1, np.int64)
+    for label in index.labels:
+        sizes += np.bincount(label.ravel(), minlength=len(sizes))[: len(sizes)]
+    for name, masks in named.items():
+        inside = np.zeros_like(sizes)
+        area = 0
+        for label, mask in zip(index.labels, masks, strict=True):
+            inside += np.bincount(label[mask], minlength=len(sizes))[: len(sizes)]
+            area += int(mask.sum())
+        overlap = inside / np.maximum(sizes + area - inside, 1)
+        overlap[0] = 0.0
+        best = int(np.argmax(overlap))
+        if overlap[best] >= NAME_IOU:
+            found[best] = name
+    return found
+
+
+def write_search(
+    scene: Scene,
+    lookup: WordLookup,
+    result: "SearchResult",
+    folder: Path,
+    *,
+    scene_name: str,
+    method: str,
+    limit: int,
+    wall_secs: float,
+) -> SearchRecord:
+    """masks/OBJECT/STEM.png of the best `limit` objects in every photo, and search.json."""
+    from lab.engine import to_plain
+
+    best = result.found[:limit]
+    for found in best:
+        target = folder / "masks" / lookup.title(found.object_id)
+        target.mkdir(parents=True)
+        for name, (width, height) in scene.photo_sizes.items():
+            mask = np.zeros((height, width), bool)
+            if name not in scene.missing:
+                view = scene.view_index(name)
+                mask = mask_in_photo(scene.views[view], lookup.index.mask(view, found.object_id))
+            write_mask_png(target / f"{name.rsplit('.', 1)[0]}.png", mask)
+    record = SearchRecord(
+        SEARCH_VERSION, scene_name, scene.key, method, lookup.encoder, result.query.text,
+        tuple(SearchHit(lookup.title(found.object_id), round(found.score, 4)) for found in best),
+        result.query.used, result.query.unknown, result.message, scene.missing, wall_secs, versions(),
+    )  # fmt: skip
+    write_json(folder / "search.json", to_plain(record))
+    return record

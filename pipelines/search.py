@@ -1,0 +1,144 @@
+"""Words to objects: a method's objects, measured once per scene, ranked for a text.
+
+Every method answers through what it segments by itself (`Segmenter.decompose`): cached objects of WildSeg3D, clusters
+of SAGA, labels of the methods that give every Gaussian one. A method that has more to say about words offers
+`search_labels(prepared)` in its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from components.text.attributes import Attributes, measure
+from components.text.grammar import Query, parse
+from components.text.matching import rank
+from components.types import Array, Scene
+from pipelines.base import Segmenter
+
+STEP_VERSION = 1
+SEEN_ENOUGH = 0.6
+"""Share of the photos of the best seen object in which an object must be seen to be taken in full."""
+MIN_SCORE = 0.02
+"""Results below this are not listed."""
+_PLAIN = tuple(f.name for f in fields(Attributes) if f.name not in ("clouds", "ground", "photos"))
+"""Arrays of `Attributes` that are stored as they are."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One object that fits a text."""
+
+    object_id: int
+    """Label in `SearchIndex.labels`."""
+    score: float
+    """In [0, 1]; the best fit of another text may score lower or higher."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Objects that fit a text, best first."""
+
+    query: Query
+    found: tuple[Found, ...]
+
+    @property
+    def message(self) -> str:
+        """One sentence on words that are not known or on nothing found; empty when there is nothing to say."""
+        if self.query.sentence or self.found:
+            return self.query.sentence
+        return "Nothing in this scene fits these words."
+
+
+@dataclass(frozen=True)
+class SearchIndex:
+    """A scene's objects with what was measured of them; read-only, made once per scene and method."""
+
+    labels: tuple[Integer[Array, "_ _"], ...]
+    """Per view, view pixels; 0 = none."""
+    objects: Attributes
+    prior: Float[Array, "O"]
+    """How likely each object is something a person would ask for, in [0, 1]."""
+
+    def mask(self, view: int, object_id: int) -> Bool[Array, "H W"]:
+        """The object's mask in view pixels."""
+        return self.labels[view] == object_id
+
+
+def build_index(scene: Scene, labels: Sequence[Integer[Array, "_ _"]]) -> SearchIndex:
+    """Measure every object of label maps (ids above 0)."""
+    ids = sorted({int(i) for label in labels for i in np.unique(label)} - {0})
+    objects = measure(scene, labels, ids)
+    return SearchIndex(tuple(labels), objects, object_prior(objects))
+
+
+def labels_of(segmenter: Segmenter, prepared: Any) -> tuple[Integer[Array, "_ _"], ...]:
+    """The label maps in which a method looks for words."""
+    offered = getattr(segmenter, "search_labels", None)
+    return offered(prepared) if offered is not None else segmenter.decompose(prepared)
+
+
+def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None) -> SearchResult:
+    """Rank a scene's objects for a text with the `attributes` encoder.
+
+    Args:
+        index: Of the scene.
+        text: What a person typed.
+        names: Object id to the name a person gave it; such names may be used in the text.
+    """
+    query = parse(text, names=set((names or {}).values()))
+    scores = rank(query, index.objects, prior=index.prior, names=names)
+    order = np.lexsort((index.objects.object_ids, -scores))
+    found = [
+        Found(int(index.objects.object_ids[i]), float(scores[i])) for i in order if scores[i] >= MIN_SCORE
+    ]
+    return SearchResult(query, tuple(found))
+
+
+def object_prior(objects: Attributes) -> Float[Array, "O"]:
+    """How likely objects are things the photos were taken of, not surroundings.
+
+    Such things are seen in most photos, and they do not reach below the ground that things stand on.
+    """
+    if objects.count == 0:
+        return np.zeros(0)
+    seen = (objects.share > 0).sum(axis=0)
+    prior = np.minimum(seen / (SEEN_ENOUGH * seen.max()), 1.0) ** 2
+    if np.isfinite(objects.ground):
+        height = np.nan_to_num(objects.extent[:, 2])
+        typical = float(np.median(height[prior >= 1])) if (prior >= 1).any() else 1.0
+        below = (objects.ground - objects.low[:, 2]) / max(typical, 1e-9)
+        prior = prior / (1 + np.exp(np.clip((np.nan_to_num(below, nan=1.0) - 0.6) / 0.1, -30, 30)))
+    return prior
+
+
+def save_index(index: SearchIndex, folder: Path) -> None:
+    """Write `labels.npz` (one map per view) and `objects.npz` into an existing folder."""
+    objects = index.objects
+    np.savez_compressed(folder / "labels.npz", **{f"view_{v:04d}": m for v, m in enumerate(index.labels)})
+    lengths = np.array([len(cloud) for cloud in objects.clouds], np.int64)
+    flat = np.concatenate([*objects.clouds, np.zeros((0, 3))]).astype(np.float32)
+    plain = {name: getattr(objects, name) for name in _PLAIN}
+    np.savez_compressed(
+        folder / "objects.npz", **plain, clouds=flat, lengths=lengths, prior=index.prior,
+        ground=np.float64(objects.ground), photos=np.array(objects.photos, dtype=np.str_),
+    )  # fmt: skip
+
+
+def load_index(folder: Path) -> SearchIndex:
+    """Read what `save_index` wrote."""
+    with np.load(folder / "labels.npz", allow_pickle=False) as file:
+        labels = tuple(file[name] for name in sorted(file.files))
+    with np.load(folder / "objects.npz", allow_pickle=False) as file:
+        read = {name: file[name] for name in file.files}
+    clouds = np.split(read["clouds"].astype(np.float64), np.cumsum(read["lengths"])[:-1])
+    objects = Attributes(
+        clouds=tuple(clouds) if len(read["lengths"]) else (),
+        ground=float(read["ground"]),
+        photos=tuple(str(name) for name in read["photos"]),
+        **{name: read[name] for name in _PLAIN},
+    )
+    return SearchIndex(labels, objects, read["prior"])

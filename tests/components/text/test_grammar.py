@@ -1,0 +1,133 @@
+"""The grammar: what is read from a text, what is used, and what is said not to be known."""
+
+import pytest
+
+from components.text.grammar import Colour, Description, Named, Not, Order, Place, Property, parse, singular
+from components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
+
+RED, BLUE = Colour(("red",)), Colour(("blue",))
+LARGEST = Order("size", True)
+
+
+def one(*terms, orders=(), **rest) -> Description:
+    return Description(tuple(terms), tuple(orders), **rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the large red thing", one(Property("large"), RED)),
+        ("red or blue", one(Colour(("red", "blue")))),
+        ("red and blue", one(RED, BLUE)),
+        ("the red things", one(RED, plural=True)),
+        ("two red things", one(RED, count=2, plural=True)),
+        ("the red one", one(RED)),
+        ("the largest", one(orders=[LARGEST])),
+        ("the second largest thing", one(orders=[Order("size", True, 2)])),
+        ("the second thing from the left", one(orders=[Order("x", False, 2)])),
+        ("the last from the right", one(orders=[Order("x", True, -1)])),
+        ("the most red thing", one(orders=[Order("red", True)])),
+        ("the least round one", one(orders=[Order("roundness", False)])),
+        ("the thing nearest to the red one", one(orders=[Order("distance", False, 1, one(RED))])),
+        ("not blue", one(Not(BLUE))),
+        ("the non-red thing", one(Not(RED))),
+        ("the thing that is not blue", one(Not(BLUE))),
+        ("things neither red nor blue", one(Not(RED), Not(BLUE), plural=True)),
+        ("red, not round", one(RED, Not(Property("round")))),
+        ("the thing on the left", one(Property("left"))),
+        ("in the back left corner", one(Property("back"), Property("left"), Property("corner"))),
+        ("the blue thing left of the red one", one(BLUE, Place("left_of", (one(RED),)))),
+        ("blue to the left of red", one(BLUE, Place("left_of", (one(RED),)))),
+        ("not next to the red one", one(Not(Place("next_to", (one(RED),))))),
+        ("the thing on the table", one(Place("on", (one(support=True),)))),
+        ("between the red and the blue one", one(Place("between", (one(RED), one(BLUE))))),
+        ("between the two red ones", one(Place("between", (one(RED, count=2, plural=True),) * 2))),
+    ],
+)  # fmt: skip
+def test_what_a_text_says(text: str, expected: Description) -> None:
+    assert parse(text).wanted == expected
+    assert parse(text).unknown == ()
+
+
+def test_relations_nest_to_the_right_and_and_leads_back() -> None:
+    nested = parse("the largest red thing next to the blue one behind the yellow ring").wanted
+    ring = one(Colour(("yellow",)), Property("ring_like"))
+    assert nested == one(RED, Place("next_to", (one(BLUE, Place("behind", (ring,))),)), orders=[LARGEST])
+    both = parse("the thing left of the red one and behind the blue one").wanted
+    assert both == one(Place("left_of", (one(RED),)), Place("behind", (one(BLUE),)))
+
+
+def test_unknown_words_are_reported_and_change_nothing() -> None:
+    query = parse("the red teapot on the left")
+    assert query.wanted == parse("the red thing on the left").wanted
+    assert query.unknown == ("teapot",)
+    assert query.sentence == "I don't know 'teapot' without a text model; used: red, left."
+
+
+def test_a_relation_to_something_unknown_keeps_its_side() -> None:
+    query = parse("the red thing left of the teapot")
+    assert query.wanted == one(RED, Property("left"))
+    assert (query.used, query.unknown) == (("red", "left"), ("teapot",))
+    assert parse("the red thing next to the teapot").wanted == one(RED)
+
+
+@pytest.mark.parametrize("text", ["", "  ,, ", "flurbish wug", "the", "?!", "'"])
+def test_nothing_understood_uses_nothing(text: str) -> None:
+    query = parse(text)
+    assert query.wanted.empty and query.used == ()
+    assert query.unknown == tuple(word for word in ("flurbish", "wug") if word in text)
+    assert query.sentence
+
+
+def test_names_win_over_every_other_meaning() -> None:
+    query = parse("the mug left of the red box", names=["mug", "red box"])
+    assert query.wanted == one(Named("mug"), Place("left_of", (one(Named("red box")),)))
+    assert parse("two mugs", names=["mug"]).wanted.terms == (Named("mug"),)
+    assert parse("mug").unknown == ("mug",)
+
+
+@pytest.mark.parametrize(
+    ("text", "photo"),
+    [("left in photo 005", "005"), ("left in the second photo", "#2"), ("the left thing", None)],
+)
+def test_a_photo_can_be_named(text: str, photo: str | None) -> None:
+    query = parse(text)
+    assert query.photo == photo
+    assert query.wanted.terms == (Property("left"),)
+    assert query.unknown == ()
+
+
+def test_every_known_word_is_known_alone_and_used() -> None:
+    words = [w for table in (COLOURS, PROPERTIES) for group in table.values() for w in group]
+    for word in [*words, *SUPERLATIVES]:
+        query = parse(word)
+        assert query.used == (word,), word
+        assert not query.wanted.empty
+
+
+def test_silent_words_are_neither_used_nor_unknown() -> None:
+    for word in SILENT:
+        assert (parse(word).used, parse(word).unknown) == ((), ()), word
+
+
+def test_long_texts_end() -> None:
+    query = parse("red left of " * 1000 + "teapot")
+    assert "teapot" in query.unknown
+
+
+@pytest.mark.parametrize(
+    ("plural", "word"), [("boxes", "box"), ("rings", "ring"), ("glass", "glass"), ("red", "red"), ("bus", "bus")]
+)  # fmt: skip
+def test_plurals(plural: str, word: str) -> None:
+    assert singular(plural) == word
+
+
+def test_a_word_means_one_thing() -> None:
+    tables = [
+        [w for group in COLOURS.values() for w in group],
+        [w for group in PROPERTIES.values() for w in group],
+        list(SUPERLATIVES),
+        list(SILENT),
+    ]
+    words = [word for table in tables for word in table]
+    assert len(words) == len(set(words))
