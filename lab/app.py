@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from lab.cells import capture, masks, methods, reconstruct, segment
+from lab.cells import capture, gaussians, masks, methods, reconstruct, segment
 from lab.security import VISITOR_COOKIE
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def build_page(lab: "Lab", visitors: "Visitors") -> gr.Blocks:
             capture.build(lab, visitors, page)
             reconstruct.build(lab, visitors)
             masks.build(lab, visitors)
+            gaussians.build(lab, visitors)
             methods.build(lab, visitors, page)
         segment.build()
     return page

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, HTTPException, Request, WebSocket
 from fastapi.responses import FileResponse, Response
@@ -19,7 +19,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from components.errors import InputError
 from lab.downloads import export_file
-from lab.page_state import hover_url, overlay_of, photo_bytes
+from lab.drawing import Look, Rest, Tone
+from lab.page_state import hover_url, layer_bytes, overlay_of, photo_bytes
+from lab.surfaces import SurfaceName
 from lab.visitor import Visitor
 from lab.visitors import Visitors
 
@@ -77,6 +79,12 @@ CHANGES: dict[str, tuple[Fields, Change]] = {
     "rename": ({"id": whole, "name": text}, lambda s, id, name: s.rename_object(id, name)),
     "delete": ({"id": whole}, lambda s, id: s.delete_object(id)),
     "method": ({"name": text}, lambda s, name: s.set_method(name)),
+    "remove": ({"id": whole, "removed": truth}, lambda s, id, removed: s.stage.remove(id, removed)),
+    "duplicate": ({"id": whole}, lambda s, id: s.stage.duplicate(id)),
+    "nudge": ({"id": whole, "way": text}, lambda s, id, way: s.stage.nudge(id, way)),
+    "put_back": ({"id": whole}, lambda s, id: s.stage.put_back(id)),
+    "crop": ({"id": whole}, lambda s, id: s.stage.crop_around(id)),
+    "uncrop": ({}, lambda s: s.stage.uncrop()),
 }
 """Commands that change the session: fields, and what they do to it."""
 
@@ -97,6 +105,16 @@ def look_from(visitor: Visitor, photo: str) -> None:
             visitor.viewer.look_from(visitor.scene.view_index(photo))
 
 
+def look_3d(visitor: Visitor, surface: str, tone: str, rest: str) -> None:
+    visitor.look_at(Look(one_of(SurfaceName, surface), one_of(Tone, tone), one_of(Rest, rest)))
+
+
+def one_of(options: Any, value: str) -> Any:
+    if value not in get_args(options):
+        raise ValueError(f"not one of {get_args(options)}")
+    return value
+
+
 def set_mode(visitor: Visitor, positive: bool) -> None:
     visitor.positive = positive
 
@@ -112,6 +130,8 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "cameras": ({"visible": truth}, lambda visitor, visible: visitor.viewer.show_cameras(visible)),
     "dark": ({"dark": truth}, lambda visitor, dark: visitor.viewer.set_dark(dark)),
     "look": ({"photo": text}, look_from),
+    "look_3d": ({"surface": text, "tone": text, "rest": text}, look_3d),
+    "moving": ({"on": truth}, lambda visitor, on: visitor.set_moving(on)),
     "mode": ({"positive": truth}, set_mode),
     "cancel": ({"cell": text}, lambda visitor, cell: visitor.cancel(cell)),
     "hover": ({"photo": text, "x": number, "y": number}, hover),
@@ -191,6 +211,13 @@ def live_routes(visitors: Visitors) -> APIRouter:
         if png is None:
             raise HTTPException(404)
         return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+    @router.get("/layer/{layer}/{name}")
+    def layer(request: Request, layer: str, name: str, w: int = 1280) -> Response:
+        jpeg = layer_bytes(visitor_of(request), layer, name, _picture_width(w))
+        if jpeg is None:
+            raise HTTPException(404)
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     @router.get("/export/{kind}")
     def export(request: Request, kind: str) -> Response:

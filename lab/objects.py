@@ -1,11 +1,13 @@
 """What a session holds and shows of one object: what was asked, what was answered, where was clicked."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from components.types import Prompt, Segmentation
+from components.splat_links import carried, points_under
+from components.types import Prompt, Scene, Segmentation
 from lab.prompts import Click, ObjectPrompts
 
 if TYPE_CHECKING:
@@ -21,9 +23,9 @@ class ObjectAsk:
     prompts: ObjectPrompts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """A method's answer, with all that is shown of it in memory."""
+    """A method's answer, with all that is shown of it in memory. Each is equal only to itself."""
 
     result: Segmentation
     masks: tuple[np.ndarray, ...]
@@ -32,6 +34,26 @@ class Answer:
     """Indices of the selected primitives, ascending."""
     ms: float
     """Server milliseconds from the parsed prompt to masks and point ids in memory."""
+    scene: Scene = field(repr=False)
+    """Whose primitives are selected."""
+    nearest: Callable[[], np.ndarray] = field(repr=False)
+    """Per Gaussian of the scene the point it takes after (`components.splat_links.nearest_points`)."""
+    _lit: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def selected(self, surface: Literal["points", "splats"]) -> np.ndarray:
+        """Bool over the points, or over the Gaussians, whichever geometry the method selects; made when first
+        asked for.
+        """
+        if surface not in self._lit:
+            own = "points" if self.result.geometry == "points" else "splats"
+            if surface == own:
+                lit = self.result.selected
+            elif surface == "points":
+                lit = points_under(self.scene, self.masks)
+            else:
+                lit = carried(self.result.selected, self.nearest(), default=False)
+            self._lit[surface] = lit
+        return self._lit[surface]
 
 
 @dataclass(frozen=True)
@@ -81,21 +103,6 @@ class ObjectState:
     def message(self) -> str:
         """One sentence for the person, or nothing."""
         return self.result.message if self.result else ""
-
-
-@dataclass(frozen=True)
-class Marker:
-    """Where a person clicked."""
-
-    positive: bool
-    world: tuple[float, float, float] | None
-    """World point under the click; None where the photo has no depth."""
-    image: str | None
-    """Photo in which to draw it; None when no photo sees the point."""
-    xy: tuple[float, float] | None
-    """Photo pixels; of a box its centre."""
-    box: tuple[float, float, float, float] | None = None
-    """x0, y0, x1, y1 in photo pixels."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The session as the browser needs it: one small message per change, pictures on request."""
 
+from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -7,9 +8,11 @@ import numpy as np
 
 from components.errors import InputError
 from components.geometry import photo_from_view, project
+from lab.arrangement import NOWHERE
 from lab.downloads import offers
 from lab.overlays import Layer, data_url, drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
 from lab.palette import rgb
+from lab.photo_layers import layer_jpeg, layers_of
 from lab.prompts import WorldClick
 from lab.recent import Recent
 
@@ -84,6 +87,12 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "photos": photos,
         "show": visitor.photo,
         "seen": seen,
+        "layers": layers_of(scene),
+        "splats": scene.gaussians is not None,
+        "splats_key": scene.gaussians_key,
+        "look": asdict(visitor.look),
+        "cropped": session.stage.arrangement.crop is not None,
+        "moving": visitor.moving,
         "objects": [_object(visitor, entry) for entry in objects],
         "current": current.id if current is not None else None,
         "lit": lit,
@@ -107,15 +116,32 @@ def _photo_sizes(scene: "Scene") -> dict[str, tuple[int, int]]:
 
 
 def _object(visitor: "Visitor", entry: "ObjectState") -> dict[str, Any]:
-    count = len(visitor.photos_of(entry))
     empty = entry.result is None or entry.result.empty
+    place = visitor.session.stage.arrangement.of(entry.id)
     return {
         "id": entry.id,
         "name": entry.name,
         "colour": entry.colour,
         "visible": entry.id not in visitor.hidden,
-        "note": "nothing selected yet" if empty else f"in {count} {'photo' if count == 1 else 'photos'}",
+        "note": "nothing selected yet" if empty else _note(visitor, entry),
+        "slow": entry.result is not None and not empty and entry.result.provenance.slow_path,
+        "removed": place.removed,
+        "moved": not place.removed and not place.untouched,
     }
+
+
+def _note(visitor: "Visitor", entry: "ObjectState") -> str:
+    """What is said of an object under its name."""
+    count = len(visitor.photos_of(entry))
+    parts = [f"in {count} {'photo' if count == 1 else 'photos'}"]
+    place = visitor.session.stage.arrangement.of(entry.id)
+    if place.removed:
+        parts.append("taken out")
+    elif place.offset != NOWHERE:
+        parts.append("moved")
+    if place.copies and not place.removed:
+        parts.append(f"{len(place.copies) + 1} of it")
+    return ", ".join(parts)
 
 
 def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list], dict[str, list]]:
@@ -170,7 +196,7 @@ def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
     session = visitor.session
     if visitor.scene is None or photo not in {view.name for view in visitor.scene.views}:
         return None
-    lookup = _lookup(visitor.scene, photo, width)
+    lookup = lookup_of(visitor.scene, photo, width)
     index = visitor.scene.view_index(photo)
     layers: list[Layer] = []
     current = session.current
@@ -188,13 +214,14 @@ def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
     mask = session.hover(photo, x, y)
     if scene is None or mask is None or not mask.any():
         return None
-    shown = drawn(mask, _lookup(scene, photo, OVERLAY_PX // 2))
+    shown = drawn(mask, lookup_of(scene, photo, OVERLAY_PX // 2))
     current = session.current
     colour = rgb(current.colour) if current is not None else NO_OBJECT
     return data_url(overlay_png([(shown, colour, False)], shown.shape[1], shown.shape[0]))
 
 
-def _lookup(scene: "Scene", photo: str, width: int) -> np.ndarray:
+def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
+    """`photo_lookup` of a photo, made once."""
     view = scene.views[scene.view_index(photo)]
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
 
@@ -223,3 +250,11 @@ def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
         return photo_jpeg(load_photo(photos[name]), width)
     images = {view.name: view.image for view in scene.views}
     return photo_jpeg(images[name], width) if name in images else None
+
+
+def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes | None:
+    """A layer of a photo as JPEG (`photo_layers`); None when there is none of this name."""
+    scene = visitor.scene
+    if scene is None or layer not in layers_of(scene) or photo not in {view.name for view in scene.views}:
+        return None
+    return layer_jpeg(scene, photo, layer, width, lookup_of(scene, photo, width))

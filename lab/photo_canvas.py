@@ -48,7 +48,19 @@ TEMPLATE = f"""
   <div class="ws-main">
     <figure class="pane pane-3d">
       <iframe title="3D view" data-src="/viser/" tabindex="0"></iframe>
-      <figcaption><b>3D</b>
+      <figcaption>
+        <span class="chips" role="radiogroup" aria-label="Drawn as">
+          <button type="button" role="radio" data-surface="points" aria-checked="true">Points</button>
+          <button type="button" role="radio" data-surface="splats" aria-checked="false">Splats</button>
+        </span>
+        <select data-tone aria-label="Colours" title="Colours of the 3D view">
+          <option value="photo">Photo colours</option><option value="objects">By object</option>
+          <option value="depth">Depth</option><option value="normals">Normals</option>
+        </select>
+        <select data-rest aria-label="Around the objects" title="What is not an object">
+          <option value="shown">Everything</option><option value="dimmed">Rest dimmed</option>
+          <option value="hidden">Objects only</option>
+        </select>
         <button type="button" class="chip-button" data-cameras aria-pressed="false">Cameras</button>
       </figcaption>
     </figure>
@@ -58,13 +70,38 @@ TEMPLATE = f"""
         <button type="button" class="chip-button" data-step="-1" aria-label="Previous photo">&#8249;</button>
         <button type="button" class="chip-button" data-step="1" aria-label="Next photo">&#8250;</button>
         <button type="button" class="chip-button" data-look>Look from here in 3D</button>
+        <select data-layer aria-label="Beside the photo" title="Lay another picture over the photo">
+          <option value="">Photo</option>
+        </select>
       </figcaption>
+      <label class="wipe" hidden><span>Photo</span>
+        <input type="range" min="0" max="100" value="50" aria-label="How much of the photo is shown">
+        <span class="wipe-name"></span></label>
     </figure>
     <aside class="ws-objects" aria-label="Objects">
       <header><h3>Objects</h3>
         <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
           <i class="ico ico-add"></i>New</button></header>
       <ul role="listbox" aria-label="Objects"></ul>
+      <div class="stage" hidden aria-label="The current object in the scene" role="group">
+        <p class="slow" hidden><span>Made by a slow click.</span>
+          <button type="button" class="tool wide" data-keep
+            title="Save it for this scene: from then on one click finds it, for everybody">Keep</button></p>
+        <h3>In the scene</h3>
+        <div class="stage-tools">
+          <button type="button" class="tool wide" data-stage="remove"
+            title="Take the object out of the scene">Take out</button>
+          <button type="button" class="tool wide" data-stage="move" aria-pressed="false"
+            title="Drag the object by its handles in 3D">Move</button>
+          <button type="button" class="tool wide" data-stage="duplicate"
+            title="Put another one beside it">Double</button>
+          <button type="button" class="tool wide" data-stage="crop"
+            title="Keep only what is near the object">Crop</button>
+          <button type="button" class="tool wide" data-stage="put_back"
+            title="Back to where it was reconstructed">Put back</button>
+        </div>
+        <div class="nudge" role="group" aria-label="Move the object" hidden></div>
+      </div>
       <div class="take">
         <h3>Take it away</h3>
         <div class="take-links"></div>

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from components.clicks import best_view_of_point
 from components.errors import InputError
-from components.geometry import mask_in_photo, photo_from_view, view_from_photo
+from components.geometry import mask_in_photo, view_from_photo
 from components.picking import pick_point
 from components.refine import adjusted_masks, points_of_masks
 from components.splat_links import adjusted_splats, nearest_points
 from components.types import Prompt, Scene, Segmentation
-from lab.arrangement import Arrangement, Offset, Placement, Rearrange, moved
+from lab.arrangement import Arrangement, Stage, arrangement_from
 from lab.engine import Lab, config_from_record, to_plain
 from lab.history import History
-from lab.objects import Answer, ChangeObject, Marker, ObjectAsk, ObjectState
+from lab.markers import Marker, marker_of
+from lab.objects import Answer, ChangeObject, ObjectAsk, ObjectState
 from lab.palette import next_colour
 from lab.prompts import (
     Click,
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 DEFAULT_METHOD = "wildseg3d"
 ADJUST_MAX = 20
-MARKER_SEARCH_PX = 8
-"""A photo click's marker in 3D is taken from the nearest pixel with a point within this many view pixels."""
 
 _nearest: Recent[np.ndarray] = Recent(4)
 """Shared by all sessions: scene and Gaussians key to `nearest_points`."""
@@ -86,10 +84,11 @@ class Session:
         self._segmenter: Segmenter | None = None
         self._prepared: Prepared | None = None
         self._recent: Recent[Answer] = Recent(4)
-        self._arrangement = Arrangement()
         self._click_ms: dict[int, dict[int, float]] = {}
         """Per object: number of prompts to the milliseconds of that answer."""
         self.history: History[Session] = History(self)
+        self.stage = Stage(self)
+        """How the objects stand in the scene: taken out, moved, doubled, cropped."""
 
     # Scene and method
 
@@ -112,6 +111,11 @@ class Session:
         return self._method
 
     @property
+    def config(self) -> Any:
+        """Of the method; None for its defaults."""
+        return self._config
+
+    @property
     def ready(self) -> bool:
         """Whether clicks are answered: a scene is open and the method prepared for it."""
         return self._prepared is not None
@@ -128,6 +132,8 @@ class Session:
         """
         scene = self.lab.scene(scene_name)
         same = self._scene is not None and (self._scene_name, self._scene.key) == (scene_name, scene.key)
+        if self._scene is not None and self._scene.gaussians_key != scene.gaussians_key:
+            self._prepared = None  # so that the objects are answered: they may be lit as splats
         self._scene, self._scene_name = scene, scene_name
         self._masks = self.lab.masks(scene_name) if self.lab.status(scene_name).masks else None
         if not same:
@@ -151,6 +157,18 @@ class Session:
             self._answers, self._click_ms = {}, {}
             for ask in self._asks if prepared is not None else []:
                 self._keep_answer(ask, self._answer(ask) if ask.prompts.clicks else None)
+
+    @_locked
+    def decompose(self, granularity: float | None = None) -> "tuple[np.ndarray, ...] | None":
+        """Everything segmented by the method: per view a label map [H, W], 0 = none; None while not prepared."""
+        if self._segmenter is None or self._prepared is None:
+            return None
+        return self._segmenter.decompose(self._prepared, granularity)
+
+    def nearest_points(self) -> np.ndarray:
+        """Per Gaussian of the open scene the index of the point it takes after, -1 for none."""
+        scene = self._need_scene()
+        return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
 
     # Objects
 
@@ -302,65 +320,6 @@ class Session:
         self.history.redo()
         return self.current
 
-    # The scene rearranged
-
-    @property
-    def arrangement(self) -> Arrangement:
-        """What was taken out, moved, doubled or cropped."""
-        return self._arrangement
-
-    @_locked
-    def remove_from_scene(self, object_id: int, removed: bool = True) -> ObjectState:
-        """Take an object out of the scene, or put it back; it stays in the list."""
-        return self._place(object_id, replace(self._arrangement.of(object_id), removed=removed))
-
-    @_locked
-    def move(self, object_id: int, by: Offset) -> ObjectState:
-        """Move an object by a vector of the world frame."""
-        place = self._arrangement.of(object_id)
-        return self._place(object_id, replace(place, removed=False, offset=moved(place.offset, by)))
-
-    @_locked
-    def duplicate(self, object_id: int, by: Offset) -> ObjectState:
-        """Put another one of an object beside it, `by` a vector of the world frame."""
-        place = self._arrangement.of(object_id)
-        return self._place(object_id, replace(place, copies=(*place.copies, moved(by, (0.0, 0.0, 0.0)))))
-
-    @_locked
-    def put_back(self, object_id: int) -> ObjectState:
-        """Undo everything that was done with an object in the scene."""
-        return self._place(object_id, Placement(object_id))
-
-    @_locked
-    def crop_around(self, object_id: int, margin: float = 0.6) -> ObjectState:
-        """Keep only what lies near an object: its box, widened on each side by `margin` of its size."""
-        low, high = self.extent(object_id)
-        wide = margin * float(np.max(high - low))
-        corners = tuple((low - wide).tolist()), tuple((high + wide).tolist())
-        self._rearrange(replace(self._arrangement, crop=corners))  # type: ignore[arg-type]
-        return self._state(self._ask(object_id))
-
-    @_locked
-    def uncrop(self) -> None:
-        """Show the whole scene again."""
-        self._rearrange(replace(self._arrangement, crop=None))
-
-    @_locked
-    def extent(self, object_id: int) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest corner [3] of the box that holds an object but for stray points, world frame.
-
-        Raises:
-            InputError: Nothing is selected.
-        """
-        state = self._state(self._ask(object_id))
-        if state.answer is None or state.answer.result.empty:
-            raise InputError(f"'{state.name}' selects nothing yet; click on it first.")
-        points = self._need_scene().pointmap.points[state.answer.selected("points")]
-        if len(points) == 0:
-            points = self._need_scene().gaussians.means[state.answer.selected("splats")]  # type: ignore[union-attr]
-        low, high = np.quantile(points, [0.02, 0.98], axis=0)
-        return low.astype(np.float64), high.astype(np.float64)
-
     # What is shown
 
     @_locked
@@ -409,7 +368,7 @@ class Session:
         object_id = self._current if object_id is None else object_id
         if object_id is None:
             return []
-        return [self._marker(click) for click in self._ask(object_id).prompts.clicks]
+        return [marker_of(self._need_scene(), click) for click in self._ask(object_id).prompts.clicks]
 
     @_locked
     def server_ms(self, object_id: int) -> tuple[float | None, ...]:
@@ -448,7 +407,7 @@ class Session:
             "config": None if self._config is None else to_plain(self._config),
             "current": self._current,
             "objects": [to_plain(ask) for ask in self._asks],
-            "arrangement": to_plain(self._arrangement),
+            "arrangement": to_plain(self.stage.arrangement),
         }
 
     @_locked
@@ -465,7 +424,7 @@ class Session:
             raise InputError("The saved prompts are of another version and cannot be restored.")
         try:
             asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
-            arrangement = TypeAdapter(Arrangement).validate_python(value.get("arrangement", {}))
+            arrangement = arrangement_from(value.get("arrangement", {}))
             scene_name, method, current = value["scene"], value["method"], value["current"]
         except (KeyError, ValidationError) as error:
             raise InputError("The saved prompts are damaged and cannot be restored.") from error
@@ -481,7 +440,7 @@ class Session:
                     check_click(self._need_scene(), click)
         self._forget_objects()
         self._asks = list(asks)
-        self._arrangement = arrangement
+        self.stage.arrangement = arrangement
         self._next_id = max((ask.id for ask in asks), default=0) + 1
         self._current = current if any(ask.id == current for ask in asks) else None
         self._prepared = None  # so that the objects are answered
@@ -555,7 +514,7 @@ class Session:
             )  # fmt: skip
         point_ids = np.flatnonzero(result.selected)
         ms = (time.perf_counter() - started) * 1000
-        return Answer(result, masks, point_ids, ms, self._need_scene(), self._nearest_points)
+        return Answer(result, masks, point_ids, ms, self._need_scene(), self.nearest_points)
 
     def _adjusted(
         self, result: Segmentation, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
@@ -564,22 +523,11 @@ class Session:
         scene = self._need_scene()
         if result.geometry == "points":
             return points_of_masks(scene, result, before, after)
-        return adjusted_splats(scene, self._nearest_points(), result.selected, before, after)
+        return adjusted_splats(scene, self.nearest_points(), result.selected, before, after)
 
     def _nearest_points(self) -> np.ndarray:
         scene = self._need_scene()
         return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
-
-    def _place(self, object_id: int, placement: Placement) -> ObjectState:
-        state = self._state(self._ask(object_id))
-        if state.result is None or state.result.empty:
-            raise InputError(f"'{state.name}' selects nothing yet; click on it first.")
-        self._rearrange(self._arrangement.with_placement(placement))
-        return state
-
-    def _rearrange(self, after: Arrangement) -> None:
-        if after != self._arrangement:
-            self.history.do(Rearrange(self._arrangement, after))
 
     def _need_scene(self) -> Scene:
         if self._scene is None:
@@ -638,38 +586,9 @@ class Session:
 
     def _forget_objects(self) -> None:
         self._asks, self._answers, self._current, self._click_ms = [], {}, None, {}
-        self._arrangement = Arrangement()
+        self.stage.arrangement = Arrangement()
         self._recent = Recent(4)
         self.history.clear()
-
-    def _marker(self, click: Click) -> Marker:
-        scene = self._need_scene()
-        if isinstance(click, WorldClick):
-            seen = best_view_of_point(scene, np.array(click.world))
-            if seen is None:
-                return Marker(click.positive, click.world, None, None)
-            view = scene.views[seen[0]]
-            x, y = photo_from_view(view, np.array(seen[1:])).tolist()
-            return Marker(click.positive, click.world, view.name, (x, y))
-        box = click.box if isinstance(click, PhotoBox) else None
-        x, y = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) if box else (click.x, click.y)  # type: ignore[union-attr]
-        return Marker(click.positive, self._world_at(click.image, x, y), click.image, (x, y), box)
-
-    def _world_at(self, image: str, x: float, y: float) -> tuple[float, float, float] | None:
-        """World point at a photo pixel, from the nearest view pixel that has one."""
-        index = self._need_scene().view_index(image)
-        column, row = view_from_photo(self._need_scene().views[index], np.array([x, y], np.float64))
-        height, width = self._need_scene().views[index].image.shape[:2]
-        r0, c0 = int(np.clip(row, 0, height - 1)), int(np.clip(column, 0, width - 1))
-        top, left = max(0, r0 - MARKER_SEARCH_PX), max(0, c0 - MARKER_SEARCH_PX)
-        bottom, right = min(height, r0 + MARKER_SEARCH_PX + 1), min(width, c0 + MARKER_SEARCH_PX + 1)
-        found = np.argwhere(self._need_scene().pointmap.valid[index, top:bottom, left:right])
-        if len(found) == 0:
-            return None
-        offsets = found + np.array([top - r0, left - c0])
-        r, c = found[np.argmin((offsets**2).sum(axis=1))]
-        px, py, pz = self._need_scene().pointmap.pts3d[index, top + r, left + c].tolist()
-        return px, py, pz
 
 
 __all__ = ["Answer", "Marker", "ObjectState", "Session"]

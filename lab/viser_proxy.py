@@ -2,7 +2,7 @@
 
 viser's server has no password and obeys whoever connects. It therefore listens on loopback and drops every
 connection that does not carry the key this process made up (`Viewer`), and only messages that the lab needs
-pass in here: moving the camera and clicking, never opening a public share tunnel.
+pass in here: moving the camera, clicking and dragging, never opening a public share tunnel.
 """
 
 import asyncio
@@ -19,7 +19,10 @@ from websockets.exceptions import ConnectionClosed
 
 from lab.viewer import KEY_HEADER, Viewer
 
-PASSED_MESSAGES = frozenset({"ViewerCameraMessage", "ScenePointerMessage"})
+PASSED_MESSAGES = frozenset({
+    "ViewerCameraMessage", "ScenePointerMessage", "TransformControlsUpdateMessage",
+    "TransformControlsDragStartMessage", "TransformControlsDragEndMessage",
+})  # fmt: skip
 """What a browser may say to viser; everything else is dropped, `ShareUrlRequest` first of all."""
 
 MAX_MESSAGE_BYTES = 16 * 2**20

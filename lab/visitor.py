@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,23 @@ import numpy as np
 
 from components.errors import InputError
 from components.files import write_json
+from lab.arrangement import NOWHERE, Offset
 from lab.cells.status import CellMemory
 from lab.downloads import forget_exports
+from lab.drawing import Look, Picture, ShownObject
 from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
-from lab.viewer import MAX_POINTS, Marker, Viewer
+from lab.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
+from lab.tones import tone_colours, tone_token
+from lab.viewer import Marker, Viewer
 
 if TYPE_CHECKING:
-    from components.types import Scene
+    from components.types import Gaussians, Scene
     from lab.engine import Lab, SceneStatus
     from lab.jobs import Job
     from lab.session import ObjectState, Session
 
-CELLS = ("capture", "reconstruct", "masks", "methods")
+CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
 """In the order they are run; what one changes, the later ones have to follow."""
 TELL_EVERY_SECS = 0.4
 """How often progress is pushed while a job runs."""
@@ -54,15 +59,21 @@ class Visitor:
         """Photo on the screen."""
         self.hidden: set[int] = set()
         """Objects whose colours are switched off."""
+        self.look = Look()
+        """How the 3D view draws the scene."""
+        self.moving = False
+        """Whether the current object has handles to be dragged by."""
         self.note = ""
         """Sentence that replaces the hint until the next change, for example an error."""
         self.opening = ""
         """Name of the scene being opened; empty when none is."""
         self.version = 0
         self.seen_at = time.monotonic()
-        self._viewer_points = viewer_points or MAX_POINTS
+        self._most = viewer_points
         self._viewer: Viewer | None = None
-        self._drawn: dict[Any, Any] = {}
+        self._drawn_scene: tuple[str, str] | None = None
+        self._handles_at: tuple | None = None
+        self._previewing = False
         self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
         self._saved = ""
 
@@ -174,33 +185,89 @@ class Visitor:
         """Its 3D view, started when first asked for."""
         with self.lock:
             if self._viewer is None:
-                self._viewer = Viewer(self._clicked_in_3d, max_points=self._viewer_points)
-                self._drawn = {}
+                self._viewer = Viewer(
+                    self._clicked_in_3d,
+                    max_points=self._most or MAX_POINTS,
+                    max_splats=self._most or MAX_SPLATS,
+                )
+                self._drawn_scene = self._handles_at = None
                 self.draw()
             return self._viewer
 
     def draw(self) -> None:
-        """Bring the 3D view up to the session: the scene if it changed, objects that changed, markers."""
+        """Bring the 3D view up to the session: the scene if it changed, the objects, markers and handles."""
         viewer, scene = self._viewer, self.scene
         if viewer is None or scene is None:
             return
-        if self._drawn.get("scene") is not scene:
-            self._drawn = {"scene": scene}
+        if self._drawn_scene != (scene.key, scene.gaussians_key):
+            self._drawn_scene = (scene.key, scene.gaussians_key)
+            self._handles_at = None
             viewer.show_scene(scene)
-        objects = self.session.objects
-        for entry in objects:
-            shown = (entry.answer, entry.colour, entry.id not in self.hidden)
-            known = self._drawn.get(entry.id)
-            if known is None or known[0] is not shown[0] or known[1:] != shown[1:]:
-                selected = entry.result.selected if entry.result is not None else None
-                viewer.light(entry.id, selected, rgb(entry.colour), visible=shown[2])
-                self._drawn[entry.id] = shown
-        for gone in set(self._drawn) - {"scene"} - {entry.id for entry in objects}:
-            viewer.forget(gone)
-            del self._drawn[gone]
         current = self.session.current
+        viewer.show(self._picture(), self._colours)
         markers = self.session.markers(current.id) if current is not None else []
         viewer.mark([Marker(np.array(m.world), m.positive) for m in markers if m.world is not None])
+        self._draw_handles(viewer, current)
+
+    def _picture(self) -> Picture:
+        if self._previewing:
+            return Picture(replace(self.look, rest="hidden"))
+        arrangement = self.session.stage.arrangement
+        shown = []
+        for entry in self.session.objects:
+            if entry.answer is None or entry.answer.result.empty:
+                continue
+            place = arrangement.of(entry.id)
+            shown.append(
+                ShownObject(
+                    entry.id, entry.answer, entry.answer.selected, rgb(entry.colour),
+                    visible=entry.id not in self.hidden, removed=place.removed, offset=place.offset,
+                    copies=place.copies,
+                )
+            )  # fmt: skip
+        look = self.look if shown else replace(self.look, rest="shown")  # nothing apart from nothing
+        return Picture(look, tuple(shown), arrangement.crop, tone_token(self.session, look.tone))
+
+    def _colours(self, surface: SurfaceName) -> np.ndarray:
+        return tone_colours(self.session, self.look.tone, surface)
+
+    def _draw_handles(self, viewer: Viewer, current: "ObjectState | None") -> None:
+        at = None
+        if self.moving and current is not None and current.answer is not None and not current.result.empty:
+            at = (current.id, current.answer, self.session.stage.arrangement.of(current.id).offset)
+        if at == self._handles_at:
+            return
+        self._handles_at = at
+        if at is None:
+            viewer.handles(None)
+            return
+        low, high = self.session.stage.extent(at[0])
+        viewer.handles((low + high) / 2 + np.array(at[2]), lambda by: self._dragged(at[0], by))
+
+    def _dragged(self, object_id: int, by: Offset) -> None:
+        if by != NOWHERE:
+            self.act(lambda session: session.stage.move(object_id, by))
+
+    def look_at(self, look: Look) -> None:
+        """Draw the scene in another way; pages are told."""
+        with self.lock:
+            self.look = look
+            self.act(lambda session: None)
+
+    def set_moving(self, on: bool) -> None:
+        """Give the current object handles, or take them away."""
+        with self.lock:
+            self.moving = on
+            self.act(lambda session: None)
+
+    def preview(self, gaussians: "Gaussians | None") -> None:
+        """Show splats in the making in place of the scene; None goes back to the scene."""
+        with self.lock:
+            if self._viewer is None:
+                return
+            self._previewing = gaussians is not None
+            self._viewer.preview(gaussians)
+            self.draw()
 
     def _clicked_in_3d(self, origin: np.ndarray, direction: np.ndarray, inverted: bool) -> None:
         positive = self.positive != inverted

@@ -1,4 +1,4 @@
-"""Cell 4: methods that answer clicks, each prepared once per scene."""
+"""Cell 5: methods that answer clicks, each prepared once per scene."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ ID = "methods"
 def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
     from lab.app import visitor_of
 
-    with cell(ID, 4, "Methods"), gr.Row():
+    with cell(ID, 5, "Methods"), gr.Row():
         chosen = gr.CheckboxGroup([], label="Methods to prepare for this scene", scale=4)
         go = gr.Button("Prepare", variant="primary", scale=1, min_width=140)
 

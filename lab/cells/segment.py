@@ -1,4 +1,4 @@
-"""Cell 5: click. The workspace itself is `photo_canvas`; here is what is said about it and its Python."""
+"""The last cell: click. The workspace itself is `photo_canvas`; here is what is said about it and its Python."""
 
 from typing import TYPE_CHECKING, assert_never
 

@@ -10,6 +10,17 @@ CellState = Literal["idle", "stale", "queued", "running", "done", "failed"]
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How a training went, to be drawn."""
+
+    along: str
+    """What x counts, for example "steps"."""
+    unit: str
+    """Of y."""
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class CellStatus:
     """One cell as the browser draws it."""
 
@@ -26,6 +37,7 @@ class CellStatus:
     job: dict[str, Any] | None = None
     """Progress while queued or running."""
     elapsed_secs: float | None = None
+    curve: Curve | None = None
     wants_open: bool = False
     """True when this is what the person should look at next."""
 
@@ -44,6 +56,8 @@ class CellMemory:
     warnings: tuple[str, ...] = ()
     inputs: dict[str, Any] = field(default_factory=dict)
     """What it last ran with."""
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    """Of the run under way."""
 
 
 def progress_of(job: "Job") -> dict[str, Any]:
@@ -57,8 +71,12 @@ def progress_of(job: "Job") -> dict[str, Any]:
     }
 
 
-def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
-    """`status` overlaid with what the cell's latest job is doing or how it failed."""
+def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> CellStatus:
+    """`status` overlaid with what the cell's latest job is doing or how it failed.
+
+    Args:
+        kept: What a cancelled job had reached was kept, and `status` tells about it.
+    """
     from dataclasses import replace
 
     if job is None:
@@ -70,7 +88,7 @@ def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
         return replace(
             status, state="failed", error=job.error, elapsed_secs=job.elapsed_secs, wants_open=True
         )
-    if job.state == "cancelled":
+    if job.state == "cancelled" and not kept:
         return replace(status, notes=(*status.notes, "Cancelled; nothing was kept."))
     return replace(status, elapsed_secs=job.elapsed_secs)
 

@@ -66,6 +66,36 @@ function renderStatus(node, cell) {
     }),
   );
   showCode(cell.id, cell.code);
+  showCurve(node, cell.curve);
+}
+
+/** How a training went: one line, its last value written at its end. */
+function showCurve(node, curve) {
+  let figure = node.querySelector(".curve");
+  if (!curve || curve.points.length < 2) return figure?.remove();
+  if (!figure) {
+    figure = document.createElement("figure");
+    figure.className = "curve";
+    node.querySelector(".cell-note").after(figure);
+  }
+  const [w, h, left, right, low] = [420, 110, 34, 52, 16];
+  const xs = curve.points.map((point) => point[0]);
+  const ys = curve.points.map((point) => point[1]);
+  const [y0, y1] = [Math.min(...ys), Math.max(...ys)];
+  const x = (v) => left + ((v - xs[0]) / (xs.at(-1) - xs[0] || 1)) * (w - left - right);
+  const y = (v) => h - low - ((v - y0) / (y1 - y0 || 1)) * (h - low - 12);
+  const line = curve.points.map((p) => `${x(p[0]).toFixed(1)},${y(p[1]).toFixed(1)}`).join(" ");
+  const text = (tx, ty, s, anchor) => `<text x="${tx}" y="${ty}" text-anchor="${anchor}">${s}</text>`;
+  figure.innerHTML = `<svg viewBox="0 0 ${w} ${h}" role="img" aria-label="${number(ys[0])} to ${number(ys.at(-1))} ${curve.unit} over ${number(xs.at(-1))} ${curve.along}">
+    <path d="M${left} ${h - low}H${w - right}" class="axis"/><polyline points="${line}"/>
+    <circle cx="${x(xs.at(-1))}" cy="${y(ys.at(-1))}" r="3"/>
+    ${text(left - 6, y(y1) + 4, number(y1), "end")}${text(left - 6, y(y0) + 1, number(y0), "end")}
+    ${text(x(xs.at(-1)) + 8, y(ys.at(-1)) + 4, `${number(ys.at(-1))} ${curve.unit}`, "start")}
+    ${text(w - right, h - 3, `${number(xs.at(-1))} ${curve.along}`, "end")}</svg>`;
+}
+
+function number(value) {
+  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
 
 /** A job's bar, sentence and times, with its cancel button; hidden when the cell has none. */

@@ -17,12 +17,14 @@ export class PhotoCanvas {
     stage.innerHTML = `
       <div class="photo-layers">
         <img class="photo-image" alt="" draggable="false">
+        <img class="photo-layer" alt="" draggable="false" hidden>
         <img class="photo-overlay" alt="" draggable="false" hidden>
         <img class="photo-hover" alt="" draggable="false" hidden>
         <svg class="photo-marks" aria-hidden="true"></svg>
       </div>`;
     this.layers = stage.firstElementChild;
     this.image = stage.querySelector(".photo-image");
+    this.layer = stage.querySelector(".photo-layer");
     this.overlay = stage.querySelector(".photo-overlay");
     this.preview = stage.querySelector(".photo-hover");
     this.marks = stage.querySelector(".photo-marks");
@@ -57,6 +59,19 @@ export class PhotoCanvas {
     };
     this.wanted = url;
     ready.src = url;
+  }
+
+  /** Another picture of the same view over the photo, cut off at the slider; null takes it away. */
+  setLayer(url) {
+    this.layer.hidden = !url;
+    if (url && this.layer.getAttribute("src") !== url) this.layer.src = url;
+    if (url) this.wipe(this.share ?? 0.5);
+  }
+
+  /** share: how much of the width shows the photo itself. */
+  wipe(share) {
+    this.share = share;
+    this.layer.style.clipPath = `inset(0 0 0 ${share * 100}%)`;
   }
 
   setHover(url) {

@@ -3,8 +3,10 @@
 import * as cells from "./cells.js";
 import { Live } from "./live.js";
 import { PhotoCanvas } from "./photo.js";
+import { Stage } from "./stage.js";
 
 const THUMB_WIDTH = 192;
+const LAYERS = { render: "Splats", depth: "Depth", normals: "Normals" };
 const KEYS = {
   z: "undo", y: "redo", n: "new_object", g: "grow", h: "shrink",
   "+": "part-up", "=": "part-up", "-": "part-down",
@@ -37,6 +39,7 @@ class Workspace {
       hover: (x, y) => this.hover(x, y),
       leave: () => (this.hoverNext = null),
     });
+    this.stage = new Stage(root, this.live, (command, fields) => this.busy(command, fields));
     this.listen();
     this.followColours();
   }
@@ -58,6 +61,9 @@ class Workspace {
       this.live.send("cameras", { visible: on });
     });
     this.find("[data-look]").addEventListener("click", () => this.live.send("look", { photo: this.photo }));
+    this.find("[data-layer]").addEventListener("change", () => this.renderPhoto());
+    const wipe = this.find(".wipe input");
+    wipe.addEventListener("input", () => this.canvas.wipe(Number(wipe.value) / 100));
     for (const button of this.root.querySelectorAll("[data-step]"))
       button.addEventListener("click", () => this.step(Number(button.dataset.step)));
     this.find(".photo-stage").addEventListener("keydown", (event) => this.arrows(event));
@@ -177,6 +183,7 @@ class Workspace {
     const frame = this.find("iframe");
     if (!frame.src) frame.src = frame.dataset.src;
     this.renderTools(state);
+    this.stage.render(state);
     this.renderObjects(state);
     cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
@@ -314,8 +321,24 @@ class Workspace {
     if (this.state.overlay?.photo === photo.name) this.canvas.setOverlay(this.state.overlay.url);
     else this.canvas.setOverlay(seen ? `${this.url("overlay", photo.name, width)}&v=${seen}` : null);
     this.canvas.setMarks(this.state.marks[photo.name] ?? [], this.state.boxes[photo.name] ?? []);
+    this.renderLayer(photo, width);
     const names = this.state.photos.map((entry) => entry.name);
     this.find(".photo-name").textContent = `${photo.name} · ${names.indexOf(photo.name) + 1} of ${names.length}`;
+  }
+
+  /** Another picture of the same view over the photo, with a slider between the two. */
+  renderLayer(photo, width) {
+    const select = this.find("[data-layer]");
+    if (select.dataset.shown !== this.state.layers.join()) {
+      const chosen = select.value;
+      select.dataset.shown = this.state.layers.join();
+      select.replaceChildren(new Option("Photo", ""), ...this.state.layers.map((name) => new Option(LAYERS[name], name)));
+      select.value = this.state.layers.includes(chosen) ? chosen : "";
+    }
+    const layer = photo.registered ? select.value : "";
+    this.find(".wipe").hidden = !layer;
+    this.find(".wipe-name").textContent = LAYERS[layer] ?? "";
+    this.canvas.setLayer(layer ? `${this.url(`layer/${layer}`, photo.name, width)}&splats=${this.state.splats_key}` : null);
   }
 
   // -- colours -----------------------------------------------------------------------------------------------------
@@ -331,7 +354,7 @@ class Workspace {
   }
 }
 
-function button(className, title, act) {
+export function button(className, title, act) {
   const node = document.createElement("button");
   node.type = "button";
   node.className = className;

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from lab.arrangement import Stage
 from lab.live import CHANGES, VIEWS, perform
 from lab.session import Session
 from tests import toy_workspace
@@ -108,11 +109,27 @@ class Recorder:
     def act(self, change) -> None:
         change(self)
 
+    @property
+    def stage(self) -> "StageRecorder":
+        return StageRecorder(self.calls)
+
     def __getattr__(self, name: str):
         return lambda *args: self.calls.append(name)
 
 
+class StageRecorder:
+    """Stands in for a session's stage."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self.calls = calls
+
+    def __getattr__(self, name: str):
+        return lambda *args: self.calls.append(f"stage.{name}")
+
+
 EXAMPLES = {
+    "way": "left",
+    "removed": True,
     "photo": "a.jpg",
     "name": "mug",
     "id": 3,
@@ -129,7 +146,8 @@ def test_every_change_calls_a_method_that_the_session_has(command: str) -> None:
     fields = {name: EXAMPLES.get(name, 0.5) for name in CHANGES[command][0]}
     perform(recorder, json.dumps({"do": command, **fields}))  # type: ignore[arg-type]
     assert len(recorder.calls) == 1
-    assert callable(getattr(Session, recorder.calls[0]))
+    owner, _, method = recorder.calls[0].rpartition(".")
+    assert callable(getattr(Stage if owner else Session, method))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from components.geometry import project
-from lab.viewer import KEY_HEADER, MAX_LIT_POINTS, Frame, Marker, Viewer, frame_of, scene_colours, thin
+from lab.drawing import Picture
+from lab.view_frame import Frame, chunks_of, frame_of, scene_colours, thin
+from lab.viewer import GIZMO, KEY_HEADER, Marker, Viewer
 from lab.viser_proxy import is_passed
 from tests.toy import make_toy
 
@@ -19,17 +21,17 @@ POINTS = TOY.scene.pointmap.points
 PROTOCOL = "viser-v1.1.1"
 
 
+def no_colours(surface: str) -> np.ndarray:
+    raise AssertionError("the photos' colours are known")
+
+
 @pytest.fixture
 def viewer() -> Iterator[Viewer]:
     viewer = Viewer(lambda *_: None)
     viewer.show_scene(TOY.scene)
+    viewer.show(Picture(), no_colours)
     yield viewer
     viewer.close()
-
-
-def selection(instance: int) -> np.ndarray:
-    view, row, column = TOY.scene.pointmap.point_index.T
-    return TOY.instance[view, row, column] == instance
 
 
 def test_frame_round_trip() -> None:
@@ -73,43 +75,27 @@ def messages(viewer: Viewer) -> dict[int, object]:
     return dict(viewer._server._websock_server._broadcast_buffer.message_from_id)
 
 
-def test_a_highlight_is_one_small_node(viewer: Viewer) -> None:
-    before = set(messages(viewer))
-    viewer.light(1, selection(1), (0, 114, 178))
-    new = [m for number, m in messages(viewer).items() if number not in before]
-    sent = sum(len(msgspec.msgpack.encode(m.as_serializable_dict())) for m in new)
-    assert 1000 < sent < 1_000_000
-    assert [m.name for m in new if hasattr(m, "name")].count("/objects/1") >= 1
+@pytest.mark.parametrize(("count", "most"), [(0, 4), (1, 4), (4, 4), (5, 4), (1000, 16)])
+def test_chunks_are_compact_and_hold_every_point_once(count: int, most: int) -> None:
+    points = np.random.default_rng(1).normal(size=(count, 3))
+    chunks = chunks_of(points, most)
+    assert sorted(np.concatenate([*chunks, np.zeros(0, np.intp)]).tolist()) == list(range(count))
+    assert all(len(chunk) <= most for chunk in chunks)
+    if count > 100:
+        inside = np.mean([np.prod(np.ptp(points[chunk], axis=0)) for chunk in chunks])
+        assert inside < 0.1 * np.prod(np.ptp(points, axis=0))
 
 
-def test_a_large_highlight_stays_under_a_megabyte(viewer: Viewer) -> None:
-    before = set(messages(viewer))
-    viewer.light(1, np.ones(len(POINTS), bool), (0, 114, 178))
-    new = [m for number, m in messages(viewer).items() if number not in before]
-    assert sum(len(msgspec.msgpack.encode(m.as_serializable_dict())) for m in new) < 1_000_000
-    assert MAX_LIT_POINTS * 9 < 1_000_000
-
-
-def test_nothing_grows_with_clicks(viewer: Viewer) -> None:
-    def click(number: int) -> None:
-        chosen = selection(1 + number % 3)
-        viewer.light(1, chosen, (0, 114, 178))
+def test_markers_do_not_grow(viewer: Viewer) -> None:
+    def mark(number: int) -> None:
         viewer.mark([Marker(POINTS[number].astype(float), number % 2 == 0)] * (1 + number % 4))
 
     for number in range(8):
-        click(number)
+        mark(number)
     after_few = len(messages(viewer))
     for number in range(80):
-        click(number)
+        mark(number)
     assert len(messages(viewer)) <= after_few
-
-
-def test_an_object_that_selects_nothing_is_put_out(viewer: Viewer) -> None:
-    viewer.light(7, selection(2), (1, 2, 3))
-    assert 7 in viewer._objects
-    viewer.light(7, np.zeros(len(POINTS), bool), (1, 2, 3))
-    assert 7 not in viewer._objects
-    viewer.forget(7)  # again does no harm
 
 
 def test_a_connection_without_the_key_gets_nothing(viewer: Viewer) -> None:
@@ -157,6 +143,34 @@ def test_a_click_in_3d_arrives_as_a_world_ray() -> None:
     assert shift is False
 
 
+def test_dragged_handles_arrive_as_a_world_vector(viewer: Viewer) -> None:
+    arrived = threading.Event()
+    moves: list = []
+
+    def on_move(by: tuple) -> None:
+        moves.append(by)
+        arrived.set()
+
+    center = POINTS.mean(axis=0).astype(float)
+    viewer.handles(center, on_move)
+    target = viewer._frame.from_world(center + np.array([0.1, -0.2, 0.3]))
+    with connect(
+        f"ws://127.0.0.1:{viewer.port}",
+        subprotocols=[PROTOCOL],
+        additional_headers={KEY_HEADER: viewer.key},
+        max_size=None,
+    ) as socket:
+        at = {"name": GIZMO, "wxyz": [1.0, 0, 0, 0], "position": target.tolist(), "owner": ""}
+        for kind in ("DragStart", "Update", "DragEnd"):
+            message = {
+                "type": f"TransformControls{kind}Message",
+                **(at if kind == "Update" else {"name": GIZMO}),
+            }
+            socket.send(msgspec.msgpack.encode(message))
+        assert arrived.wait(10)
+    assert np.allclose(moves[0], [0.1, -0.2, 0.3], atol=1e-5)
+
+
 def camera_message(position: np.ndarray) -> dict:
     return {
         "type": "ViewerCameraMessage", "wxyz": [1.0, 0, 0, 0], "position": position.tolist(), "fov": 1.0,
@@ -177,6 +191,7 @@ def click_message(origin: np.ndarray, direction: np.ndarray) -> dict:
     [
         (msgspec.msgpack.encode({"type": "ViewerCameraMessage", "fov": 1.0}), True),
         (msgspec.msgpack.encode({"fov": 1.0, "type": "ScenePointerMessage"}), True),
+        (msgspec.msgpack.encode({"type": "TransformControlsDragEndMessage", "name": "/gizmo"}), True),
         (msgspec.msgpack.encode({"type": "ShareUrlRequest"}), False),
         (msgspec.msgpack.encode({"type": "ShareUrlDisconnect"}), False),
         (msgspec.msgpack.encode({"type": "GuiUpdateMessage"}), False),
@@ -187,5 +202,5 @@ def click_message(origin: np.ndarray, direction: np.ndarray) -> dict:
         ("ScenePointerMessage", False),
     ],
 )
-def test_only_camera_and_clicks_pass_to_viser(message: bytes | str, passed: bool) -> None:
+def test_only_camera_clicks_and_drags_pass_to_viser(message: bytes | str, passed: bool) -> None:
     assert is_passed(message) is passed

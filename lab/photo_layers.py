@@ -1,0 +1,73 @@
+"""What lies behind a photo, drawn as the photo sees it: the splats rendered, depth, normals."""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from components.geometry import points_from_depth
+from components.masks.scene_graph import view_depths
+from components.shading import NOTHING, depth_colours, normal_colours, normals_of
+from components.types import Array
+from lab.overlays import photo_jpeg, picture_size
+from lab.recent import Recent
+
+if TYPE_CHECKING:
+    from components.types import Scene
+
+Layer = Literal["render", "depth", "normals"]
+_rendered: Recent[tuple[np.ndarray, np.ndarray, np.ndarray]] = Recent(24)
+"""Shared by everybody: colour, depth and what is known of one view."""
+
+
+def layers_of(scene: "Scene") -> list[str]:
+    """Layers that can be drawn of a scene."""
+    return ["render", "depth", "normals"] if scene.gaussians is not None else ["depth", "normals"]
+
+
+def layer_jpeg(scene: "Scene", photo: str, layer: Layer, width: int, lookup: Int[Array, "h w"]) -> bytes:
+    """A layer in the photo's frame, at most `width` across.
+
+    Args:
+        lookup: `photo_lookup` of the registered photo for this width.
+    """
+    index = scene.view_index(photo)
+    view = scene.views[index]
+    picture = picture_of(scene, index, layer)
+    across, down = picture_size(view, width)
+    out = picture.reshape(-1, 3)[np.maximum(lookup, 0)]
+    out[lookup < 0] = NOTHING
+    return photo_jpeg(out.reshape(down, across, 3), width)
+
+
+def picture_of(scene: "Scene", index: int, layer: Layer) -> UInt8[Array, "H W 3"]:
+    """A layer in view pixels."""
+    key = (scene.key, scene.gaussians_key, index)
+    colour, depth, known = _rendered.get(key, lambda: _render(scene, index))
+    if layer == "render":
+        return colour
+    if layer == "depth":
+        return depth_colours(depth, known)
+    camera = scene.views[index].camera
+    points = points_from_depth(camera, np.where(known, depth, np.nan))
+    return normal_colours(normals_of(points, camera))
+
+
+def _render(
+    scene: "Scene", index: int
+) -> tuple[UInt8[Array, "H W 3"], Float[Array, "H W"], Bool[Array, "H W"]]:
+    """Colour, depth and where it is known: of the Gaussians, else of the reconstruction."""
+    view = scene.views[index]
+    if scene.gaussians is None:
+        height, width = view.image.shape[:2]
+        depth = view_depths(scene)[index, :height, :width]
+        return view.image, depth, depth > 0
+    import torch
+
+    from components.rasterize import rasterize, tensors_from_gaussians
+
+    with torch.no_grad():
+        result = rasterize(tensors_from_gaussians(scene.gaussians), [view.camera])
+    assert result.colour is not None
+    colour = (result.colour[0].clamp(0, 1) * 255).round().numpy().astype(np.uint8)
+    return colour, result.depth[0].numpy(), result.alpha[0].numpy() > 0.5

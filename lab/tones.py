@@ -1,0 +1,70 @@
+"""Colours of points and splats other than the photos': by object, by depth, by normal."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from components.geometry import transform
+from components.shading import depth_colours, normal_colours, normals_of
+from components.splat_links import carried
+from components.types import Array
+from lab.drawing import Tone
+from lab.palette import PALETTE, rgb
+from lab.recent import Recent
+from lab.surfaces import SurfaceName
+from lab.view_frame import scene_colours, tint
+
+if TYPE_CHECKING:
+    from components.types import Scene
+    from lab.session import Session
+
+_colours: Recent[np.ndarray] = Recent(6)
+"""Shared by everybody; of points, 3 bytes each."""
+
+
+def tone_token(session: "Session", tone: Tone) -> tuple:
+    """Changes when the colours of a tone do."""
+    scene = session.scene
+    key = (tone, scene.key if scene is not None else "")
+    return (*key, session.method, repr(session.config)) if tone == "objects" else key
+
+
+def tone_colours(session: "Session", tone: Tone, surface: SurfaceName) -> UInt8[Array, "N 3"]:
+    """Colour of every primitive of a surface; Gaussians take that of the point they lie on."""
+    scene = session.scene
+    assert scene is not None
+    colours = _colours.get(tone_token(session, tone), lambda: _of_points(session, scene, tone))
+    if surface == "points":
+        return colours
+    return carried(colours, session.nearest_points(), default=128)
+
+
+def _of_points(session: "Session", scene: "Scene", tone: Tone) -> UInt8[Array, "N 3"]:
+    pointmap = scene.pointmap
+    if tone == "objects":
+        labels = session.decompose()
+        if labels is None:
+            return scene_colours(scene)
+        found = [
+            image[pointmap.valid[v, : image.shape[0], : image.shape[1]]] for v, image in enumerate(labels)
+        ]
+        return label_colours(np.concatenate(found), scene_colours(scene))
+    if tone == "depth":
+        depth = transform(scene.views[0].camera.world_to_camera, pointmap.points)[:, 2]
+        return depth_colours(depth, depth > 0)
+    normals = [
+        normals_of(np.where(pointmap.valid[v][..., None], pointmap.pts3d[v], np.nan), view.camera)
+        for v, view in enumerate(scene.views)
+    ]
+    return normal_colours(np.stack(normals)[pointmap.valid])
+
+
+def label_colours(labels: np.ndarray, colours: UInt8[Array, "N 3"]) -> UInt8[Array, "N 3"]:
+    """A colour per label over the photo's light and dark; grey light and dark for label 0."""
+    out = tint(colours, (150, 150, 150))
+    ids = np.unique(labels[labels > 0])
+    for order, label in enumerate(ids.tolist()):
+        members = labels == label
+        out[members] = tint(colours[members], rgb(PALETTE[order % len(PALETTE)]))
+    return out
