@@ -1,6 +1,7 @@
 """Files that are either whole or absent: temporary name, flush to disk, rename; and folders sealed by a manifest."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import IO, Any
 
 MANIFEST = "manifest.json"
+SPACE_LEFT_BYTES = 1 << 20
+"""With less than this free, a write that stopped short has met the end of the disk."""
 
 
 @contextlib.contextmanager
@@ -51,6 +54,9 @@ def sealed_folder(folder: Path) -> Iterator[Path]:
     """Build `folder` under a temporary name beside it; seal it with a manifest and rename it into place at the end.
 
     A crash or an exception leaves no `folder` (or the earlier one, untouched). Yields the temporary folder.
+
+    Raises:
+        OSError: With ENOSPC when the disk is full, also where a library did not say so.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial"))
@@ -72,9 +78,21 @@ def sealed_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(stale, ignore_errors=True)
         else:
             os.replace(temporary, folder)
-    except BaseException:
+    except BaseException as error:
+        out_of_space = _ran_out_of_space(error, folder.parent)  # asked before the clean-up makes room again
         shutil.rmtree(temporary, ignore_errors=True)
+        if out_of_space:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
+
+
+def _ran_out_of_space(error: BaseException, folder: Path) -> bool:
+    """Whether a library met a full disk without saying so: numpy raises its short writes without an errno."""
+    return (
+        isinstance(error, OSError)
+        and error.errno is None
+        and shutil.disk_usage(folder).free < SPACE_LEFT_BYTES
+    )
 
 
 def is_sealed(folder: Path, *, checksums: bool = False) -> bool:

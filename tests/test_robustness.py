@@ -143,6 +143,56 @@ def test_a_full_disk_in_any_stage_is_a_sentence_and_leaves_nothing(
     assert_whole(lab)
 
 
+SMALL_DISK = """
+set -e
+mount -t tmpfs -o size=2m tmpfs "$1"
+cd "$2"
+"$3" - "$1" <<'CODE'
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from components.errors import InputError
+from lab.workspace import Workspace
+
+workspace = Workspace(Path(sys.argv[1]))
+for write in (
+    lambda folder: np.save(folder / "large.npy", np.zeros(1 << 20)),
+    lambda folder: np.savez(folder / "large.npz", points=np.zeros(1 << 20)),
+    lambda folder: (folder / "large.bin").write_bytes(bytes(8 << 20)),
+):
+    folder = workspace.scene_folder("0123456789abcdef")
+    try:
+        with workspace.writing(folder, {"step": "reconstruct"}) as made:
+            write(made)
+    except InputError as error:
+        print(error)
+    assert not list(workspace.root.rglob("large.*"))
+CODE
+"""
+
+
+def test_a_disk_that_really_is_full_is_recognised(tmp_path: Path) -> None:
+    """On a file system of 2 MiB, however the library that writes tells it."""
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, "sh"]
+    try:
+        ran = subprocess.run(
+            [*command, str(small), str(REPOSITORY), sys.executable],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    except FileNotFoundError:
+        pytest.skip("needs unshare, to mount a small file system of its own")
+    if "unshare" in ran.stderr or "mount:" in ran.stderr:
+        pytest.skip(f"may not mount a small file system here: {ran.stderr.strip()}")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("The disk of the workspace is full") == 3, ran.stdout
+
+
 def test_a_full_disk_while_exporting_leaves_the_folder_as_it_was(
     tmp_path, photos, toy_steps, monkeypatch
 ) -> None:
