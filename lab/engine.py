@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from components.config_keys import key_record
 from components.errors import Cancelled, InputError, closest
 from components.files import MANIFEST, content_key, is_sealed
 from components.progress import CancelToken, Progress, no_progress, part_of
@@ -229,7 +230,7 @@ class Lab:
         if config is None:
             config = _recorded_config(step.ReconstructConfig, entry.config if entry else {})
         inputs = {"capture": capture_key(opened.folder)}
-        key = content_key("reconstruct", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+        key = content_key("reconstruct", inputs, key_record(config), step.STEP_VERSION)
 
         def build(part: Progress) -> Any:
             return step.reconstruct(opened, config, key=key, progress=part, cancel=cancel)
@@ -286,7 +287,7 @@ class Lab:
             if entry.gaussians_config:
                 config = _recorded_config(step.GaussiansConfig, entry.gaussians_config)
         inputs = {"scene": scene.key}
-        key = content_key("gaussians", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+        key = content_key("gaussians", inputs, key_record(config), step.STEP_VERSION)
         checkpoint = self.workspace.checkpoint_path(scene.key, key)
         stopped_key: str | None = None
 
@@ -354,7 +355,7 @@ class Lab:
         if config is None:
             config = _recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
-        key = content_key("masks", inputs, dataclasses.asdict(config), step.STEP_VERSION)
+        key = content_key("masks", inputs, key_record(config), step.STEP_VERSION)
         cache = self._step(
             "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
             build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
@@ -624,7 +625,7 @@ class Lab:
         return entry
 
     def _prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
-        config = dataclasses.asdict(segmenter.config)
+        config = key_record(segmenter.config)
         splats = [entry.gaussians_key] if segmenter.geometry == "gaussians" else []
         return content_key(
             "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION
