@@ -85,7 +85,7 @@ def serving(workspace: Path, *arguments: str, command: str = "serve") -> Iterato
 def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the toy scene is ready to be clicked; copy it before changing it."""
     root = tmp_path_factory.mktemp("toy-workspace")
-    toy_workspace.fill(root).close()
+    toy_workspace.fill(root, splats=True).close()
     return root
 
 

@@ -9,7 +9,11 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+from components.gaussians.initialise import gaussians_from_pointmap
+from components.gaussians.training import CurvePoint
+from components.types import Gaussians, Scene
 from lab.engine import Lab
+from pipelines.gaussians import GaussiansReport
 from pipelines.reconstruct import ReconstructReport
 from tests.toy import Toy, make_toy
 
@@ -17,9 +21,15 @@ NAME = "toy"
 WIDTH, HEIGHT, VIEWS = 160, 120, 3
 
 
-def fill(root: Path) -> Lab:
+SPLATS = 4000
+
+
+def fill(root: Path, *, splats: bool = False) -> Lab:
     """Import the toy's photos into the workspace at `root` and seal its exact scene, masks and method under
     their keys.
+
+    Args:
+        splats: Also seal Gaussians, as they are before any training.
     """
     lab = Lab(root)
     toy = make_toy(width=WIDTH, height=HEIGHT, views=VIEWS)
@@ -40,7 +50,20 @@ def fill(root: Path) -> Lab:
         mock.patch("pipelines.masks.build_masks", lambda scene, *_, **__: built["toy"].masks),
     ):
         lab.prepare(NAME, "wildseg3d")
+        if splats:
+            with mock.patch("pipelines.gaussians.build_gaussians", untrained):
+                lab.gaussians(NAME)
     return lab
+
+
+def untrained(scene: Scene, *_, **__) -> tuple[Gaussians, GaussiansReport]:
+    """What stands for trained Gaussians: one per voxel of the exact points."""
+    gaussians = gaussians_from_pointmap(scene.pointmap, scene.views, count=SPLATS)
+    curve = tuple(CurvePoint(step, step / 10, 20 + step / 50, SPLATS) for step in (100, 200, 300))
+    count = len(gaussians.means)
+    return gaussians, GaussiansReport(
+        "iterations", 300, 30.0, count, 26.0, 0.9, None, None, "cpu", WIDTH, HEIGHT, curve
+    )
 
 
 def box_center(toy: Toy, view: int, instance: int) -> tuple[float, float]:

@@ -16,8 +16,12 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 VIEWPORT = {"width": 1200, "height": 760}
 SMALL = {"width": 1100, "height": 600}
 """Of pages that draw in 3D: without a graphics card every pixel costs."""
-HARMLESS = ("GPU stall due to ReadPixels", "THREE.Clock", "software", "Method not implemented.")
-"""Of Chromium without a graphics card, of viser (a deprecation) and of Gradio (during an upload)."""
+HARMLESS = (
+    "GPU stall due to ReadPixels", "THREE.Clock", "software", "Method not implemented.",
+    "computeBoundingSphere(): Computed radius is NaN",
+)  # fmt: skip
+"""Of Chromium without a graphics card, of viser (a deprecation, and flat corners of its splats) and of Gradio
+(during an upload)."""
 OpenPage = Callable[..., Page]
 
 
