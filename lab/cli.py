@@ -20,6 +20,7 @@ from components.errors import Cancelled, InputError
 from lab.command_support import config_with, expected_secs, opened_lab, say, working
 from lab.commands import (
     DEFAULT_METHOD,
+    Bench,
     Command,
     Common,
     Decompose,
@@ -292,7 +293,7 @@ def _export(command: Export) -> dict[str, Any]:
         else:
             session = Session(lab)
             session.open(command.name)
-        files = export(session, command.kinds, command.out.expanduser())
+        files = export(session, command.kinds, command.out.expanduser(), boundary=command.boundary)
         say(f"{len(files)} files written to {command.out}")
         return {"scene": command.name, "out": str(command.out), "files": [str(path) for path in files]}
 
@@ -407,6 +408,12 @@ def _use_model_folders(command: Common) -> None:
             os.environ[variable] = str(folder.expanduser().resolve())
 
 
+def _bench(command: Bench) -> dict[str, Any]:
+    from lab.cli_bench import run_bench
+
+    return run_bench(command)
+
+
 def _evaluate(command: Evaluate) -> dict[str, Any]:
     from lab.cli_evaluate import run_evaluate
 
@@ -418,7 +425,7 @@ RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
         _segment,
     Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
         _workspace,
-    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Evaluate: _evaluate, Models: _models,
+    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Bench: _bench, Evaluate: _evaluate, Models: _models,
 }  # fmt: skip
 
 __all__ = ["main", "seconds"]

@@ -156,7 +156,11 @@ class Export(Common):
     out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
     """Folder for the files."""
     kinds: Annotated[tuple[str, ...], arg(metavar="KIND")] = ("colmap", "transforms")
-    """ply, glb, masks, coco, colmap, transforms, segmentation, notebook."""
+    """ply, glb, masks, coco, colmap, transforms, segmentation, notebook; with trained splats: splats, spz, without,
+    gif, mp4, viewer.
+    """
+    boundary: Literal["keep", "trim", "split"] = "split"
+    """What happens to splats across an object's outline: left whole, left out, or cut."""
     prompts: Annotated[Path | None, arg(metavar="FILE")] = None
     """JSON file with objects and clicks; needed for all kinds but the cameras."""
     method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
@@ -192,6 +196,60 @@ class Models(Common):
     """List without asking whether the downloads can be reached."""
     accept_licence: bool = False
     """Confirm the licence of a model that is not for commercial use."""
+
+
+@dataclass(frozen=True)
+class Bench(Common):
+    """Measure methods on captures with truth, and write a report that someone can send."""
+
+    captures: Annotated[Positional[tuple[Path, ...]], arg(metavar="CAPTURE")] = ()
+    """Captures with truth/, or scenes in a benchmark's layout."""
+    out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
+    """Folder for results.jsonl, pictures and report.html; given again, a stopped run goes on."""
+    data: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder that holds the scenes of a benchmark."""
+    layout: Annotated[str | None, arg(metavar="LAYOUT")] = None
+    """Layout of the folders; looked at when not given. See docs/benchmarking.md."""
+    methods: Annotated[tuple[str, ...], arg(metavar="METHOD")] = ()
+    """All that are registered when not given; see `liftlab methods`."""
+    variants: Annotated[tuple[str, ...], arg(metavar="METHOD:KEY=VALUE,...")] = ()
+    """Further cases of a method with other settings, for example wildseg3d:alignment=ga."""
+    masks: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE,...")] = ("default",)
+    """Mask sources: "default", or settings of the masks."""
+    seeds: tuple[int, ...] = ()
+    """0 when not given; 0 1 2 with --full."""
+    prompts: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A file of prompts/ of an earlier run: every method gets its clicks instead of a simulated user's."""
+    full: bool = False
+    """20 clicks, three seeds, the methods' own training lengths, and a day for each preparation."""
+    clicks: int | None = None
+    """Simulated clicks per object, at most; 5, or 20 with --full."""
+    train_steps: int | None = None
+    """Steps that a method's training is cut to; 300, or the method's own with --full."""
+    splat_steps: int | None = None
+    """Steps of the scene's Gaussians; 800, or the default of the device with --full."""
+    max_side: Annotated[int | None, arg(metavar="PX")] = None
+    """Longer side of the working images, pixels."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where methods run."""
+    prepare_secs: float | None = None
+    """Longest preparation of a method; 60 when not given."""
+    case_secs: float | None = None
+    """Longest case; 1800 when not given."""
+    memory_gib: float = 8.0
+    """Most memory of a case."""
+    jobs: int = 1
+    """Cases at a time."""
+    threads: int | None = None
+    """Threads of each case; the cores divided by the jobs when not given."""
+    cluster: Annotated[str | None, arg(metavar="ADDRESS")] = None
+    """Run the cases on a Ray cluster at this address, or "local" for workers on this computer."""
+    retry_failed: bool = False
+    """Run cases again that failed before."""
+    csv: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Write every table as CSV, too."""
+    latex: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Write every table as LaTeX, too."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +291,7 @@ Command = (
     | Annotated[Run, subcommand("run")]
     | Annotated[Methods, subcommand("methods")]
     | Annotated[Models, subcommand("models")]
+    | Annotated[Bench, subcommand("bench")]
     | Annotated[Evaluate, subcommand("evaluate")]
     | Annotated[WorkspaceCommand, subcommand("workspace")]
     | Annotated[Doctor, subcommand("doctor")]

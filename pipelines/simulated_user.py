@@ -125,9 +125,15 @@ def replay(
     return SimulatedRun(object_id, tuple(clicks), tuple(object_ious), tuple(view_ious))
 
 
-def clicks_needed(run: SimulatedRun, target: float, *, limit: int) -> int | None:
-    """Clicks until the object IoU first reached `target`; None when `limit` clicks did not do it."""
-    for count, value in enumerate(run.object_ious[:limit], start=1):
+def clicks_needed(ious: Sequence[float], target: float, *, limit: int) -> int | None:
+    """Clicks until the IoU first reached `target`; None when `limit` clicks did not do it.
+
+    Args:
+        ious: After each click; a curve that is shorter than `limit` ended because nothing was wrong any more.
+        target: IoU in [0, 1].
+        limit: Clicks a person was given.
+    """
+    for count, value in enumerate(ious[:limit], start=1):
         if value >= target:
             return count
     return None

@@ -1,0 +1,1 @@
+"""`liftlab bench`: a plan of cases, one process per case, results that survive a kill."""

@@ -1,0 +1,286 @@
+"""One method on one scene with truth: every object asked for in turn, then everything at once."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int32
+
+from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
+from components.captures.benchmark_layouts.scene import resized_labels
+from components.errors import InputError
+from components.geometry import labels_in_photo, mask_in_photo
+from components.metrics import latency
+from components.progress import CancelToken, Progress, no_progress
+from components.types import Array, Prompt, Scene, Segmentation
+from pipelines.base import Segmenter
+from pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
+from pipelines.simulated_user import SimulatedClick, replay, simulate
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """How one object went."""
+
+    id: int
+    name: str
+    clicks: tuple[PhotoPoint, ...]
+    """What was clicked, photo pixels; empty when words were the prompt."""
+    ious: tuple[float, ...]
+    """IoU pooled over the scored views after each click; one value when all points come at once."""
+    view_ious: tuple[float, ...]
+    """Mean over the scored views of the IoU, after each click."""
+    last: MaskScores
+    """Of the last answer."""
+    message: str = ""
+    """What the method had to say about its last answer."""
+
+
+@dataclass(frozen=True)
+class SceneScore:
+    """How one method went on one scene."""
+
+    objects: tuple[ObjectScore, ...]
+    everything: LabelScores | None
+    """Of `decompose`, where the truth labels everything."""
+    click_secs: float
+    """Median seconds of an answer: points selected and the masks of all views, warm-ups left out; NaN when none."""
+    click_p95_secs: float
+    everything_secs: float | None
+    unregistered: tuple[str, ...]
+    """Scored photos that the reconstruction could not place; their masks are empty."""
+
+
+class Answers:
+    """One prepared method, asked in photo pixels and answering in the pixels of the truth.
+
+    Args:
+        scene: What was reconstructed.
+        bench: Where the truth comes from; its scored photos are answered.
+        segmenter: The method.
+        prepared: Its state for the scene.
+    """
+
+    def __init__(self, scene: Scene, bench: BenchmarkScene, segmenter: Segmenter, prepared: Any) -> None:
+        self.bench = bench
+        self._scene, self._segmenter, self._prepared = scene, segmenter, prepared
+        self._index = {view.stem: index for index, view in enumerate(scene.views)}
+        self.seconds: list[float] = []
+        """Of every answer so far."""
+        self.message = ""
+        """Of the last answer."""
+
+    @property
+    def unregistered(self) -> tuple[str, ...]:
+        """Scored photos without a camera."""
+        return tuple(photo for photo in self.bench.scored if Path(photo).stem not in self._index)
+
+    def of_points(self, points: Sequence[PhotoPoint]) -> list[Bool[Array, "_ _"]]:
+        """Masks of the scored photos after clicking `points` in order; those in unplaced photos are left out."""
+        prompts = [
+            Prompt(
+                view=self._index[Path(point.photo).stem],
+                point_coords=np.array([[point.x, point.y]]),
+                point_labels=np.array([point.positive]),
+            )
+            for point in points
+            if Path(point.photo).stem in self._index
+        ]
+        return self._answer(prompts)
+
+    def of_text(self, text: str) -> list[Bool[Array, "_ _"]]:
+        """Masks of the scored photos for words."""
+        return self._answer([Prompt(text=text)])
+
+    def everything(self) -> list[Int32[Array, "_ _"]]:
+        """Label maps of the scored photos from `decompose`."""
+        labels = self._segmenter.decompose(self._prepared)
+        out = []
+        for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
+            index = self._index.get(Path(photo).stem)
+            if index is None:
+                out.append(np.zeros(shape, np.int32))
+            else:
+                in_photo = labels_in_photo(self._scene.views[index], labels[index])
+                out.append(resized_labels(in_photo.astype(np.int32), shape))
+        return out
+
+    def photo_size(self, photo: str) -> tuple[int, int]:
+        """(width, height) of a photo as it was imported; of its truth when it was not placed."""
+        index = self._index.get(Path(photo).stem)
+        if index is None:
+            height, width = self._truth_shapes()[self.bench.scored.index(photo)]
+            return width, height
+        lens = self._scene.views[index].lens
+        return lens.width, lens.height
+
+    def _answer(self, prompts: Sequence[Prompt]) -> list[Bool[Array, "_ _"]]:
+        """Ask, and take the time until the masks of all views are there."""
+        masks: dict[int, Bool[Array, "_ _"]] = {}
+        if prompts:
+            started = time.perf_counter()
+            result: Segmentation = self._segmenter.segment(self._prepared, prompts)
+            masks = {index: result.mask_of_view(index) for index in range(len(self._scene.views))}
+            self.seconds.append(time.perf_counter() - started)
+            self.message = result.message
+        else:
+            self.message = "No clicked photo could be placed in the scene."
+        out = []
+        for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
+            index = self._index.get(Path(photo).stem)
+            if index is None or index not in masks:
+                out.append(np.zeros(shape, bool))
+            else:
+                mask = mask_in_photo(self._scene.views[index], masks[index])
+                out.append(resized_labels(mask.astype(np.int32), shape) > 0)
+        return out
+
+    def _truth_shapes(self) -> list[tuple[int, int]]:
+        first = self.bench.objects[0].id
+        shapes = (self.bench.truth_of(first, photo).shape for photo in self.bench.scored)
+        return [(int(height), int(width)) for height, width in shapes]
+
+
+def score_scene(
+    answers: Answers,
+    *,
+    clicks: int,
+    seed: int,
+    saved: Mapping[str, Sequence[PhotoPoint]] | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> SceneScore:
+    """Ask for every object by the protocol of the scene, then for everything.
+
+    Args:
+        answers: The method on the scene.
+        clicks: At most so many simulated clicks per object (protocol "clicks").
+        seed: Draws the points of protocol "points".
+        saved: Object name to clicks given before; these are given again instead of a simulated user's.
+        progress: Share of the objects.
+        cancel: Checked between objects.
+
+    Raises:
+        InputError: The scene has nothing to score, or `saved` lacks one of its objects.
+        Cancelled: `cancel` was set.
+    """
+    bench, cancel = answers.bench, cancel or CancelToken()
+    if not bench.objects:
+        raise InputError(f"The truth of {bench.name} holds no object that is large enough to score.")
+    generator = np.random.default_rng(seed)
+    objects = []
+    for number, entry in enumerate(bench.objects):
+        cancel.check()
+        progress(number / (len(bench.objects) + 1), f"Asking for {entry.name}")
+        objects.append(_score_object(answers, entry, clicks, generator, saved))
+    everything, everything_secs = None, None
+    if bench.labels_of is not None:
+        cancel.check()
+        progress(len(bench.objects) / (len(bench.objects) + 1), "Segmenting everything")
+        started = time.perf_counter()
+        labels = answers.everything()
+        everything_secs = time.perf_counter() - started
+        everything = score_labels(bench, labels)
+    spent = latency(answers.seconds, warm_ups=min(3, max(len(answers.seconds) - 1, 0)))
+    return SceneScore(
+        tuple(objects), everything, spent.median, spent.p95, everything_secs, answers.unregistered
+    )
+
+
+def _score_object(
+    answers: Answers,
+    entry: BenchmarkObject,
+    clicks: int,
+    generator: np.random.Generator,
+    saved: Mapping[str, Sequence[PhotoPoint]] | None,
+) -> ObjectScore:
+    bench = answers.bench
+    if bench.protocol == "clicks":
+        return _score_clicks(answers, entry, clicks, saved)
+    points: tuple[PhotoPoint, ...] = ()
+    if bench.protocol == "points":
+        assert entry.points is not None
+        points = tuple(_saved_clicks(saved, entry)) if saved else entry.points(generator)
+        masks = answers.of_points(points)
+    else:
+        assert entry.text is not None
+        masks = answers.of_text(entry.text)
+    scores = score_masks(bench, entry, masks)
+    return ObjectScore(
+        entry.id, entry.name, points, (scores.iou,), (scores.view_iou,), scores, answers.message
+    )
+
+
+def _score_clicks(
+    answers: Answers,
+    entry: BenchmarkObject,
+    clicks: int,
+    saved: Mapping[str, Sequence[PhotoPoint]] | None,
+) -> ObjectScore:
+    """A simulated user, or the clicks of one that were saved."""
+    bench = answers.bench
+    maps = [bench.truth_of(entry.id, photo) for photo in bench.scored]
+    scales = [_photo_per_truth(answers, photo, m) for photo, m in zip(bench.scored, maps, strict=True)]
+    last: list[list[Bool[Array, "_ _"]]] = []
+
+    def in_photo(click: SimulatedClick) -> PhotoPoint:
+        scale_x, scale_y = scales[click.view]
+        return PhotoPoint(bench.scored[click.view], click.x * scale_x, click.y * scale_y, click.positive)
+
+    def segment(given: Sequence[SimulatedClick]) -> list[Bool[Array, "_ _"]]:
+        last[:] = [answers.of_points([in_photo(click) for click in given])]
+        return last[0]
+
+    if saved is None:
+        run = simulate(maps, 1, segment, clicks=clicks)
+    else:
+        given = [_in_truth(point, bench.scored, scales) for point in _saved_clicks(saved, entry)]
+        run = replay(maps, 1, segment, given[:clicks])
+    points = tuple(in_photo(click) for click in run.clicks)
+    return ObjectScore(
+        entry.id, entry.name, points, run.object_ious, run.view_ious,
+        score_masks(bench, entry, last[0]), answers.message,
+    )  # fmt: skip
+
+
+def _photo_per_truth(answers: Answers, photo: str, truth: Int32[Array, "_ _"]) -> tuple[float, float]:
+    """Photo pixels per truth pixel along x and y."""
+    width, height = answers.photo_size(photo)
+    return width / truth.shape[1], height / truth.shape[0]
+
+
+def _in_truth(
+    point: PhotoPoint, photos: Sequence[str], scales: Sequence[tuple[float, float]]
+) -> SimulatedClick:
+    if point.photo not in photos:
+        raise InputError(f"A saved click is in {point.photo}, which is no photo with truth of this scene.")
+    view = photos.index(point.photo)
+    return SimulatedClick(view, point.x / scales[view][0], point.y / scales[view][1], point.positive)
+
+
+def _saved_clicks(
+    saved: Mapping[str, Sequence[PhotoPoint]] | None, entry: BenchmarkObject
+) -> Sequence[PhotoPoint]:
+    if saved is None or not saved.get(entry.name):
+        raise InputError(
+            f"The saved prompts have no clicks on {entry.name}; save them anew without --prompts."
+        )
+    return saved[entry.name]
+
+
+def plain(score: SceneScore) -> dict[str, Any]:
+    """JSON form: NaN becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(entry) for key, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(entry) for entry in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return clean(dataclasses.asdict(score))
