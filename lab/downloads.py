@@ -20,6 +20,12 @@ SHORT = {
     "coco": ("Masks with names", "COCO"),
     "colmap": ("Cameras", "COLMAP"),
     "transforms": ("Cameras", "nerfstudio"),
+    "splats": ("Splats", "PLY"),
+    "spz": ("Splats, small", "SPZ"),
+    "without": ("Scene without it", "PLY"),
+    "gif": ("Turn around it", "GIF"),
+    "mp4": ("Turn around it", "MP4"),
+    "viewer": ("Page to share", "HTML"),
     "segmentation": ("Prompts, timings", "JSON"),
     "notebook": ("Run, to repeat it", "JSON"),
     EVERYTHING: ("Everything", "ZIP"),
@@ -31,7 +37,7 @@ def offers() -> list[dict[str, str]]:
     """Kinds of export for the page: kind, title, format, and the full sentence."""
     from lab.outputs import EXPORTS
 
-    offered = {**EXPORTS, EVERYTHING: "Everything above, in one ZIP"}
+    offered = {**EXPORTS, EVERYTHING: "Everything above, in one ZIP (splats only where they are trained)"}
     return [
         {"kind": kind, "title": SHORT[kind][0], "format": SHORT[kind][1], "summary": text}
         for kind, text in offered.items()

@@ -35,9 +35,11 @@ from lab.records import (
     SegmentationRecord,
     versions,
 )
+from lab.splat_outputs import SPLAT_EXPORTS, SplatWriter, splat_scene
 from lab.workspace import is_disk_full
 
 if TYPE_CHECKING:
+    from components.gaussians.boundary import Boundary
     from lab.session import ObjectState, Session
 
 EXPORTS: dict[str, str] = {
@@ -47,6 +49,7 @@ EXPORTS: dict[str, str] = {
     "coco": "Masks with names (COCO JSON)",
     "colmap": "Cameras (COLMAP model)",
     "transforms": "Cameras (nerfstudio transforms.json)",
+    **SPLAT_EXPORTS,
     "segmentation": "Prompts, method and timings (segmentation.json)",
     "notebook": "The whole run, to repeat it (notebook.json)",
 }
@@ -84,15 +87,24 @@ def output_folder(out: Path) -> Iterator[Path]:
 
 
 def export(
-    session: "Session", kinds: Sequence[str], out: Path, object_ids: Sequence[int] | None = None
+    session: "Session",
+    kinds: Sequence[str],
+    out: Path,
+    object_ids: Sequence[int] | None = None,
+    *,
+    boundary: "Boundary" = "split",
 ) -> list[Path]:
     """Write exports of `kinds` for some objects (None: all that select something) into `out`.
+
+    Args:
+        boundary: What happens to splats across an object's outline: left whole ("keep"), left out ("trim"), or
+            cut ("split").
 
     Returns:
         The files written.
 
     Raises:
-        InputError: An unknown kind, nothing selected, or `out` cannot be written.
+        InputError: An unknown kind, nothing selected, splats wanted and not trained, or `out` cannot be written.
     """
     for kind in kinds:
         if kind not in EXPORTS:
@@ -105,14 +117,27 @@ def export(
     if not objects and set(kinds) - {"colmap", "transforms", "notebook"}:
         raise InputError("Nothing is selected yet; click on an object first.")
     with output_folder(out) as folder:
+        splats = SplatWriter(session, boundary) if set(kinds) & set(SPLAT_EXPORTS) else None
         for kind in kinds:
-            _write_kind(kind, session, scene, objects, folder)
+            if kind in SPLAT_EXPORTS:
+                assert splats is not None
+                splats.write(kind, objects, folder)
+            else:
+                _write_kind(kind, session, scene, objects, folder)
         names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [out / name for name in names]
 
 
+def every_kind(session: "Session") -> list[str]:
+    """All kinds of export that the session's scene has the data for: splats only where they are trained."""
+    name = session.scene_name
+    trained = name is not None and session.lab.status(name).gaussians
+    return [kind for kind in EXPORTS if trained or kind not in SPLAT_EXPORTS]
+
+
 def write_segmentation(session: "Session", folder: Path, *, started: float) -> SegmentationRecord:
-    """Masks of every photo, one PLY per object, and segmentation.json: what `liftlab segment` gives.
+    """Masks of every photo, one PLY per object (points, or splats where the method selects those), and
+    segmentation.json: what `liftlab segment` gives.
 
     Args:
         session: Its objects are written.
@@ -124,7 +149,10 @@ def write_segmentation(session: "Session", folder: Path, *, started: float) -> S
     objects = session.objects
     for state in objects:
         _write_masks(session, scene, state, folder)
-        _write_ply(scene, state, folder)
+        if state.result is not None and state.result.geometry == "gaussians":
+            _write_splats(session, state, folder)
+        else:
+            _write_ply(scene, state, folder)
     record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
     write_json(folder / "segmentation.json", _plain(record))
     return record
@@ -192,8 +220,8 @@ def _write_kind(
             _write_ply(scene, state, folder)
     elif kind == "glb":
         for state in objects:
-            assert state.result is not None
-            write_glb(folder / f"{state.name}.glb", cloud_of(scene, state.result.selected))
+            assert state.answer is not None
+            write_glb(folder / f"{state.name}.glb", cloud_of(scene, state.answer.selected("points")))
     elif kind == "masks":
         for state in objects:
             _write_masks(session, scene, state, folder)
@@ -223,8 +251,18 @@ def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder:
 
 def _write_ply(scene: Scene, state: "ObjectState", folder: Path) -> None:
     count = int(scene.pointmap.offsets[-1])
-    selected = state.result.selected if state.result is not None else np.zeros(count, bool)
+    selected = state.answer.selected("points") if state.answer is not None else np.zeros(count, bool)
     write_ply(folder / f"{state.name}.ply", cloud_of(scene, selected))
+
+
+def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> None:
+    """The splats that the method selected, as they are."""
+    from components.gaussians.files import write_gaussians
+    from components.gaussians.selection import subset
+
+    gaussians = splat_scene(session).gaussians
+    assert gaussians is not None and state.result is not None
+    write_gaussians(folder / f"{state.name}.ply", subset(gaussians, state.result.selected))
 
 
 def _object_record(session: "Session", scene: Scene, state: "ObjectState") -> ObjectRecord:
@@ -239,6 +277,7 @@ def _object_record(session: "Session", scene: Scene, state: "ObjectState") -> Ob
         prompts=state.asked,
         colour=state.colour,
         points=int(result.selected.sum()) if result is not None else 0,
+        geometry=result.geometry if result is not None else "points",
         server_ms=session.server_ms(state.id),
         slow_path=result is not None and result.provenance.slow_path,
         message=state.message,

@@ -3,7 +3,7 @@
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from lab.prompts import ObjectPrompts
 
@@ -35,7 +35,7 @@ class ObjectRecord:
     colour: str
     """#RRGGBB."""
     points: int
-    """Selected 3D points; written to OBJECT.ply."""
+    """Selected 3D points or splats; written to OBJECT.ply."""
     server_ms: tuple[float | None, ...]
     """Per prompt: milliseconds from the parsed prompt to masks and point ids in memory; null where not
     measured.
@@ -45,6 +45,8 @@ class ObjectRecord:
     message: str
     """One sentence for the person, or nothing."""
     photos: tuple[PhotoRecord, ...]
+    geometry: Literal["points", "gaussians"] = "points"
+    """What was selected: points of the photos, or Gaussian splats."""
 
 
 @dataclass(frozen=True)

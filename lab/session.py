@@ -386,9 +386,9 @@ class Session:
         Raises:
             InputError: Unknown kind, nothing selected, or the folder cannot be written.
         """
-        from lab.outputs import EXPORTS, export
+        from lab.outputs import every_kind, export
 
-        return export(self, list(EXPORTS) if kind == "all" else [kind], folder, object_ids)
+        return export(self, every_kind(self) if kind == "all" else [kind], folder, object_ids)
 
     @_locked
     def notebook(self) -> "Notebook":

@@ -1,0 +1,57 @@
+"""A scene's splats as one HTML file that needs no server: to be sent to somebody, opened in any browser, turned."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from components.files import atomic_write
+from components.types import Array, Scene
+from lab.surfaces import SplatSurface
+from lab.view_frame import frame_of, tint
+
+MAX_SPLATS = 100_000
+"""Of a file: 32 bytes each, packed; about 3 MB in all."""
+
+
+def write_viewer(
+    path: Path,
+    scene: Scene,
+    objects: Sequence[tuple[tuple[int, int, int], Bool[Array, "N"]]],
+) -> None:
+    """Write the scene with its objects lit.
+
+    Args:
+        scene: With Gaussians.
+        objects: Colour (RGB, 0 to 255) and Gaussians of each; where two share one, the later is seen.
+
+    Raises:
+        ValueError: The scene has no Gaussians.
+    """
+    import rich
+    import viser
+
+    if scene.gaussians is None:
+        raise ValueError("scene must have gaussians; got None. Train them first.")
+    rich.get_console().quiet = True  # viser announces its port there
+    frame = frame_of(scene)
+    surface = SplatSurface(scene.gaussians, scene, frame, MAX_SPLATS)
+    colours = surface.colours.copy()
+    for colour, selected in objects:
+        colours[selected] = tint(surface.colours[selected], colour)
+    server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
+    try:
+        serializer = server.get_scene_serializer()
+        server.scene.set_up_direction(tuple(scene.up))
+        position, target, fov = frame.pose(scene.views[0].camera)
+        initial = server.initial_camera
+        initial.position, initial.look_at, initial.fov = position, target, fov
+        initial.near, initial.far = 0.005, 60.0
+        drawn = np.sort(np.concatenate(surface.chunks)) if surface.chunks else np.zeros(0, np.intp)
+        surface.add(server.scene, "/splats", drawn, colours[drawn])
+        html = serializer.as_html()
+    finally:
+        server.stop()
+    with atomic_write(path, "w") as file:
+        file.write(html)
