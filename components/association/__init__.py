@@ -2,5 +2,17 @@
 
 from components.association.bank import Association, MemoryBank, associate
 from components.association.cover import covered, front, likely, union
+from components.association.masks import AssociationConfig, associate_masks, gaussians_of_masks
 
-__all__ = ["Association", "MemoryBank", "associate", "covered", "front", "likely", "union"]
+__all__ = [
+    "Association",
+    "AssociationConfig",
+    "MemoryBank",
+    "associate",
+    "associate_masks",
+    "covered",
+    "front",
+    "gaussians_of_masks",
+    "likely",
+    "union",
+]

@@ -76,14 +76,18 @@ class CodeBook:
         return out
 
 
+def enough_gaussians(opaque: int) -> int:
+    """Opaque Gaussians that a code needs to be an object, of so many in the scene."""
+    return min(KEEP_COUNT, max(1, int(np.ceil(KEEP_SHARE * opaque))))
+
+
 def code_book(codes: Int64[Array, "N"], Y: Float[Array, "N D"], opaque: Bool[Array, "N"]) -> CodeBook:
     """The codes of enough opaque Gaussians; the most frequent one alone when none has enough.
 
     Source: unic_lift.md section 5 ("segment everything").
     """
     counts = np.bincount(codes[opaque], minlength=1)
-    enough = min(KEEP_COUNT, max(1, int(np.ceil(KEEP_SHARE * int(opaque.sum())))))
-    kept = np.flatnonzero(counts >= enough)
+    kept = np.flatnonzero(counts >= enough_gaussians(int(opaque.sum())))
     if len(kept) == 0 and counts.any():
         kept = np.array([int(np.argmax(counts))])
     position = np.full(1 << MAX_BITS, -1, np.int64)

@@ -1,0 +1,151 @@
+"""What methods share that divide a scene's Gaussians into numbered objects: clicks on numbers, and pictures of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int, Int32, UInt16
+from torch import Tensor
+
+from components.features.label_maps import LabelMap, paint, with_rest
+from components.masks.cache import MaskCache
+from components.types import Array, Scene
+from pipelines.feature_trainer import TrainingFrame
+from pipelines.gaussian_answers import SeenClick, SeenClicks
+
+SCORE_THRESHOLD = 0.5
+"""Scores of objects are 0 or 1."""
+
+KeepPart = Callable[[Int[Array, "_"], Sequence[SeenClick], Sequence[SeenClick]], Bool[Array, "_"]]
+"""Of the Gaussians of one object that was clicked both positively and negatively, which are kept."""
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Which object each Gaussian and each pixel belongs to. Objects are numbered 1..O, 0 is none."""
+
+    gaussians: Int32[Array, "N"]
+    maps: tuple[UInt16[Array, "_ _"], ...]
+    """One per view, view pixels."""
+    thing: Bool[Array, "O_plus_1"]
+    """Per object: a thing (True) or surroundings such as table and walls (False); entry 0 is False."""
+
+    @property
+    def count(self) -> int:
+        """Objects O."""
+        return len(self.thing) - 1
+
+
+def supervision(
+    scene: Scene,
+    masks: MaskCache,
+    *,
+    label_rest: bool,
+    generator: torch.Generator,
+) -> tuple[LabelMap, ...]:
+    """One label map per view whose numbers mean nothing in the next view.
+
+    Args:
+        label_rest: Pixels under no mask are one more segment of surroundings.
+        generator: Shuffles the numbers of every view.
+    """
+    maps = [paint(masks, view, generator=generator) for view in range(len(scene.views))]
+    return tuple(map(with_rest, maps)) if label_rest else tuple(maps)
+
+
+def frame_labels(frame: TrainingFrame, label_map: LabelMap) -> Int32[Array, "h w"]:
+    """A view's label map at the size of training, 0 where Gaussians cover too little to carry a label."""
+    labels = frame.shrunk(label_map.labels)
+    return np.where(frame.view.alpha.cpu().numpy() >= 0.5, labels, np.int32(0)).astype(np.int32)
+
+
+def things(
+    maps: Sequence[UInt16[Array, "_ _"]], truth: Sequence[LabelMap], count: int
+) -> Bool[Array, "O_plus_1"]:
+    """Which objects are things: most of their pixels lie on masks of things. Objects without pixels are none."""
+    on_thing, everywhere = np.zeros(count + 1), np.zeros(count + 1)
+    for image, label_map in zip(maps, truth, strict=True):
+        foreground = label_map.foreground[label_map.labels]
+        on_thing += np.bincount(image[foreground], minlength=count + 1)
+        everywhere += np.bincount(image.ravel(), minlength=count + 1)
+    out = on_thing > 0.5 * everywhere
+    out[0] = False
+    return out
+
+
+def chosen_objects(
+    yes: Sequence[int],
+    no: Sequence[int],
+    distance: Callable[[list[int]], Float[Array, "_ O_plus_1"]],
+    tolerance: float,
+) -> Bool[Array, "O_plus_1"]:
+    """Objects that clicks select: those clicked and those within a tolerance of one, nearer to it than to a negative.
+
+    Args:
+        yes: Object under each positive click, 0 = none.
+        no: Object under each negative click. One that is also clicked positively stays, to be split.
+        distance: From some objects to all, row by row; 0 for an object and itself only.
+        tolerance: 0 takes the clicked objects alone.
+    """
+    positive, negative = sorted({i for i in yes if i}), sorted({i for i in no if i})
+    if not positive:
+        return np.zeros(distance([0]).shape[1], bool)
+    near = distance(positive).min(axis=0)
+    chosen = near <= tolerance
+    if negative:
+        chosen &= near <= distance(negative).min(axis=0)
+        chosen[[i for i in negative if i not in positive]] = False
+    chosen[0] = False
+    return chosen
+
+
+def select(
+    labels: Int32[Array, "N"],
+    chosen: Bool[Array, "O_plus_1"],
+    clicks: SeenClicks,
+    yes: Sequence[int],
+    no: Sequence[int],
+    keep_part: KeepPart,
+) -> Float32[Array, "N"]:
+    """Score 1 for the Gaussians of the chosen objects; those clicked positively and negatively are split."""
+    selected = chosen[labels]
+    for contested in sorted({i for i in no if i} & set(yes)):
+        own = np.flatnonzero(labels == contested)
+        positives = [click for click, i in zip(clicks.positives, yes, strict=True) if i == contested]
+        negatives = [click for click, i in zip(clicks.negatives, no, strict=True) if i == contested]
+        selected[own] = keep_part(own, positives, negatives)
+    return selected.astype(np.float32)
+
+
+def without_structure(labelling: Labelling) -> tuple[UInt16[Array, "_H _W"], ...]:
+    """The label maps with surroundings as 0."""
+    number = np.where(labelling.thing, np.arange(labelling.count + 1), 0).astype(np.uint16)
+    return tuple(number[image] for image in labelling.maps)
+
+
+def position_of(click: SeenClick, means: Float[Tensor, "N 3"]) -> Float[Array, "3"]:
+    """Where in the world a click hits: the blended centres of the Gaussians its pixel sees."""
+    return (click.blend(means) / click.alpha).cpu().numpy().astype(np.float64)
+
+
+def packed(labelling: Labelling) -> dict[str, Tensor]:
+    """As tensors for `save_state`."""
+    sizes = [list(image.shape) for image in labelling.maps]
+    flat = np.concatenate([*(image.ravel() for image in labelling.maps), np.zeros(0, np.uint16)])
+    return {
+        "labels": torch.from_numpy(labelling.gaussians),
+        "maps": torch.from_numpy(flat.astype(np.int32)),
+        "map_sizes": torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2),
+        "thing": torch.from_numpy(labelling.thing),
+    }
+
+
+def unpacked(tensors: dict[str, Tensor]) -> Labelling:
+    """Inverse of `packed`."""
+    sizes = tensors["map_sizes"].tolist()
+    flat = np.split(
+        tensors["maps"].cpu().numpy().astype(np.uint16), np.cumsum([h * w for h, w in sizes])[:-1]
+    )
+    maps = tuple(image.reshape(size) for image, size in zip(flat, sizes, strict=True))
+    return Labelling(tensors["labels"].cpu().numpy(), maps, tensors["thing"].cpu().numpy())
