@@ -466,7 +466,7 @@ class Lab:
 
         def build(part: Progress) -> Any:
             part(0.0, "Measuring every object")
-            return step.build_index(scene, step.labels_of(segmenter, prepared))
+            return step.build_index(scene, step.masks_of(segmenter, prepared))
 
         index = self._step(
             "search", key, self.workspace.search_folder(scene.key, key), self._indexes, inputs, config,

@@ -98,19 +98,19 @@ def names_of_objects(index: "SearchIndex", named: dict[str, Sequence[np.ndarray]
         Object id to name; names whose masks overlap no object by an IoU of 0.5 are left out.
     """
     found: dict[int, str] = {}
-    sizes = np.zeros(max(index.objects.object_ids.tolist(), default=0) + 1, np.int64)
-    for label in index.labels:
-        sizes += np.bincount(label.ravel(), minlength=len(sizes))[: len(sizes)]
     for name, masks in named.items():
-        inside = np.zeros_like(sizes)
-        area = 0
-        for label, mask in zip(index.labels, masks, strict=True):
-            inside += np.bincount(label[mask], minlength=len(sizes))[: len(sizes)]
-            area += int(mask.sum())
-        overlap = inside / np.maximum(sizes + area - inside, 1)
-        overlap[0] = 0.0
-        best = int(np.argmax(overlap))
-        if overlap[best] >= NAME_IOU:
+        area = sum(int(mask.sum()) for mask in masks)
+        best, best_iou = 0, 0.0
+        for object_id in index.objects.object_ids.tolist():
+            own = shared = 0
+            for view, mask in enumerate(masks):
+                own += index.masks.area(view, object_id)
+                rows, columns = index.masks.box(view, object_id)
+                shared += int((index.mask(view, object_id)[rows, columns] & mask[rows, columns]).sum())
+            iou = shared / max(own + area - shared, 1)
+            if iou > best_iou:
+                best, best_iou = object_id, iou
+        if best_iou >= NAME_IOU:
             found[best] = name
     return found
 

@@ -1,25 +1,27 @@
 """Words to objects: a method's objects, measured once per scene, ranked for a text.
 
-Every method answers through what it segments by itself (`Segmenter.decompose`): cached objects of WildSeg3D, clusters
-of SAGA, labels of the methods that give every Gaussian one. A method that has more to say about words offers
-`search_labels(prepared)` in its place.
+Every method answers through what it segments by itself (`Segmenter.decompose`): clusters of SAGA, labels of the methods
+that give every Gaussian one. A method that holds more than one way to cut the scene, as WildSeg3D does, offers all its
+masks by `search_masks(prepared) -> MaskCache`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from components.masks.cache import MaskCache
 from components.text.attributes import Attributes, measure
 from components.text.grammar import Query, parse
 from components.text.matching import rank
+from components.text.things import find_things
 from components.types import Array, Scene
 from pipelines.base import Segmenter
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
 MIN_SCORE = 0.02
@@ -33,7 +35,7 @@ class Found:
     """One object that fits a text."""
 
     object_id: int
-    """Label in `SearchIndex.labels`."""
+    """Id in `SearchIndex.masks`."""
     score: float
     """In [0, 1]; the best fit of another text may score lower or higher."""
 
@@ -57,28 +59,40 @@ class SearchResult:
 class SearchIndex:
     """A scene's objects with what was measured of them; read-only, made once per scene and method."""
 
-    labels: tuple[Integer[Array, "_ _"], ...]
-    """Per view, view pixels; 0 = none."""
+    masks: MaskCache
+    """Of the objects (and more); object ids are its."""
     objects: Attributes
     prior: Float[Array, "O"]
     """How likely each object is something a person would ask for, in [0, 1]."""
 
     def mask(self, view: int, object_id: int) -> Bool[Array, "H W"]:
         """The object's mask in view pixels."""
-        return self.labels[view] == object_id
+        return self.masks.mask(view, object_id)
 
 
-def build_index(scene: Scene, labels: Sequence[Integer[Array, "_ _"]]) -> SearchIndex:
-    """Measure every object of label maps (ids above 0)."""
-    ids = sorted({int(i) for label in labels for i in np.unique(label)} - {0})
-    objects = measure(scene, labels, ids)
-    return SearchIndex(tuple(labels), objects, object_prior(objects))
+def build_index(scene: Scene, masks: MaskCache) -> SearchIndex:
+    """Find the things among cached masks and measure them."""
+    things = find_things(scene, replace(masks, solver_state=None))
+    objects = measure(scene, things.masks, things.object_ids.tolist())
+    return SearchIndex(things.masks, objects, things.weight * object_prior(objects, things.weight))
 
 
-def labels_of(segmenter: Segmenter, prepared: Any) -> tuple[Integer[Array, "_ _"], ...]:
-    """The label maps in which a method looks for words."""
-    offered = getattr(segmenter, "search_labels", None)
-    return offered(prepared) if offered is not None else segmenter.decompose(prepared)
+def masks_of(segmenter: Segmenter, prepared: Any) -> MaskCache:
+    """The masks in which a method looks for words: its own offer, else what it segments by itself."""
+    offered = getattr(segmenter, "search_masks", None)
+    if offered is not None:
+        return offered(prepared)
+    return masks_from_labels(prepared.scene_key, segmenter.decompose(prepared))
+
+
+def masks_from_labels(scene_key: str, labels: Sequence[Integer[Array, "_ _"]]) -> MaskCache:
+    """A cache that holds every label (above 0) of label maps as an object, in ascending order of the labels."""
+    cache = MaskCache.build(
+        scene_key, [], sizes=[label.shape for label in labels], kinds=[], foreground=[], scores=[]
+    )
+    for object_id in sorted({int(i) for label in labels for i in np.unique(label)} - {0}):
+        cache = cache.with_object([label == object_id for label in labels])
+    return cache
 
 
 def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None) -> SearchResult:
@@ -98,7 +112,7 @@ def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None
     return SearchResult(query, tuple(found))
 
 
-def object_prior(objects: Attributes) -> Float[Array, "O"]:
+def object_prior(objects: Attributes, weight: Float[Array, "O"]) -> Float[Array, "O"]:
     """How likely objects are things the photos were taken of, not surroundings.
 
     Such things are seen in most photos, and they do not reach below the ground that things stand on.
@@ -109,16 +123,17 @@ def object_prior(objects: Attributes) -> Float[Array, "O"]:
     prior = np.minimum(seen / (SEEN_ENOUGH * seen.max()), 1.0) ** 2
     if np.isfinite(objects.ground):
         height = np.nan_to_num(objects.extent[:, 2])
-        typical = float(np.median(height[prior >= 1])) if (prior >= 1).any() else 1.0
+        sure = (prior >= 1) & (weight >= 1)
+        typical = float(np.median(height[sure])) if sure.any() else 1.0
         below = (objects.ground - objects.low[:, 2]) / max(typical, 1e-9)
         prior = prior / (1 + np.exp(np.clip((np.nan_to_num(below, nan=1.0) - 0.6) / 0.1, -30, 30)))
     return prior
 
 
 def save_index(index: SearchIndex, folder: Path) -> None:
-    """Write `labels.npz` (one map per view) and `objects.npz` into an existing folder."""
+    """Write the masks and `objects.npz` into an existing folder."""
     objects = index.objects
-    np.savez_compressed(folder / "labels.npz", **{f"view_{v:04d}": m for v, m in enumerate(index.labels)})
+    index.masks.save(folder)
     lengths = np.array([len(cloud) for cloud in objects.clouds], np.int64)
     flat = np.concatenate([*objects.clouds, np.zeros((0, 3))]).astype(np.float32)
     plain = {name: getattr(objects, name) for name in _PLAIN}
@@ -130,8 +145,7 @@ def save_index(index: SearchIndex, folder: Path) -> None:
 
 def load_index(folder: Path) -> SearchIndex:
     """Read what `save_index` wrote."""
-    with np.load(folder / "labels.npz", allow_pickle=False) as file:
-        labels = tuple(file[name] for name in sorted(file.files))
+    masks = MaskCache.load(folder)
     with np.load(folder / "objects.npz", allow_pickle=False) as file:
         read = {name: file[name] for name in file.files}
     clouds = np.split(read["clouds"].astype(np.float64), np.cumsum(read["lengths"])[:-1])
@@ -141,4 +155,4 @@ def load_index(folder: Path) -> SearchIndex:
         photos=tuple(str(name) for name in read["photos"]),
         **{name: read[name] for name in _PLAIN},
     )
-    return SearchIndex(labels, objects, read["prior"])
+    return SearchIndex(masks, objects, read["prior"])

@@ -237,6 +237,10 @@ class WildSeg3D:
             labels.append(image)
         return tuple(labels)
 
+    def search_masks(self, prepared: WildSeg3DPrepared) -> MaskCache:
+        """What words are looked for in: all cached masks, parts and groups too."""
+        return prepared.masks
+
     def save(self, prepared: WildSeg3DPrepared, folder: Path) -> None:
         """Write the point lists and the aligned depths; scene and masks are stored by themselves."""
         lengths = np.array([len(ids) for ids in prepared.point_ids], np.int64)

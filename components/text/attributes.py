@@ -1,8 +1,7 @@
 """What can be measured of the objects of a scene without a model: colours, size, shape and place.
 
 Lengths are in scene units, in a frame whose axes are right, away from the photographer and up, so that words such as
-"left", "behind" and "on" mean what they do in the photo. An object is what label maps of the views say it is; only the
-surface that the photos see is measured.
+"left", "behind" and "on" mean what they do in the photo. Only the surface that the photos see is measured.
 """
 
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer
 
 from components.geometry import transform
+from components.masks.cache import MaskCache
 from components.text.colours import NAMES, colour_shares
 from components.types import Array, Scene
 
@@ -87,21 +87,19 @@ def frame_of(scene: Scene, view: int) -> Float[Array, "4 4"]:
     return out
 
 
-def measure(
-    scene: Scene, labels: Sequence[Integer[Array, "_ _"]], object_ids: Sequence[int], *, seed: int = 0
-) -> Attributes:
+def measure(scene: Scene, masks: MaskCache, object_ids: Sequence[int], *, seed: int = 0) -> Attributes:
     """Measure objects of a scene.
 
     Args:
         scene: With views and pointmap.
-        labels: Per view the id of the object at every view pixel; 0 = none.
-        object_ids: Which ids to measure.
+        masks: Of the objects; they may overlap.
+        object_ids: Which objects of `masks` to measure.
         seed: Of the choice of points.
     """
     rng = np.random.default_rng(seed)
     axes = frame_of(scene, 0)
     level = [frame_of(scene, view) for view in range(len(scene.views))]
-    found = [_measure_one(scene, labels, int(i), axes, level, rng) for i in object_ids]
+    found = [_measure_one(scene, masks, int(i), axes, level, rng) for i in object_ids]
     stack = {key: np.array([one[key] for one in found]) for key in _ARRAYS} if found else _EMPTY
     views = len(scene.views)
     return Attributes(
@@ -135,7 +133,7 @@ _EMPTY = {
 
 def _measure_one(
     scene: Scene,
-    labels: Sequence[Integer[Array, "_ _"]],
+    masks: MaskCache,
     object_id: int,
     axes: Float[Array, "4 4"],
     level: Sequence[Float[Array, "4 4"]],
@@ -143,13 +141,13 @@ def _measure_one(
 ) -> dict[str, np.ndarray]:
     """Everything of one object, by field name."""
     pointmap, pixels, points = scene.pointmap, [], []
-    image_x, share = np.full(len(labels), np.nan), np.zeros(len(labels))
+    image_x, share = np.full(masks.num_views, np.nan), np.zeros(masks.num_views)
     outlines: list[tuple[float, float, float, float]] = []
-    for view, label in enumerate(labels):
-        mask = label == object_id
-        area = int(mask.sum())
+    for view in range(masks.num_views):
+        area = masks.area(view, object_id)
         if area == 0:
             continue
+        mask = masks.mask(view, object_id)
         height, width = mask.shape
         share[view] = area / mask.size
         image_x[view] = (np.nonzero(mask)[1].mean() + 0.5) / width
