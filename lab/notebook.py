@@ -45,7 +45,7 @@ class CaptureCell:
 class StepCell:
     """A computed step."""
 
-    kind: Literal["reconstruct", "masks"]
+    kind: Literal["reconstruct", "gaussians", "masks"]
     config: dict[str, Any]
     key: str
     seconds: float | None
@@ -164,6 +164,8 @@ def notebook_of(session: "Session") -> Notebook:
         CaptureCell(status.capture, str(folder), capture_key(folder), file_hashes(folder)),
         _step_cell("reconstruct", records["reconstruct"]),
     ]
+    if "gaussians" in records:
+        cells.append(_step_cell("gaussians", records["gaussians"]))
     if "masks" in records:
         cells.append(_step_cell("masks", records["masks"]))
     for method in status.methods:
@@ -206,6 +208,7 @@ def replay(
     """
     from lab.session import Session
     from pipelines.base import get_method
+    from pipelines.gaussians import GaussiansConfig
     from pipelines.masks import MasksConfig
     from pipelines.reconstruct import ReconstructConfig
 
@@ -216,10 +219,15 @@ def replay(
     capture = _find_capture(given, lab, photos, cancel)
     name = notebook.scene
     reconstruct = config_from_record(ReconstructConfig, steps.config)
-    parts = {"reconstruct": (0.0, 0.6), "masks": (0.6, 0.85), "prepare": (0.85, 1.0)}
+    parts = {
+        "reconstruct": (0.0, 0.4), "gaussians": (0.4, 0.75), "masks": (0.75, 0.9), "prepare": (0.9, 1.0),
+    }  # fmt: skip
     lab.reconstruct(
         name, reconstruct, capture=capture, progress=part_of(progress, *parts["reconstruct"]), cancel=cancel
     )
+    if (splats := notebook.cell("gaussians")) is not None:
+        splats_config = config_from_record(GaussiansConfig, splats.config)
+        lab.gaussians(name, splats_config, progress=part_of(progress, *parts["gaussians"]), cancel=cancel)
     if (masks := notebook.cell("masks")) is not None:
         masks_config = config_from_record(MasksConfig, masks.config)
         lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
@@ -283,6 +291,7 @@ def to_python(notebook: Notebook) -> str:
         "from lab.prompts import WorldClick",
         "from lab.session import Session",
         "from pipelines.base import get_method",
+        "from pipelines.gaussians import GaussiansConfig",
         "from pipelines.masks import MasksConfig",
         "from pipelines.reconstruct import ReconstructConfig",
         "",
@@ -291,7 +300,7 @@ def to_python(notebook: Notebook) -> str:
     return "\n".join([*head, *(code_for(cell, notebook.scene) for cell in notebook.cells)]) + "\n"
 
 
-def _step_cell(kind: Literal["reconstruct", "masks"], record: dict[str, Any]) -> StepCell:
+def _step_cell(kind: Literal["reconstruct", "gaussians", "masks"], record: dict[str, Any]) -> StepCell:
     return StepCell(kind, record["config"], record["key"], record["seconds"])
 
 
@@ -320,7 +329,7 @@ def _config_code(cell: StepCell | PrepareCell) -> str:
     if isinstance(cell, PrepareCell):
         config_class = f"get_method({cell.method!r}).config_class"
     else:
-        config_class = "ReconstructConfig" if cell.kind == "reconstruct" else "MasksConfig"
+        config_class = f"{cell.kind.capitalize()}Config"
     return f"config_from_record({config_class}, {cell.config!r})"
 
 

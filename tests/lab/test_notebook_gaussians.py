@@ -1,0 +1,41 @@
+"""A run whose method selects splats is saved with their training, and replays."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lab.engine import Lab
+from lab.notebook import Notebook, code_for, replay, to_python
+from tests.lab.splat_method import NAME as LIFTED
+from tests.lab.splat_method import Lifted, lifted
+from tests.lab.test_splat_outputs import clicked
+from tests.toy import Toy
+from tests.toy_workspace import NAME
+
+__all__ = ["lifted"]
+
+
+def test_splats_are_trained_again_and_the_same_ones_selected(
+    lab: Lab, toy: Toy, lifted: type[Lifted], counted_steps, tmp_path: Path
+) -> None:
+    session = clicked(lab, toy, LIFTED)
+    session.notebook().save(tmp_path / "notebook.json")
+    saved = Notebook.load(tmp_path / "notebook.json")
+    kinds = [cell.kind for cell in saved.cells]
+    assert kinds[:3] == ["capture", "reconstruct", "gaussians"] and kinds[-1] == "segment"
+    empty = Lab(tmp_path / "empty")
+    replayed = replay(saved, empty)
+    assert replayed.identical
+    assert empty.scene(NAME).gaussians_key == lab.scene(NAME).gaussians_key
+    first, again = session.objects[0].result, replayed.session.objects[0].result
+    assert first is not None and again is not None
+    np.testing.assert_array_equal(first.selected, again.selected)
+
+
+def test_the_code_shown_trains_them(lab: Lab, toy: Toy) -> None:
+    session = clicked(lab, toy)
+    notebook = session.notebook()
+    shown = code_for(notebook.cell("gaussians"), NAME)
+    assert shown.startswith("lab.gaussians('toy', config_from_record(GaussiansConfig, {'start_count': 30000")
+    compile(to_python(notebook), "notebook", "exec")
+    assert "from pipelines.gaussians import GaussiansConfig" in to_python(notebook)
