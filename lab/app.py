@@ -29,7 +29,7 @@ def build_page(lab: "Lab", visitors: "Visitors") -> gr.Blocks:
             reconstruct.build(lab, visitors)
             masks.build(lab, visitors)
             gaussians.build(lab, visitors)
-            methods.build(lab, visitors, page)
+            methods.build()
         segment.build()
     return page
 

@@ -18,6 +18,7 @@ from fastapi.responses import FileResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
 from components.errors import InputError
+from lab.cells import methods
 from lab.downloads import export_file
 from lab.drawing import Look, Rest, Tone
 from lab.page_state import hover_url, layer_bytes, overlay_of, photo_bytes
@@ -78,7 +79,8 @@ CHANGES: dict[str, tuple[Fields, Change]] = {
     "select": ({"id": whole}, lambda s, id: s.select_object(id)),
     "rename": ({"id": whole, "name": text}, lambda s, id, name: s.rename_object(id, name)),
     "delete": ({"id": whole}, lambda s, id: s.delete_object(id)),
-    "method": ({"name": text}, lambda s, name: s.set_method(name)),
+    "method": ({"name": text}, lambda s, name: s.use_prepared(name)),
+    "keep": ({"id": whole}, lambda s, id: s.keep(id)),
     "remove": ({"id": whole, "removed": truth}, lambda s, id, removed: s.stage.remove(id, removed)),
     "duplicate": ({"id": whole}, lambda s, id: s.stage.duplicate(id)),
     "nudge": ({"id": whole, "way": text}, lambda s, id, way: s.stage.nudge(id, way)),
@@ -115,6 +117,10 @@ def one_of(options: Any, value: str) -> Any:
     return value
 
 
+def prepare(visitor: Visitor, names: str) -> None:
+    methods.start(visitor, [name for name in names.split(",") if name])
+
+
 def set_mode(visitor: Visitor, positive: bool) -> None:
     visitor.positive = positive
 
@@ -133,6 +139,8 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "look_3d": ({"surface": text, "tone": text, "rest": text}, look_3d),
     "moving": ({"on": truth}, lambda visitor, on: visitor.set_moving(on)),
     "mode": ({"positive": truth}, set_mode),
+    "setting": ({"method": text, "name": text, "value": text}, methods.set_value),
+    "prepare": ({"names": text}, prepare),
     "cancel": ({"cell": text}, lambda visitor, cell: visitor.cancel(cell)),
     "hover": ({"photo": text, "x": number, "y": number}, hover),
 }
@@ -218,6 +226,13 @@ def live_routes(visitors: Visitors) -> APIRouter:
         if jpeg is None:
             raise HTTPException(404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    @router.get("/settings/{method}")
+    def settings(method: str) -> list[dict[str, Any]]:
+        found = methods.settings_for_page(method)
+        if found is None:
+            raise HTTPException(404)
+        return found
 
     @router.get("/export/{kind}")
     def export(request: Request, kind: str) -> Response:

@@ -252,6 +252,18 @@ def replay(
     return Replay(session, tuple(objects))
 
 
+def require_photos(notebook: Notebook, lab: Lab) -> None:
+    """Raise InputError unless the notebook's photos are in the lab's own workspace.
+
+    For a notebook that came from somewhere else: its paths are not to be followed.
+    """
+    cell: CaptureCell | None = notebook.cell("capture")
+    if cell is None:
+        raise InputError("The notebook has no photos; save it from an open scene.")
+    if not any(capture_key(lab.workspace.capture_folder(name)) == cell.key for name in lab.captures()):
+        raise InputError(f"Bring the photos of '{cell.name}' first, then open the saved run again.")
+
+
 def masks_digest(masks: Sequence[np.ndarray]) -> str:
     """SHA-256 over an object's masks of all views; empty without masks."""
     if not masks:

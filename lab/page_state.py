@@ -103,7 +103,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "can_redo": session.history.can_redo,
         "marks": marks,
         "boxes": boxes,
-        "methods": _method_offers(),
+        "methods": [_with_state(offer, visitor) for offer in _method_offers()],
         "method": session.method,
         "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
         "code": code_of(visitor),
@@ -224,6 +224,11 @@ def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
     """`photo_lookup` of a photo, made once."""
     view = scene.views[scene.view_index(photo)]
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
+
+
+def _with_state(offer: dict[str, str], visitor: "Visitor") -> dict[str, str]:
+    ready = visitor.status is not None and offer["name"] in visitor.status.methods
+    return offer if ready else {**offer, "title": f"{offer['title']} (not prepared)"}
 
 
 @cache

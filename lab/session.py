@@ -20,9 +20,10 @@ from components.picking import pick_point
 from components.refine import adjusted_masks, points_of_masks
 from components.splat_links import adjusted_splats, nearest_points
 from components.types import Prompt, Scene, Segmentation
-from lab.arrangement import Arrangement, Stage, arrangement_from
-from lab.engine import Lab, config_from_record, to_plain
+from lab.arrangement import Arrangement, Stage
+from lab.engine import Lab
 from lab.history import History
+from lab.keeping import keep_object, masks_with_kept, with_kept
 from lab.markers import Marker, marker_of
 from lab.objects import Answer, ChangeObject, ObjectAsk, ObjectState
 from lab.palette import next_colour
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from lab.notebook import Notebook
     from pipelines.base import Prepared, Segmenter
 
-SCHEMA_VERSION = 1
 DEFAULT_METHOD = "wildseg3d"
 ADJUST_MAX = 20
 
@@ -135,7 +135,7 @@ class Session:
         if self._scene is not None and self._scene.gaussians_key != scene.gaussians_key:
             self._prepared = None  # so that the objects are answered: they may be lit as splats
         self._scene, self._scene_name = scene, scene_name
-        self._masks = self.lab.masks(scene_name) if self.lab.status(scene_name).masks else None
+        self._masks = masks_with_kept(self.lab, scene_name) if self.lab.status(scene_name).masks else None
         if not same:
             self._forget_objects()
         self._use_method(self._method, self._config)
@@ -146,9 +146,18 @@ class Session:
         """Answer with another method; all objects are answered again. InputError for an unknown name."""
         self._use_method(name, config)
 
+    @_locked
+    def use_prepared(self, name: str) -> None:
+        """Answer with another method, as it was prepared last for the scene."""
+        scene = self._scene_name
+        ready = scene is not None and name in self.lab.status(scene).methods
+        self._use_method(name, self.lab.config_of(scene, name) if ready and scene is not None else None)
+
     def _use_method(self, name: str, config: Any) -> None:
         segmenter = self.lab.segmenter(name, config)
         prepared = self.lab.prepared(self._scene_name, name, config) if self._scene_name else None
+        if prepared is not None and self._masks is not None:
+            prepared = with_kept(segmenter, prepared, self._masks, method=name, config=config)
         changed = prepared is not self._prepared or (name, config) != (self._method, self._config)
         self._method, self._config = name, config
         self._segmenter, self._prepared = segmenter, prepared
@@ -213,6 +222,21 @@ class Session:
         """Remove an object; returns the one that is current then."""
         self._edit(self._ask(object_id), None)
         return self.current
+
+    @_locked
+    def keep(self, object_id: int | None = None) -> ObjectState:
+        """Save an object (the current one by default) for the scene: from then on a click finds it, for everybody.
+
+        It cannot be undone. Methods that look nothing up in the scene's objects do not see it.
+
+        Raises:
+            InputError: Nothing is selected yet.
+        """
+        state = self._state(self._ask(self._current if object_id is None else object_id))
+        assert self._scene_name is not None
+        self._masks = keep_object(self.lab, self._scene_name, state.masks)
+        self._use_method(self._method, self._config)
+        return self.object(state.id)
 
     # Prompts
 
@@ -400,15 +424,9 @@ class Session:
     @_locked
     def to_json(self) -> dict[str, Any]:
         """Everything a reload needs, as JSON-ready values; docs/formats.md describes it."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scene": self._scene_name,
-            "method": self._method,
-            "config": None if self._config is None else to_plain(self._config),
-            "current": self._current,
-            "objects": [to_plain(ask) for ask in self._asks],
-            "arrangement": to_plain(self.stage.arrangement),
-        }
+        from lab.saved_session import record_of
+
+        return record_of(self)
 
     @_locked
     def from_json(self, value: dict[str, Any]) -> None:
@@ -418,33 +436,9 @@ class Session:
             InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is
                 unchanged.
         """
-        from pydantic import TypeAdapter, ValidationError
+        from lab.saved_session import restore
 
-        if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
-            raise InputError("The saved prompts are of another version and cannot be restored.")
-        try:
-            asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
-            arrangement = arrangement_from(value.get("arrangement", {}))
-            scene_name, method, current = value["scene"], value["method"], value["current"]
-        except (KeyError, ValidationError) as error:
-            raise InputError("The saved prompts are damaged and cannot be restored.") from error
-        config = value.get("config")
-        if config is not None:
-            from pipelines.base import get_method
-
-            config = config_from_record(get_method(method).config_class, config)
-        if scene_name is not None:
-            self.open(scene_name)
-            for ask in asks:
-                for click in ask.prompts.clicks:
-                    check_click(self._need_scene(), click)
-        self._forget_objects()
-        self._asks = list(asks)
-        self.stage.arrangement = arrangement
-        self._next_id = max((ask.id for ask in asks), default=0) + 1
-        self._current = current if any(ask.id == current for ask in asks) else None
-        self._prepared = None  # so that the objects are answered
-        self._use_method(method, config)
+        restore(self, value)
 
     # Inside
 

@@ -53,6 +53,8 @@ class Visitor:
         self.scene_name: str | None = None
         """Scene the cells are about; open, or being built."""
         self.cells = {name: CellMemory() for name in CELLS}
+        self.settings: dict[str, dict[str, str]] = {}
+        """By method: settings for its next preparation, as JSON values by name."""
         self.positive = True
         """What a plain click in 3D means."""
         self.photo: str | None = None
@@ -178,6 +180,21 @@ class Visitor:
             self.push()
             self.push_cells()
 
+    def adopt(self, session: "Session") -> None:
+        """Take over scene, objects and clicks of another session."""
+        record = session.to_json()
+        with self.lock:
+            self.scene_name = record["scene"]
+            self._change(lambda own: own.from_json(record))
+        self.push()
+        self.push_cells()
+
+    def fail(self, cell: str, sentence: str) -> None:
+        """Show in a cell why it could not start."""
+        memory = self.cells[cell]
+        memory.job, memory.notes, memory.warnings = None, (), (sentence,)
+        self.push_cells()
+
     # 3D
 
     @property
@@ -285,10 +302,10 @@ class Visitor:
         self,
         cell: str,
         label: str,
-        work: Callable[..., str],
+        work: Callable[..., Any],
         *,
         expected_secs: float | None = None,
-        then: Callable[[str], Any] | None = None,
+        then: Callable[[Any], Any] | None = None,
     ) -> None:
         """Queue a cell's work; its progress is pushed until it ends, then `then` gets its result."""
         memory = self.cells[cell]

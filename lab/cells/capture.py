@@ -29,7 +29,7 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
 
     with cell(ID, 1, "Capture"), gr.Row():
         files = gr.File(
-            label="Photos, a video, or a zip",
+            label="Photos, a video, a zip, or a saved run (notebook.json)",
             file_count="multiple",
             file_types=FILE_TYPES,
             type="filepath",
@@ -48,7 +48,11 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         visitor = visitor_of(visitors, request)
         if not paths:
             raise gr.Error("Choose photos, a video or a zip first.", print_exception=False)
-        start_import(visitor, [Path(path) for path in paths], wanted.strip() or None)
+        files = [Path(path) for path in paths]
+        if len(files) == 1 and files[0].suffix.lower() == ".json":
+            reopen(visitor, files[0])
+        else:
+            start_import(visitor, files, wanted.strip() or None)
 
     def pick(wanted: str | None, request: gr.Request) -> None:
         visitor = visitor_of(visitors, request)
@@ -81,6 +85,31 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
         return scene
 
     visitor.start(ID, "Building a scene from your photos", work, then=visitor.open)
+
+
+def reopen(visitor: "Visitor", path: Path) -> None:
+    """Queue a saved run: its steps with its settings, then its objects and clicks in place of the present ones."""
+    from lab.notebook import Notebook, Replay, replay, require_photos
+
+    try:
+        notebook = Notebook.load(path)
+        require_photos(notebook, visitor.lab)
+    except InputError as error:
+        visitor.fail(ID, str(error))
+        return
+    finally:
+        path.unlink(missing_ok=True)
+
+    def work(progress: Progress, cancel: CancelToken) -> Replay:
+        return replay(notebook, visitor.lab, progress=progress, cancel=cancel)
+
+    def adopt(result: Replay) -> None:
+        same = sum(entry.identical for entry in result.objects)
+        visitor.cells[ID].notes = (f"Run of {notebook.created[:10]} repeated: {same} of {len(result.objects)} "
+                                   "objects with exactly the same masks.",)  # fmt: skip
+        visitor.adopt(result.session)
+
+    visitor.start(ID, f"Repeating the saved run of '{notebook.scene}'", work, then=adopt)
 
 
 def open_or_build(visitor: "Visitor", name: str) -> None:

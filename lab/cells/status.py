@@ -38,6 +38,8 @@ class CellStatus:
     """Progress while queued or running."""
     elapsed_secs: float | None = None
     curve: Curve | None = None
+    detail: Any = None
+    """What the cell's own script draws, JSON-ready."""
     wants_open: bool = False
     """True when this is what the person should look at next."""
 
@@ -58,6 +60,8 @@ class CellMemory:
     """What it last ran with."""
     curve: list[tuple[float, float]] = field(default_factory=list)
     """Of the run under way."""
+    curves: dict[str, Curve | None] = field(default_factory=dict)
+    """By method: how its training went."""
 
 
 def progress_of(job: "Job") -> dict[str, Any]:

@@ -4,9 +4,21 @@ const parts = new Map(); // cell id -> {head, status}
 const opened = new Map(); // cell id -> what the person chose; until then the server's wish counts
 let last = null;
 let send = () => {};
+const listeners = [];
 
 export function connect(sendCommand) {
   send = sendCommand;
+}
+
+/** Tell the session something that a cell's own controls want. */
+export function command(name, fields) {
+  send(name, fields);
+}
+
+/** Have `listener(cells)` called with every state of the cells, the present one first. */
+export function onCells(listener) {
+  listeners.push(listener);
+  if (last) listener(last.cells);
 }
 
 /** Called by the head and by the status part of every cell when Gradio has placed them. */
@@ -31,6 +43,7 @@ export function render(message) {
     if (head) renderHead(head, cell);
     if (status) renderStatus(status, cell);
   }
+  for (const listener of listeners) listener(message.cells);
   applyOpen();
 }
 
@@ -78,6 +91,11 @@ function showCurve(node, curve) {
     figure.className = "curve";
     node.querySelector(".cell-note").after(figure);
   }
+  figure.innerHTML = curveOf(curve);
+}
+
+/** {along, unit, points: [[x, y], ...]} as a drawing. */
+export function curveOf(curve) {
   const [w, h, left, right, low] = [420, 110, 34, 52, 16];
   const xs = curve.points.map((point) => point[0]);
   const ys = curve.points.map((point) => point[1]);
@@ -86,7 +104,7 @@ function showCurve(node, curve) {
   const y = (v) => h - low - ((v - y0) / (y1 - y0 || 1)) * (h - low - 12);
   const line = curve.points.map((p) => `${x(p[0]).toFixed(1)},${y(p[1]).toFixed(1)}`).join(" ");
   const text = (tx, ty, s, anchor) => `<text x="${tx}" y="${ty}" text-anchor="${anchor}">${s}</text>`;
-  figure.innerHTML = `<svg viewBox="0 0 ${w} ${h}" role="img" aria-label="${number(ys[0])} to ${number(ys.at(-1))} ${curve.unit} over ${number(xs.at(-1))} ${curve.along}">
+  return `<svg viewBox="0 0 ${w} ${h}" role="img" aria-label="${number(ys[0])} to ${number(ys.at(-1))} ${curve.unit} over ${number(xs.at(-1))} ${curve.along}">
     <path d="M${left} ${h - low}H${w - right}" class="axis"/><polyline points="${line}"/>
     <circle cx="${x(xs.at(-1))}" cy="${y(ys.at(-1))}" r="3"/>
     ${text(left - 6, y(y1) + 4, number(y1), "end")}${text(left - 6, y(y0) + 1, number(y0), "end")}
@@ -126,7 +144,7 @@ export function showCode(id, code) {
   node.querySelector("pre").textContent = code;
 }
 
-function seconds(value) {
+export function seconds(value) {
   if (value >= 100) return `${Math.round(value / 60)} min`;
   return value >= 10 ? `${Math.round(value)} s` : `${value.toFixed(1)} s`;
 }

@@ -17,7 +17,7 @@ export class Stage {
       this.find(`[data-${part}]`).addEventListener("change", (event) => this.look({ [part]: event.target.value }));
     for (const node of root.querySelectorAll("[data-stage]"))
       node.addEventListener("click", () => this.act(node.dataset.stage));
-    this.find("[data-keep]").addEventListener("click", () => this.live.send("keep", { id: this.state.current }));
+    this.find("[data-keep]").addEventListener("click", () => this.busy("keep", { id: this.state.current }));
     this.find(".nudge").append(...WAYS.map(([way, sign]) => this.nudge(way, sign)));
   }
 

@@ -1,10 +1,12 @@
 """Splats on the page: shown, lit, taken out and put back, in a real browser."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import RED, act, canvas_3d, click_photo, in_3d, objects
+from tests.browser.test_page import RED, act, canvas_3d, click_photo, covered, in_3d, objects
 
 pytestmark = pytest.mark.browser
 
@@ -36,3 +38,21 @@ def test_splats_are_drawn_lit_dimmed_and_taken_out(open_page: OpenPage) -> None:
     back = patch_of(canvas_3d(page, "splats-back"), place)
     assert np.allclose(back, lit, atol=12), f"undo puts the box back; got {back}, was {lit}"
     page.screenshot(path=artifact("splats.png"))
+
+
+def test_a_saved_run_is_opened_again(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    click_photo(page, RED)
+    with page.expect_download(timeout=30_000) as waiting:
+        page.get_by_role("link", name="Run, to repeat it").click()
+    waiting.value.save_as(tmp_path / "notebook.json")
+    act(page, lambda: page.get_by_role("button", name="Delete object 1").click())
+    assert objects(page).count() == 0
+
+    page.locator("[data-cell-head=capture]").click()
+    page.locator("#cell-capture input[type=file]").set_input_files(tmp_path / "notebook.json")
+    page.locator("#cell-capture").get_by_text("⇣").wait_for(timeout=10_000)
+    page.get_by_role("button", name="Build the scene").click()
+    page.get_by_text("1 of 1 objects with exactly the same masks").wait_for(timeout=20_000)
+    assert objects(page).count() == 1
+    assert covered(page, RED) > 0.9

@@ -1,0 +1,85 @@
+"""Objects that a person keeps: made by a slow click once, found by everybody's clicks from then on.
+
+Kept objects lie beside the scene's masks, never in them, so nothing that was prepared on the masks is out of date.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.errors import InputError
+from components.files import is_sealed
+from lab.recent import Recent
+
+if TYPE_CHECKING:
+    from components.masks.cache import MaskCache
+    from lab.engine import Lab
+    from pipelines.base import Prepared, Segmenter
+
+_caches: "Recent[MaskCache]" = Recent(4)
+"""Shared by all sessions: folder to the cache in it."""
+_grown: "Recent[Prepared]" = Recent(8)
+"""Shared by all sessions: method's state with the kept objects."""
+
+
+def masks_with_kept(lab: "Lab", name: str) -> "MaskCache":
+    """The objects of a scene, those kept among them (last)."""
+    folder = _latest(_kept_folder(lab, name))
+    return lab.masks(name) if folder is None else _load(folder, lab, name)
+
+
+def keep_object(lab: "Lab", name: str, masks_of_views: Sequence[np.ndarray]) -> "MaskCache":
+    """Save an object for all who open the scene.
+
+    Args:
+        masks_of_views: Bool [H, W] per view, view pixels.
+
+    Raises:
+        InputError: It is seen in no view, or the disk is full.
+    """
+    if not any(mask.any() for mask in masks_of_views):
+        raise InputError("There is nothing to keep; click on an object first.")
+    folder = _kept_folder(lab, name)
+    with lab.workspace.locked(f"kept-{folder.parent.parent.name}-{folder.name}"):
+        before = _latest(folder)
+        cache = masks_with_kept(lab, name).with_object(masks_of_views)
+        added = folder / f"{len(cache.object_ids):06d}"
+        record = {"step": "keep", "inputs": {"scene": cache.scene_key, "masks": folder.name}}
+        with lab.workspace.writing(added, record) as temporary:
+            cache.save(temporary)
+        if before is not None:
+            shutil.rmtree(before, ignore_errors=True)
+    return _load(added, lab, name)
+
+
+def with_kept(
+    segmenter: "Segmenter", prepared: "Prepared", masks: "MaskCache", *, method: str, config: Any
+) -> "Prepared":
+    """A method's state that knows the kept objects too; unchanged for methods that look nothing up in masks."""
+    grow = getattr(segmenter, "with_masks", None)
+    if grow is None or len(masks.object_ids) == len(prepared.masks.object_ids):  # type: ignore[attr-defined]
+        return prepared
+    key = (masks.scene_key, len(masks.object_ids), id(masks), method, repr(config))
+    return _grown.get(key, lambda: grow(prepared, masks))
+
+
+def _kept_folder(lab: "Lab", name: str) -> Path:
+    entry = lab.workspace.scene_entry(name)
+    if entry is None or entry.masks_key is None:
+        raise InputError(f"The objects of '{name}' are not found yet; run the cell Objects first.")
+    return lab.workspace.scene_folder(entry.scene_key) / "kept" / entry.masks_key
+
+
+def _latest(folder: Path) -> Path | None:
+    found = sorted(folder.glob("[0-9]*")) if folder.is_dir() else []
+    return next((path for path in reversed(found) if is_sealed(path)), None)
+
+
+def _load(folder: Path, lab: "Lab", name: str) -> "MaskCache":
+    from components.masks.cache import MaskCache
+
+    scene_key = lab.masks(name).scene_key
+    return _caches.get(folder, lambda: MaskCache.load(folder, scene_key=scene_key))
