@@ -3,10 +3,13 @@ need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int8
 
+from components.config_keys import LATER
+from components.errors import InputError
 from components.masks.cache import MaskCache
 from components.masks.candidates import CandidateConfig, find_candidates
 from components.masks.outline import (
@@ -21,8 +24,9 @@ from components.masks.proposals import RegionConfig, RegionProposer, masks_of_le
 from components.masks.scene_graph import SceneGraph, SceneGraphConfig, build_scene_graph, view_depths
 from components.masks.solver_state import SolverState
 from components.masks.tracking import GeometryTracker, GeometryTrackerConfig, Track
-from components.progress import CancelToken, Progress, no_progress
+from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, MaskSet, Scene
+from pipelines.models import Sam2Config, default_device
 
 STEP_VERSION = 2
 
@@ -43,6 +47,13 @@ class MasksConfig:
     """How outlines are sharpened."""
     min_pixels: int = 100
     """An object must cover this many pixels in one view at least."""
+    proposer: Literal["regions", "sam2"] = field(default="regions", metadata=LATER)
+    """Who proposes masks in each photo: regions of even colour and geometry, without weights, or SAM 2.1."""
+    following: Literal["geometry", "sam2"] = field(default="geometry", metadata=LATER)
+    """Who gives objects one id over all photos: association through the pointmaps, or SAM 2.1 following its own
+    proposals from photo to photo (`proposer` must be sam2)."""
+    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
+    """Which SAM 2.1, and how."""
 
 
 def build_masks(
@@ -57,11 +68,13 @@ def build_masks(
     The same scene and config give the same masks.
 
     Raises:
-        InputError: Hardly any pixel of the scene has a reliable depth.
+        InputError: Hardly any pixel of the scene has a reliable depth, or SAM 2.1 is asked for and not here.
         Cancelled: The token was set.
     """
     cancel = cancel or CancelToken()
     cancel.check()
+    by_sam2 = _sam2_proposals(scene, config, part_of(progress, 0.0, 0.5), cancel)
+    progress = part_of(progress, 0.0 if by_sam2 is None else 0.5, 1.0)
     progress(0.0, "Sorting points into surfaces and things")
     graph = build_scene_graph(scene, config.graph)
     cancel.check()
@@ -77,11 +90,19 @@ def build_masks(
         levels = proposer.levels(view.image, depths[index, :height, :width], normals)
         proposals.append(masks_of_levels(levels, config.regions.max_masks))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
+    proposals = proposals if by_sam2 is None else by_sam2
     progress(0.55, "Giving objects one name over all photos")
     tree = GeometryTracker(config.tracker).track(graph, proposals)
+    leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)
+    if config.following == "sam2":
+        from pipelines.sam2_masks import sam2_tracks
+
+        return sam2_tracks(
+            scene, proposals, SolverState(graph, tree, (), leaf_of_pixel, regions), config.sam2, default_device(),
+            min_pixels=config.min_pixels, progress=part_of(progress, 0.6, 1.0), cancel=cancel,
+        )  # fmt: skip
     tracks = find_candidates(graph, tree, config.candidates)
     cancel.check()
-    leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)
     colors = [view_colors(view.image) for view in scene.views]
     kept: list[Track] = []
     masks: list[list[Bool[Array, "_ _"]]] = []
@@ -104,6 +125,19 @@ def build_masks(
     progress(1.0, f"{len(kept)} masks in {len(scene.views)} photos")
     leaves = tuple(track.leaves for track in kept)
     return replace(cache, solver_state=SolverState(graph, tree, leaves, leaf_of_pixel, regions))
+
+
+def _sam2_proposals(
+    scene: Scene, config: MasksConfig, progress: Progress, cancel: CancelToken
+) -> list[MaskSet] | None:
+    """SAM 2.1's masks of every view; None where it is not asked for."""
+    if config.proposer == "regions":
+        if config.following == "sam2":
+            raise InputError("SAM 2.1 follows its own proposals only: set proposer=sam2 as well.")
+        return None
+    from pipelines.sam2_masks import sam2_proposals
+
+    return sam2_proposals(scene, config.sam2, default_device(), progress=progress, cancel=cancel)
 
 
 def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[Int8[Array, "H W"]]:
