@@ -1,0 +1,519 @@
+"""SAGA: every Gaussian learns an affinity feature, a gate chooses the channels for a size, a click compares.
+
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of saga.md. We differ where
+the docstrings below say so.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from components.errors import InputError
+from components.features.affinity import (
+    ScaleQuantiles,
+    all_pairs,
+    ascending_scales,
+    correspondence_loss,
+    correspondences,
+    draw_scales,
+    gate,
+    gated_cosines,
+    identity_vectors,
+    mask_scale,
+    mean_areas,
+    norm_loss,
+    pair_weights,
+    resample,
+)
+from components.features.clusters import assigned, cluster_means, density_clusters
+from components.features.connected import connected_to
+from components.features.smoothing import nearest_neighbours, neighbour_mean
+from components.geometry import pixel_centers, unproject
+from components.masks.cache import MaskCache
+from components.progress import CancelToken, Progress, no_progress, part_of
+from components.types import Array, Prompt, Scene, Segmentation
+from pipelines.base import register
+from pipelines.feature_trainer import (
+    FeatureTrainConfig,
+    Learned,
+    TrainingFrame,
+    TrainStep,
+    train_features,
+    training_frames,
+)
+from pipelines.gaussian_answers import (
+    MIN_ALPHA,
+    GaussianViews,
+    SeenClick,
+    answer,
+    check_inputs,
+    curve_json,
+    foreground_shares,
+    gaussian_views,
+    load_state,
+    nothing_selected,
+    save_state,
+    seen_clicks,
+)
+
+MIN_PIXELS = 10
+"""A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
+SETUP_SHARE = 0.1
+"""Share of the preparation that looks at the masks."""
+GRANULARITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Sizes offered side by side."""
+DISTINCT_IOU = 0.9
+"""Selections that overlap more than this are one offer."""
+
+
+@dataclass(frozen=True)
+class SagaConfig:
+    """Choices of SAGA; the defaults are its fast preset, `PAPER` the published one."""
+
+    channels: int = 16
+    """Length of a feature; 32 in the paper."""
+    training: FeatureTrainConfig = field(
+        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=2.5e-3)
+    )
+    """10,000 iterations in the paper."""
+    gate_rate: float = 2.5e-3
+    """Learning rate of the gate."""
+    pixels: int = 512
+    """Drawn per step, all pairs of them compared; 1,000 in the paper."""
+    scales: int = 8
+    """Masks per step at whose size pairs are compared; two more scales are added, see `draw_scales`."""
+    neighbours: int = 16
+    """Nearest Gaussians whose mean is splatted, itself included; 1 for no smoothing."""
+    norm_weight: float = 1.0
+    """Of the term that aligns features along a ray; 0 for none."""
+    gated: bool = True
+    """False trains and asks without the gate: one answer for all sizes."""
+    resampling: bool = True
+    """False compares all pairs alike."""
+    reweighting: bool = True
+    """False weighs pairs in large and small masks alike."""
+    threshold: float = 0.75
+    """Similarity to a click above which a Gaussian is selected."""
+    margin: float = 0.02
+    """By how much more similar to a positive than to any negative click it must be. Ours: the paper gives no rule."""
+    click_scale: Literal["mask", "middle"] = "mask"
+    """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
+    one is cached, else that of a typical object; or 0.5, as the authors' viewer starts with."""
+    cleaning: bool = False
+    """Keep only parts of the selection that hang together with a clicked spot."""
+    sample_share: float = 0.02
+    """Of the Gaussians clustered for segment everything: at least 2,000 and at most 20,000."""
+
+
+PAPER = SagaConfig(
+    channels=32, pixels=1000, training=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3)
+)
+"""The published settings; for a GPU."""
+
+
+@dataclass(frozen=True)
+class SagaPrepared:
+    """Read-only state of SAGA for one scene."""
+
+    scene_key: str
+    views: GaussianViews = field(repr=False)
+    masks: MaskCache = field(repr=False)
+    features: Float[Tensor, "N D"] = field(repr=False)
+    """Unit length, smoothed over neighbours: the query needs none of them."""
+    squares: Float[Tensor, "N D"] = field(repr=False)
+    """Of the features; half of every query."""
+    gate_weight: Float[Tensor, "D"]
+    gate_bias: Float[Tensor, "D"]
+    quantiles: ScaleQuantiles
+    mask_scales: Float[Array, "V O"]
+    """Size in 3D of every mask in every view, scene units; NaN where it has none."""
+    foreground: Float32[Array, "N"]
+    """Share of each Gaussian's visible weight that lies under masks of things rather than surroundings."""
+    about: dict[str, Any]
+    """Training curve, seconds, iterations."""
+
+    @property
+    def curve(self) -> list[list[float]]:
+        """[iteration, seconds, loss] of the training."""
+        return self.about["curve"]
+
+
+@dataclass(frozen=True)
+class _ViewMasks:
+    """Masks of one view at training size, from small to large."""
+
+    packed: UInt8[Array, "P B"]
+    """Per pixel in row order: one bit per mask."""
+    scales: Float[Array, "M"]
+    """Ascending, scene units."""
+    areas: Int[Array, "M"]
+    covered: Int[Tensor, "C"]
+    """Pixels inside any mask."""
+
+    def member(self, pixels: Int[Tensor, "P"]) -> Bool[Array, "P M"]:
+        return np.unpackbits(self.packed[pixels.numpy()], axis=1, count=len(self.scales)).view(bool)
+
+
+@register(
+    "saga",
+    summary="Splats learn features from masks of all sizes; a click selects what is similar at the size you choose.",
+    paper="Segment Any 3D Gaussians, AAAI 2025 (arXiv:2312.00860)",
+    licence="Apache-2.0 (our implementation; the authors' code is for research only and was not used)",
+    config=SagaConfig,
+    quick=SagaConfig(
+        channels=8,
+        pixels=128,
+        scales=4,
+        gate_rate=0.1,
+        training=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
+    ),
+)
+class Saga:
+    """Scale-gated affinity features."""
+
+    STEP_VERSION = 1
+    geometry: Literal["points", "gaussians"] = "gaussians"
+
+    def __init__(self, config: SagaConfig, *, device: torch.device) -> None:
+        self.config = config
+        self.device = device
+
+    def prepare(
+        self,
+        scene: Scene,
+        masks: MaskCache,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> SagaPrepared:
+        """Measure the masks in 3D, then train features and gate on random pixels of one view per step (section 5).
+
+        Raises:
+            InputError: The masks belong to another scene, it has no Gaussians, or no mask can be measured.
+            Cancelled: `cancel` was set.
+        """
+        check_inputs(scene, masks)
+        cancel.check()
+        config, views = self.config, gaussian_views(scene, self.device)
+        frames = training_frames(scene, max_side=config.training.max_side, device=self.device)
+        given, table = _measured_masks(frames, masks, part_of(progress, 0.0, SETUP_SHARE), cancel)
+        sizes = table[np.isfinite(table)]
+        if len(sizes) == 0:
+            raise InputError("No mask covers enough of the splats to be measured: build the masks again.")
+        quantiles = ScaleQuantiles.of(sizes)
+        neighbours = nearest_neighbours(views.scene.gaussians.means, config.neighbours).to(self.device)  # type: ignore[union-attr]
+        loss = _loss(config, given, quantiles, neighbours, np.sort(sizes)[::-1])
+        count, D = len(neighbours), config.channels
+        trained = train_features(
+            scene,
+            0.01 * torch.randn(count, D, generator=generator),
+            loss,
+            config.training,
+            extra={
+                "gate_weight": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
+                "gate_bias": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
+            },
+            frames=frames,
+            device=self.device,
+            progress=part_of(progress, SETUP_SHARE, 1.0),
+            cancel=cancel,
+            generator=generator,
+        )
+        features = normalize(neighbour_mean(normalize(trained.features, dim=1), neighbours), dim=1)
+        about = {
+            "curve": curve_json(trained.curve),
+            "iterations": trained.iterations,
+            "seconds": round(trained.seconds, 3),
+        }
+        return SagaPrepared(
+            scene_key=scene.key,
+            views=views,
+            masks=masks,
+            features=features,
+            squares=features.square(),
+            gate_weight=trained.extra["gate_weight"],
+            gate_bias=trained.extra["gate_bias"],
+            quantiles=quantiles,
+            mask_scales=table,
+            foreground=foreground_shares(views, masks),
+            about=about,
+        )
+
+    def segment(self, prepared: SagaPrepared, prompts: Sequence[Prompt]) -> Segmentation:
+        """Select Gaussians similar to a positive click, and more so than to every negative one (eq. 12 and 13).
+
+        Raises:
+            InputError: A click or box lies outside its photo, or names a view that the scene does not have.
+        """
+        started = time.perf_counter()
+        given = seen_clicks(prepared.views, prompts)
+        about = {"method": "saga", "config": self.config, "started": started, "message": given.message}
+        if not given.positives:
+            return nothing_selected(prepared.views, **about)
+        scale = given.granularity
+        if scale is None:
+            scale = self._scale_of(prepared, given.positives[0])
+        score = self._score(prepared, given.positives, given.negatives, scale)
+        if self.config.cleaning:
+            score = _cleaned(prepared, score, given.positives, self.config.threshold)
+        return answer(prepared.views, score, self.config.threshold, **about)
+
+    def several(self, prepared: SagaPrepared, prompts: Sequence[Prompt]) -> tuple[Segmentation, ...]:
+        """Answers at several sizes, from small to large, without those that select nearly the same."""
+        kept: list[Segmentation] = []
+        for granularity in GRANULARITIES:
+            at_size = [Prompt(**{**vars(prompt), "granularity": granularity}) for prompt in prompts]
+            found = self.segment(prepared, at_size)
+            if all(_overlap(found.selected, other.selected) < DISTINCT_IOU for other in kept):
+                kept.append(found)
+        return tuple(kept)
+
+    def decompose(
+        self, prepared: SagaPrepared, granularity: float | None = None
+    ) -> tuple[UInt16[Array, "_H _W"], ...]:
+        """Cluster the features at a size and label every view with the clusters (section 8); surroundings get none."""
+        labels = self.labels(prepared, granularity)
+        return tuple(
+            prepared.views.label_map(labels, view) for view in range(len(prepared.views.scene.views))
+        )
+
+    def labels(self, prepared: SagaPrepared, granularity: float | None = None) -> Int[Array, "N"]:
+        """The cluster of every Gaussian at a size, 0 = none; None takes the size of a typical object.
+
+        HDBSCAN runs on a random sample, every Gaussian goes to the most similar cluster mean, and those less similar
+        than 0.5 to all of them to none. Clusters that lie mostly outside the masks of things are surroundings and get
+        none either (ours: WildSeg3D's answer does not show them, so methods can be compared).
+        """
+        scale = self._typical_scale(prepared) if granularity is None else granularity
+        values = normalize(prepared.features * self._gate(prepared, scale), dim=1).cpu()
+        count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
+        chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
+        found = density_clusters(values[chosen].numpy(), smallest=10, epsilon=0.01)
+        labels = assigned(values, cluster_means(values[chosen], found), least=0.5)
+        share = np.bincount(labels, prepared.foreground) / np.maximum(np.bincount(labels), 1)
+        return np.where(share[labels] >= 0.5, labels, 0)
+
+    def save(self, prepared: SagaPrepared, folder: Path) -> None:
+        """Write features, gate and scales; scene, Gaussians and masks are stored by themselves."""
+        tensors = {
+            "features": prepared.features,
+            "gate_weight": prepared.gate_weight,
+            "gate_bias": prepared.gate_bias,
+            "quantiles": torch.from_numpy(prepared.quantiles.knots),
+            "mask_scales": torch.from_numpy(prepared.mask_scales),
+            "foreground": torch.from_numpy(prepared.foreground),
+        }
+        save_state(folder, "saga", prepared.views.scene, tensors, prepared.about)
+
+    def load(self, folder: Path, scene: Scene, masks: MaskCache) -> SagaPrepared:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: It belongs to another scene, other Gaussians or masks, or another version of the format.
+        """
+        check_inputs(scene, masks)
+        tensors, about = load_state(folder, "saga", scene, device=self.device)
+        features = tensors["features"]
+        return SagaPrepared(
+            scene_key=scene.key,
+            views=gaussian_views(scene, self.device),
+            masks=masks,
+            features=features,
+            squares=features.square(),
+            gate_weight=tensors["gate_weight"],
+            gate_bias=tensors["gate_bias"],
+            quantiles=ScaleQuantiles(tensors["quantiles"].cpu().numpy()),
+            mask_scales=tensors["mask_scales"].cpu().numpy(),
+            foreground=tensors["foreground"].cpu().numpy(),
+            about=about,
+        )
+
+    def _gate(self, prepared: SagaPrepared, scale: float) -> Float[Tensor, "D"]:
+        if not self.config.gated:
+            return torch.ones_like(prepared.gate_weight)
+        at = torch.tensor([scale], device=prepared.gate_weight.device)
+        return gate(at, prepared.gate_weight, prepared.gate_bias)[0]
+
+    def _score(
+        self,
+        prepared: SagaPrepared,
+        positives: Sequence[SeenClick],
+        negatives: Sequence[SeenClick],
+        scale: float,
+    ) -> Float32[Array, "N"]:
+        """Similarity to the nearest positive click; at most the threshold where a negative one is as near.
+
+        A negative click is compared at the size asked for, or, where it looks like a positive one at that size, at the
+        next smaller one that tells them apart: "the two without this one" has an answer. Ours: the paper gives no rule.
+        """
+        wanted = torch.stack([click.blend(prepared.features) for click in positives])
+        score = self._similarities(prepared, wanted, scale).amax(dim=1)
+        for click in negatives:
+            unwanted = click.blend(prepared.features)[None]
+            size = self._telling_scale(prepared, wanted, unwanted, scale)
+            similar = self._similarities(prepared, torch.cat([wanted, unwanted]), size)
+            beaten = similar[:, :-1].amax(dim=1) <= similar[:, -1] + self.config.margin
+            score = torch.where(beaten, score.clamp_max(self.config.threshold), score)
+        return score.cpu().numpy()
+
+    def _similarities(
+        self, prepared: SagaPrepared, clicks: Float[Tensor, "C D"], scale: float
+    ) -> Float[Tensor, "N C"]:
+        """Cosine of every Gaussian's gated feature with every click's."""
+        open_channels = self._gate(prepared, scale)
+        queries = normalize(open_channels * clicks, dim=1) * open_channels
+        lengths = (prepared.squares @ open_channels.square()).sqrt().clamp_min(1e-9)
+        return (prepared.features @ queries.T) / lengths[:, None]
+
+    def _telling_scale(
+        self,
+        prepared: SagaPrepared,
+        wanted: Float[Tensor, "C D"],
+        unwanted: Float[Tensor, "1 D"],
+        scale: float,
+    ) -> float:
+        """The largest size up to `scale` at which a negative click differs from all positive ones; else the best."""
+        sizes = [scale, *(g for g in reversed(GRANULARITIES) if g < scale)]
+        likeness = []
+        for size in sizes:
+            open_channels = self._gate(prepared, size)
+            values = normalize(torch.cat([wanted, unwanted]) * open_channels, dim=1)
+            likeness.append(float((values[:-1] @ values[-1]).max()))
+            if likeness[-1] < self.config.threshold:
+                return size
+        return sizes[int(np.argmin(likeness))]
+
+    def _scale_of(self, prepared: SagaPrepared, seen: SeenClick) -> float:
+        """The size a first click asks for when the person does not say."""
+        if self.config.click_scale == "mask":
+            click = seen.click
+            held = prepared.masks.at(click.view, click.x, click.y)
+            meant = prepared.masks.preferred(held, click=(click.view, click.x, click.y))
+            if meant is not None and meant <= prepared.mask_scales.shape[1]:
+                size = prepared.mask_scales[click.view, meant - 1]
+                if np.isfinite(size):
+                    return float(prepared.quantiles(np.array(size)))
+        return self._typical_scale(prepared)
+
+    def _typical_scale(self, prepared: SagaPrepared) -> float:
+        """Normalised size of the median whole object; 0.5 when asked for, or when no object is cached."""
+        whole = np.array([kind == "object" for kind in prepared.masks.kinds])
+        sizes = prepared.mask_scales[:, whole[: prepared.mask_scales.shape[1]]]
+        sizes = sizes[np.isfinite(sizes)]
+        if self.config.click_scale == "middle" or len(sizes) == 0:
+            return 0.5
+        return float(prepared.quantiles(np.array(np.median(sizes))))
+
+
+def _loss(
+    config: SagaConfig,
+    given: Sequence[_ViewMasks | None],
+    quantiles: ScaleQuantiles,
+    neighbours: Int[Tensor, "N K"],
+    largest: Float[Array, "_"],
+):
+    """The loss of one step for `train_features` (eq. 11)."""
+    top, second = float(largest[0]), float(largest[min(1, len(largest) - 1)])
+    slots = max(neighbours.shape[1] // 2, 1)
+
+    def loss(step: TrainStep) -> Tensor | None:
+        masks, generator, device = given[step.frame.index], step.generator, step.features.device
+        if masks is None:
+            return None
+        drawn = torch.randint(len(masks.covered), (config.pixels,), generator=generator)
+        pixels = masks.covered[drawn]
+        member = masks.member(pixels)
+        at = draw_scales(masks.scales, (top, second), count=config.scales, generator=generator)
+        same = correspondences(torch.from_numpy(identity_vectors(member, masks.scales, at)).to(device))
+        pixels = pixels.to(device)
+        rows = step.rows(pixels)
+        # a fresh random half of the neighbours per step, the same slots for all, as in the authors' code
+        half = torch.randperm(neighbours.shape[1], generator=generator)[:slots].to(device)
+        near = neighbours[rows.gaussian_ids][:, half]
+        smooth = normalize(neighbour_mean(normalize(step.features, dim=1), near), dim=1)
+        rendered = rows.blend(smooth)
+        gates = gate(
+            torch.from_numpy(quantiles(at)).to(rendered), step.extra["gate_weight"], step.extra["gate_bias"]
+        )
+        if not config.gated:
+            gates = torch.ones_like(gates)
+        cosines = gated_cosines(rendered, gates)
+        kept = resample(same, cosines.detach(), generator) if config.resampling else all_pairs(same)
+        weights = torch.ones_like(cosines[0])
+        if config.reweighting:
+            areas = torch.from_numpy(mean_areas(member, masks.areas)).to(rendered)
+            weights = pair_weights(areas)
+        opaque = step.frame.view.alpha.flatten()[pixels] > MIN_ALPHA
+        return correspondence_loss(cosines, same, kept, weights) + config.norm_weight * norm_loss(
+            rendered, opaque
+        )
+
+    return loss
+
+
+def _measured_masks(
+    frames: Sequence[TrainingFrame], masks: MaskCache, progress: Progress, cancel: CancelToken
+) -> tuple[list[_ViewMasks | None], Float[Array, "V O"]]:
+    """Masks of every view at training size with their scales (None for a view without any), and all scales."""
+    table = np.full((len(frames), len(masks.kinds)), np.nan)
+    given: list[_ViewMasks | None] = []
+    for frame in frames:
+        cancel.check()
+        progress(frame.index / len(frames), "Measuring the masks in 3D")
+        depth, alpha = frame.view.depth.cpu().numpy(), frame.view.alpha.cpu().numpy()
+        camera = frame.camera
+        points = unproject(camera, pixel_centers(camera.width, camera.height), depth.astype(np.float64))
+        kept: list[Bool[Array, "_ _"]] = []
+        ids: list[int] = []
+        for object_id in masks.object_ids.tolist():
+            if masks.area(frame.index, object_id) == 0:
+                continue
+            mask = frame.shrunk(masks.mask(frame.index, object_id))
+            inner = points[eroded(mask) & (alpha >= MIN_ALPHA)]
+            if mask.all() or len(inner) < MIN_PIXELS:
+                continue
+            table[frame.index, object_id - 1] = mask_scale(inner)
+            kept.append(mask)
+            ids.append(object_id - 1)
+        given.append(_view_masks(kept, table[frame.index, ids]) if kept else None)
+    progress(1.0, "Masks measured")
+    return given, table
+
+
+def _view_masks(kept: Sequence[Bool[Array, "_H _W"]], scales: Float[Array, "M"]) -> _ViewMasks:
+    order = ascending_scales(scales)
+    member = np.stack([kept[i].ravel() for i in order], axis=1)
+    covered = torch.from_numpy(np.flatnonzero(member.any(axis=1)))
+    return _ViewMasks(np.packbits(member, axis=1), scales[order], member.sum(axis=0), covered)
+
+
+def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
+    """Pixels of which at least five in their 3 x 3 neighbourhood are inside. Source: saga.md section 3."""
+    inside = cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return inside >= 5
+
+
+def _cleaned(
+    prepared: SagaPrepared, score: Float32[Array, "N"], clicks: Sequence[SeenClick], threshold: float
+) -> Float32[Array, "N"]:
+    """Scores cut to the threshold for parts of the selection that do not hang together with a clicked spot."""
+    means = prepared.views.gaussians.means.cpu().numpy()
+    spots = np.stack(
+        [click.blend(prepared.views.gaussians.means).cpu().numpy() / click.alpha for click in clicks]
+    )
+    kept = connected_to(means, score > threshold, spots)
+    return np.where(kept, score, np.minimum(score, np.float32(threshold)))
+
+
+def _overlap(a: Bool[Array, "N"], b: Bool[Array, "N"]) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))
