@@ -69,13 +69,18 @@ def _head(rows: Sequence[Row], command: str) -> str:
 
     seeds = sorted({row["seed"] for row in rows})
     lines = [
-        f"{len(labels_of(rows))} methods and settings on {len(scenes_of(rows))} scenes, "
-        f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}: {len(rows)} cases.",
+        f"{_counted(labels_of(rows), 'method or setting', 'methods and settings')} on "
+        f"{_counted(scenes_of(rows), 'scene', 'scenes')}, {_counted(seeds, 'seed', 'seeds')} "
+        f"({', '.join(map(str, seeds))}): {_counted(rows, 'case', 'cases')}.",
         f"Device: {escape(listed('device') or 'unknown')}. Commit: {escape(listed('commit'))}.",
     ]
     if command:
         lines.append(f"Made by <code>{escape(command)}</code>")
     return "".join(f'<p class="soft">{line}</p>' for line in lines)
+
+
+def _counted(things: Sequence[object], one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"
 
 
 def _overview(rows: Sequence[Row]) -> str:
