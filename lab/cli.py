@@ -35,6 +35,7 @@ from lab.commands import (
     Prepare,
     Reconstruct,
     Run,
+    Scenes,
     Search,
     Segment,
     Serve,
@@ -196,11 +197,14 @@ def _gaussians(command: Gaussians) -> dict[str, Any]:
 
 
 def _masks(command: Masks) -> dict[str, Any]:
+    from pipelines.masks import MasksConfig
+
     started = time.monotonic()
+    config = config_with(MasksConfig, command.set) if command.set else None
     with opened_lab(command) as lab:
         expected = expected_secs(lab, command.name, ("masks",))
         with working("Finding objects", expected) as (progress, cancel):
-            cache = lab.masks(command.name, progress=progress.report, cancel=cancel)
+            cache = lab.masks(command.name, config, progress=progress.report, cancel=cancel)
             progress.done(f"{len(cache.object_ids)} objects and parts in {cache.num_views} photos")
         kinds = {kind: cache.kinds.count(kind) for kind in sorted(set(cache.kinds))}
         return {
@@ -420,12 +424,18 @@ def _evaluate(command: Evaluate) -> dict[str, Any]:
     return run_evaluate(command)
 
 
+def _scenes(command: Scenes) -> dict[str, Any]:
+    from lab.cli_scenes import run_scenes
+
+    return run_scenes(command)
+
+
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Serve: _serve, Demo: _demo, Reconstruct: _reconstruct, Masks: _masks, Prepare: _prepare, Segment:
         _segment,
     Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
         _workspace,
-    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Bench: _bench, Evaluate: _evaluate, Models: _models,
+    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Bench: _bench, Evaluate: _evaluate, Models: _models, Scenes: _scenes,
 }  # fmt: skip
 
 __all__ = ["main", "seconds"]

@@ -85,6 +85,8 @@ class Masks(Common):
 
     name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
     """Scene."""
+    set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
+    """Settings as KEY=VALUE, for example proposer=sam2 or sam2.model=sam2.1-small."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +267,18 @@ class Evaluate(Common):
 
 
 @dataclass(frozen=True)
+class Scenes(Common):
+    """List the scenes and how far each is built, rename one, or delete one with what only it uses."""
+
+    action: Positional[Literal["ls", "rename", "delete"]] = "ls"
+    """What to do."""
+    name: Annotated[Positional[str | None], arg(metavar="SCENE")] = None
+    """Scene to rename or delete."""
+    new_name: Annotated[Positional[str | None], arg(metavar="NEW")] = None
+    """Its new name."""
+
+
+@dataclass(frozen=True)
 class WorkspaceCommand(Common):
     """Look after the workspace: list it, measure it, remove what nothing refers to, check every file."""
 
@@ -293,6 +307,7 @@ Command = (
     | Annotated[Models, subcommand("models")]
     | Annotated[Bench, subcommand("bench")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[Scenes, subcommand("scenes")]
     | Annotated[WorkspaceCommand, subcommand("workspace")]
     | Annotated[Doctor, subcommand("doctor")]
 )

@@ -18,10 +18,12 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, UInt16
 
 from components.clicks import Box, Click, ClickList, clicks_of
+from components.config_keys import LATER
 from components.errors import InputError
 from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
 from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver
+from components.masks.sam2_solver import Sam2ClickSolver
 from components.masks.scene_graph import view_depths
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
 from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
@@ -29,6 +31,7 @@ from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Prompt, Provenance, Scene, Segmentation
 from components.view_consensus import agreed_points
 from pipelines.base import register
+from pipelines.models import Sam2Config, sam2_network
 
 SAME_PLACE_PX = 2.0
 """A positive click this close to an earlier one of the same view asks for the next larger mask."""
@@ -61,6 +64,10 @@ class WildSeg3DConfig:
     three clicks on desk: 0.95 local, 0.46 lookup."""
     box_iou: float = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
+    click_solver: Literal["graph_cut", "sam2"] = field(default="graph_cut", metadata=LATER)
+    """What answers on the slow path: a cut through photos and geometry, without weights, or SAM 2.1's decoder."""
+    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
+    """Which SAM 2.1, and how."""
 
 
 @dataclass(frozen=True)
@@ -301,6 +308,9 @@ class WildSeg3D:
         )
 
     def _solver(self, scene: Scene, masks: MaskCache) -> ClickSolver | None:
+        if self.config.click_solver == "sam2":
+            network = sam2_network(self.config.sam2, self.device)
+            return Sam2ClickSolver(scene, masks, network, self.config.sam2.clicks)
         return None if masks.solver_state is None else GraphCutSolver(scene, masks, self.config.solver)
 
 
