@@ -431,12 +431,25 @@ def _scenes(command: Scenes) -> dict[str, Any]:
 
 
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    Serve: _serve, Demo: _demo, Reconstruct: _reconstruct, Masks: _masks, Prepare: _prepare, Segment:
-        _segment,
-    Decompose: _decompose, Export: _export, Run: _run_notebook, Methods: _methods, WorkspaceCommand:
-        _workspace,
-    Gaussians: _gaussians, Doctor: _doctor, Search: _search, Bench: _bench, Evaluate: _evaluate, Models: _models, Scenes: _scenes,
-}  # fmt: skip
+    Serve: _serve,
+    Demo: _demo,
+    Reconstruct: _reconstruct,
+    Masks: _masks,
+    Prepare: _prepare,
+    Segment: _segment,
+    Decompose: _decompose,
+    Export: _export,
+    Run: _run_notebook,
+    Methods: _methods,
+    WorkspaceCommand: _workspace,
+    Gaussians: _gaussians,
+    Doctor: _doctor,
+    Search: _search,
+    Bench: _bench,
+    Evaluate: _evaluate,
+    Models: _models,
+    Scenes: _scenes,
+}
 
 __all__ = ["main", "seconds"]
 

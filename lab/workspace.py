@@ -24,11 +24,11 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from components.errors import InputError
+from components.errors import InputError, closest
 from components.files import is_sealed, sealed_folder, write_json
 from components.progress import CancelToken, Progress, no_progress
 from lab.locks import FileLock
@@ -229,6 +229,40 @@ class Workspace:
         with self.disk_full_explained():
             write_json(path, {"schema_version": SCHEMA_VERSION, **asdict(entry)})
 
+    def rename_scene(self, name: str, new_name: str) -> None:
+        """Give a scene another name; nothing is computed again.
+
+        Raises:
+            InputError: There is no such scene, the new name is taken or cannot be a file name.
+        """
+        entry = self._known_scene(name)
+        if new_name in self.scene_names():
+            raise InputError(
+                f"There is a scene '{new_name}' already; choose another name, or delete it first."
+            )
+        self.write_scene_entry(replace(entry, name=checked_name(new_name)))
+        self.forget_scene(name)
+
+    def delete_scene(self, name: str) -> list[Item]:
+        """Remove a scene with every result that no other scene uses; its photos stay as a capture.
+
+        Returns:
+            The folders removed. What is being built right now stays.
+
+        Raises:
+            InputError: There is no such scene.
+        """
+        self._known_scene(name)
+        own = [item for item in self.items() if item.used_by == (name,) and item.kind != "capture"]
+        self.forget_scene(name)
+        return [item for item in own if self._remove_item(item)]
+
+    def _known_scene(self, name: str) -> SceneEntry:
+        entry = self.scene_entry(name) if name in self.scene_names() else None
+        if entry is None:
+            raise InputError(f"There is no scene '{name}'. {closest(name, self.scene_names())}")
+        return entry
+
     def forget_scene(self, name: str) -> None:
         """Remove the name; its folders stay until `prune`."""
         (self.root / "names" / f"{checked_name(name)}.json").unlink(missing_ok=True)
@@ -276,15 +310,20 @@ class Workspace:
             broken = not is_sealed(item.path)
             if not broken and (item.kind == "capture" or item.used_by):
                 continue
-            lock = FileLock(self._lock_path(_lock_name(item.kind, item.name)))
-            if not lock.acquire():
-                continue  # being built right now
-            try:
-                shutil.rmtree(item.path, ignore_errors=True)
-            finally:
-                lock.release()
-            gone.append(item)
+            if self._remove_item(item):
+                gone.append(item)
         return gone
+
+    def _remove_item(self, item: Item) -> bool:
+        """Remove a result folder unless it is being built right now."""
+        lock = FileLock(self._lock_path(_lock_name(item.kind, item.name)))
+        if not lock.acquire():
+            return False
+        try:
+            shutil.rmtree(item.path, ignore_errors=True)
+        finally:
+            lock.release()
+        return True
 
     def verify(self) -> list[tuple[Item, bool]]:
         """Check size and checksum of every file of every result."""

@@ -240,6 +240,21 @@ def test_a_defect_is_said_once_and_explained_in_the_log(liftlab, lab: Lab, monke
     assert "secret detail" in lab.workspace.log_path.read_text()
 
 
+def test_scenes_are_listed_renamed_and_deleted(liftlab, lab: Lab) -> None:
+    code, listed, _ = liftlab("scenes")
+    assert code == 0 and [scene["name"] for scene in listed["scenes"]] == [NAME]
+    assert listed["scenes"][0]["masks"] and listed["scenes"][0]["methods"] == ["wildseg3d"]
+    code, renamed, _ = liftlab("scenes", "rename", NAME, "other")
+    assert code == 0 and [scene["name"] for scene in renamed["scenes"]] == ["other"]
+    assert lab.status("other").methods == ("wildseg3d",)
+    assert liftlab("scenes", "rename", "other")[1]["error"].startswith(
+        "Say `liftlab scenes rename SCENE NEW`"
+    )
+    code, after, _ = liftlab("scenes", "delete", "other")
+    assert code == 0 and after["scenes"] == [] and after["bytes_removed"] > 0
+    assert lab.captures() == [NAME]
+
+
 def test_looking_after_the_workspace(liftlab, lab: Lab) -> None:
     code, listed, _ = liftlab("workspace", "ls")
     assert {item["kind"] for item in listed["items"]} == {"capture", "scene", "masks", "method"}

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,38 @@ def test_prune_removes_what_no_scene_uses_and_what_is_broken(workspace: Workspac
     assert all(path.exists() for path in (used, masks, method, capture))
     assert not unused.exists()
     assert not broken.exists()
+
+
+def test_a_deleted_scene_takes_along_only_what_no_other_scene_uses(workspace: Workspace) -> None:
+    shared = put(workspace, workspace.scene_folder("aaaa"))
+    own = [
+        put(workspace, workspace.masks_folder("aaaa", "bbbb")),
+        put(workspace, workspace.method_folder("cccc")),
+    ]
+    photos = put(workspace, workspace.capture_folder("photos"))
+    workspace.write_scene_entry(SceneEntry("first", "photos", "aaaa", {}, "bbbb", {}, {"wildseg3d": "cccc"}))
+    workspace.write_scene_entry(SceneEntry("second", "photos", "aaaa", {}))
+    assert {item.path for item in workspace.delete_scene("first")} == set(own)
+    assert workspace.scene_names() == ["second"]
+    assert shared.exists() and photos.exists() and not any(path.exists() for path in own)
+    with pytest.raises(InputError, match="There is no scene 'first'"):
+        workspace.delete_scene("first")
+    assert [item.path for item in workspace.delete_scene("second")] == [shared]
+    assert photos.exists()
+
+
+def test_a_renamed_scene_keeps_all_it_had(workspace: Workspace) -> None:
+    entry = SceneEntry("desk", "desk", "aaaa", {"max_side": 640}, "bbbb")
+    workspace.write_scene_entry(entry)
+    workspace.write_scene_entry(SceneEntry("shelf", "shelf", "cccc", {}))
+    with pytest.raises(InputError, match="a scene 'shelf' already"):
+        workspace.rename_scene("desk", "shelf")
+    with pytest.raises(InputError, match="cannot be used"):
+        workspace.rename_scene("desk", "../desk")
+    assert workspace.scene_entry("desk") == entry
+    workspace.rename_scene("desk", "table")
+    assert workspace.scene_names() == ["shelf", "table"]
+    assert workspace.scene_entry("table") == replace(entry, name="table")
 
 
 def test_verify_finds_one_flipped_bit(workspace: Workspace) -> None:
