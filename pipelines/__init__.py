@@ -1,3 +1,3 @@
 """Methods, one file each. Importing this package registers ours; see `pipelines.base`."""
 
-from pipelines import gaga, proto_saga, saga, unic_lift, wildseg3d  # noqa: F401
+from pipelines import contrastive_lift, gaga, proto_saga, saga, unic_lift, wildseg3d  # noqa: F401

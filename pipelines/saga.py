@@ -299,7 +299,8 @@ class Saga:
         count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
         chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
         found = density_clusters(values[chosen].numpy(), smallest=10, epsilon=0.01)
-        labels = assigned(values, cluster_means(values[chosen], found), least=0.5)
+        means = normalize(cluster_means(values[chosen], found), dim=1)
+        labels = assigned(values, means, least=0.5)
         share = np.bincount(labels, prepared.foreground) / np.maximum(np.bincount(labels), 1)
         return np.where(share[labels] >= 0.5, labels, 0)
 

@@ -1,11 +1,12 @@
 """Clusters of features by density, and every Gaussian's place among them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from sklearn.cluster import HDBSCAN
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from components.types import Array
 
@@ -13,34 +14,73 @@ ROWS_AT_ONCE = 65_536
 """Gaussians compared with all cluster means together."""
 
 
+@dataclass(frozen=True)
+class DensityClusters:
+    """What HDBSCAN finds."""
+
+    labels: Int[Array, "n"]
+    """0 to C - 1, -1 = noise."""
+    probabilities: Float[Array, "n"]
+    """How firmly each sample belongs to its cluster, in [0, 1]; 0 for noise."""
+
+    @property
+    def count(self) -> int:
+        """Clusters C."""
+        return int(self.labels.max(initial=-1)) + 1
+
+
 def density_clusters(
-    samples: Float[Array, "n D"], *, smallest: int, epsilon: float = 0.0, min_samples: int | None = None
-) -> Int[Array, "n"]:
-    """HDBSCAN, Euclidean: 0 to C - 1, -1 = noise; all noise when there are fewer than `smallest` samples.
+    samples: Float[Array, "n D"],
+    *,
+    smallest: int,
+    epsilon: float = 0.0,
+    min_samples: int | None = None,
+    allow_single: bool = False,
+) -> DensityClusters:
+    """HDBSCAN, Euclidean; all noise when there are fewer than `smallest` samples.
 
     Args:
-        smallest: Samples a cluster has at least.
+        smallest: Samples a cluster has at least; taken as 2 when smaller.
         epsilon: Clusters nearer than this are not split.
         min_samples: Neighbours that make a sample dense; `smallest` when None.
+        allow_single: All samples may be one cluster.
     """
-    if len(samples) < max(smallest, 2):
-        return np.full(len(samples), -1)
+    smallest = max(smallest, 2)
+    if len(samples) < smallest:
+        return DensityClusters(np.full(len(samples), -1), np.zeros(len(samples)))
     found = HDBSCAN(
-        min_cluster_size=max(smallest, 2),
+        min_cluster_size=smallest,
         min_samples=min_samples,
         cluster_selection_epsilon=epsilon,
+        allow_single_cluster=allow_single,
         copy=True,
+    ).fit(np.asarray(samples, np.float64))
+    return DensityClusters(found.labels_.astype(np.int64), np.asarray(found.probabilities_, np.float64))
+
+
+def cluster_means(
+    samples: Float[Tensor, "n D"], clusters: DensityClusters, *, weighted: bool = False
+) -> Float[Tensor, "C D"]:
+    """Mean of the samples of every cluster, weighted by how firmly they belong when asked for; noise is left out."""
+    labels = torch.from_numpy(clusters.labels).to(samples.device)
+    inside = labels >= 0
+    weights = (
+        torch.from_numpy(clusters.probabilities).to(samples) if weighted else torch.ones_like(samples[:, 0])
     )
-    return found.fit(np.asarray(samples, np.float64)).labels_.astype(np.int64)
+    sums = samples.new_zeros((clusters.count, samples.shape[1]))
+    sums.index_add_(0, labels[inside], (samples * weights[:, None])[inside])
+    total = samples.new_zeros(clusters.count).index_add_(0, labels[inside], weights[inside])
+    return sums / total[:, None].clamp_min(1e-12)
 
 
-def cluster_means(samples: Float[Tensor, "n D"], labels: Int[Array, "n"]) -> Float[Tensor, "C D"]:
-    """Unit mean of the samples of every cluster; noise is left out."""
-    C = int(labels.max(initial=-1)) + 1
-    given = torch.from_numpy(labels).to(samples.device)
-    sums = samples.new_zeros((C, samples.shape[1]))
-    sums.index_add_(0, given[given >= 0], samples[given >= 0])
-    return normalize(sums, dim=1)
+def nearest_mean(values: Float[Tensor, "N D"], means: Float[Tensor, "C D"]) -> Int[Array, "N"]:
+    """1 + the mean nearest to each row; 0 without means."""
+    out = np.zeros(len(values), np.int64)
+    if len(means):
+        for start in range(0, len(values), ROWS_AT_ONCE):
+            rows = values[start : start + ROWS_AT_ONCE]
+            out[start : start + ROWS_AT_ONCE] = torch.cdist(rows, means).argmin(dim=1).cpu().numpy() + 1
+    return out
 
 
 def assigned(values: Float[Tensor, "N D"], means: Float[Tensor, "C D"], *, least: float) -> Int[Array, "N"]:
