@@ -8,6 +8,7 @@ clicks.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,8 @@ from benchmarks.truth_scenes import CaptureTruth, read_truth
 from components.clicks import clicks_of
 from components.geometry import mask_in_photo
 from components.masks.cache import MaskCache
-from components.masks.click_solver import GraphCutConfig, GraphCutSolver
+from components.masks.click_pieces import GraphCutConfig
+from components.masks.click_solver import GraphCutSolver
 from components.metrics import pooled_iou
 from components.types import Prompt, Scene
 from lab.engine import Lab
@@ -27,6 +29,8 @@ from pipelines.simulated_user import SimulatedClick, SimulatedRun, scorable_obje
 from pipelines.wildseg3d import WildSeg3DConfig
 
 ROUNDS = (1, 3, 5)
+LOSS = 0.02
+"""IoU a later click may lose before it counts as harmful."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ class CaptureScores:
 
     def mean_after(self, clicks: int) -> float:
         return float(np.mean([run.iou_after(clicks) for run in self.runs]))
+
+    @property
+    def harmful_clicks(self) -> int:
+        """Later clicks that lost more than `LOSS` of IoU."""
+        return sum(after < before - LOSS for run in self.runs for before, after in pairwise(run.object_ious))
 
 
 def prompts_of(scene: Scene, photos: Sequence[str], clicks: Sequence[SimulatedClick]) -> list[Prompt]:
@@ -200,6 +209,7 @@ def main(
                     scores.name,
                     len(scores.runs),
                     *(scores.mean_after(k) for k in ROUNDS),
+                    scores.harmful_clicks,
                     float(found.mean()),
                     float((found > 0.5).mean()),
                     scores.num_labels,
@@ -219,6 +229,7 @@ def main(
         "capture",
         "objects",
         *(f"IoU {k}" for k in ROUNDS),
+        "harmful clicks",
         "everything",
         "recall@0.5",
         "labels",
@@ -229,7 +240,8 @@ def main(
         "Segmentation: object IoU after simulated clicks, and of segment everything",
         [
             f"Method: {answer}, {source}. Object IoU pooled over all photos with truth, mean over objects. "
-            "Everything: IoU of the best matching label per object.",
+            "Harmful clicks: later ones that lost more than "
+            f"{LOSS} IoU. Everything: IoU of the best matching label per object.",
             markdown(head, rows),
             markdown(["capture", "object", *(f"IoU {k}" for k in ROUNDS), "everything"], details),
         ],

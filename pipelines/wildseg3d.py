@@ -22,7 +22,8 @@ from components.config_keys import LATER
 from components.errors import InputError
 from components.files import atomic_write, write_json
 from components.masks.cache import MaskCache
-from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver
+from components.masks.click_pieces import GraphCutConfig
+from components.masks.click_solver import ClickSolver, GraphCutSolver
 from components.masks.sam2_solver import Sam2ClickSolver
 from components.masks.scene_graph import view_depths
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene

@@ -3,21 +3,18 @@ one clicks."""
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int8
-from scipy import sparse
-from scipy.sparse.linalg import spsolve
 
 from components.clicks import Box, Click, ClickList
-from components.geometry import project
 from components.masks.cache import MaskCache
-from components.masks.outline import OutlineConfig, ViewColors, color_histogram, outline, view_colors
-from components.masks.scene_graph import surface_of_leaves
-from components.types import Array, Scene, focal_of
+from components.masks.click_pieces import GraphCutConfig, PieceFinder, Selection, distance_to
+from components.masks.outline import ViewColors, color_histogram, outline, view_colors
+from components.types import Array, Scene
 
 
 @dataclass(frozen=True)
@@ -41,46 +38,6 @@ class ClickSolver(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class GraphCutConfig:
-    """How clicks become seeds."""
-
-    reach_px: int = 12
-    """How far from a click a piece of the scene is looked for."""
-    seed_px: int = 2
-    """Half width of the square around a click that is certain."""
-    region_weight: float = 2.0
-    """Nats for the colour region under a click."""
-    max_growth: float = 4.0
-    """A later positive click takes a whole cached object only up to this multiple of what is selected."""
-    roundness: float = 4.0
-    """Surface of the largest piece meant, in multiples of pi r^2 (a ball has 4)."""
-    meant: float = 2.0
-    """A corrective click at distance d from the outline means pieces with an inradius up to this multiple of
-    d.
-    """
-    outline: OutlineConfig = field(default_factory=OutlineConfig)
-    """How outlines are sharpened."""
-    remembered: int = 16
-    """Answers kept, so that one click more costs one click."""
-
-
-@dataclass(frozen=True)
-class _State:
-    """The selection after some clicks."""
-
-    selected: Bool[Array, "L"]
-    """Leaves inside."""
-    override: Int8[Array, "N"]
-    """Voxels whose side a click changed against their leaf: 1 in, -1 out."""
-    masks: tuple[Bool[Array, "_ _"], ...]
-    wanted: frozenset[int] = frozenset()
-    """Leaves of positive clicks."""
-    unwanted: frozenset[int] = frozenset()
-    """Leaves of negative clicks."""
-    taken: tuple[int, ...] = ()
-
-
 class GraphCutSolver:
     """Pieces first, outlines second, and every later click acts where it was made.
 
@@ -95,13 +52,11 @@ class GraphCutSolver:
     """
 
     def __init__(self, scene: Scene, cache: MaskCache, config: GraphCutConfig) -> None:
-        if cache.solver_state is None:
-            raise ValueError("cache must carry a solver state; got none. Build the masks of the scene first.")
-        self.cache, self.state, self.config = cache, cache.solver_state, config
-        self._surface_of_leaf = surface_of_leaves(cache.solver_state.graph)
+        self._pieces = PieceFinder(scene, cache, config)
+        self.cache, self.state, self.config = cache, self._pieces.state, config
         self._views = scene.views
         self._colors: list[ViewColors | None] = [None] * len(scene.views)
-        self._remembered: OrderedDict[ClickList, _State] = OrderedDict()
+        self._remembered: OrderedDict[ClickList, Selection] = OrderedDict()
         self._lock = threading.Lock()
 
     def solve(self, given: ClickList) -> Solution:
@@ -113,7 +68,7 @@ class GraphCutSolver:
         state = self._after(ClickList(given.clicks, given.boxes))
         return Solution(state.masks, np.flatnonzero(state.selected), state.taken)
 
-    def _after(self, given: ClickList) -> _State:
+    def _after(self, given: ClickList) -> Selection:
         """State after all clicks, from the remembered state before the last one where there is one."""
         with self._lock:
             known = self._remembered.get(given)
@@ -130,30 +85,30 @@ class GraphCutSolver:
                 self._remembered.popitem(last=False)
         return state
 
-    def _boxes(self, boxes: tuple[Box, ...]) -> _State:
+    def _boxes(self, boxes: tuple[Box, ...]) -> Selection:
         selected = np.zeros(self.state.graph.num_leaves, bool)
         override = np.zeros(len(self.state.graph.points), np.int8)
         taken: list[int] = []
         for box in boxes:
             self._take_box(box, selected, taken)
         masks = self._draw(selected, override, ())
-        return _State(selected, override, masks, taken=tuple(taken))
+        return Selection(selected, override, masks, taken=tuple(taken))
 
-    def _click(self, before: _State, clicks: tuple[Click, ...]) -> _State:
+    def _click(self, before: Selection, clicks: tuple[Click, ...]) -> Selection:
         """One click more; the last of `clicks`."""
         click = clicks[-1]
-        leaf = self._leaf_at(click)
+        leaf = self._pieces.leaf_at(click)
         spot = frozenset({leaf} if leaf >= 0 else ())
         if click.positive:
             state = replace(before, wanted=before.wanted | spot)
             if not any(mask.any() for mask in before.masks):
                 return self._start(state, clicks)
-            chosen, taken = self._grown(state, click, leaf)
+            chosen, taken = self._pieces.grown(state, click, leaf)
         else:
             state = replace(before, unwanted=before.unwanted | spot)
             if not any(mask.any() for mask in before.masks):
                 return state
-            chosen, taken = self._shrunk(state, click), state.taken
+            chosen, taken = self._pieces.shrunk(state, click), state.taken
         row, column = int(click.y), int(click.x)
         if before.masks[click.view][row, column] == click.positive:
             return state  # already as asked: only remembered
@@ -166,11 +121,11 @@ class GraphCutSolver:
             state = self._moved_outline(state, clicks)
         return state
 
-    def _start(self, state: _State, clicks: tuple[Click, ...]) -> _State:
+    def _start(self, state: Selection, clicks: tuple[Click, ...]) -> Selection:
         """The first positive click: its candidate, without branches that earlier negative clicks exclude."""
         click = clicks[-1]
         selected, taken = state.selected.copy(), state.taken
-        choice = self._candidate(click, first=True)
+        choice = self._pieces.candidate(click, first=True)
         if choice is not None:
             selected[self.state.leaves[choice - 1]] = True
             taken = (*taken, choice)
@@ -179,7 +134,7 @@ class GraphCutSolver:
         else:
             return replace(state, masks=self._photo_only(click))
         for leaf in state.unwanted - state.wanted:
-            selected[self._branch(leaf, state.wanted)] = False
+            selected[self._pieces.branch(leaf, state.wanted)] = False
         if choice is not None and len(clicks) == 1:  # a lookup: what the cache holds is what would be drawn
             masks = tuple(self.cache.mask(view, choice) for view in range(self.cache.num_views))
         else:
@@ -194,122 +149,7 @@ class GraphCutSolver:
         masks[click.view] = np.asarray(region == region[int(click.y), int(click.x)])
         return tuple(masks)
 
-    def _grown(self, state: _State, click: Click, leaf: int) -> tuple[Bool[Array, "L"], tuple[int, ...]]:
-        """Leaves selected after a later positive click, and the cached objects they come from."""
-        sizes = self.state.tree.voxels[: len(state.selected)]
-        selected, before = state.selected.copy(), int(sizes[state.selected].sum())
-        here = state.masks[click.view]
-        if here.any():
-            limit, growth = self._largest_meant(here, click), self.config.max_growth
-        else:  # nothing of the object in this photo yet: nothing larger than what the others show of it
-            limit, growth = max(inradius(mask) for mask in state.masks), 1.0
-        volume = self._voxels_within(limit, click)
-        for choice in reversed(self.cache.at(click.view, click.x, click.y).tolist()):
-            if choice > len(self.state.leaves) or self.cache.kinds[choice - 1] not in ("object", "part"):
-                continue
-            fresh = self.cache.mask(click.view, choice) & ~state.masks[click.view]
-            leaves = self.state.leaves[choice - 1]
-            if inradius(fresh) <= limit and sizes[leaves].sum() <= min(volume, growth * before):
-                selected[leaves] = True
-                for other in state.unwanted - state.wanted:
-                    selected[self._branch(other, state.wanted)] = False
-                return selected, (*state.taken, choice)
-        if leaf >= 0 and sizes[leaf] <= min(volume, before) and self._surface_of_leaf[leaf] < 0:
-            selected[leaf] = True
-        return selected, state.taken
-
-    def _shrunk(self, state: _State, click: Click) -> Bool[Array, "L"]:
-        """Leaves selected after a negative click.
-
-        Out goes the largest branch of the merge tree that the click can mean, or, where the tree joined in the wrong
-        order, all that hangs together with the click rather than with the positive ones.
-        """
-        selected = state.selected.copy()
-        mask = state.masks[click.view]
-        height, width = mask.shape
-        leaves = self.state.leaf_of_pixel[click.view, :height, :width]
-        leaf = int(leaves[int(click.y), int(click.x)])
-        if leaf < 0 or not selected[leaf] or leaf in state.wanted:
-            return selected
-        limit = self._largest_meant(~mask, click)
-        volume = self._voxels_within(limit, click)
-        sizes = self.state.tree.voxels[: len(selected)]
-
-        def meant(piece: Bool[Array, "_"]) -> bool:
-            return inradius(piece[leaves] & mask) <= limit and int(sizes[piece[:-1]].sum()) <= volume
-
-        table = np.zeros(len(selected) + 1, bool)  # the last entry answers for leaf -1
-        for node in reversed(self.state.tree.path(leaf)):
-            branch = self.state.tree.leaves_of(node)
-            if state.wanted.intersection(branch.tolist()):
-                continue
-            table[:] = False
-            table[branch] = True
-            if meant(table):
-                walk = np.append(self._nearer_to(leaf, state.wanted, state.selected), False)
-                selected[walk[:-1] if meant(walk) else branch] = False
-                break
-        return selected
-
-    def _nearer_to(self, leaf: int, wanted: frozenset[int], selected: Bool[Array, "L"]) -> Bool[Array, "L"]:
-        """Selected leaves from which a random walk along bonds meets `leaf` before any wanted one.
-
-        Source: Grady, Random walks for image segmentation, PAMI 2006. Without a wanted leaf: those linked to `leaf`.
-        """
-        tree = self.state.tree
-        inside = selected[tree.pairs[:, 0]] & selected[tree.pairs[:, 1]]
-        nodes = np.flatnonzero(selected)
-        place = np.full(len(selected), -1)
-        place[nodes] = np.arange(len(nodes))
-        a, b = place[tree.pairs[inside, 0]], place[tree.pairs[inside, 1]]
-        bond = tree.bond[inside] + 1e-6
-        links = sparse.coo_array(
-            (np.r_[bond, bond], (np.r_[a, b], np.r_[b, a])), shape=(len(nodes),) * 2
-        ).tocsr()
-        seeds = np.array([place[leaf], *sorted(place[w] for w in wanted if selected[w])])
-        free = np.setdiff1d(np.arange(len(nodes)), seeds)
-        chance = np.zeros(len(nodes))
-        chance[seeds[0]] = 1.0
-        if len(free):
-            laplacian = sparse.diags_array(links.sum(axis=1) + 1e-9) - links
-            system = laplacian[free][:, free].tocsc()
-            chance[free] = spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel())
-        lost = np.zeros(len(selected), bool)
-        lost[nodes[chance > 0.5]] = True
-        return lost
-
-    def _largest_meant(self, border: Bool[Array, "H W"], click: Click) -> float:
-        """Inradius in pixels of the largest piece that a corrective click can mean.
-
-        People click into the middle of what is wrong, so a click close to the outline of the selection
-        (`border`) is about a sliver, never about a whole object behind it.
-        """
-        distance = float(_distance_to(border)[int(click.y), int(click.x)])
-        return self.config.meant * distance + self.config.seed_px
-
-    def _voxels_within(self, radius_px: float, click: Click) -> float:
-        """Voxels of the largest surface whose inradius is `radius_px` at the click's distance, elongated
-        ones too.
-        """
-        voxel = self._voxel_at(click)
-        if voxel < 0 or not np.isfinite(radius_px):
-            return float("inf")
-        graph, view = self.state.graph, self._views[click.view]
-        depth = float(project(view.camera, np.asarray(graph.points[voxel], np.float64))[1])
-        radius = radius_px * depth / focal_of(view.camera) / (graph.voxel * graph.scale)
-        return self.config.roundness * np.pi * radius**2
-
-    def _branch(self, leaf: int, wanted: frozenset[int]) -> Int[Array, "K"]:
-        """Leaves of the largest branch of the merge tree that holds `leaf` and none of `wanted`."""
-        branch = self.state.tree.leaves_of(leaf)
-        for node in self.state.tree.path(leaf)[1:]:
-            larger = self.state.tree.leaves_of(node)
-            if wanted.intersection(larger.tolist()):
-                break
-            branch = larger
-        return branch
-
-    def _redrawn(self, state: _State, clicks: tuple[Click, ...], voxels: Int[Array, "K"]) -> _State:
+    def _redrawn(self, state: Selection, clicks: tuple[Click, ...], voxels: Int[Array, "K"]) -> Selection:
         """Masks after voxels changed sides: only pieces of change that see one of them or hold the click
         count.
         """
@@ -326,7 +166,7 @@ class GraphCutSolver:
             masks.append(_with_changes(old, new, near, positive=click.positive))
         return replace(state, masks=tuple(masks))
 
-    def _moved_outline(self, state: _State, clicks: tuple[Click, ...]) -> _State:
+    def _moved_outline(self, state: Selection, clicks: tuple[Click, ...]) -> Selection:
         """Move the outline in the clicked photo; the voxels seen in the moved part change sides
         everywhere.
         """
@@ -336,7 +176,10 @@ class GraphCutSolver:
         near = np.zeros(old.shape, bool)
         near[int(click.y), int(click.x)] = True
         border = old if click.positive else ~old
-        band = _distance_to(border) <= self._largest_meant(border, click)
+        if border.any():
+            band = distance_to(border) <= self._pieces.largest_meant(border, click)
+        else:  # nothing to measure from: no farther around the click than it is deep inside what was drawn
+            band = distance_to(near) <= self._pieces.largest_meant(drawn != click.positive, click)
         drawn = np.where(band, drawn, old)
         new = _with_changes(old, drawn, near, positive=click.positive)
         height, width = old.shape
@@ -346,41 +189,6 @@ class GraphCutSolver:
         override[voxels] = 1 if click.positive else -1
         masks = (*state.masks[: click.view], new, *state.masks[click.view + 1 :])
         return self._redrawn(replace(state, masks=masks, override=override), clicks, voxels)
-
-    def _candidate(self, click: Click, *, first: bool) -> int | None:
-        """Cached object a click means; the granularity of a first click counts up the candidates."""
-        ids = [i for i in self.cache.at(click.view, click.x, click.y).tolist() if i <= len(self.state.leaves)]
-        if first and click.granularity is not None and ids:
-            return ids[min(int(click.granularity * len(ids)), len(ids) - 1)]
-        return self.cache.preferred(ids, click=(click.view, click.x, click.y) if first else None)
-
-    def _voxel_at(self, click: Click) -> int:
-        """Voxel under a click, or the nearest in the image within reach; -1 without one."""
-        return self._nearest(self.state.graph.voxel_of_pixel[click.view], click, lambda around: around >= 0)
-
-    def _leaf_at(self, click: Click) -> int:
-        """Leaf under a click, that of the clicked cached object where the pixel itself tells another; -1
-        without one."""
-        leaves = self.state.leaf_of_pixel[click.view]
-        choice = self._candidate(click, first=False)
-        if choice is not None:
-            own = np.zeros(self.state.graph.num_leaves + 1, bool)
-            own[self.state.leaves[choice - 1]] = True
-            found = self._nearest(leaves, click, lambda around: own[around])
-            if found >= 0:
-                return found
-        return self._nearest(leaves, click, lambda around: around >= 0)
-
-    def _nearest(self, image: Array, click: Click, accept) -> int:
-        row, column, reach = int(click.y), int(click.x), self.config.reach_px
-        y0, x0 = max(0, row - reach), max(0, column - reach)
-        around = np.asarray(image[y0 : row + reach + 1, x0 : column + reach + 1])
-        ok = accept(around) & (around >= 0)
-        if not ok.any():
-            return -1
-        rows, columns = np.nonzero(ok)
-        best = int(np.argmin((rows + y0 - row) ** 2 + (columns + x0 - column) ** 2))
-        return int(around[rows[best], columns[best]])
 
     def _take_box(self, box: Box, selected: Bool[Array, "L"], taken: list[int]) -> None:
         """Select the cached object that fills a box best, else the pieces that lie in it."""
@@ -406,7 +214,7 @@ class GraphCutSolver:
         total = np.bincount(leaves[leaves >= 0], minlength=len(selected))
         window = leaves[int(box.y0) : int(np.ceil(box.y1)), int(box.x0) : int(np.ceil(box.x1))]
         within = np.bincount(window[window >= 0], minlength=len(selected))
-        selected |= (within > 0.8 * total) & (within > 0) & (self._surface_of_leaf < 0)
+        selected |= (within > 0.8 * total) & (within > 0) & (self._pieces.surface_of_leaf < 0)
 
     def _view_colors(self, view: int) -> ViewColors:
         colors = self._colors[view]
@@ -460,23 +268,6 @@ class GraphCutSolver:
             sign = 1.0 if click.positive else -1.0
             seeds[max(0, row - half) : row + half + 1, max(0, column - half) : column + half + 1] = 1e4 * sign
         return seeds
-
-
-def _distance_to(mask: Bool[Array, "H W"]) -> Float32[Array, "H W"]:
-    """Distance in pixels of every pixel to the mask; infinite where the mask is empty."""
-    if not mask.any():
-        return np.full(mask.shape, np.inf, np.float32)
-    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-
-
-def inradius(mask: Bool[Array, "H W"]) -> float:
-    """Radius in pixels of the largest disc inside a mask; 0 for an empty one."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows) == 0:
-        return 0.0
-    window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    padded = np.pad(window.astype(np.uint8), 1)
-    return float(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
 
 
 def _with_changes(

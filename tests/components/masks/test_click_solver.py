@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from components.clicks import Box, Click, ClickList
-from components.masks.click_solver import ClickSolver, GraphCutConfig, GraphCutSolver, inradius
+from components.masks.click_pieces import GraphCutConfig, centrality, inradius
+from components.masks.click_solver import ClickSolver, GraphCutSolver
 from pipelines.masks import MasksConfig, build_masks
 from tests.toy import Toy, make_toy
 
@@ -58,20 +59,50 @@ def test_a_second_box_is_added_and_a_negative_click_takes_only_it_away(
     assert pooled(parted.masks, toy.instance == 1) > 0.75
 
 
-@pytest.mark.parametrize("positive", [True, False])
-def test_later_clicks_never_undo_what_they_do_not_mean(
-    toy: Toy, solver: GraphCutSolver, positive: bool
+@pytest.mark.parametrize("seed", range(4))
+def test_a_later_positive_click_only_adds_and_a_negative_one_only_takes_away(
+    toy: Toy, solver: GraphCutSolver, seed: int
 ) -> None:
-    rng = np.random.default_rng(3)
-    given = [click(toy, 2, 0)]
-    before = solver.solve(ClickList(tuple(given), ())).masks
-    for _ in range(6):
-        view = int(rng.integers(4))
-        given.append(Click(view, float(rng.integers(160)), float(rng.integers(120)), positive))
-        after = solver.solve(ClickList(tuple(given), ())).masks
-        for old, new in zip(before, after, strict=True):
+    rng = np.random.default_rng(seed)
+    given = [click(toy, int(rng.integers(1, 4)), int(rng.integers(4)))]
+    before = solver.solve(ClickList(tuple(given), ()))
+    changes = 0
+    for _ in range(8):
+        positive = bool(rng.integers(2))
+        given.append(Click(int(rng.integers(4)), rng.uniform(0, 160), rng.uniform(0, 120), positive))
+        after = solver.solve(ClickList(tuple(given), ()))
+        for old, new in zip(before.masks, after.masks, strict=True):
             assert not (old & ~new if positive else new & ~old).any()
+            changes += int((old != new).sum())
+        lost, won = set(before.leaves) - set(after.leaves), set(after.leaves) - set(before.leaves)
+        assert not (lost if positive else won)
         before = after
+    assert changes > 0
+
+
+def test_a_click_at_the_rim_of_a_thing_does_not_mean_the_whole_thing(
+    toy: Toy, solver: GraphCutSolver
+) -> None:
+    first = click(toy, 1, 0)
+    rows, columns = np.nonzero(toy.instance[0] == 3)
+    rim = Click(0, float(columns.max()) - 0.5, float(rows[columns.argmax()]) + 0.5, True)
+    middle = click(toy, 3, 0)
+    thing = toy.instance[0] == 3
+    at_rim = solver.solve(ClickList((first, rim), ())).masks[0]
+    in_middle = solver.solve(ClickList((first, middle), ())).masks[0]
+    assert (in_middle & thing).sum() > 0.8 * thing.sum()
+    assert at_rim[int(rim.y), int(rim.x)] and (at_rim & thing).sum() < 0.5 * thing.sum()
+
+
+def test_where_a_photo_shows_nothing_of_the_object_a_click_stays_around_itself(
+    toy: Toy, cache, solver: GraphCutSolver
+) -> None:
+    first = click(toy, 1, 0)
+    selection = solver.solve(ClickList((first,), ()))
+    edge = Click(3, 2.5, 2.5, True)  # on the floor's far edge, far from every box
+    after = solver.solve(ClickList((first, edge), ())).masks
+    added = [int((new & ~old).sum()) for old, new in zip(selection.masks, after, strict=True)]
+    assert after[3][2, 2] and max(added) < 0.2 * 160 * 120
 
 
 def test_the_clicked_pixel_becomes_what_was_asked(toy: Toy, solver: GraphCutSolver) -> None:
@@ -139,6 +170,16 @@ def test_threads_get_the_same_answers(toy: Toy, solver: GraphCutSolver) -> None:
 def test_masks_without_solver_state_are_refused(toy: Toy) -> None:
     with pytest.raises(ValueError, match="solver state"):
         GraphCutSolver(toy.scene, toy.masks, GraphCutConfig())
+
+
+def test_centrality_is_one_in_the_middle_half_way_out_a_half_and_zero_outside() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:26, 10:31] = True  # a square of 21
+    mask[30:33, 40:59] = True  # another piece does not count
+    spot = {x: centrality(mask, Click(0, x + 0.5, 15.5, True)) for x in (20, 15, 10, 5)}
+    assert spot[20] == 1 and spot[15] == pytest.approx(6 / 11) and spot[10] == pytest.approx(1 / 11)
+    assert spot[5] == 0
+    assert centrality(mask, Click(0, 50.5, 31.5, True)) == 1
 
 
 def test_inradius() -> None:
