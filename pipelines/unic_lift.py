@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int, Int64, UInt16
+from jaxtyping import Bool, Float32, Int, Int32, Int64, UInt16
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -24,7 +24,6 @@ from components.features.codes import CodeBook, components_by_code
 from components.features.label_maps import LabelMap
 from components.features.neighbours import neighbour_loss, neighbour_pairs, sample_pairs, unit_length
 from components.features.triplets import (
-    TripletPixels,
     near_identity,
     sample_triplets,
     triplet_loss,
@@ -33,12 +32,13 @@ from components.features.triplets import (
 from components.masks.cache import MaskCache
 from components.metrics import collision_rate, fragmentation
 from components.progress import CancelToken, Progress, no_progress, part_of
-from components.rasterize.frozen import FrozenView
+from components.rasterize.frozen import FrozenView, PixelRows
 from components.types import Array, Camera, Prompt, Scene, Segmentation
 from pipelines.base import register
 from pipelines.feature_trainer import (
     FeatureTrainConfig,
     Learned,
+    TrainingFrame,
     TrainStep,
     train_features,
     training_frames,
@@ -97,13 +97,15 @@ class UniCLiftConfig:
     """Pull of that layer towards the identity; without, it can meet the margin by scaling up."""
     triplets: int = 1000
     """Triplets per step; the paper allows 3,000."""
+    samples: int = 12
+    """Samples of triplets per photo, drawn beforehand and used in turn: what a pixel sees need then be found once."""
     triplets_from: float = 1 / 3
     """Share of the training after which triplets begin."""
     neighbours_from: float = 0.5
     """Share of the training after which neighbours in space count."""
     neighbours: int = 8
     """At most so many neighbours of a Gaussian."""
-    neighbour_pairs: int = 20_000
+    neighbour_pairs: int = 10_000
     """Pairs of neighbours per step."""
     radius: float = 0.1
     """Reach of a neighbour, and the gap that parts of one code may have, where the cameras span 2."""
@@ -119,6 +121,18 @@ class UniCLiftConfig:
         default_factory=lambda: FeatureTrainConfig(iterations=3000, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the training."""
+
+
+@dataclass(frozen=True)
+class TripletSample:
+    """Triplets of one view."""
+
+    anchors: PixelRows
+    """T pixels."""
+    others: PixelRows
+    """T positives, then T negatives; none in a view of one segment."""
+    labels: Int64[Tensor, "T"]
+    """Segment of the anchors."""
 
 
 @dataclass(frozen=True)
@@ -183,12 +197,11 @@ class UniCLift:
         views = gaussian_views(scene, self.device)
         truth = supervision(scene, masks, label_rest=self.config.label_rest, generator=generator)
         frames = training_frames(scene, max_side=self.config.train.max_side, device=self.device)
-        pixels, labels = [], []
-        for frame, label_map in zip(frames, truth, strict=True):
+        samples = []
+        for done, (frame, label_map) in enumerate(zip(frames, truth, strict=True)):
             cancel.check()
-            small = frame_labels(frame, label_map)
-            pixels.append(triplet_pixels(small))
-            labels.append(torch.from_numpy(small.ravel()).long())
+            progress(0.1 * done / len(frames), "Drawing pixels inside objects and at their borders")
+            samples.append(self._samples(frame, frame_labels(frame, label_map), generator))
         unit = unit_length([view.camera for view in scene.views], views.gaussians.means.cpu().numpy())
         pairs = neighbour_pairs(
             views.gaussians.means.cpu().numpy(),
@@ -199,9 +212,9 @@ class UniCLift:
         start = torch.randn((len(views.gaussians), D), generator=generator)
         rate = self.config.train.rate
         result = train_features(
-            scene, start, partial(self._loss, pixels, labels, pairs.to(self.device)), self.config.train,
+            scene, start, partial(self._loss, samples, pairs.to(self.device)), self.config.train,
             extra={"Wm": Learned(near_identity(D, generator), rate)} if self.config.linear_layer else None,
-            frames=frames, device=self.device, progress=part_of(progress, 0.0, 0.9), cancel=cancel,
+            frames=frames, device=self.device, progress=part_of(progress, 0.1, 0.9), cancel=cancel,
             generator=generator,
         )  # fmt: skip
         prepared = self._read_off(scene, views, result.features, truth, unit, cancel)
@@ -215,36 +228,50 @@ class UniCLift:
         }
         return replace(prepared, about=about)
 
+    def _samples(
+        self, frame: TrainingFrame, labels: Int32[Array, "h w"], generator: torch.Generator
+    ) -> list[TripletSample]:
+        """Triplets of one view, with the Gaussians their pixels see; none where no segment is large enough."""
+        pixels = triplet_pixels(labels)
+        flat = torch.from_numpy(labels.ravel()).long()
+        out = []
+        for _ in range(self.config.samples if pixels.count else 0):
+            drawn = sample_triplets(pixels, self.config.triplets, generator)
+            if len(drawn):
+                anchors, others = drawn[:, 0], drawn[:, 1:].T.flatten()
+            else:  # a single segment: it is gathered, and has nothing to be told from
+                chosen = torch.randint(len(pixels.inside), (self.config.triplets,), generator=generator)
+                anchors, others = pixels.inside[chosen], pixels.inside[:0]
+            out.append(
+                TripletSample(
+                    frame.view.rows(anchors.to(self.device)),
+                    frame.view.rows(others.to(self.device)),
+                    flat[anchors].to(self.device),
+                )
+            )
+        return out
+
     def _loss(
-        self,
-        pixels: Sequence[TripletPixels],
-        labels: Sequence[Int64[Tensor, "_"]],
-        pairs: Int64[Tensor, "E 2"],
-        step: TrainStep,
+        self, samples: Sequence[Sequence[TripletSample]], pairs: Int64[Tensor, "E 2"], step: TrainStep
     ) -> Tensor | None:
         """Eq. 7 without the photo's term, which frozen Gaussians do not need; `None` for a view with no segment."""
-        config, own = self.config, pixels[step.frame.index]
-        if own.count == 0:
+        config, own = self.config, samples[step.frame.index]
+        if not own:
             return None
-        drawn = sample_triplets(own, config.triplets, step.generator)
-        with_triplets = config.triplet_weight > 0 and step.done >= config.triplets_from and len(drawn) > 0
-        anchors = drawn[:, 0] if len(drawn) else own.inside[:: max(len(own.inside) // config.triplets, 1)]
-        asked = drawn.T.flatten() if with_triplets else anchors
-        Y = bounded(step.render(asked.to(step.features.device)))
-        P = len(anchors)
-        label = labels[step.frame.index][anchors].to(Y.device)
+        sample = own[int(torch.randint(len(own), (1,), generator=step.generator))]
+        Y = bounded(sample.anchors.blend(step.features[sample.anchors.gaussian_ids]))
         loss = config.cluster_weight * cluster_loss(
-            Y[:P], label, reduction=config.reduction, min_pixels=1, generator=step.generator
+            Y, sample.labels, reduction=config.reduction, min_pixels=1, generator=step.generator
         )
-        if with_triplets:
-            z = Y
+        if config.triplet_weight > 0 and step.done >= config.triplets_from and len(sample.others.pixels):
+            others = bounded(sample.others.blend(step.features[sample.others.gaussian_ids]))
+            positive, negative = others.chunk(2)
+            z = [Y, positive, negative]
             if config.linear_layer:
                 Wm = step.extra["Wm"]
-                z = Y @ Wm.T
+                z = [rows @ Wm.T for rows in z]
                 loss = loss + config.layer_decay * (Wm - torch.eye(len(Wm), device=Wm.device)).square().sum()
-            loss = loss + config.triplet_weight * triplet_loss(
-                z[:P], z[P : 2 * P], z[2 * P :], margin=config.margin
-            )
+            loss = loss + config.triplet_weight * triplet_loss(*z, margin=config.margin)
         if config.neighbour_weight > 0 and step.done >= config.neighbours_from and len(pairs):
             some = sample_pairs(pairs, config.neighbour_pairs, step.generator)
             loss = loss + config.neighbour_weight * neighbour_loss(step.features, some)
@@ -363,9 +390,8 @@ class UniCLift:
             "features": prepared.features,
             "book": torch.from_numpy(objects.book.codes),
             "centers": torch.from_numpy(objects.book.centers),
-            "codes": torch.from_numpy(objects.codes),
-            "places": torch.from_numpy(objects.places),
-            "positions": torch.from_numpy(objects.positions),
+            "place": torch.from_numpy(objects.place),
+            "objects": torch.from_numpy(objects.objects),
             **packed(prepared.labelling),
         }
         save_state(folder, NAME, prepared.views.scene, tensors, prepared.about)
@@ -375,10 +401,10 @@ class UniCLift:
         check_inputs(scene, masks)
         tensors, about = load_state(folder, NAME, scene, device=self.device)
         labelling = unpacked(tensors)
-        book, centers, codes, places, positions = (
-            tensors[name].cpu().numpy() for name in ("book", "centers", "codes", "places", "positions")
+        book, centers, place, table = (
+            tensors[name].cpu().numpy() for name in ("book", "centers", "place", "objects")
         )
-        objects = CodeObjects(CodeBook(book, centers), labelling.gaussians, codes, places, positions)
+        objects = CodeObjects(CodeBook(book, centers), labelling.gaussians, place, table)
         views = gaussian_views(scene, self.device)
         return UniCLiftPrepared(scene.key, views, tensors["features"], objects, labelling, about)
 

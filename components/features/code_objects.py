@@ -1,10 +1,13 @@
 """Objects from binary codes: one per code, or per place a code is found in; for Gaussians and for rendered pixels."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from typing import no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int32, Int64
+from numba import njit
 from scipy.spatial import KDTree
 
 from components.features.cluster_loss import bounded
@@ -29,44 +32,47 @@ class CodeObjects:
     book: CodeBook
     labels: Int32[Array, "N"]
     """Object of every Gaussian."""
-    codes: Int64[Array, "O_plus_1"]
-    """Code of every object; entry 0 means nothing."""
-    places: Int64[Array, "S 2"]
-    """(position in the book, object) of every code whose Gaussians belong to several objects, ascending."""
-    positions: Int64[Array, "N"] = field(repr=False)
-    """Position in the book of every Gaussian's code."""
+    place: Int32[Array, "N"]
+    """Which place of its code a Gaussian is in, 0 = the largest; -1 for crumbs, which take a neighbour's object."""
+    objects: Int32[Array, "B S"]
+    """Object of every code of the book in each of its places; 0 where it has fewer."""
 
     @property
     def count(self) -> int:
         """Objects O."""
-        return len(self.codes) - 1
+        return int(self.objects.max(initial=0))
 
-    def channels(self, V: Float32[Array, "N D"]) -> Float32[Array, "N D_plus_S"]:
-        """What to render for `objects_of`: the vectors, and for every entry of `places` which Gaussians it is."""
-        marks = [(self.positions == p) & (self.labels == label) for p, label in self.places]
-        return np.concatenate([V, *(mark[:, None].astype(np.float32) for mark in marks)], axis=1)
+    @cached_property
+    def codes(self) -> Int64[Array, "O_plus_1"]:
+        """Code of every object; entry 0 means nothing."""
+        out = np.zeros(self.count + 1, np.int64)
+        for position, own in enumerate(self.objects):
+            out[own[own > 0]] = self.book.codes[position]
+        return out
 
-    def objects_of(self, rendered: Float32[Array, "P D_plus_S"]) -> Int32[Array, "P"]:
+    def channels(self, V: Float32[Array, "N D"]) -> Float32[Array, "N _"]:
+        """What to render for `objects_of`: the vectors and, where codes have several places, which place it is."""
+        S = self.objects.shape[1]
+        if S == 1:
+            return V
+        return np.concatenate([V, (self.place[:, None] == np.arange(S)).astype(np.float32)], axis=1)
+
+    def objects_of(self, rendered: Float32[Array, "P _"]) -> Int32[Array, "P"]:
         """Objects of blended `channels`: one comparison per channel and a table.
 
-        Where a code stands for several places, the one that blends most into the pixel is meant.
+        Where a code has several places, the one that blends most into the pixel is meant.
 
         Source: UniC-Lift, eqs. 8 and 9; snapping and places are ours (unic_lift.md sections 5 and 8).
         """
-        D = rendered.shape[1] - len(self.places)
-        V, shares = rendered[:, :D], rendered[:, D:]
-        codes = codes_of(V)
-        strange = self.book.position(codes) < 0
-        if strange.any():
-            Y = bounded(torch.from_numpy(np.ascontiguousarray(V[strange]))).numpy()
-            codes[strange] = self.book.snap(codes[strange], Y)
+        S = self.objects.shape[1]
+        D = rendered.shape[1] - (S if S > 1 else 0)
+        codes, shares = codes_of(rendered[:, :D]), rendered[:, D:]
         position = self.book.position(codes)
-        out = self._first_object()[position]
-        for p in np.unique(self.places[:, 0]):
-            rows = np.flatnonzero(position == p)
-            own = np.flatnonzero(self.places[:, 0] == p)
-            out[rows] = self.places[own, 1][shares[np.ix_(rows, own)].argmax(axis=1)]
-        return out
+        strange = np.flatnonzero(position < 0)
+        if len(strange):
+            Y = bounded(torch.from_numpy(rendered[strange, :D])).numpy()
+            position[strange] = self.book.position(self.book.snap(codes[strange], Y))
+        return _place_objects(position, shares, self.objects)
 
     def bits_from(self, objects: list[int]) -> Float[Array, "K O_plus_1"]:
         """Differing bits between the codes of some objects and of all; `OTHER_PLACE` for one code in two objects."""
@@ -74,13 +80,22 @@ class CodeObjects:
         same_object = np.array(objects)[:, None] == np.arange(len(self.codes))[None]
         return np.where((bits == 0) & ~same_object, OTHER_PLACE, bits)
 
-    def _first_object(self) -> Int32[Array, "B_plus_1"]:
-        """Object of every position in the book; the last entry, for position -1, is none."""
-        out = np.zeros(len(self.book) + 1, np.int32)
-        out[self.positions] = self.labels
-        single = np.setdiff1d(np.arange(len(self.book)), self.positions)
-        out[single] = single + 1  # a code of no Gaussian: its own number, which nothing else has
-        return out
+
+@njit(cache=True, nogil=True)
+@no_type_check  # the run-time type checker of the tests would wrap it, and a wrapper cannot be compiled
+def _place_objects(position, shares, objects):
+    """Per pixel the object of its code (-1 = none) in the place with the largest share; ties go to the first."""
+    out = np.zeros(position.shape[0], np.int32)
+    for i in range(position.shape[0]):
+        p = position[i]
+        if p < 0:
+            continue
+        best = 0
+        for s in range(1, shares.shape[1]):
+            if objects[p, s] > 0 and shares[i, s] > shares[i, best]:
+                best = s
+        out[i] = objects[p, best]
+    return out
 
 
 def read_objects(
@@ -111,41 +126,42 @@ def read_objects(
     else:
         every = 1 << V.shape[1]
         book = CodeBook(np.arange(every), np.zeros((every, V.shape[1])))
-    positions = book.position(codes)
-    labels, object_codes = (positions + 1).astype(np.int32), np.concatenate([[0], book.codes])
+    position = book.position(codes)
+    place = np.zeros(len(V), np.int64)
     if radius is not None and len(V):
         part = components_by_code(means, codes, radius=radius)
-        labels, object_codes = _by_place(labels, part, means, opaque, object_codes)
-    pairs = np.unique(np.stack([positions, labels], axis=1), axis=0).astype(np.int64)
-    several = np.bincount(pairs[:, 0], minlength=1)[pairs[:, 0]] > 1
-    return CodeObjects(book, labels, object_codes.astype(np.int64), pairs[several], positions)
+        place = _places(position, part, opaque)
+    return _numbered(book, position, place, means)
 
 
-def _by_place(
-    labels: Int32[Array, "N"],
-    part: Int64[Array, "N"],
-    means: Float[Array, "N 3"],
-    opaque: Bool[Array, "N"],
-    codes: Int64[Array, "_"],
-) -> tuple[Int32[Array, "N"], Int64[Array, "_"]]:
-    """The largest part keeps the label, other large ones get labels of their own, crumbs join their neighbours."""
-    new = labels.astype(np.int64)
-    codes_by_object = list(codes)
-    pairs, of_pair = np.unique(np.stack([labels, part], axis=1), axis=0, return_inverse=True)
+def _places(
+    position: Int64[Array, "N"], part: Int64[Array, "N"], opaque: Bool[Array, "N"]
+) -> Int64[Array, "N"]:
+    """Parts with enough opaque Gaussians, and the largest of every code, are places; the others are crumbs, -1."""
+    pairs, of_pair = np.unique(np.stack([position, part], axis=1), axis=0, return_inverse=True)
     of_pair = of_pair.ravel()
     sizes = np.bincount(of_pair[opaque], minlength=len(pairs))
-    enough = enough_gaussians(int(opaque.sum()))
-    crumb = np.zeros(len(labels), bool)
-    for index, (label, number) in enumerate(pairs.tolist()):
-        if number == 0:
-            continue
-        own = of_pair == index
-        if sizes[index] < enough:
-            crumb |= own
-        else:
-            new[own] = len(codes_by_object)
-            codes_by_object.append(codes[label])
-    if crumb.any():
-        kept = np.flatnonzero(~crumb)
-        new[crumb] = new[kept[KDTree(means[kept]).query(means[crumb])[1]]]
-    return new.astype(np.int32), np.array(codes_by_object, np.int64)
+    kept = (sizes >= enough_gaussians(int(opaque.sum()))) | (pairs[:, 1] == 0)
+    number = np.where(kept, pairs[:, 1], -1)
+    for code in np.unique(pairs[:, 0]):  # a part of few opaque Gaussians may lie between larger ones
+        own = np.flatnonzero((pairs[:, 0] == code) & kept)
+        number[own] = np.arange(len(own))
+    return number[of_pair]
+
+
+def _numbered(
+    book: CodeBook, position: Int64[Array, "N"], place: Int64[Array, "N"], means: Float[Array, "N 3"]
+) -> CodeObjects:
+    """Objects by code and place: the first place of a code has its position in the book, further ones come behind."""
+    objects = np.zeros((len(book), max(int(place.max(initial=0)) + 1, 1)), np.int32)
+    objects[:, 0] = np.arange(1, len(book) + 1)
+    inside = place >= 0
+    further = np.unique(np.stack([position[inside], place[inside]], axis=1), axis=0)
+    further = further[further[:, 1] > 0]
+    objects[further[:, 0], further[:, 1]] = len(book) + 1 + np.arange(len(further))
+    labels = objects[position, np.maximum(place, 0)] if len(position) else np.zeros(0, np.int32)
+    crumbs = np.flatnonzero(~inside)
+    if len(crumbs):
+        kept = np.flatnonzero(inside)
+        labels[crumbs] = labels[kept[KDTree(means[kept]).query(means[crumbs])[1]]]
+    return CodeObjects(book, labels, place.astype(np.int32), objects)
