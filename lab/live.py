@@ -19,9 +19,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from components.errors import InputError
 from lab.cells import methods
+from lab.comparison import PANES_MAX
 from lab.downloads import export_file
 from lab.drawing import Look, Rest, Tone
-from lab.page_state import hover_url, layer_bytes, overlay_of, photo_bytes
+from lab.page_state import hover_url, layer_bytes, overlay_of, photo_bytes, split_of
 from lab.surfaces import SurfaceName
 from lab.visitor import Visitor
 from lab.visitors import Visitors
@@ -121,6 +122,36 @@ def prepare(visitor: Visitor, names: str) -> None:
     methods.start(visitor, [name for name in names.split(",") if name])
 
 
+def compare(visitor: Visitor, names: str) -> None:
+    visitor.compare([name for name in names.split(",") if name])
+
+
+def set_reference(visitor: Visitor, pane: str) -> None:
+    if pane not in ("", *map(str, range(PANES_MAX))):
+        raise ValueError("not a pane")
+    visitor.panes.reference = pane
+    visitor.push_compare()
+
+
+def link_cameras(visitor: Visitor, on: bool) -> None:
+    visitor.panes.linked = on
+    visitor.push_compare()
+
+
+def take_pane(visitor: Visitor, pane: int) -> None:
+    visitor.act(lambda session: visitor.panes.take(pane, session))
+
+
+def set_graphics(visitor: Visitor, software: bool) -> None:
+    visitor.panes.software = software
+
+
+def set_dark(visitor: Visitor, dark: bool) -> None:
+    visitor.viewer.set_dark(dark)
+    with visitor.lock:
+        visitor.panes.set_dark(dark)
+
+
 def set_mode(visitor: Visitor, positive: bool) -> None:
     visitor.positive = positive
 
@@ -134,7 +165,12 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "show": ({"photo": lambda value: None if value is None else text(value)}, show_photo),
     "visible": ({"id": whole, "visible": truth}, show_object),
     "cameras": ({"visible": truth}, lambda visitor, visible: visitor.viewer.show_cameras(visible)),
-    "dark": ({"dark": truth}, lambda visitor, dark: visitor.viewer.set_dark(dark)),
+    "dark": ({"dark": truth}, set_dark),
+    "graphics": ({"software": truth}, set_graphics),
+    "compare": ({"names": text}, compare),
+    "reference": ({"pane": text}, set_reference),
+    "link": ({"on": truth}, link_cameras),
+    "take": ({"pane": whole}, take_pane),
     "look": ({"photo": text}, look_from),
     "look_3d": ({"surface": text, "tone": text, "rest": text}, look_3d),
     "moving": ({"on": truth}, lambda visitor, on: visitor.set_moving(on)),
@@ -188,6 +224,7 @@ def live_routes(visitors: Visitors) -> APIRouter:
         try:
             await asyncio.to_thread(visitor.push)
             await asyncio.to_thread(visitor.push_cells)
+            await asyncio.to_thread(visitor.push_compare)
             while True:
                 message = await websocket.receive_text()
                 try:
@@ -226,6 +263,13 @@ def live_routes(visitors: Visitors) -> APIRouter:
         if jpeg is None:
             raise HTTPException(404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    @router.get("/split/{name}")
+    def split(request: Request, name: str, w: int = 1280) -> Response:
+        png = split_of(visitor_of(request), name, _picture_width(w))
+        if png is None:
+            raise HTTPException(404)
+        return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
 
     @router.get("/settings/{method}")
     def settings(method: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from PIL import Image
 
 from components.geometry import view_from_picture
@@ -68,6 +68,22 @@ def overlay_png(layers: Sequence[Layer], width: int, height: int) -> bytes:
     image.putpalette(palette)
     out = io.BytesIO()
     image.save(out, "PNG", transparency=bytes(alpha), compress_level=1)
+    return out.getvalue()
+
+
+def heat_png(values: Float[Array, "H W"], lookup: Int[Array, "h w"]) -> bytes:
+    """Values in [0, 1] of view pixels over a photo: nothing at 0, then violet over orange to yellow at 1.
+
+    Args:
+        lookup: See `photo_lookup`.
+    """
+    level = (np.clip(values, 0, 1) * 255).astype(np.uint8).ravel()[np.maximum(lookup, 0)]
+    level[lookup < 0] = 0
+    image = Image.fromarray(level, "P")
+    scale = cv2.applyColorMap(np.linspace(90, 255, 256).astype(np.uint8)[:, None], cv2.COLORMAP_PLASMA)
+    image.putpalette(scale[:, 0, ::-1].tobytes())
+    out = io.BytesIO()
+    image.save(out, "PNG", transparency=bytes(min(value, 220) for value in range(256)), compress_level=1)
     return out.getvalue()
 
 

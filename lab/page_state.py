@@ -10,7 +10,7 @@ from components.errors import InputError
 from components.geometry import photo_from_view, project
 from lab.arrangement import NOWHERE
 from lab.downloads import offers
-from lab.overlays import Layer, data_url, drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
+from lab.overlays import Layer, data_url, drawn, heat_png, overlay_png, photo_jpeg, photo_lookup, picture_size
 from lab.palette import rgb
 from lab.photo_layers import layer_jpeg, layers_of
 from lab.prompts import WorldClick
@@ -263,3 +263,13 @@ def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes
     if scene is None or layer not in layers_of(scene) or photo not in {view.name for view in scene.views}:
         return None
     return layer_jpeg(scene, photo, layer, width, lookup_of(scene, photo, width))
+
+
+def split_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
+    """Where the compared methods disagree, as a translucent PNG over a photo; None without two answers."""
+    with visitor.lock:
+        scene, comparison = visitor.scene, visitor.panes.comparison
+        if scene is None or comparison is None or photo not in {view.name for view in scene.views}:
+            return None
+        split = comparison.disagreement_in_photo(photo)
+    return None if split is None else heat_png(split, lookup_of(scene, photo, width))

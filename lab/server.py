@@ -122,7 +122,7 @@ def build_app(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.access, app.state.visitors = access, visitors
-    app.include_router(viser_routes(lambda visitor_id: visitors.get(visitor_id).viewer))
+    app.include_router(viser_routes(lambda visitor_id, pane: visitors.get(visitor_id).viewer_of(pane)))
     app.include_router(live_routes(visitors))
     app.mount("/lab/static", StaticFiles(directory=STATIC), name="static")
     page = build_page(lab, visitors)

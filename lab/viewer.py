@@ -11,6 +11,7 @@ import logging
 import math
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from lab.surfaces import MAX_POINTS, MAX_SPLATS, PointSurface, SplatSurface
 from lab.view_frame import Frame, frame_of, quaternion, thumbnail
 
 if TYPE_CHECKING:
-    from viser import SceneClickEvent
+    from viser import ClientHandle, SceneClickEvent
     from viser.infra import WebsockClientConnection
 
     from lab.drawing import Colours
@@ -35,9 +36,13 @@ BACKGROUNDS = {False: (244, 244, 241), True: (24, 26, 27)}
 MAX_PREVIEW_SPLATS = 30_000
 """Of the Gaussians shown while they are trained, which are sent anew every few seconds."""
 GIZMO = "/gizmo"
+ECHO_SECS = 0.5
+"""After a browser's camera was placed from here, its reports for this long are only the echo of that."""
 
 RayHandler = Callable[[np.ndarray, np.ndarray, bool], None]
 """Called with ray origin [3], direction [3] (world frame) and whether shift was held."""
+CameraHandler = Callable[[tuple[np.ndarray, np.ndarray, np.ndarray]], None]
+"""Called with wxyz [4], position [3] and target [3] in the viewer's frame when a person moved the camera."""
 MoveHandler = Callable[[Offset], None]
 """Called when the handles were let go of, with how far they were dragged, world frame."""
 
@@ -76,6 +81,8 @@ class Viewer:
         self._gizmo: Any = None
         self._crop_box: Any = None
         self._crop: tuple[Offset, Offset] | None = None
+        self.on_camera: CameraHandler | None = None
+        self._placed_at = -math.inf
         self._marker_names: list[str] = []
         self._frustums: list = []
         self._server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
@@ -83,6 +90,7 @@ class Viewer:
         self._server._websock_server.on_client_connect(self._turn_away_strangers)
         self._server.gui.main_panel.minimize()
         self._theme()
+        self._server.on_client_connect(self._joined)
         self._server.scene.on_click()(self._clicked(inverted=False))
         self._server.scene.on_click(modifier="shift")(self._clicked(inverted=True))
 
@@ -199,6 +207,26 @@ class Viewer:
                     client.camera.position, client.camera.look_at, client.camera.fov = self._frame.pose(
                         camera
                     )
+
+    def place_camera(self, wxyz: np.ndarray, position: np.ndarray, look_at: np.ndarray) -> None:
+        """Put every browser's camera here; viewer frame."""
+        self._placed_at = time.monotonic()
+        for client in self._server.get_clients().values():
+            with client.atomic():
+                client.camera.wxyz, client.camera.position, client.camera.look_at = wxyz, position, look_at
+
+    def _joined(self, client: "ClientHandle") -> None:
+        """Listen to a browser's camera; its first report is where it starts, not a person's doing."""
+        first = True
+
+        def moved(_: Any) -> None:
+            nonlocal first
+            if not first and self.on_camera is not None and time.monotonic() - self._placed_at > ECHO_SECS:
+                camera = client.camera
+                self.on_camera((camera.wxyz, camera.position, camera.look_at))
+            first = False
+
+        client.camera.on_update(moved)
 
     def _theme(self) -> None:
         self._server.gui.configure_theme(show_logo=False, show_share_button=False, dark_mode=self._dark)

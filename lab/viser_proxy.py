@@ -49,14 +49,19 @@ def is_passed(message: bytes | str) -> bool:
         return False
 
 
-def viser_routes(viewer_of: Callable[[str], Viewer]) -> APIRouter:
-    """Routes under /viser/. `viewer_of` gives the viewer of a browser's id: everybody sees their own."""
+def viser_routes(viewer_of: Callable[[str, int | None], Viewer | None]) -> APIRouter:
+    """Routes under /viser/ and, for the panes of a comparison, /viser/0/, /viser/1/ and so on.
+
+    Args:
+        viewer_of: Gives the viewer of a browser's id (everybody sees their own) and pane; None: there is none.
+    """
     router = APIRouter()
 
     @router.get("/viser")
     async def without_slash() -> RedirectResponse:
         return RedirectResponse("/viser/")
 
+    @router.get("/viser/{pane:int}/")
     @router.get("/viser/")
     async def page(request: Request) -> Response:
         compressed = "gzip" in request.headers.get("accept-encoding", "")
@@ -65,10 +70,16 @@ def viser_routes(viewer_of: Callable[[str], Viewer]) -> APIRouter:
             headers["content-encoding"] = "gzip"
         return Response(_client_page(compressed), media_type="text/html; charset=utf-8", headers=headers)
 
+    @router.websocket("/viser/{pane:int}")
+    @router.websocket("/viser/{pane:int}/")
     @router.websocket("/viser")  # viser's page connects without the slash
     @router.websocket("/viser/")
     async def socket(websocket: WebSocket) -> None:
-        viewer = await asyncio.to_thread(viewer_of, websocket.scope["state"]["visitor"])
+        pane = websocket.path_params.get("pane")
+        viewer = await asyncio.to_thread(viewer_of, websocket.scope["state"]["visitor"], pane)
+        if viewer is None:
+            await websocket.close(1008, "There is no such pane.")
+            return
         protocols = [p for p in websocket.scope.get("subprotocols", []) if p.startswith("viser-v")]
         async with connect(
             f"ws://127.0.0.1:{viewer.port}",

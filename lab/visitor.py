@@ -22,6 +22,7 @@ from lab.downloads import forget_exports
 from lab.drawing import Look, Picture, ShownObject
 from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
+from lab.panes import Panes
 from lab.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from lab.tones import tone_colours, tone_token
 from lab.viewer import Marker, Viewer
@@ -50,6 +51,7 @@ class Visitor:
         self.lab = lab
         self.lock = threading.RLock()
         self.session: Session = Session(lab)
+        self.panes = Panes(lab, self.session, most=viewer_points)
         self.scene_name: str | None = None
         """Scene the cells are about; open, or being built."""
         self.cells = {name: CellMemory() for name in CELLS}
@@ -116,6 +118,28 @@ class Visitor:
             cells = [status.to_message() for status in statuses(self)]
         self._send({"type": "cells", "cells": cells})
 
+    def push_compare(self) -> None:
+        """Send what the Compare cell shows."""
+        with self.lock:
+            message = self.panes.message()
+        self._send(message)
+
+    def compare(self, methods: list[str]) -> None:
+        """Compare methods on the open scene; none closes the comparison."""
+        with self.lock:
+            try:
+                self.panes.choose(methods)
+            except InputError as error:
+                self.panes.note = str(error)
+        self.push_compare()
+
+    def viewer_of(self, pane: int | None) -> Viewer | None:
+        """The 3D view of the workspace, or of a pane of the comparison; None when there is no such pane."""
+        if pane is None:
+            return self.viewer
+        with self.lock:
+            return self.panes.viewer(pane)
+
     def _send(self, message: dict[str, Any]) -> None:
         for line, loop in list(self._lines.items()):
             if loop.is_closed():  # the server is going down
@@ -146,6 +170,10 @@ class Visitor:
         with self.lock:
             self._change(change)
         self.push()
+        with self.lock:  # after the page has its answer: other methods may be slower
+            changed = self.panes.follow(self.session)
+        if changed:
+            self.push_compare()
 
     def _change(self, change: Callable[["Session"], Any]) -> None:
         """A sentence meant for people (InputError) becomes the note; any other error is logged and said to
@@ -175,10 +203,13 @@ class Visitor:
             with self.lock:
                 self.scene_name = scene_name
                 self._change(lambda session: session.open(scene_name))
+                if self.panes.comparison is not None:
+                    self.panes.choose([choice.method for choice in self.panes.comparison.choices])
         finally:
             self.opening = ""
             self.push()
             self.push_cells()
+            self.push_compare()
 
     def adopt(self, session: "Session") -> None:
         """Take over scene, objects and clicks of another session."""
@@ -391,6 +422,7 @@ class Visitor:
 
     def close(self) -> None:
         with self.lock:
+            self.panes.close()
             if self._viewer is not None:
                 self._viewer.close()
                 self._viewer = None

@@ -127,13 +127,14 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[dict[str, Any]]:
 
     name, memory = visitor.scene_name, visitor.cells[ID]
     records = visitor.lab.step_records(name) if name is not None and ready else {}
+    trained = visitor.status is not None and visitor.status.gaussians
     rows = []
     for entry in list_methods():
         record = records.get(entry.name) if entry.name in ready else None
         curve = memory.curves.get(entry.name)
         rows.append({
             "name": entry.name, "summary": entry.summary, "paper": entry.paper, "licence": entry.licence,
-            "splats": entry.make.geometry == "gaussians", "ready": record is not None,
+            "splats": entry.make.geometry == "gaussians", "trained": trained, "ready": record is not None,
             "answers": entry.name == visitor.method,
             "seconds": record["seconds"] if record else None,
             "bytes": _bytes(visitor, record["key"]) if record else None,

@@ -39,7 +39,7 @@ class Methods {
 
   row(row) {
     const node = document.createElement("div");
-    node.className = "method";
+    node.className = "m-row";
     node.innerHTML = `<label><input type="checkbox"><b></b></label><span class="m-what"></span>
       <span class="m-state"></span><details><summary>Settings</summary><div class="m-settings"></div>
       <p class="m-about"></p></details><figure class="curve" hidden></figure>`;
@@ -59,7 +59,7 @@ class Methods {
 
   fill(node, row) {
     node.querySelector("input").checked = this.ticked.has(row.name);
-    const parts = row.ready ? [`ready in ${seconds(row.seconds)}`, size(row.bytes)] : [row.splats ? "needs splats" : "not prepared"];
+    const parts = row.ready ? [`ready in ${seconds(row.seconds)}`, size(row.bytes)] : [row.splats && !row.trained ? "not prepared, trains splats first" : "not prepared"];
     if (row.answers && row.ready) parts.unshift("answers");
     const state = node.querySelector(".m-state");
     state.textContent = parts.join(" · ");

@@ -1,6 +1,7 @@
 // The Segment workspace: shows the session's state, sends what a person does. The state lives on the server.
 
 import * as cells from "./cells.js";
+import * as compare from "./compare.js";
 import { Live } from "./live.js";
 import { PhotoCanvas } from "./photo.js";
 import { Stage } from "./stage.js";
@@ -30,6 +31,7 @@ class Workspace {
         cells.render(message);
         cells.showProgress(this.find(".ws-veil .progress"), message.cells.find((cell) => cell.job));
       },
+      compare: (message) => compare.render(message),
       line: (up, sentence) => this.line(up, sentence),
     });
     cells.connect((command, fields) => this.live.send(command, fields));
@@ -163,6 +165,7 @@ class Workspace {
     if (!up) this.find(".ws-hint").textContent = sentence;
     else {
       this.live.send("dark", { dark: this.dark() });
+      this.live.send("graphics", { software: drawsInSoftware() });
       this.live.send("show", { photo: this.photo });
     }
   }
@@ -323,6 +326,7 @@ class Workspace {
     this.canvas.setMarks(this.state.marks[photo.name] ?? [], this.state.boxes[photo.name] ?? []);
     this.renderLayer(photo, width);
     const names = this.state.photos.map((entry) => entry.name);
+    compare.follow(this.state, photo.name);
     this.find(".photo-name").textContent = `${photo.name} · ${names.indexOf(photo.name) + 1} of ${names.length}`;
   }
 
@@ -352,6 +356,15 @@ class Workspace {
       attributes: true, attributeFilter: ["class"],
     });
   }
+}
+
+/** Whether 3D is drawn by the processor: then less of it is asked for where several views are shown. */
+function drawsInSoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const info = context?.getExtension("WEBGL_debug_renderer_info");
+  const name = info ? context.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return !context || /swiftshader|llvmpipe|software/i.test(name);
 }
 
 export function button(className, title, act) {

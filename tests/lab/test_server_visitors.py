@@ -14,7 +14,7 @@ from lab.cells import capture, statuses
 from lab.cells.status import CellStatus
 from lab.engine import Lab
 from lab.page_state import state_of
-from lab.visitor import Visitor
+from lab.visitor import CELLS, Visitor
 from lab.visitors import AWAY_SECS, Visitors
 from tests import toy_workspace
 from tests.toy import make_toy
@@ -61,7 +61,7 @@ def test_an_empty_workspace_says_what_to_do(lab: Lab) -> None:
     assert state["phase"] == "empty"
     assert "bring photos" in state["hint"]
     assert status_of(visitor, "capture").wants_open
-    assert [status.state for status in statuses(visitor)] == ["idle"] * 4
+    assert [status.state for status in statuses(visitor)] == ["idle"] * len(CELLS)
 
 
 def test_progress_place_in_the_queue_and_cancel(lab: Lab) -> None:
