@@ -1,7 +1,6 @@
-"""Grow and shrink a segmented object: its masks by a few pixels, its points with them, along surfaces
-only.
-"""
+"""A segmented object refined by hand: its masks grown, shrunk or painted, its points with them."""
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -14,6 +13,7 @@ STEP_SHARE = 0.006
 """One step moves the outline by this share of the image's longer side."""
 SURFACE_STEP = 0.02
 """Growing passes to a neighbouring pixel when its distance to the camera changes by less than this share."""
+_SUBPIXEL_BITS = 4
 
 
 def adjusted_masks(
@@ -30,6 +30,29 @@ def adjusted_masks(
         mask if not mask.any() else _grown(scene, view, mask, steps) if steps > 0 else _shrunk(mask, -steps)
         for view, mask in enumerate(masks)
     )
+
+
+def painted(
+    mask: Bool[Array, "H W"], line: Float[Array, "K 2"], radius_px: float, *, inside: bool
+) -> Bool[Array, "H W"]:
+    """A mask after one stroke of a round brush.
+
+    Args:
+        line: xy along the stroke, pixels of the mask; one point is a dab.
+        inside: True paints, False rubs out.
+    """
+    margin = math.ceil(radius_px) + 1  # a stroke beside the photo reaches into it
+    touched = np.ones((mask.shape[0] + 2 * margin, mask.shape[1] + 2 * margin), np.uint8)
+    path = (
+        np.concatenate([line[:1], line]) + margin - 0.5
+    )  # OpenCV counts pixel centres from 0; a dab is a line, too
+    fixed = np.round(path * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    cv2.polylines(touched, [fixed.reshape(-1, 1, 2)], False, 0, 1, cv2.LINE_8, _SUBPIXEL_BITS)
+    if touched.all():
+        return mask
+    near = cv2.distanceTransform(touched, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius_px
+    near = near[margin:-margin, margin:-margin]
+    return mask | near if inside else mask & ~near
 
 
 def points_of_masks(

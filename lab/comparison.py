@@ -96,7 +96,7 @@ class Comparison:
             for state in session.objects:
                 session.delete_object(state.id)
             session.history.clear()
-            if session.ready and prompts.clicks:
+            if session.ready and not prompts.empty:
                 own = choice.granularity if choice.granularity is not None else prompts.granularity
                 session.add_object(replace(prompts, granularity=own))
         return self.states

@@ -291,6 +291,10 @@ def code_for(cell: Cell, scene: str) -> str:
             lines.append(f"session.set_granularity({entry.prompts.granularity:g})")
         step = "session.grow()" if entry.prompts.adjust > 0 else "session.shrink()"
         lines += [step] * abs(entry.prompts.adjust)
+        lines += [
+            f"session.paint({s.image!r}, {list(s.points)!r}, {s.radius:g}, {s.positive})"
+            for s in entry.prompts.strokes
+        ]
     return "\n".join(lines)
 
 

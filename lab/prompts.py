@@ -5,7 +5,8 @@ A prompts file is a list of objects:
     [{"object": "mug", "clicks": [{"image": "003.jpg", "x": 210.5, "y": 140.0, "positive": true}]}]
 
 A click may also be a box in a photo (`image` and `box`: x0, y0, x1, y1) or a point in the world (`world`: x,
-y, z). Photo pixels, origin at the top-left corner. docs/formats.md describes every field.
+y, z). `strokes` of the brush come after the clicks. Photo pixels, origin at the top-left corner. docs/formats.md
+describes every field.
 """
 
 import json
@@ -22,6 +23,7 @@ from components.types import Prompt, Scene
 
 OBJECTS_MAX = 500
 CLICKS_MAX = 2000
+STROKE_POINTS_MAX = 5000
 
 
 class _NoFurtherFields:
@@ -72,6 +74,20 @@ Click = PhotoClick | PhotoBox | WorldClick
 
 
 @dataclass(frozen=True)
+class PhotoStroke(_NoFurtherFields):
+    """A stroke of the brush in a photo: it changes the mask of that photo only, after the method has answered."""
+
+    image: str
+    """File name of the photo."""
+    points: tuple[tuple[float, float], ...]
+    """x, y along the stroke, photo pixels; one is a dab."""
+    radius: float
+    """Of the brush, photo pixels."""
+    positive: bool = True
+    """True: paints the object; False: rubs it out."""
+
+
+@dataclass(frozen=True)
 class ObjectPrompts:
     """Everything a person asked for one object, in order."""
 
@@ -82,6 +98,13 @@ class ObjectPrompts:
     """0 = smallest part, 1 = largest whole; absent lets the method choose."""
     adjust: int = 0
     """Steps grown (positive) or shrunk (negative) afterwards."""
+    strokes: tuple[PhotoStroke, ...] = ()
+    """Of the brush, in order, after growing or shrinking."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked yet."""
+        return not self.clicks and not self.strokes
 
 
 def photo_name(scene: Scene, name: str) -> str:
@@ -128,6 +151,21 @@ def check_click(scene: Scene, click: Click) -> Click:
     if not (0 <= click.x < lens.width and 0 <= click.y < lens.height):
         raise InputError(f"The click at ({click.x:g}, {click.y:g}) is outside {size}; click inside it.")
     return PhotoClick(name, float(click.x), float(click.y), bool(click.positive))
+
+
+def check_stroke(scene: Scene, stroke: PhotoStroke) -> PhotoStroke:
+    """The stroke with its photo's exact name. Raises InputError when it is empty, endless, or no numbers."""
+    name = photo_name(scene, stroke.image)
+    numbers = [stroke.radius, *(value for point in stroke.points for value in point)]
+    if not 1 <= len(stroke.points) <= STROKE_POINTS_MAX or not all(math.isfinite(value) for value in numbers):
+        raise InputError(f"A stroke needs 1 to {STROKE_POINTS_MAX} points of finite numbers.")
+    lens = scene.views[scene.view_index(name)].lens
+    if not 0.5 <= stroke.radius <= max(lens.width, lens.height):
+        raise InputError(
+            f"The brush must be between half a pixel and the photo's size; got {stroke.radius:g}."
+        )
+    points = tuple((float(x), float(y)) for x, y in stroke.points)
+    return PhotoStroke(name, points, float(stroke.radius), bool(stroke.positive))
 
 
 def to_prompts(
@@ -195,9 +233,9 @@ def checked_object_name(name: str) -> str:
 
 def _check_object(entry: ObjectPrompts) -> None:
     checked_object_name(entry.object)
-    if not entry.clicks:
+    if entry.empty:
         raise InputError(f"The object '{entry.object}' has no clicks; give at least one.")
-    if len(entry.clicks) > CLICKS_MAX:
+    if len(entry.clicks) + len(entry.strokes) > CLICKS_MAX:
         raise InputError(f"The object '{entry.object}' has more than {CLICKS_MAX} clicks.")
     if entry.granularity is not None and not 0 <= entry.granularity <= 1:
         raise InputError(

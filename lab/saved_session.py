@@ -6,7 +6,7 @@ from components.errors import InputError
 from lab.arrangement import arrangement_from
 from lab.engine import config_from_record, to_plain
 from lab.objects import ObjectAsk
-from lab.prompts import check_click
+from lab.prompts import check_click, check_stroke
 
 if TYPE_CHECKING:
     from lab.session import Session
@@ -53,6 +53,8 @@ def restore(session: "Session", value: dict[str, Any]) -> None:
         for ask in asks:
             for click in ask.prompts.clicks:
                 check_click(scene, click)
+            for stroke in ask.prompts.strokes:
+                check_stroke(scene, stroke)
     session._forget_objects()
     session._asks = list(asks)
     session.stage.arrangement = arrangement

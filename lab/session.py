@@ -17,7 +17,7 @@ import numpy as np
 from components.errors import InputError
 from components.geometry import mask_in_photo, view_from_photo
 from components.picking import pick_point
-from components.refine import adjusted_masks, points_of_masks
+from components.refine import adjusted_masks, painted, points_of_masks
 from components.splat_links import adjusted_splats, nearest_points
 from components.types import Prompt, Scene, Segmentation
 from lab.arrangement import Arrangement, Stage
@@ -32,8 +32,10 @@ from lab.prompts import (
     ObjectPrompts,
     PhotoBox,
     PhotoClick,
+    PhotoStroke,
     WorldClick,
     check_click,
+    check_stroke,
     checked_object_name,
     photo_name,
     to_prompts,
@@ -165,7 +167,7 @@ class Session:
             self._recent = Recent(4)
             self._answers, self._click_ms = {}, {}
             for ask in self._asks if prepared is not None else []:
-                self._keep_answer(ask, self._answer(ask) if ask.prompts.clicks else None)
+                self._keep_answer(ask, None if ask.prompts.empty else self._answer(ask))
 
     @_locked
     def decompose(self, granularity: float | None = None) -> "tuple[np.ndarray, ...] | None":
@@ -294,7 +296,8 @@ class Session:
         self._edit(None, replace(fresh, colour=colour or fresh.colour, prompts=settings))
         for click in prompts.clicks:
             self.add(click)
-        return self._edit_prompts(replace(self._current_ask().prompts, adjust=prompts.adjust))
+        rest = replace(self._current_ask().prompts, adjust=prompts.adjust, strokes=prompts.strokes)
+        return self._edit_prompts(rest)
 
     @_locked
     def set_granularity(self, granularity: float | None) -> ObjectState:
@@ -313,6 +316,24 @@ class Session:
     def shrink(self) -> ObjectState:
         """Move the outline of the current object inwards by one step."""
         return self._adjust(-1)
+
+    @_locked
+    def paint(
+        self, photo: str, points: Sequence[tuple[float, float]], radius: float, positive: bool = True
+    ) -> ObjectState:
+        """Brush over a photo: x, y along the stroke and the brush's radius in photo pixels; negative rubs out.
+
+        Only the mask of that photo changes, and the points that it shows. Without an object one is started, so that
+        a mask can be painted from nothing.
+        """
+        stroke = PhotoStroke(photo, tuple((x, y) for x, y in points), radius, positive)
+        stroke = check_stroke(self._need_scene(), stroke)
+        self._need_method()
+        if self._current is None:
+            first = self._fresh_ask(None)
+            return self._edit(None, replace(first, prompts=replace(first.prompts, strokes=(stroke,))))
+        prompts = self._current_ask().prompts
+        return self._edit_prompts(replace(prompts, strokes=(*prompts.strokes, stroke)))
 
     @_locked
     def clear(self) -> ObjectState:
@@ -468,7 +489,7 @@ class Session:
 
     def _replace_ask(self, old: ObjectAsk | None, new: ObjectAsk | None, place: int) -> None:
         """Put `new` where `old` is; the answer comes first, so that a failure changes nothing."""
-        answer = self._answer(new) if new is not None and new.prompts.clicks and self.ready else None
+        answer = self._answer(new) if new is not None and not new.prompts.empty and self.ready else None
         if old is None:
             assert new is not None
             self._asks.insert(place, new)
@@ -487,7 +508,7 @@ class Session:
 
     def _answer(self, ask: ObjectAsk) -> Answer:
         prompts = ask.prompts
-        asked = (prompts.clicks, prompts.granularity, prompts.adjust)
+        asked = (prompts.clicks, prompts.granularity, prompts.adjust, prompts.strokes)
         return self._recent.get(asked, lambda: self._compute(prompts))
 
     def _compute(self, asked: ObjectPrompts) -> Answer:
@@ -498,17 +519,32 @@ class Session:
         )
         result = segmenter.segment(prepared, prompts)
         masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
-        if asked.adjust:
-            adjusted = adjusted_masks(self._need_scene(), masks, asked.adjust)
-            selected = self._adjusted(result, masks, adjusted)
-            masks = adjusted
+        refined = self._painted(adjusted_masks(self._need_scene(), masks, asked.adjust), asked.strokes)
+        if refined is not masks:
+            selected = self._adjusted(result, masks, refined)
+            masks = refined
             result = replace(
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
-                mask_of_view=lambda view: adjusted[view],
+                mask_of_view=lambda view: refined[view],
             )  # fmt: skip
         point_ids = np.flatnonzero(result.selected)
         ms = (time.perf_counter() - started) * 1000
         return Answer(result, masks, point_ids, ms, self._need_scene(), self.nearest_points)
+
+    def _painted(
+        self, masks: tuple[np.ndarray, ...], strokes: Sequence[PhotoStroke]
+    ) -> tuple[np.ndarray, ...]:
+        """Masks after the brush; the same tuple without strokes."""
+        if not strokes:
+            return masks
+        after = list(masks)
+        for stroke in strokes:
+            index = self._need_scene().view_index(stroke.image)
+            view = self._need_scene().views[index]
+            line = view_from_photo(view, np.array(stroke.points, np.float64))
+            radius = stroke.radius * view.camera.width / view.lens.width
+            after[index] = painted(after[index], line, radius, inside=stroke.positive)
+        return tuple(after)
 
     def _adjusted(
         self, result: Segmentation, before: Sequence[np.ndarray], after: Sequence[np.ndarray]

@@ -1,5 +1,6 @@
 """Masks and label maps as PNG, and as COCO annotations with names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from jaxtyping import Bool, UInt16
 from components.files import atomic_write, write_json
 from components.types import Array
 
+_TRAILING_NUMBER = re.compile(r"(?<=\S)\s*\d+$")
+
 
 @dataclass(frozen=True)
 class NamedMasks:
     """One object's masks."""
 
     name: str
+    """A number at its end counts objects of one category: "mug 1" and "mug 2" are two mugs."""
     masks: Mapping[str, Bool[Array, "_ _"]]
     """Photo file name to mask, photo pixels; photos without the object may be left out."""
 
@@ -37,16 +41,18 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
 
     Args:
         photos: File name to (width, height) of every photo, photo pixels.
-        objects: Categories, in order; each object is one category of its own.
+        objects: In order; their names without a number at the end are the categories.
 
     Raises:
         ValueError: A mask is not its photo's size.
     """
     from pycocotools import mask as rle
 
+    category_of = [_TRAILING_NUMBER.sub("", entry.name) for entry in objects]
+    category_ids = {name: number for number, name in enumerate(dict.fromkeys(category_of), start=1)}
     image_ids = {name: number for number, name in enumerate(photos, start=1)}
     annotations: list[dict[str, Any]] = []
-    for category, entry in enumerate(objects, start=1):
+    for category, entry in zip(category_of, objects, strict=True):
         for name, mask in entry.masks.items():
             if mask.shape != photos[name][::-1]:
                 raise ValueError(
@@ -60,7 +66,8 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_ids[name],
-                    "category_id": category,
+                    "category_id": category_ids[category],
+                    "object": entry.name,
                     "segmentation": {
                         "size": [int(side) for side in encoded["size"]],
                         "counts": str(encoded["counts"], "ascii"),  # type: ignore[call-overload]  # bytes
@@ -78,8 +85,7 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
             for name, (width, height) in photos.items()
         ],
         "categories": [
-            {"id": number, "name": entry.name, "supercategory": "object"}
-            for number, entry in enumerate(objects, start=1)
+            {"id": number, "name": name, "supercategory": "object"} for name, number in category_ids.items()
         ],
         "annotations": annotations,
     }

@@ -1,9 +1,10 @@
-"""Growing and shrinking: nothing for no steps, monotone, and along surfaces only."""
+"""Growing, shrinking: nothing for no steps, monotone, along surfaces only. Painting: a band of the brush's radius."""
 
 import numpy as np
 import pytest
 
-from components.refine import adjusted_masks, points_of_masks
+from components.geometry import pixel_centers
+from components.refine import adjusted_masks, painted, points_of_masks
 from components.types import Provenance, Segmentation
 from tests.toy import make_toy
 
@@ -58,3 +59,28 @@ def test_points_follow_the_masks() -> None:
     gaussians = Segmentation("gaussians", selected, selected.astype(np.float32), 0.5, (2,), provenance)
     with pytest.raises(ValueError, match="base must select points"):
         points_of_masks(TOY.scene, gaussians, before, before)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stroke_is_the_band_of_pixels_within_its_radius(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    line = random.uniform([-5, -5], [55, 45], (int(random.integers(1, 5)), 2))
+    radius = float(random.uniform(1, 8))
+    centers = pixel_centers(50, 40)
+    starts, ends = (line[:-1], line[1:]) if len(line) > 1 else (line, line)
+    along = ends - starts
+    share = ((centers[:, :, None] - starts) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-12)
+    nearest = starts + np.clip(share, 0, 1)[..., None] * along
+    distance = np.linalg.norm(centers[:, :, None] - nearest, axis=-1).min(axis=-1)
+    drawn = painted(np.zeros((40, 50), bool), line, radius, inside=True)
+    assert drawn[distance < radius - 1].all()
+    assert not drawn[distance > radius + 1].any()
+
+
+def test_painting_adds_and_rubbing_out_takes_away_only_under_the_brush() -> None:
+    mask = np.random.default_rng(0).random((40, 50)) < 0.5
+    line = np.array([[10.0, 10.0], [30.0, 20.0]])
+    under = painted(np.zeros_like(mask), line, 4.0, inside=True)
+    assert np.array_equal(painted(mask, line, 4.0, inside=True), mask | under)
+    assert np.array_equal(painted(mask, line, 4.0, inside=False), mask & ~under)
+    assert np.array_equal(painted(mask, line + 500, 4.0, inside=True), mask), "far beside the photo"

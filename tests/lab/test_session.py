@@ -60,6 +60,7 @@ def test_undo_and_redo_walk_along_what_was_shown(session: Session, toy: Toy, see
                 session.rename_object(session.current.id, f"n{rng.random()}") if session.current else None
             ),
             lambda: session.clear() if session.current else None,
+            lambda: session.paint(PHOTO, [(rng.uniform(0, 160), rng.uniform(0, 120))], 6, rng.random() < 0.5),
         ]
         choice = rng.choice(["do", "do", "undo", "redo"])
         if choice == "do":
@@ -95,6 +96,43 @@ def test_a_refused_click_changes_nothing(session: Session, toy: Toy) -> None:
     assert session.objects == []
 
 
+def test_the_brush_changes_one_photo_and_the_points_it_shows(session: Session, toy: Toy) -> None:
+    before = click_box(session, toy, 1)
+    x, y = box_center(toy, 1, 2)
+    after = session.paint(PHOTO, [(x, y)], 5)
+    assert np.array_equal(before.masks[0], after.masks[0])
+    joined = after.masks[1] & ~before.masks[1]
+    assert joined.any() and (toy.instance[1][joined] == 2).all()
+    assert (
+        after.result.selected.sum() - before.result.selected.sum()
+        == (joined & toy.scene.pointmap.valid[1]).sum()
+    )
+    again = session.paint(PHOTO, [(x, y)], 5, positive=False)
+    assert np.array_equal(again.masks[1], before.masks[1])
+    session.undo()
+    assert np.array_equal(session.current.masks[1], after.masks[1])
+    assert np.array_equal(session.photo_mask(after.id, PHOTO), after.masks[1])
+
+
+def test_a_mask_can_be_painted_from_nothing(session: Session, toy: Toy) -> None:
+    state = session.paint(PHOTO, [(20, 30), (60, 30)], 4)
+    assert [mask.any() for mask in state.masks] == [False, True, False]
+    session.undo()
+    assert session.objects == []
+
+
+@pytest.mark.parametrize(
+    ("points", "radius", "sentence"),
+    [([], 3, "1 to 5000 points"), ([(1, float("nan"))], 3, "finite"), ([(1, 1)], 0, "half a pixel")],
+)
+def test_a_stroke_that_is_none_is_refused(
+    session: Session, points: list, radius: float, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        session.paint(PHOTO, points, radius)
+    assert session.objects == []
+
+
 def test_a_reload_restores_everything(session: Session, toy: Toy, shared_lab: Lab) -> None:
     click_box(session, toy, 1)
     session.box(PHOTO, 2, 3, 40, 50)
@@ -103,6 +141,7 @@ def test_a_reload_restores_everything(session: Session, toy: Toy, shared_lab: La
     session.click_ray(*ray_to(toy, 3), positive=False)
     session.set_granularity(1.0)
     session.grow()
+    session.paint(PHOTO, [(20, 30), (60, 30)], 4)
     saved = json.loads(json.dumps(session.to_json()))
     other = Session(shared_lab)
     other.from_json(saved)

@@ -129,6 +129,18 @@ def test_coco_masks_and_names_come_back(tmp_path: Path) -> None:
     assert all(np.array_equal(found[key], expected[key]) for key in expected)
 
 
+def test_numbered_objects_are_of_one_category() -> None:
+    from components.export import coco_of
+
+    mask = {"a.jpg": np.ones((3, 4), bool)}
+    names = ["mug 1", "mug 2", "mug", "7"]
+    coco = coco_of({"a.jpg": (4, 3)}, [NamedMasks(name, mask) for name in names])
+    assert [category["name"] for category in coco["categories"]] == ["mug", "7"]
+    assert [(a["object"], a["category_id"]) for a in coco["annotations"]] == list(
+        zip(names, [1, 1, 1, 2], strict=True)
+    )
+
+
 def test_coco_refuses_a_mask_of_another_size() -> None:
     from components.export import coco_of
 
