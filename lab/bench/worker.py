@@ -7,6 +7,7 @@ end. When its stdin closes, whoever started it is gone, and it ends at once.
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -83,7 +84,7 @@ def _steps(lab: Lab, case: Case, bench: BenchmarkScene) -> str:
 
     name = f"bench-{case.key}"
     report = part_of(_report, 0.0, 0.6)
-    capture = lab.import_capture(list(bench.photos), bench.name, cameras=bench.cameras).name
+    capture = _imported(lab, bench)
     effort = case.effort
     config = ReconstructConfig() if effort.max_side is None else ReconstructConfig(max_side=effort.max_side)
     lab.reconstruct(name, config, capture=capture, progress=part_of(report, 0.0, 0.4))
@@ -94,6 +95,16 @@ def _steps(lab: Lab, case: Case, bench: BenchmarkScene) -> str:
             splats = shortened(splats, effort.splat_steps)
         lab.gaussians(name, splats, progress=part_of(report, 0.6, 1.0))
     return name
+
+
+def _imported(lab: Lab, bench: BenchmarkScene) -> str:
+    """The capture's name in the workspace; its known cameras go with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        cameras = None
+        if bench.cameras is not None:
+            cameras = Path(folder) / "cameras.json"
+            write_json(cameras, bench.cameras)
+        return lab.import_capture(list(bench.photos), bench.name, cameras=cameras).name
 
 
 def _prepare(segmenter: Segmenter, scene: Scene, masks: Any, case: Case, prepare_secs: float) -> Prepared:

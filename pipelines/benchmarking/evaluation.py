@@ -74,6 +74,8 @@ def score_masks(
     for photo, mask in zip(scene.scored, masks, strict=True):
         truth_map = scene.truth_of(entry.id, photo)
         truth, void = truth_map == 1, truth_map < 0
+        if void.all():  # this object is not annotated in this photo
+            continue
         truths.append(truth)
         kept.append(mask & ~void)
         views.append(

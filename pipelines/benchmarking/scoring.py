@@ -20,6 +20,7 @@ from components.progress import CancelToken, Progress, no_progress
 from components.types import Array, Prompt, Scene, Segmentation
 from pipelines.base import Segmenter
 from pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
+from pipelines.search import SearchIndex, build_index, masks_of, search
 from pipelines.simulated_user import SimulatedClick, replay, simulate
 
 
@@ -74,6 +75,7 @@ class Answers:
         """Of every answer so far."""
         self.message = ""
         """Of the last answer."""
+        self._words: SearchIndex | None = None
 
     @property
     def unregistered(self) -> tuple[str, ...]:
@@ -94,8 +96,20 @@ class Answers:
         return self._answer(prompts)
 
     def of_text(self, text: str) -> list[Bool[Array, "_ _"]]:
-        """Masks of the scored photos for words."""
-        return self._answer([Prompt(text=text)])
+        """Masks of the scored photos of the object that fits the words best, among what the method segments."""
+        started = time.perf_counter()
+        if self._words is None:
+            self._words = build_index(self._scene, masks_of(self._segmenter, self._prepared))
+            started = time.perf_counter()  # the index is made once
+        index = self._words
+        result = search(index, text)
+        self.message = result.message
+        if not result.found:
+            return self._in_photos({})
+        best = result.found[0].object_id
+        masks = {view: index.mask(view, best) for view in range(len(self._scene.views))}
+        self.seconds.append(time.perf_counter() - started)
+        return self._in_photos(masks)
 
     def everything(self) -> list[Int32[Array, "_ _"]]:
         """Label maps of the scored photos from `decompose`."""
@@ -130,6 +144,10 @@ class Answers:
             self.message = result.message
         else:
             self.message = "No clicked photo could be placed in the scene."
+        return self._in_photos(masks)
+
+    def _in_photos(self, masks: Mapping[int, Bool[Array, "_ _"]]) -> list[Bool[Array, "_ _"]]:
+        """View masks in the truth's pixels of the scored photos; empty where a view has none."""
         out = []
         for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
             index = self._index.get(Path(photo).stem)

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.captures.benchmark_layouts import liftlab
+from components.captures.benchmark_layouts import (
+    lerf_mask,
+    liftlab,
+    messy_rooms,
+    nvos,
+    ovs3d,
+    replica_gaga,
+    scannet,
+    spin_nerf,
+)
 from components.captures.benchmark_layouts.scene import BenchmarkScene
 from components.errors import InputError, closest
 
@@ -21,7 +30,8 @@ class Layout:
 
 
 LAYOUTS: tuple[Layout, ...] = tuple(
-    Layout(module.NAME, module.matches, module.open_scenes) for module in (liftlab,)
+    Layout(module.NAME, module.matches, module.open_scenes)
+    for module in (liftlab, nvos, lerf_mask, replica_gaga, messy_rooms, ovs3d, scannet, spin_nerf)
 )
 """In the order in which a folder is tried."""
 

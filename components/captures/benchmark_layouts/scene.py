@@ -7,11 +7,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
+from PIL import ExifTags, Image
 
 from components.errors import InputError
 from components.types import Array
@@ -61,8 +62,8 @@ class BenchmarkScene:
     labels_of: Callable[[str], Int32[Array, "_ _"]] | None = None
     """Photo to its whole instance map (0 = background, -1 = void), for layouts that label everything."""
     protocol: Protocol = "clicks"
-    cameras: Path | None = None
-    """A cameras.json to reconstruct with; None estimates cameras from the photos."""
+    cameras: dict[str, Any] | None = None
+    """Content of a cameras.json to reconstruct with; None estimates cameras from the photos."""
 
     def object_called(self, name: str) -> BenchmarkObject | None:
         """The object of that name or id; letter case and the space, underscore or dash between words do not matter."""
@@ -83,7 +84,7 @@ def scene_of_labels(
     labels_of: Callable[[str], Int32[Array, "_ _"]],
     names: dict[int, str],
     objects: tuple[int, ...],
-    cameras: Path | None = None,
+    cameras: dict[str, Any] | None = None,
 ) -> BenchmarkScene:
     """A scene whose truth is one instance map per scored photo; maps stay in memory once read."""
     remembered = functools.lru_cache(maxsize=64)(labels_of)
@@ -126,6 +127,44 @@ def require_file(path: Path, content: str) -> Path:
     return path
 
 
+def photo_size(photo: Path) -> tuple[int, int]:
+    """(width, height) of a photo, EXIF rotation applied. InputError when it cannot be read."""
+    try:
+        with Image.open(photo) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return image.size[::-1] if turned else image.size
+    except OSError as error:
+        raise InputError(f"This photo cannot be read: {photo}") from error
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Visible folders in a folder, by name; none when it is missing."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
+
+
+def scenes_below(folder: Path, is_scene: Callable[[Path], bool]) -> list[Path]:
+    """The folder itself when it is a scene, else its subfolders that are."""
+    return [folder] if is_scene(folder) else [sub for sub in subfolders(folder) if is_scene(sub)]
+
+
+def points_in(
+    mask: Bool[Array, "_ _"], photo: Path, count: int, generator: np.random.Generator, *, positive: bool
+) -> list[PhotoPoint]:
+    """`count` different pixels (fewer when there are fewer) drawn from a mask, at their centres in photo pixels."""
+    rows, columns = np.nonzero(mask)
+    drawn = generator.permutation(len(rows))[:count]
+    width, height = photo_size(photo)
+    scale_x, scale_y = width / mask.shape[1], height / mask.shape[0]
+    return [
+        PhotoPoint(
+            photo.name, float((columns[i] + 0.5) * scale_x), float((rows[i] + 0.5) * scale_y), positive
+        )
+        for i in drawn
+    ]
+
+
 def read_labels(path: Path) -> Int32[Array, "H W"]:
     """A grey PNG (8 or 16 bit) of ids. InputError when it cannot be read or has colours."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -151,14 +190,6 @@ def read_mask(path: Path) -> Bool[Array, "H W"]:
     if image.dtype == bool or image.max() <= 1:
         return image > 0
     return image >= (np.iinfo(image.dtype).max + 1) // 2
-
-
-def read_truth_image(path: Path, shape: tuple[int, int] | None = None) -> Int32[Array, "H W"]:
-    """A mask as a truth map (1 inside, 0 outside), resized to `shape` by nearest neighbour when given."""
-    mask = read_mask(path).astype(np.int32)
-    if shape is not None and mask.shape != shape:
-        mask = resized_labels(mask, shape)
-    return mask
 
 
 def resized_labels(labels: Int32[Array, "_ _"], shape: tuple[int, int]) -> Int32[Array, "_ _"]:
