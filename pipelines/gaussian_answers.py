@@ -61,14 +61,14 @@ class GaussianViews:
             image = self.view(index).render(chosen[:, None])[..., 0]
         return (image > 0.5).cpu().numpy()
 
-    def label_map(self, labels: Int[Array, "N"], index: int) -> UInt16[Array, "_H _W"]:
+    def label_map(self, labels: Int[Array, "N"], view: FrozenView) -> UInt16[Array, "_H _W"]:
         """The label that blends most into each pixel of a view; 0 where unlabelled Gaussians do, or nothing is seen.
 
         Args:
             labels: Per Gaussian, 0 = none.
+            view: One of the scene's, or one by any other camera.
         """
         given = torch.from_numpy(labels).to(self.gaussians.device, torch.int64)
-        view = self.view(index)
         image = np.zeros((view.camera.height, view.camera.width), np.uint16)
         best = torch.zeros(image.shape, device=given.device)
         ids = [0, *np.unique(labels[labels > 0]).tolist()]

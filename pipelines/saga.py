@@ -6,7 +6,7 @@ the docstrings below say so.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +40,8 @@ from components.features.smoothing import nearest_neighbours, neighbour_mean
 from components.geometry import pixel_centers, unproject
 from components.masks.cache import MaskCache
 from components.progress import CancelToken, Progress, no_progress, part_of
-from components.types import Array, Prompt, Scene, Segmentation
+from components.rasterize.frozen import FrozenView
+from components.types import Array, Camera, Prompt, Scene, Segmentation
 from pipelines.base import register
 from pipelines.feature_trainer import (
     FeatureTrainConfig,
@@ -81,7 +82,7 @@ class SagaConfig:
 
     channels: int = 16
     """Length of a feature; 32 in the paper."""
-    training: FeatureTrainConfig = field(
+    train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=2.5e-3)
     )
     """10,000 iterations in the paper."""
@@ -115,7 +116,7 @@ class SagaConfig:
 
 
 PAPER = SagaConfig(
-    channels=32, pixels=1000, training=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3)
+    channels=32, pixels=1000, train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3)
 )
 """The published settings; for a GPU."""
 
@@ -138,13 +139,10 @@ class SagaPrepared:
     """Size in 3D of every mask in every view, scene units; NaN where it has none."""
     foreground: Float32[Array, "N"]
     """Share of each Gaussian's visible weight that lies under masks of things rather than surroundings."""
+    labels: Int[Array, "N"]
+    """Cluster of every Gaussian at the size of a typical object, 0 = none."""
     about: dict[str, Any]
-    """Training curve, seconds, iterations."""
-
-    @property
-    def curve(self) -> list[list[float]]:
-        """[iteration, seconds, loss] of the training."""
-        return self.about["curve"]
+    """Training curve, seconds, iterations; seconds of clustering apart."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ class _ViewMasks:
         pixels=128,
         scales=4,
         gate_rate=0.1,
-        training=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
+        train=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
     ),
 )
 class Saga:
@@ -205,7 +203,7 @@ class Saga:
         check_inputs(scene, masks)
         cancel.check()
         config, views = self.config, gaussian_views(scene, self.device)
-        frames = training_frames(scene, max_side=config.training.max_side, device=self.device)
+        frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
         given, table = _measured_masks(frames, masks, part_of(progress, 0.0, SETUP_SHARE), cancel)
         sizes = table[np.isfinite(table)]
         if len(sizes) == 0:
@@ -218,24 +216,19 @@ class Saga:
             scene,
             0.01 * torch.randn(count, D, generator=generator),
             loss,
-            config.training,
+            config.train,
             extra={
                 "gate_weight": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
                 "gate_bias": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
             },
             frames=frames,
             device=self.device,
-            progress=part_of(progress, SETUP_SHARE, 1.0),
+            progress=part_of(progress, SETUP_SHARE, 0.95),
             cancel=cancel,
             generator=generator,
         )
         features = normalize(neighbour_mean(normalize(trained.features, dim=1), neighbours), dim=1)
-        about = {
-            "curve": curve_json(trained.curve),
-            "iterations": trained.iterations,
-            "seconds": round(trained.seconds, 3),
-        }
-        return SagaPrepared(
+        bare = SagaPrepared(
             scene_key=scene.key,
             views=views,
             masks=masks,
@@ -246,8 +239,22 @@ class Saga:
             quantiles=quantiles,
             mask_scales=table,
             foreground=foreground_shares(views, masks),
-            about=about,
+            labels=np.zeros(count, np.int64),
+            about={},
         )
+        progress(0.95, "Clustering the features")
+        began = time.perf_counter()
+        labels = self.labels(bare, self._typical_scale(bare))
+        clustering_secs = time.perf_counter() - began
+        about = {
+            "curve": curve_json(trained.curve),
+            "iterations": trained.iterations,
+            "seconds": round(trained.seconds + clustering_secs, 3),
+            "training_seconds": round(trained.seconds, 3),
+            "clustering_seconds": round(clustering_secs, 3),
+        }
+        progress(1.0, f"{int(labels.max(initial=0))} clusters")
+        return replace(bare, labels=labels, about=about)
 
     def segment(self, prepared: SagaPrepared, prompts: Sequence[Prompt]) -> Segmentation:
         """Select Gaussians similar to a positive click, and more so than to every negative one (eq. 12 and 13).
@@ -282,19 +289,21 @@ class Saga:
         self, prepared: SagaPrepared, granularity: float | None = None
     ) -> tuple[UInt16[Array, "_H _W"], ...]:
         """Cluster the features at a size and label every view with the clusters (section 8); surroundings get none."""
-        labels = self.labels(prepared, granularity)
-        return tuple(
-            prepared.views.label_map(labels, view) for view in range(len(prepared.views.scene.views))
-        )
+        labels = prepared.labels if granularity is None else self.labels(prepared, granularity)
+        views = prepared.views
+        return tuple(views.label_map(labels, views.view(view)) for view in range(len(views.scene.views)))
 
-    def labels(self, prepared: SagaPrepared, granularity: float | None = None) -> Int[Array, "N"]:
-        """The cluster of every Gaussian at a size, 0 = none; None takes the size of a typical object.
+    def label_view(self, prepared: SagaPrepared, camera: Camera) -> UInt16[Array, "_H _W"]:
+        """`decompose` for any camera, also of a photo that was never trained on."""
+        return prepared.views.label_map(prepared.labels, FrozenView(prepared.views.gaussians, camera))
+
+    def labels(self, prepared: SagaPrepared, scale: float) -> Int[Array, "N"]:
+        """The cluster of every Gaussian at a normalised size, 0 = none.
 
         HDBSCAN runs on a random sample, every Gaussian goes to the most similar cluster mean, and those less similar
         than 0.5 to all of them to none. Clusters that lie mostly outside the masks of things are surroundings and get
         none either (ours: WildSeg3D's answer does not show them, so methods can be compared).
         """
-        scale = self._typical_scale(prepared) if granularity is None else granularity
         values = normalize(prepared.features * self._gate(prepared, scale), dim=1).cpu()
         count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
         chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
@@ -313,6 +322,7 @@ class Saga:
             "quantiles": torch.from_numpy(prepared.quantiles.knots),
             "mask_scales": torch.from_numpy(prepared.mask_scales),
             "foreground": torch.from_numpy(prepared.foreground),
+            "labels": torch.from_numpy(prepared.labels),
         }
         save_state(folder, "saga", prepared.views.scene, tensors, prepared.about)
 
@@ -336,6 +346,7 @@ class Saga:
             quantiles=ScaleQuantiles(tensors["quantiles"].cpu().numpy()),
             mask_scales=tensors["mask_scales"].cpu().numpy(),
             foreground=tensors["foreground"].cpu().numpy(),
+            labels=tensors["labels"].cpu().numpy(),
             about=about,
         )
 
