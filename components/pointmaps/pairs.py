@@ -90,6 +90,17 @@ class PairPredictor(Protocol):
     def __call__(self, view_1: View, view_2: View) -> PairResult | PairFailure: ...
 
 
+@runtime_checkable
+class BatchPairPredictor(PairPredictor, Protocol):
+    """A predictor that is faster on several pairs at once."""
+
+    pairs_at_once: int
+
+    def predict(self, pairs: Sequence[tuple[View, View]]) -> list[PairResult | PairFailure]:
+        """Outcomes of the pairs, in their order."""
+        ...
+
+
 def pair_graph(
     num_views: int,
     kind: Literal["complete", "window", "one_to_all"] = "complete",
@@ -129,6 +140,7 @@ def predict_pairs(
     """Run a predictor over the edges; failed pairs come back by themselves. Raises `Cancelled`."""
     results: dict[Edge, PairResult] = {}
     failures: dict[Edge, PairFailure] = {}
+    waiting: dict[Edge, PairResult | PairFailure] = {}
     for done, (n, m) in enumerate(edges):
         if cancel is not None:
             cancel.check()
@@ -138,13 +150,26 @@ def predict_pairs(
         elif predictor.symmetric and (m, n) in results:
             results[n, m] = results[m, n].swapped()
         else:
-            outcome = predictor(views[n], views[m])
+            if (n, m) not in waiting:
+                waiting = _predicted(views, edges[done:], predictor)
+            outcome = waiting.pop((n, m))
             if isinstance(outcome, PairFailure):
                 failures[n, m] = outcome
             else:
                 results[n, m] = outcome
     progress(1.0, "Pairs matched")
     return results, failures
+
+
+def _predicted(
+    views: Sequence[View], edges: Sequence[Edge], predictor: PairPredictor
+) -> dict[Edge, PairResult | PairFailure]:
+    """Outcomes of the next edges, as many as the predictor takes at once."""
+    if not isinstance(predictor, BatchPairPredictor):
+        n, m = edges[0]
+        return {(n, m): predictor(views[n], views[m])}
+    batch = list(edges[: predictor.pairs_at_once])
+    return dict(zip(batch, predictor.predict([(views[n], views[m]) for n, m in batch]), strict=True))
 
 
 def shrunk(view: View, max_side: int) -> View:
