@@ -29,6 +29,8 @@ from lab.visitors import Visitors
 
 MAX_COMMAND_BYTES = 4096
 MAX_TEXT = 120
+MAX_STROKE_POINTS = 200
+"""Of one command, so that it stays short; the page thins what the pointer draws."""
 MAX_PICTURE_PX = 2048
 
 log = logging.getLogger("liftlab.page")
@@ -58,6 +60,12 @@ def truth(value: Any) -> bool:
     return value
 
 
+def line(value: Any) -> list[tuple[float, float]]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_STROKE_POINTS:
+        raise ValueError("not a list of points")
+    return [(number(x), number(y)) for x, y in value]
+
+
 Fields = dict[str, Callable[[Any], Any]]
 Change = Callable[..., Any]
 
@@ -69,6 +77,10 @@ CHANGES: dict[str, tuple[Fields, Change]] = {
     "box": (
         {"photo": text, "x0": number, "y0": number, "x1": number, "y1": number},
         lambda s, photo, x0, y0, x1, y1: s.box(photo, x0, y0, x1, y1),
+    ),
+    "stroke": (
+        {"photo": text, "points": line, "radius": number, "positive": truth},
+        lambda s, photo, points, radius, positive: s.paint(photo, points, radius, positive),
     ),
     "granularity": ({"value": number}, lambda s, value: s.set_granularity(min(max(value, 0.0), 1.0))),
     "grow": ({}, lambda s: s.grow()),
@@ -127,8 +139,8 @@ def compare(visitor: Visitor, names: str) -> None:
 
 
 def set_reference(visitor: Visitor, pane: str) -> None:
-    if pane not in ("", *map(str, range(PANES_MAX))):
-        raise ValueError("not a pane")
+    if pane not in ("", "truth", *map(str, range(PANES_MAX))):
+        raise ValueError("nothing to compare with")
     visitor.panes.reference = pane
     visitor.push_compare()
 

@@ -96,7 +96,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "objects": [_object(visitor, entry) for entry in objects],
         "current": current.id if current is not None else None,
         "lit": lit,
-        "clicked": current is not None and bool(current.clicks),
+        "clicked": current is not None and not current.asked.empty,
         "granularity": current.granularity if current is not None else None,
         "ms": current.ms if current is not None and result is not None else None,
         "can_undo": session.history.can_undo,

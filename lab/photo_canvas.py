@@ -21,7 +21,12 @@ TEMPLATE = f"""
       <button type="button" role="radio" data-mode="box" aria-checked="false"
         title="Drag a box around the object">
         <i class="ico ico-box"></i>Box</button>
+      <button type="button" role="radio" data-mode="brush" aria-checked="false"
+        title="Paint the mask of this photo; right button or Shift rubs out">
+        <i class="ico ico-brush"></i>Brush</button>
     </div>
+    <label class="brush-size" hidden title="Size of the brush ([ and ])"><span>Size</span>
+      <input type="range" min="1" max="60" value="12" aria-label="Size of the brush"></label>
     <div class="group">
       <button type="button" class="tool" data-do="undo" title="Undo the last click (Z)" aria-label="Undo">
         <i class="ico ico-undo"></i></button>

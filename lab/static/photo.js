@@ -4,14 +4,16 @@
 const DRAG_PX = 5;
 const HOVER_MS = 60;
 const MAX_ZOOM = 8;
+const STROKE_POINTS = 200;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class PhotoCanvas {
-  /** stage: the element; act: {click(x, y, positive), box(x0, y0, x1, y1), hover(x, y), leave()} */
+  /** act: {click(x, y, positive), box(x0, y0, x1, y1), stroke(points, radius, positive), hover(x, y), leave()} */
   constructor(stage, act) {
     this.stage = stage;
     this.act = act;
     this.mode = "add";
+    this.brush = 12; // radius on the screen, so that zooming in paints finer
     this.zoom = { k: 1, x: 0, y: 0 };
     this.hovered = 0;
     stage.innerHTML = `
@@ -91,6 +93,11 @@ export class PhotoCanvas {
     this.stage.dataset.mode = mode;
   }
 
+  /** Photo pixels per pixel on the screen. */
+  get unit() {
+    return this.photo.width / Math.max(this.layers.getBoundingClientRect().width, 1);
+  }
+
   fit() {
     if (!this.photo) return;
     const { clientWidth: w, clientHeight: h } = this.stage;
@@ -141,13 +148,25 @@ export class PhotoCanvas {
     if (!start || event.button === 1) return;
     stage_focus(this.stage);
     this.drag = { start, clientX: event.clientX, clientY: event.clientY, button: event.button, far: false };
-    if (event.pointerType === "mouse" || this.mode === "box") this.stage.setPointerCapture(event.pointerId);
+    if (this.mode === "brush") this.drag.line = [start];
+    if (event.pointerType === "mouse" || this.draws) this.stage.setPointerCapture(event.pointerId);
+    this.drawMarks();
+  }
+
+  /** Whether a finger that moves draws instead of scrolling. */
+  get draws() {
+    return this.mode === "box" || this.mode === "brush";
   }
 
   move(event) {
+    if (this.drag?.line) {
+      this.drag.line.push(this.pixel(event, true));
+      this.drawMarks();
+      return;
+    }
     if (this.drag) {
       const moved = Math.hypot(event.clientX - this.drag.clientX, event.clientY - this.drag.clientY);
-      const draws = event.pointerType === "mouse" || this.mode === "box";
+      const draws = event.pointerType === "mouse" || this.draws;
       if (draws && this.drag.button === 0 && (this.drag.far || moved > DRAG_PX)) {
         this.drag.far = true;
         this.drag.end = this.pixel(event, true);
@@ -157,7 +176,7 @@ export class PhotoCanvas {
     }
     const now = performance.now();
     const at = this.pixel(event);
-    if (event.pointerType !== "mouse" || now - this.hovered < HOVER_MS) return;
+    if (event.pointerType !== "mouse" || this.mode === "brush" || now - this.hovered < HOVER_MS) return;
     this.hovered = now;
     if (at) this.act.hover(at.x, at.y);
     else this.setHover(null);
@@ -167,6 +186,10 @@ export class PhotoCanvas {
     const drag = this.drag;
     this.endDrag();
     if (!drag) return;
+    if (drag.line) {
+      this.act.stroke(thinned(drag.line, STROKE_POINTS), this.brush * this.unit, !(drag.button === 2 || event.shiftKey));
+      return;
+    }
     if (drag.far) {
       const end = this.pixel(event, true);
       const [x0, x1] = [drag.start.x, end.x].sort((a, b) => a - b);
@@ -204,8 +227,12 @@ export class PhotoCanvas {
 
   drawMarks() {
     if (!this.photo) return;
-    const unit = this.photo.width / Math.max(this.layers.getBoundingClientRect().width, 1);
+    const unit = this.unit;
     this.marks.replaceChildren();
+    if (this.drag?.line) {
+      const path = [this.drag.line[0], ...this.drag.line].map(({ x, y }) => `${x},${y}`).join(" ");
+      this.add("polyline", { points: path, class: "mark-stroke", "stroke-width": 2 * this.brush * unit });
+    }
     for (const box of this.boxes ?? []) this.drawBox(box, unit);
     if (this.drag?.far) {
       const { start, end } = this.drag;
@@ -235,6 +262,13 @@ export class PhotoCanvas {
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
     this.marks.append(node);
   }
+}
+
+/** At most `most` of the points of a line, both ends among them, to a tenth of a pixel. */
+function thinned(line, most) {
+  const count = Math.min(line.length, most);
+  const at = (k) => line[count === 1 ? 0 : Math.round((k * (line.length - 1)) / (count - 1))];
+  return Array.from({ length: count }, (_, k) => [Math.round(at(k).x * 10) / 10, Math.round(at(k).y * 10) / 10]);
 }
 
 function stage_focus(stage) {

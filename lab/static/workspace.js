@@ -10,7 +10,7 @@ const THUMB_WIDTH = 192;
 const LAYERS = { render: "Splats", depth: "Depth", normals: "Normals" };
 const KEYS = {
   z: "undo", y: "redo", n: "new_object", g: "grow", h: "shrink",
-  "+": "part-up", "=": "part-up", "-": "part-down",
+  "+": "part-up", "=": "part-up", "-": "part-down", "[": "brush-down", "]": "brush-up",
 };
 
 export function mount(element) {
@@ -38,6 +38,7 @@ class Workspace {
     this.canvas = new PhotoCanvas(this.find(".photo-stage"), {
       click: (x, y, positive) => this.click(x, y, positive),
       box: (x0, y0, x1, y1) => this.busy("box", { photo: this.photo, x0, y0, x1, y1 }),
+      stroke: (points, radius, positive) => this.busy("stroke", { photo: this.photo, points, radius, positive }),
       hover: (x, y) => this.hover(x, y),
       leave: () => (this.hoverNext = null),
     });
@@ -53,6 +54,8 @@ class Workspace {
       button.addEventListener("click", () => this.busy(button.dataset.do));
     for (const button of this.root.querySelectorAll("[data-mode]"))
       button.addEventListener("click", () => this.setMode(button.dataset.mode));
+    const brush = this.find(".brush-size input");
+    brush.addEventListener("input", () => (this.canvas.brush = Number(brush.value)));
     const slider = this.find(".part input");
     slider.addEventListener("input", () => this.setPart(Number(slider.value)));
     this.find(".method select").addEventListener("change", (event) =>
@@ -92,6 +95,9 @@ class Workspace {
     else if (action === "part-up" || action === "part-down") {
       const current = this.state.granularity ?? 0.5;
       this.setPart(Math.min(Math.max(current + (action === "part-up" ? 0.1 : -0.1), 0), 1));
+    } else if (action === "brush-up" || action === "brush-down") {
+      const brush = this.find(".brush-size input");
+      this.canvas.brush = brush.value = Number(brush.value) + (action === "brush-up" ? 2 : -2);
     } else this.busy(action);
   }
 
@@ -112,6 +118,7 @@ class Workspace {
   setMode(mode) {
     for (const button of this.root.querySelectorAll("[data-mode]"))
       button.setAttribute("aria-checked", String(button.dataset.mode === mode));
+    this.find(".brush-size").hidden = mode !== "brush";
     this.canvas.setMode(mode);
     this.live.send("mode", { positive: mode !== "remove" });
   }

@@ -190,6 +190,30 @@ def test_drag_makes_a_box(open_page: OpenPage) -> None:
     assert covered(page, GREEN) < 0.05
 
 
+def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> None:
+    page = open_page()
+    click_photo(page, RED)
+    page.get_by_role("radio", name="Brush").click()
+    page.get_by_label("Size of the brush").fill("20")
+    x, y = toy_workspace.box_center(TOY, 0, BLUE)
+
+    def stroke(button: str) -> None:
+        page.mouse.move(*at_photo(page, x - 6, y))
+        page.mouse.down(button=button)
+        page.mouse.move(*at_photo(page, x + 6, y), steps=4)
+        page.screenshot(path=artifact(f"brush-{button}.png"))
+        page.mouse.up(button=button)
+
+    assert covered(page, BLUE) == 0
+    act(page, lambda: stroke("left"))
+    painted = covered(page, BLUE)
+    assert painted > 0.1 and covered(page, RED) > 0.9
+    act(page, lambda: stroke("right"))
+    assert covered(page, BLUE) == 0 and covered(page, RED) > 0.9
+    act(page, lambda: page.get_by_role("button", name="Undo").click())
+    assert covered(page, BLUE) == painted
+
+
 def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
     page = open_page()
     x, y = toy_workspace.box_center(TOY, 0, BLUE)
