@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-ROUND = {"ball", "apple", "bowl", "tape roll"}
+ROUND = {"ball", "apple", "bowl", "tape roll", "mug", "toy mushroom"}
+"""Circular from most sides; whether bottles and cans are round is left open, so they are not asked for."""
 BOXES = {"box", "book", "gift", "radio"}
 NEAR_M = 0.03
 """Things this close are next to each other."""
@@ -167,6 +168,10 @@ def colour_shape_queries(objects: Sequence[TruthObject]) -> Made:
 def shape_queries(objects: Sequence[TruthObject]) -> Made:
     for word, test in SHAPES.items():
         fitting = [o for o in objects if test(o)]
+        if word == "tall":  # the tallest things are tall too, whatever their width
+            fitting += [
+                o for o in objects if o not in fitting and o.size[2] > 0.9 * max(p.size[2] for p in objects)
+            ]
         if fitting:
             yield f"the {word} thing", ids(fitting)
             yield f"something {word}", ids(fitting)
@@ -175,10 +180,11 @@ def shape_queries(objects: Sequence[TruthObject]) -> Made:
 def size_queries(objects: Sequence[TruthObject]) -> Made:
     ordered = sorted(objects, key=lambda o: o.volume)
     third = max(len(ordered) // 3, 1)
+    least, most = ordered[third - 1].volume * MARGIN**3, ordered[-third].volume / MARGIN**3
     for word in ("small", "little", "tiny"):
-        yield f"a {word} thing", ids(ordered[:third])
+        yield f"a {word} thing", ids([o for o in ordered if o.volume <= least])
     for word in ("large", "big", "huge"):
-        yield f"a {word} thing", ids(ordered[-third:])
+        yield f"a {word} thing", ids([o for o in ordered if o.volume >= most])
 
 
 def position_queries(objects: Sequence[TruthObject]) -> Made:

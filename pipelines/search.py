@@ -17,13 +17,15 @@ from components.masks.cache import MaskCache
 from components.text.attributes import Attributes, measure
 from components.text.grammar import Query, parse
 from components.text.matching import rank
-from components.text.things import find_things
+from components.text.things import find_things, put_together, stacked_pieces
 from components.types import Array, Scene
 from pipelines.base import Segmenter
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
+AWAY = 0.15
+"""Weight of what lies below or beside the plane that things stand on."""
 MIN_SCORE = 0.02
 """Results below this are not listed."""
 _PLAIN = tuple(f.name for f in fields(Attributes) if f.name not in ("clouds", "ground", "photos"))
@@ -74,6 +76,10 @@ def build_index(scene: Scene, masks: MaskCache) -> SearchIndex:
     """Find the things among cached masks and measure them."""
     things = find_things(scene, replace(masks, solver_state=None))
     objects = measure(scene, things.masks, things.object_ids.tolist())
+    stacked = stacked_pieces(objects, int((things.weight >= 1).sum()))
+    if stacked:
+        things = put_together(things, stacked)
+        objects = measure(scene, things.masks, things.object_ids.tolist())
     return SearchIndex(things.masks, objects, things.weight * object_prior(objects, things.weight))
 
 
@@ -115,7 +121,7 @@ def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None
 def object_prior(objects: Attributes, weight: Float[Array, "O"]) -> Float[Array, "O"]:
     """How likely objects are things the photos were taken of, not surroundings.
 
-    Such things are seen in most photos, and they do not reach below the ground that things stand on.
+    Such things are seen in most photos, stand over the plane that things stand on, and do not reach below it.
     """
     if objects.count == 0:
         return np.zeros(0)
@@ -125,8 +131,10 @@ def object_prior(objects: Attributes, weight: Float[Array, "O"]) -> Float[Array,
         height = np.nan_to_num(objects.extent[:, 2])
         sure = (prior >= 1) & (weight >= 1)
         typical = float(np.median(height[sure])) if sure.any() else 1.0
-        below = (objects.ground - objects.low[:, 2]) / max(typical, 1e-9)
-        prior = prior / (1 + np.exp(np.clip((np.nan_to_num(below, nan=1.0) - 0.6) / 0.1, -30, 30)))
+        below = np.nan_to_num((objects.ground - objects.low[:, 2]) / max(typical, 1e-9), nan=1.0)
+        beside = 0.5 - np.nan_to_num(objects.over_ground)
+        for excess in ((below - 0.6) / 0.1, beside / 0.08):
+            prior = prior * (AWAY + (1 - AWAY) / (1 + np.exp(np.clip(excess, -30, 30))))
     return prior
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Float32, Integer
 
 from components.geometry import transform
 from components.masks.cache import MaskCache
@@ -21,6 +21,10 @@ MIN_PIXELS = 30
 """Smaller pieces of an object in a view say nothing of its shape."""
 TRIM = 2.0
 """Percent of the points at either end of an axis that are taken for noise."""
+LEVEL = 0.96
+"""Cosine between a plane's normal and up from which things can stand on it."""
+FLATNESS = 0.012
+"""A point this near to the plane, relative to its distance along the ground, belongs to it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Attributes:
     """How well outlines are filled by a polygon of few corners, 0 to 1."""
     solidity: Float[Array, "O"]
     """Area of the outline over that of its convex hull, median over views."""
+    over_ground: Float[Array, "O"]
+    """Share of the object's points that lie over the plane that things stand on; NaN without one."""
     ground: float
     """Height of the plane that things stand on; NaN when the scene has no level plane."""
     photos: tuple[str, ...]
@@ -69,7 +75,8 @@ class Attributes:
         return Attributes(
             self.object_ids[k], self.colours[k], self.lightness[k], self.low[k], self.high[k], self.center[k],
             self.extent[k], tuple(self.clouds[i] for i in k), self.image_x[:, k], self.depth[:, k],
-            self.share[:, k], self.roundness[k], self.boxness[k], self.solidity[k], self.ground, self.photos,
+            self.share[:, k], self.roundness[k], self.boxness[k], self.solidity[k],
+            self.over_ground[k], self.ground, self.photos,
         )  # fmt: skip
 
 
@@ -99,6 +106,7 @@ def measure(scene: Scene, masks: MaskCache, object_ids: Sequence[int], *, seed: 
     rng = np.random.default_rng(seed)
     axes = frame_of(scene, 0)
     level = [frame_of(scene, view) for view in range(len(scene.views))]
+    ground, outline = _ground(scene, axes)
     found = [_measure_one(scene, masks, int(i), axes, level, rng) for i in object_ids]
     stack = {key: np.array([one[key] for one in found]) for key in _ARRAYS} if found else _EMPTY
     views = len(scene.views)
@@ -108,7 +116,8 @@ def measure(scene: Scene, masks: MaskCache, object_ids: Sequence[int], *, seed: 
         image_x=stack["image_x"].reshape(-1, views).T,
         depth=stack["depth"].reshape(-1, views).T,
         share=stack["share"].reshape(-1, views).T,
-        ground=_ground(scene, axes),
+        ground=ground,
+        over_ground=np.array([_over(outline, one["cloud"]) for one in found], np.float64),
         photos=tuple(view.name for view in scene.views),
         **{
             key: stack[key]
@@ -236,11 +245,36 @@ def _lightness(colour: np.ndarray) -> float:
     return float(np.median(cv2.cvtColor(some, cv2.COLOR_RGB2LAB)[..., 0]))
 
 
-def _ground(scene: Scene, axes: Float[Array, "4 4"]) -> float:
-    """Height of the best supported level plane."""
+def _ground(scene: Scene, axes: Float[Array, "4 4"]) -> tuple[float, Float32[Array, "C 1 2"] | None]:
+    """Height of the best supported level plane, and the outline of what is seen of it (right, away)."""
     up = np.asarray(scene.up) / np.linalg.norm(scene.up)
     for plane in scene.planes:
         normal = np.asarray(plane.normal)
-        if abs(normal @ up) > 0.96:
-            return float(transform(axes, (normal * plane.offset)[None])[0, 2])
-    return float("nan")
+        if abs(normal @ up) < LEVEL:
+            continue
+        height = float(transform(axes, (normal * plane.offset)[None])[0, 2])
+        points = transform(axes, scene.pointmap.points[:: max(1, len(scene.pointmap.points) // 200_000)])
+        on = points[np.abs(points[:, 2] - height) < FLATNESS * np.abs(points[:, 1]), :2]
+        if len(on) < MIN_PIXELS:
+            continue
+        cell = 0.02 * float(np.median(np.abs(points[:, 1])))
+        cells, counts = np.unique(np.floor(on / cell).astype(np.int64), axis=0, return_counts=True)
+        low = cells.min(axis=0)
+        grid = np.zeros(cells.max(axis=0) - low + 1, np.uint8)
+        grid[tuple((cells[counts >= max(3, 0.1 * np.median(counts))] - low).T)] = 1
+        grid = cv2.morphologyEx(grid, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(grid)
+        if count < 2:
+            continue
+        largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+        inside = (np.argwhere(labels == largest) + low + 0.5) * cell
+        return height, cv2.convexHull(inside.astype(np.float32))
+    return float("nan"), None
+
+
+def _over(outline: Float32[Array, "C 1 2"] | None, cloud: Float[Array, "N 3"]) -> float:
+    """Share of points inside an outline seen from above."""
+    if outline is None or len(cloud) == 0:
+        return float("nan")
+    some = cloud[:: max(1, len(cloud) // 200), :2]
+    return float(np.mean([cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in some]))

@@ -25,7 +25,7 @@ COLOUR_HALF = 0.15
 """Share of an object that must have a colour for half of the full grade."""
 MATCHES = 0.5
 """Objects with at least this share of the best score count as satisfying a description."""
-FIRST_PHOTO_WEIGHT = 0.5
+FIRST_PHOTO_WEIGHT = 0.75
 """How much the photo that "left" and "behind" refer to counts against the mean of all."""
 
 
@@ -109,7 +109,8 @@ class Matcher:
 
     def _grade_of_not(self, term: Term) -> Scores:
         if isinstance(term, Colour):
-            return 1 - np.minimum(np.max([self._share(name) for name in term.names], axis=0) / 0.3, 1.0)
+            most = np.maximum(self.objects.colours.max(axis=1), 1e-9)
+            return 1 - _rising(np.max([self._share(name) for name in term.names], axis=0) / most, 0.55, 0.07)
         if isinstance(term, Property):
             return _soft(1 - self._property(term.name))
         if isinstance(term, Place):

@@ -2,7 +2,8 @@
 
 Proposals without a model cut a thing where its colour changes: the dial of a clock, the shaded side of a box. Such a
 piece meets the rest of its thing along a long line without a step in depth and without an inner corner; two things
-that touch do not. Pieces are put together by that, and parts and groups are kept as second choices.
+that touch do not. Pieces are put together by that, masks that hold several things are taken apart by it, and parts and
+groups are kept as second choices.
 """
 
 from collections import Counter
@@ -11,9 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
+from scipy.ndimage import distance_transform_edt
 
 from components.masks.cache import MaskCache
 from components.masks.scene_graph import view_depths
+from components.text.attributes import Attributes
+from components.text.colours import colour_shares
 from components.types import Array, Scene
 
 NEAR_PX, FAR_PX = 2, 7
@@ -26,8 +30,17 @@ JOINED, JOINED_SMALL = 0.23, 0.15
 """Share of the outline of the smaller of two pieces along which they must be one surface; the second holds for a piece
 of less than `SMALL` times the area of the other."""
 SMALL = 0.35
-JOINED_OF_MEETING = 0.25
-"""Share of the border between two pieces that must be one surface."""
+JOINED_OF_MEETING, MOSTLY_JOINED = 0.25, 0.6
+"""Share of the border between two pieces that must be one surface; above the second, the lower need holds as well."""
+APART = 0.05
+"""Parts of one thing that are one surface along less than this share of the outline of the smaller are two things when
+their colours differ too."""
+OTHER_COLOUR = 0.5
+"""Half the sum of differences between shares of colours from which two parts differ in colour."""
+HALF_OF_THING = 0.2
+"""Share of a thing from which a part can be a thing of its own."""
+STALK = 0.6
+"""Footprint of a stalk, as a share of its cap's."""
 SECOND_CHOICE = 0.4
 """Weight of parts and groups beside that of whole objects."""
 PART_OF_THING = 0.1
@@ -51,9 +64,14 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
     """Whole things among the foreground objects of a cache, then parts and groups as second choices."""
     kinds = dict(zip(masks.object_ids.tolist(), masks.kinds, strict=True))
     usable = [i for i in kinds if masks.foreground[i - 1] and masks.placement[:, i - 1, 6].any()]
-    pieces = [i for i in usable if kinds[i] == "object"]
+    depths = view_depths(scene)
+    parts = [i for i in usable if kinds[i] == "part"]
+    pieces: list[int] = []
+    for piece in [i for i in usable if kinds[i] == "object"]:
+        masks, halves = _taken_apart(scene, masks, piece, parts, depths)
+        pieces += halves
     labels = paint(masks, pieces)
-    clusters = _clusters(pieces, meetings(labels, view_depths(scene)), _areas(labels))
+    clusters = _clusters(pieces, meetings(labels, depths), _areas(labels))
     whole: list[int] = []
     for members in clusters:
         if len(members) == 1:
@@ -65,6 +83,49 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
     second = _second_choices(masks, whole, [i for i in usable if i not in whole])
     ids = np.array([*whole, *second], np.int64)
     return Things(masks, ids, np.where(np.arange(len(ids)) < len(whole), 1.0, SECOND_CHOICE))
+
+
+def stacked_pieces(objects: Attributes, whole: int) -> list[tuple[int, int]]:
+    """Pairs of indices (lower, upper) among the first `whole` objects that are one thing standing on its own piece.
+
+    The cap of a mushroom is much wider than the stalk it stands on, which nothing is that was set down.
+    """
+    found = []
+    low, high, extent, center = objects.low, objects.high, objects.extent, objects.center
+    area = extent[:, 0] * extent[:, 1]
+    for lower in range(whole):
+        for upper in range(whole):
+            if lower == upper or not np.isfinite(area[[lower, upper]]).all():
+                continue
+            offset = np.linalg.norm(center[lower, :2] - center[upper, :2])
+            shared = np.minimum(high[lower, :2], high[upper, :2]) - np.maximum(low[lower, :2], low[upper, :2])
+            if (shared <= 0).any() or center[lower, 2] >= center[upper, 2]:
+                continue
+            narrow = area[lower] < STALK * area[upper] and offset < 0.3 * extent[upper, 0]
+            carries = abs(low[upper, 2] - high[lower, 2]) < 0.5 * extent[[lower, upper], 2].max()
+            grounded = low[upper, 2] - low[lower, 2] > 0.4 * extent[lower, 2]
+            if narrow and carries and grounded:
+                found.append((lower, upper))
+    return found
+
+
+def put_together(things: Things, pairs: Sequence[tuple[int, int]]) -> Things:
+    """The things with each pair (by index) made one; what a pair was made of is a second choice now."""
+    masks, ids, weight = things.masks, things.object_ids.tolist(), things.weight.copy()
+    added: list[int] = []
+    for a, b in pairs:
+        if weight[a] < 1 or weight[b] < 1:
+            continue
+        drawn = [masks.mask(v, ids[a]) | masks.mask(v, ids[b]) for v in range(masks.num_views)]
+        masks = masks.with_object(drawn, kind="object", score=float(masks.scores[ids[b] - 1]))
+        added.append(int(masks.object_ids[-1]))
+        weight[[a, b]] = SECOND_CHOICE
+    order = np.argsort(-weight, kind="stable")
+    return Things(
+        masks,
+        np.array([*added, *np.array(ids)[order]], np.int64),
+        np.concatenate([np.ones(len(added)), weight[order]]),
+    )
 
 
 def paint(masks: MaskCache, object_ids: Sequence[int]) -> list[Integer[Array, "_ _"]]:
@@ -130,6 +191,57 @@ def _count(found: Meetings, label: Integer[Array, "H W"], depth: Float32[Array, 
         (found.joined if one_surface else found.apart)[pair] += 1
 
 
+def _taken_apart(
+    scene: Scene, masks: MaskCache, piece: int, parts: Sequence[int], depths: Float32[Array, "V H W"]
+) -> tuple[MaskCache, list[int]]:
+    """The ids that a piece becomes: itself, or new masks when it is several things of different colour."""
+    area = masks.placement[:, :, 6].sum(axis=0)
+    inside: list[int] = []
+    for part in sorted(parts, key=lambda i: -area[i - 1]):
+        share = area[part - 1] / area[piece - 1]
+        if not HALF_OF_THING <= share < SAME_MASK or _shared(masks, part, piece) < 0.85 * area[part - 1]:
+            continue
+        if all(_shared(masks, part, other) < 0.5 * area[part - 1] for other in inside):
+            inside.append(part)
+    if len(inside) < 2:
+        return masks, [piece]
+    labels = paint(masks, inside)
+    met, home = meetings(labels, depths), {part: part for part in inside}
+    colours = {part: _colours(scene, labels, part) for part in inside}
+    for order, a in enumerate(inside):
+        for b in inside[order + 1 :]:
+            joined = met.joined[min(a, b), max(a, b)] > APART * min(met.outline[a], met.outline[b])
+            if joined or np.abs(colours[a] - colours[b]).sum() / 2 < OTHER_COLOUR:
+                home = {part: home[a] if old == home[b] else old for part, old in home.items()}
+    seeds = sorted(set(home.values()))
+    if len(seeds) < 2:
+        return masks, [piece]
+    drawn: list[list[Bool[Array, "_ _"]]] = [[] for _ in seeds]
+    for view, label in enumerate(labels):
+        whole = masks.mask(view, piece) | (label > 0)
+        nearest = _nearest_label(label)
+        for masks_of_seed, seed in zip(drawn, seeds, strict=True):
+            members = [part for part in inside if home[part] == seed]
+            masks_of_seed.append(whole & np.isin(nearest, members))
+    for one in drawn:
+        masks = masks.with_object(one, kind="object", score=float(masks.scores[piece - 1]))
+    return masks, masks.object_ids[-len(seeds) :].tolist()
+
+
+def _colours(scene: Scene, labels: Sequence[Integer[Array, "_ _"]], part: int) -> Float[Array, "13"]:
+    return colour_shares(
+        np.concatenate([view.image[label == part] for view, label in zip(scene.views, labels, strict=True)])
+    )
+
+
+def _nearest_label(label: Integer[Array, "H W"]) -> Integer[Array, "H W"]:
+    """The label of the nearest labelled pixel; all 0 where nothing is labelled."""
+    if not label.any():
+        return label
+    rows, columns = distance_transform_edt(label == 0, return_distances=False, return_indices=True)
+    return label[rows, columns]
+
+
 def _areas(labels: Sequence[Integer[Array, "_ _"]]) -> Counter[int]:
     areas: Counter[int] = Counter()
     for label in labels:
@@ -148,8 +260,9 @@ def _clusters(pieces: Sequence[int], met: Meetings, areas: Counter[int]) -> list
 
     for (a, b), joined in met.joined.items():
         small, large = sorted((a, b), key=lambda i: areas[i])
-        needed = JOINED_SMALL if areas[small] < SMALL * areas[large] else JOINED
         meeting = joined + met.apart[a, b]
+        clear = areas[small] < SMALL * areas[large] or joined > MOSTLY_JOINED * meeting
+        needed = JOINED_SMALL if clear else JOINED
         if joined >= needed * met.outline[small] and joined >= JOINED_OF_MEETING * meeting:
             home[root(small)] = root(large)
     clusters: dict[int, list[int]] = {}
