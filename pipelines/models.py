@@ -22,6 +22,9 @@ from components.models import ModelEntry, ModelStore, memory_advice
 from components.models.result_cache import FOLDER, ResultCache
 from components.models.states import has_code, install_command
 from components.models.store import read_record
+from components.pointmaps.mast3r_network import load_pair_network
+from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
+from components.pointmaps.pairs import PairPredictor
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,32 @@ def sam2_network(config: Sam2Config, device: torch.device) -> Sam2Network:
         )
         _loaded[key] = network
         return network
+
+
+def pair_predictor(name: str, device: torch.device, config: NetworkPairConfig | None = None) -> PairPredictor:
+    """MASt3R or DUSt3R as a predictor of pairs, the network loaded once per process.
+
+    Raises:
+        InputError: As `usable_file`; or the file belongs to another network.
+    """
+    store = model_store()
+    entry = store.entry(name)
+    if entry.task != "pointmaps":
+        raise InputError(f"'{entry.name}' predicts no points from photos: take mast3r or dust3r.")
+    path = store.find(entry)
+    key = (path, path and path.stat().st_mtime_ns, str(store.code_folder), str(device))
+    with _lock:
+        if path is None or key not in _loaded:
+            checked = usable_file(store, entry, device)
+            record = read_record(checked)
+            _loaded[key] = load_pair_network(
+                checked,
+                entry.settings,
+                store.code_folder,
+                device=device,
+                identity=record.sha256 if record else "",
+            )
+        return NetworkPairPredictor(_loaded[key], config, results=results_of(store))
 
 
 def _side_overrides(image_side: int | None) -> list[str]:

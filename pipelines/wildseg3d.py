@@ -26,13 +26,14 @@ from components.masks.click_pieces import GraphCutConfig
 from components.masks.click_solver import ClickSolver, GraphCutSolver
 from components.masks.sam2_solver import Sam2ClickSolver
 from components.masks.scene_graph import view_depths
+from components.pointmaps.pairs import PairPredictor
 from components.pointmaps.scene_alignment import SceneAlignment, SceneAlignmentConfig, align_scene
 from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Prompt, Provenance, Scene, Segmentation
 from components.view_consensus import agreed_points
 from pipelines.base import register
-from pipelines.models import Sam2Config, sam2_network
+from pipelines.models import Sam2Config, pair_predictor, sam2_network
 
 SAME_PLACE_PX = 2.0
 """A positive click this close to an earlier one of the same view asks for the next larger mask."""
@@ -69,6 +70,8 @@ class WildSeg3DConfig:
     """What answers on the slow path: a cut through photos and geometry, without weights, or SAM 2.1's decoder."""
     sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
     """Which SAM 2.1, and how."""
+    pairs: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
+    """Who predicts the pairs of the alignment: stereo, without weights, or a network. The paper's is dga on mast3r."""
 
 
 @dataclass(frozen=True)
@@ -159,11 +162,12 @@ class WildSeg3D:
         usable = np.ones(int(scene.pointmap.offsets[-1]), bool)
         aligned, note = None, ""
         if self.config.alignment != "reconstruction":
+            predictor = self._pair_predictor()  # a network that was asked for and is not here is no reason to go on
             try:
                 found = align_scene(
                     scene,
                     masks,
-                    StereoPairPredictor(self.config.stereo),
+                    predictor,
                     method=self.config.alignment,
                     config=self.config.aligning,
                     progress=part_of(progress, 0.0, 0.9),
@@ -307,6 +311,11 @@ class WildSeg3D:
             solver,
             meta["note"],
         )
+
+    def _pair_predictor(self) -> PairPredictor:
+        if self.config.pairs == "stereo":
+            return StereoPairPredictor(self.config.stereo)
+        return pair_predictor(self.config.pairs, self.device)
 
     def _solver(self, scene: Scene, masks: MaskCache) -> ClickSolver | None:
         if self.config.click_solver == "sam2":
