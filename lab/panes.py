@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.errors import InputError
-from lab.comparison import PANES_MAX, Choice, Comparison, PhotoMasks
+from lab.comparison import PANES_MAX, Choice, Comparison, PhotoMasks, Row
 from lab.drawing import Look, Picture, ShownObject
 from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
 from lab.tones import tone_colours
+from lab.truth import has_truth, true_masks
 from lab.viewer import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lab.engine import Lab
+    from lab.objects import ObjectState
     from lab.session import Session
 
-MAX_PRIMITIVES = {False: 150_000, True: 5_000}
-"""Drawn per pane, by whether the browser draws in software: several are drawn at once."""
+MAX_PRIMITIVES = {False: 150_000, True: 20_000}
+"""Drawn per pane, by whether the browser draws in software: several are drawn at once, and then as points, since
+the few splats that software can draw leave out what is small."""
 
 log = logging.getLogger("liftlab.page")
 
@@ -37,7 +40,7 @@ class Panes:
         self.linked = True
         """Whether the cameras of all panes follow each other."""
         self.reference = ""
-        """Pane whose answer counts as right, as a number; empty for none."""
+        """What counts as right: a pane's number, "truth", or empty for nothing."""
         self.note = ""
         self.version = 0
         self._asked: Any = None
@@ -57,7 +60,7 @@ class Panes:
             for method in methods[:PANES_MAX]
         ]
         self.comparison = Comparison(self._lab, name, choices)
-        if self.reference and int(self.reference) >= len(choices):
+        if self.reference.isdecimal() and int(self.reference) >= len(choices):
             self.reference = ""
         self.follow(self._session)
 
@@ -111,22 +114,20 @@ class Panes:
         """For the page: the table and what is compared."""
         if self.comparison is None:
             return {"type": "compare", "panes": [], "note": self.note}
-        table = self.comparison.rows(self._reference())
+        reference, note = self._reference(self.comparison)
+        table = self.comparison.rows(reference)
         states = self.comparison.states
         return {
-            "type": "compare", "version": self.version, "note": self.note, "linked": self.linked,
-            "reference": self.reference, "object": "" if self._asked is None else self._asked[0].object,
+            "type": "compare",
+            "version": self.version,
+            "note": self.note or note,
+            "linked": self.linked,
+            "truth": self._truth(self.comparison) is not None,
+            "reference": self.reference,
+            "object": "" if self._asked is None else self._asked[0].object,
             "split": sum(state is not None and state.answer is not None for state in states) > 1,
-            "panes": [
-                {
-                    "method": row.method, "ready": row.ready, "ms": row.ms, "primitives": row.primitives,
-                    "splats": state is not None and state.result is not None
-                    and state.result.geometry == "gaussians",
-                    "pixels": row.pixels, "iou": row.iou, "boundary": row.boundary_iou, "message": row.message,
-                }
-                for row, state in zip(table, states, strict=True)
-            ],
-        }  # fmt: skip
+            "panes": [_pane(row, state) for row, state in zip(table, states, strict=True)],
+        }
 
     def close(self) -> None:
         """Stop the 3D views and forget the comparison."""
@@ -135,14 +136,24 @@ class Panes:
         self._viewers.clear()
         self.comparison, self._asked, self.note = None, None, ""
 
-    def _reference(self) -> PhotoMasks | None:
-        comparison = self.comparison
-        if comparison is None or not self.reference:
-            return None
+    def _reference(self, comparison: Comparison) -> tuple[PhotoMasks | None, str]:
+        """What the answers are scored against, and why it is missing when it is."""
+        if not self.reference or comparison.asked is None:
+            return None, ""
         try:
-            return comparison.masks_of_pane(int(self.reference))
-        except InputError:  # it has no answer yet
-            return None
+            if self.reference != "truth":
+                return comparison.masks_of_pane(int(self.reference)), ""
+            capture, scene = self._truth(comparison), comparison.sessions[0].scene
+            if capture is None or scene is None:
+                return None, "This capture has no truth; take another reference."
+            return true_masks(capture, scene, comparison.asked), ""
+        except InputError as error:
+            return None, str(error)
+
+    def _truth(self, comparison: Comparison) -> str | None:
+        """Name of the capture when it has truth."""
+        scene, capture = comparison.sessions[0].scene, self._lab.status(comparison.scene_name).capture
+        return capture if scene is not None and has_truth(capture, scene) else None
 
     def _draw(self) -> None:
         comparison = self.comparison
@@ -156,7 +167,7 @@ class Panes:
             if state is not None and state.answer is not None and not state.answer.result.empty:
                 colour = rgb(self._asked[1]) if self._asked else rgb(state.colour)
                 shown = (ShownObject(state.id, state.answer, state.answer.selected, colour),)
-            look = Look("splats" if scene.gaussians is not None else "points")
+            look = Look("points" if scene.gaussians is None or self.software else "splats")
             viewer.show(
                 Picture(look, shown), lambda surface, own=session: tone_colours(own, "photo", surface)
             )
@@ -167,3 +178,19 @@ class Panes:
         for other, viewer in list(self._viewers.items()):
             if other != pane:
                 viewer.place_camera(*camera)
+
+
+def _pane(row: Row, state: "ObjectState | None") -> dict[str, Any]:
+    """One row of the table."""
+    result = state.result if state is not None else None
+    return {
+        "method": row.method,
+        "ready": row.ready,
+        "ms": row.ms,
+        "primitives": row.primitives,
+        "splats": result is not None and result.geometry == "gaussians",
+        "pixels": row.pixels,
+        "iou": row.iou,
+        "boundary": row.boundary_iou,
+        "message": row.message,
+    }

@@ -82,7 +82,7 @@ class Compare {
     this.find(".cmp-picks").replaceChildren(...message.panes.map((pane, index) => this.pick(pane.method, index)));
     this.find("[data-add]").disabled = message.panes.length >= MOST;
     this.find("[data-reference]").replaceChildren(
-      new Option("none", ""), ...message.panes.map((pane, index) => new Option(`${index + 1} · ${pane.method}`, index)));
+      new Option("none", ""), ...(message.truth ? [new Option("truth", "truth")] : []), ...message.panes.map((pane, index) => new Option(`${index + 1} · ${pane.method}`, index)));
   }
 
   pick(method, index) {
