@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab.bench.plan import Case
+from lab.bench.plan import Case, Effort
 from lab.bench.runner import Outcome
 
 
@@ -42,3 +42,22 @@ def outcome(row: dict[str, Any]) -> Outcome:
     """With one tiny picture when it did not fail."""
     pictures = {"best": b"picture"} if row["status"] == "ok" else {}
     return Outcome(row, pictures, "a log")
+
+
+def report_case(method: str, scene: str = "desk", *, seed: int = 0, settings: tuple[str, ...] = ()) -> Case:
+    """A case that nobody runs, with three clicks."""
+    key = f"{method}-{scene}-{seed}-{len(settings)}"
+    return Case(key, scene, "LiftLab", "", method, settings, (), seed, Effort(clicks=3), {"size": 1})
+
+
+def report_rows() -> list[dict[str, Any]]:
+    """Two methods on two scenes, one of them with a second setting that fails on the second scene."""
+    good, poor = (0.8, 0.95), (0.5, 0.6)
+    return [
+        make_row(report_case("alpha"), ious=good, click=0.2),
+        make_row(report_case("beta"), ious=poor, click=0.01),
+        make_row(report_case("alpha", settings=("size=2",)), ious=(0.7, 0.9)),
+        make_row(report_case("alpha", "shelf"), ious=(0.6, 0.8), click=0.2),
+        make_row(report_case("beta", "shelf"), ious=poor, click=0.01),
+        failed_row(report_case("alpha", "shelf", settings=("size=2",)), "It took <too> long."),
+    ]

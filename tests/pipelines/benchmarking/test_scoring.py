@@ -1,0 +1,163 @@
+"""Scoring of a method on the toy: protocols, sizes of the truth, photos that were not placed, saved clicks."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
+from components.captures.benchmark_layouts.scene import resized_labels, scene_of_labels
+from components.errors import InputError
+from components.progress import CancelToken, no_progress
+from components.types import Scene
+from pipelines.base import get_method, seeded
+from pipelines.benchmarking.evaluation import score_labels
+from pipelines.benchmarking.scoring import Answers, plain, score_scene
+from tests.toy import FLOOR, Toy, make_toy
+
+NAMES = {1: "red box", 2: "blue box", 3: "green box"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    toy: Toy
+    segmenter: Any
+    prepared: Any
+
+    def answers(self, bench: BenchmarkScene, scene: Scene | None = None) -> Answers:
+        return Answers(scene or self.toy.scene, bench, self.segmenter, self.prepared)
+
+
+@pytest.fixture(scope="module")
+def setting() -> Setting:
+    import torch
+
+    toy = make_toy()
+    entry = get_method("wildseg3d")
+    segmenter = entry.make(entry.config_class(), device=torch.device("cpu"))
+    prepared = segmenter.prepare(
+        toy.scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)
+    )
+    return Setting(toy, segmenter, prepared)
+
+
+def bench_of(toy: Toy, *, scale: int = 1, extra: str | None = None) -> BenchmarkScene:
+    """The toy's truth, `scale` times as large as its photos; `extra` names a further photo nobody placed."""
+    labels = {
+        view.name: np.where(instance == FLOOR, 0, instance).astype(np.int32)
+        for view, instance in zip(toy.scene.views, toy.instance, strict=True)
+    }
+    labels = {name: np.kron(m, np.ones((scale, scale), np.int32)) for name, m in labels.items()}
+    if extra is not None:
+        labels[extra] = next(iter(labels.values()))
+    return scene_of_labels(
+        "toy", "LiftLab", Path("toy"), photos=tuple(Path(name) for name in labels), scored=tuple(labels),
+        labels_of=labels.__getitem__, names=NAMES, objects=(1, 2, 3),
+    )  # fmt: skip
+
+
+def test_exact_masks_score_one(setting: Setting) -> None:
+    score = score_scene(setting.answers(bench_of(setting.toy)), clicks=3, seed=0)
+    assert [entry.name for entry in score.objects] == list(NAMES.values())
+    assert all(entry.ious[0] > 0.95 for entry in score.objects)
+    assert score.everything is not None and score.everything.recall == 1 and score.everything.pq > 0.9
+    assert score.click_secs > 0 and score.unregistered == ()
+    json.dumps(plain(score), allow_nan=False)
+
+
+def test_a_truth_of_another_size_scores_alike(setting: Setting) -> None:
+    """Clicks go to the same places and masks are compared in the truth's pixels."""
+    small = score_scene(setting.answers(bench_of(setting.toy)), clicks=1, seed=0)
+    large = score_scene(setting.answers(bench_of(setting.toy, scale=2)), clicks=1, seed=0)
+    for one, other in zip(small.objects, large.objects, strict=True):
+        assert other.ious == pytest.approx(one.ious)
+        a, b = one.clicks[0], other.clicks[0]
+        assert a.photo == b.photo and abs(a.x - b.x) <= 1 and abs(a.y - b.y) <= 1
+
+
+def test_a_photo_that_was_not_placed_counts_as_empty(setting: Setting) -> None:
+    score = score_scene(setting.answers(bench_of(setting.toy, extra="lost.png")), clicks=1, seed=0)
+    assert score.unregistered == ("lost.png",)
+    assert all(0.5 < entry.ious[0] < 0.9 for entry in score.objects)
+
+
+def test_only_unplaced_photos_clicked_gives_nothing(setting: Setting) -> None:
+    answers = setting.answers(bench_of(setting.toy))
+    masks = answers.of_points([PhotoPoint("nowhere.png", 3.5, 3.5, True)])
+    assert not any(mask.any() for mask in masks) and "could be placed" in answers.message
+
+
+def test_saved_clicks_are_given_again(setting: Setting) -> None:
+    bench = bench_of(setting.toy, scale=2)
+    first = score_scene(setting.answers(bench), clicks=2, seed=0)
+    saved = {entry.name: entry.clicks for entry in first.objects}
+    again = score_scene(setting.answers(bench), clicks=2, seed=0, saved=saved)
+    assert [entry.ious for entry in again.objects] == [entry.ious for entry in first.objects]
+    del saved["blue box"]
+    with pytest.raises(InputError, match="no clicks on blue box"):
+        score_scene(setting.answers(bench), clicks=2, seed=0, saved=saved)
+    saved["blue box"] = (PhotoPoint("other.png", 1.5, 1.5, True),)
+    with pytest.raises(InputError, match=r"in other\.png, which is no photo"):
+        score_scene(setting.answers(bench), clicks=2, seed=0, saved=saved)
+
+
+def test_points_are_given_at_once_and_follow_the_seed(setting: Setting) -> None:
+    base = bench_of(setting.toy)
+    rows, columns = np.nonzero(base.truth_of(1, base.scored[0]) == 1)
+    drawn: list[int] = []
+
+    def points(generator: np.random.Generator) -> tuple[PhotoPoint, ...]:
+        index = int(generator.integers(len(rows)))
+        drawn.append(index)
+        return (PhotoPoint(base.scored[0], columns[index] + 0.5, rows[index] + 0.5, True),)
+
+    bench = replace(
+        base, protocol="points", labels_of=None, scored=base.scored[1:],
+        objects=(BenchmarkObject(1, "red box", points=points),),
+    )  # fmt: skip
+    for seed in (0, 0, 1):
+        score = score_scene(setting.answers(bench), clicks=9, seed=seed)
+        (entry,) = score.objects
+        assert len(entry.ious) == 1 and entry.ious[0] > 0.95 and score.everything is None
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_words_find_the_object_that_fits(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ranking itself is tested with `pipelines.search`; here it names the toy's second box, or nothing."""
+    index = SimpleNamespace(mask=setting.toy.masks.mask)
+    found = {"blue": (SimpleNamespace(object_id=2),), "nothing": ()}
+    monkeypatch.setattr("pipelines.benchmarking.scoring.masks_of", lambda *_: None)
+    monkeypatch.setattr("pipelines.benchmarking.scoring.build_index", lambda *_: index)
+    monkeypatch.setattr(
+        "pipelines.benchmarking.scoring.search",
+        lambda index, text: SimpleNamespace(found=found[text], message="" if found[text] else "None fits."),
+    )
+    answers = setting.answers(replace(bench_of(setting.toy), protocol="text"))
+    answers._words = index  # type: ignore[assignment]
+    assert np.array_equal(answers.of_text("blue")[1], setting.toy.instance[1] == 2)
+    assert not any(mask.any() for mask in answers.of_text("nothing")) and answers.message == "None fits."
+
+
+def test_a_scene_without_objects_is_refused(setting: Setting) -> None:
+    with pytest.raises(InputError, match="no object that is large enough"):
+        score_scene(setting.answers(replace(bench_of(setting.toy), objects=())), clicks=1, seed=0)
+
+
+def test_resizing_keeps_labels() -> None:
+    labels = np.arange(12, dtype=np.int32).reshape(3, 4)
+    assert np.array_equal(resized_labels(resized_labels(labels, (6, 8)), (3, 4)), labels)
+    assert set(np.unique(resized_labels(labels, (7, 5)))) <= set(range(12))
+
+
+def test_labels_that_split_an_object_lower_pq_and_precision(setting: Setting) -> None:
+    bench = bench_of(setting.toy)
+    assert bench.labels_of is not None
+    exact = [bench.labels_of(photo) for photo in bench.scored]
+    split = [np.where((m == 1) & (np.arange(m.shape[1]) % 2 == 0), 9, m).astype(np.int32) for m in exact]
+    perfect, broken = score_labels(bench, exact), score_labels(bench, split)
+    assert perfect.pq == perfect.mean_iou == perfect.precision == perfect.ap50 == 1
+    assert broken.pq < 0.9 and broken.precision < 1 and broken.best_iou < 1
