@@ -1,0 +1,177 @@
+"""SAGA on the toy: sizes, negative clicks, what its preparation learns, and what it says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from components.errors import InputError
+from components.masks.cache import MaskCache
+from components.progress import CancelToken
+from components.types import Prompt
+from pipelines.base import get_method, seeded
+from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded
+from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
+
+CPU = torch.device("cpu")
+
+
+def saga(**changes) -> Saga:
+    return Saga(replace(get_method("saga").quick, **changes), device=CPU)
+
+
+def prepared_with(method: Saga, toy: Toy, masks: MaskCache | None = None) -> SagaPrepared:
+    return method.prepare(toy.scene, masks or toy.masks, cancel=CancelToken(), generator=seeded(0))
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return gaussian_toy()
+
+
+@pytest.fixture(scope="module")
+def prepared(toy: Toy) -> SagaPrepared:
+    return prepared_with(saga(), toy)
+
+
+def click(
+    toy: Toy, box: int, view: int, *, positive: bool = True, granularity: float | None = None
+) -> Prompt:
+    rows, columns = np.nonzero(toy.instance[view] == box)
+    middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+    at = np.array([[columns[middle] + 0.5, rows[middle] + 0.5]])
+    return Prompt(view, at, np.array([positive]), granularity=granularity)
+
+
+def share_of(prepared: SagaPrepared, toy: Toy, selected: np.ndarray, box: int) -> float:
+    own = box_of_gaussians(toy) == box
+    return float(selected[own].mean())
+
+
+def test_a_larger_size_takes_the_group(prepared: SagaPrepared, toy: Toy) -> None:
+    small = saga().segment(prepared, [click(toy, 2, 1, granularity=0.3)]).selected
+    large = saga().segment(prepared, [click(toy, 2, 1, granularity=0.75)]).selected
+    assert share_of(prepared, toy, small, 2) > 0.6 and share_of(prepared, toy, small, 3) < 0.1
+    assert share_of(prepared, toy, large, 2) > 0.6 and share_of(prepared, toy, large, 3) > 0.6
+    assert share_of(prepared, toy, large, 1) < 0.2
+
+
+def test_the_scales_of_masks_are_those_of_the_boxes(prepared: SagaPrepared, toy: Toy) -> None:
+    sizes = np.nanmedian(prepared.mask_scales, axis=0)
+    assert sizes[GROUP - 1] > max(sizes[1], sizes[2])  # two boxes are larger than each
+    assert sizes[5] == np.nanmax(sizes)  # the floor
+    assert 0.2 < sizes[0] < 0.6  # box 1 is about 0.4 wide
+
+
+def test_without_a_size_a_click_asks_for_the_mask_it_hits(prepared: SagaPrepared, toy: Toy) -> None:
+    method = saga()
+    own = prepared.quantiles(prepared.mask_scales[1:2, 1])[0]
+    plain = method.segment(prepared, [click(toy, 2, 1)])
+    asked = method.segment(prepared, [click(toy, 2, 1, granularity=float(own))])
+    assert np.array_equal(plain.selected, asked.selected)
+    middle = saga(click_scale="middle")
+    half = middle.segment(prepared, [click(toy, 2, 1, granularity=0.5)])
+    assert np.array_equal(middle.segment(prepared, [click(toy, 2, 1)]).selected, half.selected)
+
+
+def test_a_negative_click_divides_what_is_one_at_the_size(prepared: SagaPrepared, toy: Toy) -> None:
+    whole, no = click(toy, 2, 1, granularity=0.75), click(toy, 3, 1, positive=False, granularity=0.75)
+    found = saga().segment(prepared, [whole, no]).selected
+    assert share_of(prepared, toy, found, 2) > 0.6 and share_of(prepared, toy, found, 3) < 0.1
+
+
+def test_only_negative_clicks_select_nothing(prepared: SagaPrepared, toy: Toy) -> None:
+    found = saga().segment(prepared, [click(toy, 2, 1, positive=False)])
+    assert found.empty and not found.mask_of_view(0).any()
+
+
+def test_several_sizes_are_offered_once_each(prepared: SagaPrepared, toy: Toy) -> None:
+    offers = saga().several(prepared, [click(toy, 2, 1)])
+    assert 2 <= len(offers) <= 5
+    for i, one in enumerate(offers):
+        for other in offers[i + 1 :]:
+            both, either = (one.selected & other.selected).sum(), (one.selected | other.selected).sum()
+            assert both < 0.9 * either
+
+
+def test_a_click_through_transparent_splats_is_refused_with_a_sentence(toy: Toy) -> None:
+    gaussians = toy.scene.gaussians
+    thin = replace(gaussians, opacities=np.full_like(gaussians.opacities, 0.02))
+    scene = replace(toy.scene, gaussians=thin, gaussians_key="thin")
+    method = saga()
+    with pytest.raises(InputError, match="No mask covers enough"):
+        prepared_with(method, replace(toy, scene=scene))
+    corner = replace(
+        gaussians, opacities=np.where(box_of_gaussians(toy) == 2, np.float32(0.02), gaussians.opacities)
+    )
+    hidden = replace(toy.scene, gaussians=corner, gaussians_key="corner")
+    method = saga(train=replace(get_method("saga").quick.train, iterations=2))
+    state = prepared_with(method, replace(toy, scene=hidden))
+    sky = Prompt(0, np.array([[2.5, 0.5]]), np.array([True]))
+    found = method.segment(state, [sky])
+    assert found.empty and "nearly transparent" in found.message
+
+
+def test_cleaning_keeps_the_clicked_part_only(prepared: SagaPrepared, toy: Toy) -> None:
+    every = saga(threshold=-0.5).segment(prepared, [click(toy, 1, 1, granularity=0.2)])
+    clean = saga(threshold=-0.5, cleaning=True).segment(prepared, [click(toy, 1, 1, granularity=0.2)])
+    assert 0 < clean.selected.sum() <= every.selected.sum()
+    assert not (clean.selected & ~every.selected).any()
+
+
+def test_training_lowers_the_loss_and_tells_its_time(prepared: SagaPrepared) -> None:
+    losses = [loss for _, _, loss in prepared.about["curve"]]
+    assert losses[-1] < losses[0]
+    assert prepared.about["seconds"] >= prepared.about["training_seconds"] > 0
+    torch.testing.assert_close(prepared.features.norm(dim=1), torch.ones(len(prepared.features)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"neighbours": 1},
+        {"norm_weight": 0.0},
+        {"gated": False},
+        {"resampling": False},
+        {"reweighting": False},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_every_ablation_trains_and_answers(toy: Toy, changes: dict) -> None:
+    method = saga(**changes, train=replace(get_method("saga").quick.train, iterations=40))
+    state = prepared_with(method, toy)
+    answer = method.segment(state, [click(toy, 3, 1)])
+    assert answer.score[box_of_gaussians(toy) == 3].mean() > answer.score[box_of_gaussians(toy) == 1].mean()
+    if changes.get("gated") is False:
+        other = method.segment(state, [click(toy, 3, 1, granularity=1.0)])
+        assert np.array_equal(answer.score, other.score)
+
+
+def test_masks_that_cover_everything_or_nothing_teach_nothing(toy: Toy) -> None:
+    views = len(toy.scene.views)
+    size = toy.instance.shape[1:]
+    full = MaskCache.build(
+        toy.scene.key, [[np.ones(size, bool)] * views], sizes=[size] * views, kinds=["object"],
+        foreground=[True], scores=[1.0],
+    )  # fmt: skip
+    with pytest.raises(InputError, match="build the masks again"):
+        prepared_with(saga(), toy, full)
+
+
+def test_erosion_is_five_of_nine() -> None:
+    mask = np.zeros((7, 7), bool)
+    mask[1:6, 1:6] = True
+    mask[3, 3] = False
+    inner = eroded(mask)
+    assert inner[3, 3] and inner[1, 3] and not inner[1, 1] and not inner[0, 3]
+    assert not eroded(np.eye(7, dtype=bool)).any()
+
+
+def test_the_default_is_the_fast_preset() -> None:
+    from pipelines.saga import PAPER
+
+    fast = SagaConfig()
+    assert (fast.channels, fast.pixels, fast.train.iterations) == (16, 512, 2000)
+    assert (PAPER.channels, PAPER.pixels, PAPER.train.iterations) == (32, 1000, 10_000)
+    assert PAPER.neighbours == fast.neighbours == 16 and PAPER.scales == fast.scales == 8
