@@ -1,46 +1,13 @@
 """Markdown tables that say on what device, at which commit and by which command they were made."""
 
 import os
-import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lab.bench.provenance import commit, device_name
+
 RESULTS = Path(__file__).parent / "results"
-
-
-def device_name() -> str:
-    """Processor, cores in use and, where there is one, the GPU."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    gpu = ""
-    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
-        gpu = f", {sys.modules['torch'].cuda.get_device_name(0)}"
-    return f"{model}, {cores} cores{gpu}"
-
-
-def commit() -> str:
-    """Short hash of HEAD, with "+" when files differ from it; "unknown" outside a repository."""
-    root = Path(__file__).parent.parent
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=root, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
 def command() -> str:

@@ -1,6 +1,7 @@
 """`liftlab bench`: measure methods on captures with truth, and write a report someone can send."""
 
 import os
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from components.errors import InputError
 from components.progress import CancelToken, Progress
 from lab.bench.plan import FULL, SHORT, Asked, Case, Effort, Limits, make_plan
+from lab.bench.provenance import command_line
 from lab.bench.runner import RESULTS, Outcome, ResultsFolder, run_case, run_plan
 from lab.command_support import say, working
 from lab.commands import Bench
@@ -117,7 +119,8 @@ def _sole_owner(out: Path, stack: ExitStack) -> None:
 def _write_reports(command: Bench, out: Path, rows: list[dict[str, Any]]) -> list[Path]:
     from lab.report import write_csv, write_html, write_latex
 
-    files = [write_html(rows, out, out / REPORT)]
+    made_by = command_line(["liftlab", *sys.argv[1:]])
+    files = [write_html(rows, out, out / REPORT, command=made_by)]
     if command.csv is not None:
         files += write_csv(rows, command.csv.expanduser())
     if command.latex is not None:

@@ -2,15 +2,17 @@
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.records import versions
 
 
-def device_name(device: str = "cpu") -> str:
-    """Processor and cores in use; the graphics card as well when `device` is one."""
+def device_name(device: str = "auto") -> str:
+    """Processor and cores in use; the graphics card as well, unless `device` is "cpu" and it is left alone."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -42,4 +44,9 @@ def commit() -> str:
     return head + ("+" if changed else "")
 
 
-__all__ = ["commit", "device_name", "versions"]
+def command_line(arguments: Sequence[str]) -> str:
+    """A command as a person would type it, without the folders of one computer: of a full path only the name stays."""
+    return shlex.join(Path(a).name if a.startswith(os.sep) else a for a in arguments)
+
+
+__all__ = ["command_line", "commit", "device_name", "versions"]

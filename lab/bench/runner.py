@@ -25,7 +25,7 @@ from lab.bench.plan import Case, Limits, prompts_record
 from lab.bench.provenance import commit, versions
 
 RESULTS, PICTURES, PROMPTS, LOGS = "results.jsonl", "pictures", "prompts", "logs"
-_WATCH_SECS = 0.2
+_WATCH_SECS = 0.4
 Row = dict[str, Any]
 
 
