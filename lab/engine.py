@@ -12,6 +12,7 @@ config, code version); a step it needs and that is missing is run, and said thro
 import dataclasses
 import json
 import logging
+import os
 import shutil
 import statistics
 import time
@@ -29,8 +30,11 @@ from lab.recent import Recent
 from lab.workspace import SceneEntry, Workspace, capture_lock, checked_name, name_from, step_record
 
 if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
+    import numpy as np
+
     from components.captures import Capture, ImportLimits, ImportReport
     from components.masks.cache import MaskCache
+    from components.text.encoder import TextImageEncoder
     from components.types import Gaussians, Scene
     from pipelines.base import Prepared, Segmenter
     from pipelines.gaussians import GaussiansConfig
@@ -89,6 +93,8 @@ class Lab:
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
         self._indexes: Recent[SearchIndex] = Recent(4)
+        self._embeddings: Recent[np.ndarray] = Recent(4)
+        self._encoders: Recent[TextImageEncoder] = Recent(1)
 
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""
@@ -473,7 +479,33 @@ class Lab:
             build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
             progress=part_of(progress, 0.8, 1.0), cancel=cancel,
         )  # fmt: skip
-        return WordLookup(index, encoder)
+        if encoder == "attributes":
+            return WordLookup(index)
+        from components.text.encoder import CropConfig, embed_objects
+        from lab.word_search import load_embeddings, save_embeddings
+
+        model, crops = self.text_encoder(), CropConfig()
+        inputs = {"objects": key, "model": model.identity}
+        key = content_key("embeddings", inputs, dataclasses.asdict(crops))
+        embeddings = self._step(
+            "search", key, self.workspace.search_folder(scene.key, key), self._embeddings, inputs, crops,
+            build=lambda part: embed_objects(
+                scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
+            ),
+            save=save_embeddings, load=load_embeddings, photos=len(scene.views), progress=progress, cancel=cancel,
+        )  # fmt: skip
+        return WordLookup(index, model=model, embeddings=embeddings)
+
+    def text_encoder(self) -> "TextImageEncoder":
+        """The image-text model for this computer, loaded once. InputError with the command when none is here."""
+        import torch
+
+        from components.models import ModelStore
+        from components.text.open_clip import load_encoder
+
+        return self._encoders.get(
+            "text", lambda: load_encoder(ModelStore.open(os.environ), device=torch.device(self.device))
+        )
 
     def step_records(self, name: str) -> dict[str, dict[str, Any]]:
         """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared

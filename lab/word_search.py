@@ -9,16 +9,18 @@ import numpy as np
 
 from components.errors import InputError
 from components.export import write_mask_png
-from components.files import write_json
+from components.files import atomic_write, write_json
 from components.geometry import mask_in_photo
 from components.types import Scene
 from lab.records import versions
 
 if TYPE_CHECKING:
+    from components.text.encoder import TextImageEncoder
     from pipelines.search import SearchIndex, SearchResult
 
-Encoder = Literal["attributes"]
+Encoder = Literal["attributes", "open_clip"]
 SEARCH_VERSION = 1
+EMBEDDINGS_FILE = "embeddings.safetensors"
 TEXT_MAX = 300
 NAME_IOU = 0.5
 """A named object of a session is the object of a search that its masks overlap by at least this IoU."""
@@ -29,15 +31,25 @@ class WordLookup:
     """One scene's objects as words can find them; cheap to ask again and again."""
 
     index: "SearchIndex"
-    encoder: Encoder = "attributes"
     names: dict[int, str] = field(default_factory=dict)
     """Object id to the name a person gave it."""
+    model: "TextImageEncoder | None" = field(default=None, repr=False)
+    """Image-text model that reads the words; None = measured attributes."""
+    embeddings: np.ndarray | None = field(default=None, repr=False)
+    """Of the objects by that model, float32 [O, D]."""
+
+    @property
+    def encoder(self) -> Encoder:
+        return "attributes" if self.model is None else "open_clip"
 
     def search(self, text: str) -> "SearchResult":
         """Rank the objects for a text. InputError for an empty or endless one."""
-        from pipelines.search import search
+        from pipelines.search import search, search_by_model
 
-        return search(self.index, checked_search_text(text), names=self.names)
+        text = checked_search_text(text)
+        if self.model is None or self.embeddings is None:
+            return search(self.index, text, names=self.names)
+        return search_by_model(self.index, self.embeddings, self.model, text, names=self.names)
 
     def title(self, object_id: int) -> str:
         """What an object is called: the name a person gave, else its number."""
@@ -113,6 +125,21 @@ def names_of_objects(index: "SearchIndex", named: dict[str, Sequence[np.ndarray]
         if best_iou >= NAME_IOU:
             found[best] = name
     return found
+
+
+def save_embeddings(embeddings: np.ndarray, folder: Path) -> None:
+    """Write `embeddings.safetensors` into an existing folder."""
+    from safetensors.numpy import save
+
+    with atomic_write(folder / EMBEDDINGS_FILE) as file:
+        file.write(save({"embeddings": np.ascontiguousarray(embeddings, np.float32)}))
+
+
+def load_embeddings(folder: Path) -> np.ndarray:
+    """Read what `save_embeddings` wrote."""
+    from safetensors.numpy import load_file
+
+    return load_file(folder / EMBEDDINGS_FILE)["embeddings"]
 
 
 def write_search(

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Float32, Integer
 
 from components.masks.cache import MaskCache
 from components.text.attributes import Attributes, measure
-from components.text.grammar import Query, parse
+from components.text.encoder import TextImageEncoder, relevancy_of_text
+from components.text.grammar import Named, Query, parse, tokenise
 from components.text.matching import rank
 from components.text.things import find_things, put_together, stacked_pieces
+from components.text.vocabulary import SILENT
 from components.types import Array, Scene
 from pipelines.base import Segmenter
 
@@ -26,6 +28,8 @@ SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
 AWAY = 0.15
 """Weight of what lies below or beside the plane that things stand on."""
+PRIOR_BY_MODEL = 0.25
+"""Power of the prior in a ranking by an image-text model, which itself tells things from surroundings."""
 MIN_SCORE = 0.02
 """Results below this are not listed."""
 _PLAIN = tuple(f.name for f in fields(Attributes) if f.name not in ("clouds", "ground", "photos"))
@@ -111,11 +115,42 @@ def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None
     """
     query = parse(text, names=set((names or {}).values()))
     scores = rank(query, index.objects, prior=index.prior, names=names)
-    order = np.lexsort((index.objects.object_ids, -scores))
-    found = [
-        Found(int(index.objects.object_ids[i]), float(scores[i])) for i in order if scores[i] >= MIN_SCORE
-    ]
-    return SearchResult(query, tuple(found))
+    return SearchResult(query, _ranked(index, scores))
+
+
+def search_by_model(
+    index: SearchIndex,
+    embeddings: Float32[Array, "O D"],
+    encoder: TextImageEncoder,
+    text: str,
+    *,
+    names: dict[int, str] | None = None,
+) -> SearchResult:
+    """Rank a scene's objects for a text with an image-text model.
+
+    Args:
+        index: Of the scene.
+        embeddings: Of its objects (`embed_objects`), in the order of `index.objects`.
+        encoder: The model that made them.
+        text: What a person typed; what follows "not" or "without" counts against.
+        names: Object id to the name a person gave it; an object that is named in the text fits it fully.
+    """
+    read = parse(text, names=set((names or {}).values()))
+    named = {term.name.casefold() for term in read.wanted.terms if isinstance(term, Named)}
+    words = tuple(word for word in tokenise(text) if word not in SILENT and word != ",")
+    query = Query(text, read.wanted, tuple(dict.fromkeys(words)), ())
+    scores = relevancy_of_text(embeddings, text, encoder) * index.prior**PRIOR_BY_MODEL
+    for place, object_id in enumerate(index.objects.object_ids.tolist()):
+        if (names or {}).get(object_id, "").casefold() in named:
+            scores[place] = 1.0
+    return SearchResult(query, _ranked(index, scores) if words else ())
+
+
+def _ranked(index: SearchIndex, scores: Float[Array, "O"]) -> tuple[Found, ...]:
+    """Objects with a score worth listing, best first; equal scores by id."""
+    ids = index.objects.object_ids
+    order = np.lexsort((ids, -scores))
+    return tuple(Found(int(ids[i]), float(scores[i])) for i in order if scores[i] >= MIN_SCORE)
 
 
 def object_prior(objects: Attributes, weight: Float[Array, "O"]) -> Float[Array, "O"]:

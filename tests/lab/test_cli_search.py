@@ -47,3 +47,24 @@ def test_the_second_search_measures_nothing(liftlab, tmp_path: Path, monkeypatch
     monkeypatch.setattr("pipelines.search.measure", lambda *_, **__: 1 / 0)
     code, result, _ = liftlab("search", NAME, "green", "--out", tmp_path / "b")
     assert code == 0 and result["results"]
+
+
+def test_open_clip_without_weights_says_how_to_get_them(liftlab, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setenv("LIFTLAB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("components.models.store.DEFAULT_FOLDER", tmp_path / "none")
+    code, result, _ = liftlab("search", NAME, "mug", "--encoder", "open_clip", "--out", tmp_path / "out")
+    assert code == 2
+    assert "liftlab models get open_clip-vit-b-32" in result["error"] and "attributes" in result["error"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_open_clip_ranks_by_the_model_and_keeps_its_embeddings(liftlab, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+    from tests.components.text.test_encoder import ColourEncoder
+
+    monkeypatch.setattr("lab.engine.Lab.text_encoder", lambda self: ColourEncoder())
+    code, result, _ = liftlab("search", NAME, "the blue", "--encoder", "open_clip", "--out", tmp_path / "a")
+    assert (code, result["encoder"], result["unknown"]) == (0, "open_clip", [])
+    assert result["used"] == ["blue"] and result["results"]
+    monkeypatch.setattr(ColourEncoder, "encode_images", lambda self, images: 1 / 0)
+    again = liftlab("search", NAME, "red", "--encoder", "open_clip", "--out", tmp_path / "b")
+    assert again[0] == 0 and again[1]["results"][0] != result["results"][0]
