@@ -34,6 +34,7 @@ class Panes:
     def __init__(self, lab: "Lab", session: "Session", *, most: int | None = None) -> None:
         self._lab, self._session = lab, session
         self._most = most
+        self._dark = False
         self.software = False
         """Whether the browser has no graphics card."""
         self.comparison: Comparison | None = None
@@ -99,6 +100,7 @@ class Panes:
             most = self._most or MAX_PRIMITIVES[self.software]
             viewer = Viewer(lambda *_: None, max_points=most, max_splats=most)
             viewer.on_camera = lambda camera: self._camera_moved(pane, camera)
+            viewer.set_dark(self._dark)
             scene = self.comparison.sessions[pane].scene
             assert scene is not None
             viewer.show_scene(scene)
@@ -107,6 +109,8 @@ class Panes:
         return self._viewers[pane]
 
     def set_dark(self, dark: bool) -> None:
+        """Follow the page's colours, also in panes to come."""
+        self._dark = dark
         for viewer in self._viewers.values():
             viewer.set_dark(dark)
 
