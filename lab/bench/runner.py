@@ -25,6 +25,7 @@ from lab.bench.plan import Case, Limits, prompts_record
 from lab.bench.provenance import commit, versions
 
 RESULTS, PICTURES, PROMPTS, LOGS = "results.jsonl", "pictures", "prompts", "logs"
+SCHEMA_VERSION = 1
 _WATCH_SECS = 0.4
 Row = dict[str, Any]
 
@@ -181,7 +182,7 @@ def _row(case: Case, result: Row, threads: int) -> Row:
     effort = asdict(case.effort)
     timing = result.pop("timing")
     return {
-        "key": case.key, "scene": case.scene, "layout": case.layout, "method": case.method, "label": case.label,
+        "schema_version": SCHEMA_VERSION, "key": case.key, "scene": case.scene, "layout": case.layout, "method": case.method, "label": case.label,
         "settings": list(case.settings), "masks": list(case.masks), "seed": case.seed, "effort": effort,
         "same_prompts": case.prompts is not None, "config": case.config, "threads": threads, **result,
         "commit": commit(), "versions": versions(), "timing": timing,
