@@ -182,7 +182,8 @@ def _row(case: Case, result: Row, threads: int) -> Row:
     effort = asdict(case.effort)
     timing = result.pop("timing")
     return {
-        "schema_version": SCHEMA_VERSION, "key": case.key, "scene": case.scene, "layout": case.layout, "method": case.method, "label": case.label,
+        "schema_version": SCHEMA_VERSION,
+        "key": case.key, "scene": case.scene, "layout": case.layout, "method": case.method, "label": case.label,
         "settings": list(case.settings), "masks": list(case.masks), "seed": case.seed, "effort": effort,
         "same_prompts": case.prompts is not None, "config": case.config, "threads": threads, **result,
         "commit": commit(), "versions": versions(), "timing": timing,
