@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,21 @@ import torch
 from components.errors import Cancelled, InputError
 from components.progress import CancelToken, no_progress
 from components.types import Prompt, Segmentation
+from pipelines import base
 from pipelines.base import MethodEntry, Prepared, Segmenter, list_methods, seeded
 from tests.toy import Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
-METHODS = list_methods()
+EXAMPLE = "lift_votes"
+
+
+def example() -> MethodEntry:
+    """The method of docs/add-a-method.md, entered as a package would; taken out again, for it is none of ours."""
+    list_methods()
+    EntryPoint(name=EXAMPLE, value="tests.examples.lift_votes", group="liftlab.methods").load()
+    return base._methods.pop(EXAMPLE)
+
+
+METHODS = [*list_methods(), example()]
 IOU_FLOOR = 0.6
 """Of one click in the middle of a toy box, pooled over the views."""
 
@@ -78,7 +90,13 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_there_are_methods() -> None:
-    assert "wildseg3d" in [entry.name for entry in METHODS]
+    assert {"wildseg3d", "saga", "contrastive_lift", EXAMPLE} <= {entry.name for entry in METHODS}
+
+
+def test_the_guide_shows_the_example_as_it_runs() -> None:
+    root = Path(__file__).parents[2]
+    code = (root / "tests/examples/lift_votes.py").read_text(encoding="utf-8")
+    assert code in (root / "docs/add-a-method.md").read_text(encoding="utf-8")
 
 
 def test_protocols_are_satisfied(case: Case) -> None:
