@@ -54,7 +54,7 @@ class Visitor:
         self.panes = Panes(lab, self.session, most=viewer_points)
         self.scene_name: str | None = None
         """Scene the cells are about; open, or being built."""
-        self.cells = {name: CellMemory() for name in CELLS}
+        self.cells = {name: CellMemory() for name in (*CELLS, "models")}
         self.settings: dict[str, dict[str, str]] = {}
         """By method: settings for its next preparation, as JSON values by name."""
         self.positive = True

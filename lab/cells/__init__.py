@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 def statuses(visitor: "Visitor") -> "list[CellStatus]":
     """How every cell stands, in the order of the page."""
-    from lab.cells import capture, gaussians, masks, methods, reconstruct
+    from lab.cells import capture, gaussians, masks, methods, models, reconstruct
 
-    return [module.status(visitor) for module in (capture, reconstruct, masks, gaussians, methods)]
+    return [module.status(visitor) for module in (capture, reconstruct, masks, gaussians, methods, models)]
