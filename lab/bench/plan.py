@@ -14,7 +14,7 @@ from lab.command_support import config_with
 from lab.engine import to_plain
 from pipelines.base import get_method, list_methods
 
-BENCH_VERSION = 1
+BENCH_VERSION = 2
 """Raised when scoring changes; part of the key of every case."""
 DEFAULT_MASKS = "default"
 

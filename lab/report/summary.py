@@ -31,6 +31,7 @@ METRICS = (
     Metric("iou_first", "IoU, 1 click", "percent", "high", "Object IoU after the first prompt, over all scored views"),
     Metric("iou_last", "IoU, all clicks", "percent", "high", "Object IoU after the last prompt"),
     Metric("view_iou", "IoU per view", "percent", "high", "Mean of the IoU of each view, after the last prompt"),
+    Metric("new_views", "IoU, new views", "percent", "high", "Object IoU in photos that no step but scoring sees"),
     Metric("accuracy", "Acc", "percent", "high", "Share of pixels, background included, that are right"),
     Metric("boundary", "BIoU", "percent", "high", "IoU of the outlines (rims of 2 % of the diagonal)"),
     *(
@@ -63,6 +64,7 @@ def case_numbers(row: Row) -> dict[str, float]:
         "iou_first": _mean(entry["ious"][0] for entry in objects),
         "iou_last": _mean(entry["ious"][-1] for entry in objects),
         "view_iou": _mean(entry["last"]["view_iou"] for entry in objects),
+        "new_views": _mean_of_known(entry.get("new_views_iou") for entry in objects),
         "accuracy": _mean(entry["last"]["accuracy"] for entry in objects),
         "boundary": _mean(entry["last"]["boundary_iou"] for entry in objects),
         "pq": everything.get("pq"), "gaga_iou": everything.get("mean_iou"),
@@ -154,6 +156,11 @@ def ranks(values: Sequence[float | None], better: Literal["high", "low"]) -> lis
         return [None] * len(values)
     places = [None if v is None else known.index(v) + 1 for v in values]
     return [place if place is not None and place <= 2 else None for place in places]
+
+
+def _mean_of_known(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _mean(known) if known else None
 
 
 def _mean(values: Iterable[float]) -> float:

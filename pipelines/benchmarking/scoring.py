@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Int32
 
 from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
@@ -20,6 +21,7 @@ from components.progress import CancelToken, Progress, no_progress
 from components.types import Array, Prompt, Scene, Segmentation
 from pipelines.base import Segmenter
 from pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
+from pipelines.benchmarking.held_out import HeldOutViews
 from pipelines.search import SearchIndex, build_index, masks_of, search
 from pipelines.simulated_user import SimulatedClick, replay, simulate
 
@@ -40,6 +42,8 @@ class ObjectScore:
     """Of the last answer."""
     message: str = ""
     """What the method had to say about its last answer."""
+    new_views_iou: float | None = None
+    """Of the last selection, pooled over the held-out views; None where there are none, or they do not show it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ class Answers:
         """Of every answer so far."""
         self.message = ""
         """Of the last answer."""
+        self.selection: Segmentation | None = None
+        """The last answer to clicks; None when nothing could be asked."""
         self._words: SearchIndex | None = None
+        self._new_views: HeldOutViews | None = None
 
     @property
     def unregistered(self) -> tuple[str, ...]:
@@ -136,15 +143,25 @@ class Answers:
     def _answer(self, prompts: Sequence[Prompt]) -> list[Bool[Array, "_ _"]]:
         """Ask, and take the time until the masks of all views are there."""
         masks: dict[int, Bool[Array, "_ _"]] = {}
+        self.selection = None
         if prompts:
             started = time.perf_counter()
             result: Segmentation = self._segmenter.segment(self._prepared, prompts)
             masks = {index: result.mask_of_view(index) for index in range(len(self._scene.views))}
             self.seconds.append(time.perf_counter() - started)
-            self.message = result.message
+            self.message, self.selection = result.message, result
         else:
             self.message = "No clicked photo could be placed in the scene."
         return self._in_photos(masks)
+
+    def new_views_iou(self, object_id: int) -> float | None:
+        """IoU of the last selection over the held-out views; None where there are none, or they do not show it."""
+        if self.bench.held_out is None or self.selection is None:
+            return None
+        if self._new_views is None:
+            device = getattr(self._segmenter, "device", None) or torch.device("cpu")
+            self._new_views = HeldOutViews(self._scene, self.bench.held_out, device)
+        return self._new_views.iou(object_id, self.selection)
 
     def _in_photos(self, masks: Mapping[int, Bool[Array, "_ _"]]) -> list[Bool[Array, "_ _"]]:
         """View masks in the truth's pixels of the scored photos; empty where a view has none."""
@@ -262,7 +279,7 @@ def _score_clicks(
     points = tuple(in_photo(click) for click in run.clicks)
     return ObjectScore(
         entry.id, entry.name, points, run.object_ious, run.view_ious,
-        score_masks(bench, entry, last[0]), answers.message,
+        score_masks(bench, entry, last[0]), answers.message, answers.new_views_iou(entry.id),
     )  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from components.captures.benchmark_layouts.liftlab import scorable_objects
 from components.captures.benchmark_layouts.registry import LAYOUTS, layout_names, open_benchmark
-from components.captures.benchmark_layouts.scene import BenchmarkObject, BenchmarkScene, PhotoPoint
+from components.captures.benchmark_layouts.scene import BenchmarkObject, BenchmarkScene, HeldOut, PhotoPoint
 
 __all__ = [
     "LAYOUTS",
     "BenchmarkObject",
     "BenchmarkScene",
+    "HeldOut",
     "PhotoPoint",
     "layout_names",
     "open_benchmark",

@@ -1,7 +1,8 @@
-"""Our own captures with truth: `images/`, `truth/instance/STEM.png`, `truth/objects.json`."""
+"""Our own captures with truth: images/, truth/{instance/STEM.png,objects.json,cameras.json}, and the same in test/."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ from jaxtyping import Int32
 
 from components.captures.benchmark_layouts.scene import (
     BenchmarkScene,
+    HeldOut,
     photos_in,
     read_labels,
     require_file,
     scene_of_labels,
 )
 from components.errors import InputError
-from components.types import Array
+from components.types import Array, Camera
 
 NAME = "LiftLab"
 STRUCTURE_ID = 201
@@ -43,22 +45,46 @@ def open_scenes(folder: Path) -> list[BenchmarkScene]:
     names = {int(entry["id"]): str(entry.get("name", entry["id"])) for entry in listed}
 
     def labels_of(photo: str) -> Int32[Array, "_ _"]:
-        ids = read_labels(truth / "instance" / f"{Path(photo).stem}.png")
-        return np.where(ids >= STRUCTURE_ID, 0, ids).astype(np.int32)
+        return _read_instances(truth, Path(photo).stem)
 
     scored = tuple(photo.name for photo in labelled)
-    return [
-        scene_of_labels(
-            folder.resolve().name,
-            NAME,
-            folder,
-            photos=photos,
-            scored=scored,
-            labels_of=labels_of,
-            names=names,
-            objects=tuple(scorable_objects([labels_of(photo) for photo in scored])),
+    objects = tuple(scorable_objects([labels_of(photo) for photo in scored]))
+    scene = scene_of_labels(
+        folder.resolve().name, NAME, folder, photos=photos, scored=scored, labels_of=labels_of, names=names,
+        objects=objects,
+    )  # fmt: skip
+    return [replace(scene, held_out=_held_out(folder))]
+
+
+def _held_out(folder: Path) -> HeldOut | None:
+    """The photos of test/, when they and the scene's own have true cameras."""
+    test = folder / "test/truth"
+    places = folder / "truth/cameras.json", test / "cameras.json"
+    if not all(place.is_file() for place in places):
+        return None
+    own, held_out = (_true_cameras(place) for place in places)
+    labelled = {s: camera for s, camera in held_out.items() if (test / "instance" / f"{s}.png").is_file()}
+    return HeldOut(labelled, own, lambda stem: _read_instances(test, stem))
+
+
+def _true_cameras(path: Path) -> dict[str, Camera]:
+    """Cameras of a truth's cameras.json by photo stem."""
+    frames = json.loads(path.read_text(encoding="utf-8"))["frames"]
+    return {
+        Path(frame["image"]).stem: Camera(
+            K=np.array(frame["K"], float),
+            world_to_camera=np.array(frame["world_to_camera"], float),
+            width=int(frame["width"]),
+            height=int(frame["height"]),
         )
-    ]
+        for frame in frames
+    }
+
+
+def _read_instances(truth: Path, stem: str) -> Int32[Array, "_ _"]:
+    """Instance map of a photo; structure is background."""
+    ids = read_labels(truth / "instance" / f"{stem}.png")
+    return np.where(ids >= STRUCTURE_ID, 0, ids).astype(np.int32)
 
 
 def scorable_objects(labels: Sequence[Int32[Array, "_ _"]]) -> list[int]:

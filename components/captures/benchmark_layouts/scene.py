@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int32
 from PIL import ExifTags, Image
 
 from components.errors import InputError
-from components.types import Array
+from components.types import Array, Camera
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 Protocol = Literal["clicks", "points", "text"]
@@ -46,6 +46,18 @@ class BenchmarkObject:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Photos that only scoring sees, with cameras that tell where they were taken."""
+
+    cameras: dict[str, Camera]
+    """Stem of each held-out photo to its true camera, of its truth's size."""
+    scene_cameras: dict[str, Camera]
+    """Stem of the scene's own photos to their true cameras, in the same frame."""
+    labels_of: Callable[[str], Int32[Array, "_ _"]]
+    """Stem of a held-out photo to its instance map (0 = background, -1 = void)."""
+
+
+@dataclass(frozen=True)
 class BenchmarkScene:
     """Photos, what is to be found in them, and the truth of the scored ones."""
 
@@ -64,6 +76,8 @@ class BenchmarkScene:
     protocol: Protocol = "clicks"
     cameras: dict[str, Any] | None = None
     """Content of a cameras.json to reconstruct with; None estimates cameras from the photos."""
+    held_out: HeldOut | None = None
+    """Views that the scene is not reconstructed from, where the layout has any with cameras."""
 
     def object_called(self, name: str) -> BenchmarkObject | None:
         """The object of that name or id; letter case and the space, underscore or dash between words do not matter."""
