@@ -65,7 +65,7 @@ class Methods {
     state.textContent = parts.join(" · ");
     state.classList.toggle("done", row.ready);
     const changed = Object.keys(row.settings).length;
-    node.querySelector("summary").textContent = changed ? `Settings (${changed} changed)` : "Settings";
+    node.querySelector("details > summary").textContent = changed ? `Settings (${changed} changed)` : "Settings";
     node.own = row.settings;
     for (const field of node.querySelectorAll("[data-setting]")) mark(field, row.settings);
     const figure = node.querySelector(".curve");
@@ -79,16 +79,30 @@ class Methods {
     const answer = await fetch(`/lab/settings/${encodeURIComponent(method)}`);
     if (!answer.ok) return;
     const settings = await answer.json();
-    place.replaceChildren(...settings.map((setting) => field(method, setting)));
+    place.replaceChildren(...settings.filter((setting) => !setting.name.includes(".")).map((setting) => field(method, setting)));
+    const groups = Map.groupBy(settings.filter((setting) => setting.name.includes(".")), (setting) => setting.name.split(".")[0]);
+    for (const [name, members] of groups) place.append(group(method, name, members));
     for (const entry of place.querySelectorAll("[data-setting]")) mark(entry, node.own);
   }
+}
+
+/** Settings of one part of the method, folded away. */
+function group(method, name, settings) {
+  const details = document.createElement("details");
+  const place = document.createElement("div");
+  place.className = "m-settings";
+  place.append(...settings.map((setting) => field(method, setting)));
+  details.innerHTML = "<summary></summary>";
+  details.firstChild.textContent = `${name.replaceAll("_", " ")} (${settings.length})`;
+  details.append(place);
+  return details;
 }
 
 function field(method, setting) {
   const label = document.createElement("label");
   label.title = setting.help;
   label.innerHTML = "<span></span>";
-  label.firstChild.textContent = setting.name.replaceAll("_", " ").replaceAll(".", " · ");
+  label.firstChild.textContent = setting.name.split(".").slice(setting.name.includes(".") ? 1 : 0).join(" · ").replaceAll("_", " ");
   let input;
   if (setting.kind === "choice" || setting.kind === "truth") {
     input = document.createElement("select");

@@ -1,0 +1,86 @@
+"""The cell Splats: the 3D view shows them while they are trained, Cancel keeps the best so far."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab.cells import gaussians as cell
+from lab.engine import Lab
+from lab.visitor import Visitor
+from tests import toy_workspace
+from tests.lab.test_server_visitors import click_red, status_of, until
+
+ID = "visitor-of-the-splats"
+
+
+class Training:
+    """Stands for a training: reports a few times, then waits to be let go or cancelled."""
+
+    def __init__(self) -> None:
+        self.reported, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, scene, config, *, preview, cancel, progress, **_):
+        assert config.train.budget_secs == 30
+        gaussians, report = toy_workspace.untrained(scene)
+        for step in (100, 200, 300):
+            progress(step / 300, f"step {step}")
+            preview(gaussians, step)
+        self.reported.set()
+        while not (self.go_on.wait(0.01) or cancel.cancelled):
+            pass
+        return gaussians, replace(report, stopped="cancelled" if cancel.cancelled else "budget")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> Training:
+    training = Training()
+    monkeypatch.setattr("pipelines.gaussians.build_gaussians", training)
+    return training
+
+
+@pytest.fixture
+def visitor(toy_source: Path, tmp_path: Path) -> Iterator[Visitor]:
+    shutil.copytree(toy_source, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    yield visitor
+    visitor.close()
+    lab.close()
+
+
+def drawn(visitor: Visitor, prefix: str) -> int:
+    """Visible nodes of the 3D view under a prefix."""
+    drawing = visitor.viewer._drawing
+    assert drawing is not None
+    return sum(sent.handle.visible for name, sent in drawing._sent.items() if name.startswith(prefix))
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, cancelled: bool) -> None:
+    assert drawn(visitor, "/base/points") > 0
+    cell.start(visitor, 30, 320)
+    assert training.reported.wait(60)
+    until(lambda: len(visitor.viewer._preview) > 0)
+    assert drawn(visitor, "/base") == 0, "the points make room"
+    click_red(visitor)
+    assert drawn(visitor, "/base") == 0, "also after a click meanwhile"
+    curve = status_of(visitor, "gaussians").curve
+    assert curve is not None and [step for step, _ in curve.points] == [100, 200, 300]
+    assert status_of(visitor, "gaussians").state == "running"
+
+    if cancelled:
+        visitor.cancel("gaussians")
+    training.go_on.set()
+    until(lambda: visitor.session.scene is not None and visitor.session.scene.gaussians is not None, 30)
+    until(lambda: status_of(visitor, "gaussians").state == "done")
+    status = status_of(visitor, "gaussians")
+    assert ("best so far was kept" in status.notes[0]) == cancelled
+    assert "dB" in status.summary
+    assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
+    assert "splats" in visitor.viewer._drawing.surfaces
+    assert visitor.session.current.answer.selected("splats").any(), "the click made meanwhile lights splats"
