@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from lab.cells import capture, compare, gaussians, masks, methods, models, reconstruct, segment
+from lab.cells import capture, compare, gaussians, masks, methods, models, reconstruct, search, segment
 from lab.security import VISITOR_COOKIE
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def build_page(lab: "Lab", visitors: "Visitors") -> gr.Blocks:
             gaussians.build(lab, visitors)
             methods.build()
             models.build(lab, visitors, page)
+        search.build()
         segment.build()
         compare.build()
     return page

@@ -100,6 +100,7 @@ def build_app(
 
     from lab.app import build_page
     from lab.live import live_routes
+    from lab.search_routes import search_routes
     from lab.theme import CSS, lab_theme
     from lab.viser_proxy import viser_routes
     from lab.visitors import Visitors
@@ -124,6 +125,7 @@ def build_app(
     app.state.access, app.state.visitors = access, visitors
     app.include_router(viser_routes(lambda visitor_id, pane: visitors.get(visitor_id).viewer_of(pane)))
     app.include_router(live_routes(visitors))
+    app.include_router(search_routes(visitors))
     app.mount("/lab/static", StaticFiles(directory=STATIC), name="static")
     page = build_page(lab, visitors)
     gr.mount_gradio_app(

@@ -240,6 +240,18 @@ class Session:
         self._use_method(self._method, self._config)
         return self.object(state.id)
 
+    @_locked
+    def keep_masks(self, masks_of_views: "Sequence[np.ndarray]") -> "MaskCache":
+        """Save masks (bool [H, W] per view, view pixels) for the scene as an object that a click finds from then on.
+
+        Returns:
+            The objects of the scene; the new one is last.
+        """
+        assert self._scene_name is not None
+        self._masks = keep_object(self.lab, self._scene_name, masks_of_views)
+        self._use_method(self._method, self._config)
+        return self._masks
+
     # Prompts
 
     @_locked

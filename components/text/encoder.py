@@ -105,7 +105,7 @@ def _crop(
     side = max(rows.stop - rows.start, columns.stop - columns.start)
     half = int(np.ceil(side * (0.5 + config.margin)))
     row, column = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
-    padded = cv2.copyMakeBorder(image, half, half, half, half, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(image, half, half, half, half, cv2.BORDER_CONSTANT, value=(127, 127, 127))
     return np.ascontiguousarray(padded[row : row + 2 * half, column : column + 2 * half])
 
 

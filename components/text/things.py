@@ -41,8 +41,8 @@ HALF_OF_THING = 0.2
 """Share of a thing from which a part can be a thing of its own."""
 STALK = 0.6
 """Footprint of a stalk, as a share of its cap's."""
-SECOND_CHOICE = 0.4
-"""Weight of parts and groups beside that of whole objects."""
+SECOND_CHOICE, GROUP = 0.4, 0.2
+"""Weight of parts, and of groups, beside that of whole objects."""
 PART_OF_THING = 0.1
 """Smaller parts, as shares of their thing, are details."""
 SAME_MASK = 0.8
@@ -82,7 +82,8 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
         whole.append(int(masks.object_ids[-1]))
     second = _second_choices(masks, whole, [i for i in usable if i not in whole])
     ids = np.array([*whole, *second], np.int64)
-    return Things(masks, ids, np.where(np.arange(len(ids)) < len(whole), 1.0, SECOND_CHOICE))
+    second_weight = [GROUP if masks.kinds[i - 1] == "group" else SECOND_CHOICE for i in second]
+    return Things(masks, ids, np.array([*np.ones(len(whole)), *second_weight]))
 
 
 def stacked_pieces(objects: Attributes, whole: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import * as cells from "./cells.js";
 import * as compare from "./compare.js";
+import * as search from "./search.js";
 import { Live } from "./live.js";
 import { PhotoCanvas } from "./photo.js";
 import { Stage } from "./stage.js";
@@ -334,6 +335,7 @@ class Workspace {
     this.renderLayer(photo, width);
     const names = this.state.photos.map((entry) => entry.name);
     compare.follow(this.state, photo.name);
+    search.follow(this.state);
     this.find(".photo-name").textContent = `${photo.name} · ${names.indexOf(photo.name) + 1} of ${names.length}`;
   }
 

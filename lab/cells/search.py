@@ -1,0 +1,34 @@
+"""Search: words to objects, with thumbnails, a live threshold and what fits lit up in the photos."""
+
+import gradio as gr
+
+TEMPLATE = """
+<link rel="stylesheet" href="/lab/static/search.css">
+<section class="find" data-find aria-label="Search by words">
+  <form class="find-bar" role="search">
+    <label class="find-box"><svg viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="2"
+      stroke-linecap="round" aria-hidden="true"><circle cx="8.5" cy="8.5" r="5.5"/><path d="m13 13 4.5 4.5"/></svg>
+      <input type="search" list="find-history" maxlength="300" autocomplete="off" aria-label="Find by words"
+       placeholder="Find by words: the large red thing left of the yellow ring"></label>
+    <datalist id="find-history"></datalist>
+    <button type="submit" class="find-go">Find</button>
+    <button type="button" class="find-also" title="Keep the earlier question and ask another one, in its own colour">
+      Find also</button>
+    <label class="find-with"><span>Read by</span><select data-encoder aria-label="What reads the words">
+      <option value="attributes">measured attributes</option>
+      <option value="open_clip">image-text model</option></select></label>
+  </form>
+  <p class="find-note" role="status"></p>
+  <div class="find-body" hidden>
+    <div class="find-asks"></div>
+    <div class="find-photo"><div><img class="find-image" alt=""><img class="find-heat" alt=""></div>
+      <div class="find-turn"><button type="button" data-turn="-1" aria-label="Photo before">&#8249;</button>
+      <span></span><button type="button" data-turn="1" aria-label="Photo after">&#8250;</button></div></div>
+  </div>
+</section>
+"""
+MOUNT = "import('/lab/static/search.js').then(m => m.mount(element)).catch(e => console.error(e));"
+
+
+def build() -> None:
+    gr.HTML(value="", html_template=TEMPLATE, js_on_load=MOUNT, apply_default_css=False, elem_id="search")

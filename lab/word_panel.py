@@ -1,0 +1,238 @@
+"""What one browser searches for: its queries in colours, their answers, and pictures of both."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from components.errors import InputError
+from components.text.encoder import CropConfig, object_crops
+from lab.overlays import drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
+from lab.palette import next_colour, rgb
+from lab.prompts import ObjectPrompts, PhotoClick, checked_object_name
+from lab.word_search import Encoder, WordLookup, checked_search_text, names_of_objects
+
+if TYPE_CHECKING:
+    from components.types import Scene
+    from lab.engine import Lab
+    from lab.session import Session
+    from pipelines.search import SearchResult
+
+QUERIES_MAX = 4
+HISTORY_MAX = 20
+SHOWN_MAX = 12
+"""Thumbnails of one query."""
+THUMB_PX = 160
+DEFAULT_NAME = "object "
+"""Names that the lab gives begin so; they are not names people gave."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One query with its answer."""
+
+    text: str
+    colour: str
+    """#RRGGBB."""
+    result: "SearchResult"
+
+
+@dataclass
+class WordPanel:
+    """The Search cell of one browser."""
+
+    lab: "Lab"
+    session: "Session"
+    asks: list[Ask] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    """Latest first."""
+    threshold: float = 0.5
+    """Objects with a smaller share of the best score are left out of thumbnails and heat."""
+    note: str = ""
+    version: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _lookup: WordLookup | None = field(default=None, repr=False)
+    _lookup_of: tuple[Any, ...] = ()
+
+    def ask(self, text: str, encoder: Encoder, *, beside: bool = False) -> None:
+        """Look for words; `beside` keeps the earlier queries, each in its colour.
+
+        Raises:
+            InputError: Nothing was said, no scene is open, or the encoder is not here.
+        """
+        text = checked_search_text(text)
+        lookup = self._need_lookup(encoder)
+        with self.lock:
+            kept = [ask for ask in self.asks if ask.text != text] if beside else []
+            kept = kept[-(QUERIES_MAX - 1) :]
+            colour = next_colour([ask.colour for ask in kept])
+            self.asks = [*kept, Ask(text, colour, lookup.search(text))]
+            self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
+            self.version += 1
+
+    def forget(self, index: int | None = None) -> None:
+        """Drop one query, or all."""
+        with self.lock:
+            self.asks = [] if index is None else [ask for i, ask in enumerate(self.asks) if i != index]
+            self.version += 1
+
+    def add(self, object_id: int, colour: str | None = None) -> None:
+        """Make a found object an object of the session, with the text that found it as its name.
+
+        Raises:
+            InputError: There is no such object any more, or the method is not prepared.
+        """
+        lookup = self._need_lookup(self._lookup_of[-1] if self._lookup_of else "attributes")
+        scores = {
+            ask.text: f.score / ask.result.found[0].score
+            for ask in self.asks
+            for f in ask.result.found
+            if f.object_id == object_id
+        }
+        if not scores:
+            raise InputError("This object is not among the results any more; search again.")
+        taken = {entry.name.casefold() for entry in self.session.objects}
+        text = max(scores, key=lambda one: scores[one])  # it may be found by several
+        name = _free_name(lookup.names.get(object_id) or text, taken)
+        add_to_session(self.session, lookup, object_id, name, colour)
+
+    def state(self) -> dict[str, Any]:
+        """What the page draws."""
+        with self.lock:
+            lookup = self._lookup
+            asks = [self._ask_state(ask, lookup) for ask in self.asks] if lookup is not None else []
+            return {
+                "version": self.version, "threshold": self.threshold, "note": self.note, "asks": asks,
+                "history": self.history, "encoder": lookup.encoder if lookup is not None else "attributes",
+            }  # fmt: skip
+
+    def thumb(self, object_id: int) -> bytes | None:
+        """JPEG of an object in the view that shows most of it; None when there is no such object."""
+        lookup, scene = self._lookup, self.session.scene
+        if lookup is None or scene is None or object_id not in lookup.index.objects.object_ids.tolist():
+            return None
+        config = CropConfig(background="kept", max_views=1, margin=0.25)
+        crops = object_crops(scene, lookup.index.masks, object_id, config)
+        if not crops:
+            return None
+        return photo_jpeg(cv2.resize(crops[0], (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA), THUMB_PX)
+
+    def heat(self, photo: str, width: int) -> bytes | None:
+        """PNG of what fits the queries in one photo, each query in its colour; None for a photo without a place."""
+        lookup, scene = self._lookup, self.session.scene
+        if lookup is None or scene is None or photo not in {view.name for view in scene.views}:
+            return None
+        index = scene.view_index(photo)
+        view = scene.views[index]
+        pixel_of = photo_lookup(view, width)
+        layers = []
+        with self.lock:
+            for ask in self.asks:
+                best = [f for f in ask.result.found[:SHOWN_MAX] if f.score >= self._least(ask)]
+                for order, found in enumerate(reversed(best)):
+                    mask = drawn(lookup.index.mask(index, found.object_id), pixel_of)
+                    layers.append((mask, rgb(ask.colour), order == len(best) - 1))
+        return overlay_png(layers, *picture_size(view, width))
+
+    def _least(self, ask: Ask) -> float:
+        best = ask.result.found[0].score if ask.result.found else 0.0
+        return self.threshold * best
+
+    def _ask_state(self, ask: Ask, lookup: WordLookup) -> dict[str, Any]:
+        found = ask.result.found
+        best = found[0].score if found else 1.0
+        counts, _ = np.histogram([f.score / best for f in found], bins=20, range=(0, 1))
+        return {
+            "text": ask.text, "colour": ask.colour, "message": ask.result.message,
+            "used": list(ask.result.query.used), "unknown": list(ask.result.query.unknown),
+            "histogram": counts.tolist(), "count": sum(f.score >= self._least(ask) for f in found),
+            "found": [
+                {"id": f.object_id, "title": lookup.title(f.object_id), "score": round(f.score, 3)}
+                for f in found[:SHOWN_MAX]
+                if f.score >= self._least(ask)
+            ],
+        }  # fmt: skip
+
+    def _need_lookup(self, encoder: Encoder) -> WordLookup:
+        """The scene's objects for the session's method; measured in the queue of slow work when that is new."""
+        scene, name = self.session.scene, self.session.scene_name
+        if scene is None or name is None:
+            raise InputError("No scene is open; choose one first.")
+        wanted = (name, scene.key, self.session.method, encoder)
+        if self._lookup is None or self._lookup_of != wanted:
+            method = self.session.method
+            config = self.lab.config_of(name, method)
+            job = self.lab.jobs.submit(
+                "Measuring what words can find",
+                lambda progress, cancel: self.lab.word_lookup(
+                    name, method, config, encoder=encoder, progress=progress, cancel=cancel
+                ),
+            )
+            found = job.result()
+            with self.lock:
+                if self._lookup_of[:3] != wanted[:3]:
+                    self.asks = []
+                self._lookup, self._lookup_of = found, wanted
+        assert self._lookup is not None
+        named = {
+            entry.name: entry.masks
+            for entry in self.session.objects
+            if entry.masks and not entry.name.startswith(DEFAULT_NAME)
+        }
+        names = names_of_objects(self._lookup.index, named)
+        self._lookup = WordLookup(
+            self._lookup.index, names, model=self._lookup.model, embeddings=self._lookup.embeddings
+        )
+        return self._lookup
+
+
+def add_to_session(
+    session: "Session", lookup: WordLookup, object_id: int, name: str, colour: str | None = None
+) -> None:
+    """A new object of the session that is an object found by words.
+
+    The object is clicked where it is thickest, at the granularity at which the method's cache has it. An object that
+    was put together from several masks is kept with the scene first, so that a click finds it.
+    """
+    scene = session.scene
+    assert scene is not None
+    view, x, y = thickest_place(scene, lookup, object_id)
+    masks = session.masks
+    if masks is not None and session.method == "wildseg3d":
+        drawn_masks = [lookup.index.mask(v, object_id) for v in range(len(scene.views))]
+        if object_id > len(masks.kinds) or not np.array_equal(masks.mask(view, object_id), drawn_masks[view]):
+            masks = session.keep_masks(drawn_masks)
+            object_id = int(masks.object_ids[-1])
+        steps = masks.at(view, x, y).tolist()
+        granularity = (steps.index(object_id) + 0.5) / len(steps)
+    else:
+        granularity = None
+    from components.geometry import photo_from_view
+
+    px, py = photo_from_view(scene.views[view], np.array([x, y])).tolist()
+    click = PhotoClick(scene.views[view].name, px, py)
+    session.add_object(ObjectPrompts(name, (click,), granularity), colour=colour)
+
+
+def thickest_place(scene: "Scene", lookup: WordLookup, object_id: int) -> tuple[int, float, float]:
+    """View and view pixel (x, y) inside an object, as far from its outline as it gets."""
+    masks = lookup.index.masks
+    view = max(range(masks.num_views), key=lambda v: masks.area(v, object_id))
+    rows, columns = masks.box(view, object_id)
+    inside = np.pad(masks.mask(view, object_id)[rows, columns].astype(np.uint8), 1)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return view, float(column) - 0.5 + columns.start, float(row) - 0.5 + rows.start
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    """The text as an object's name, with a number where that is taken."""
+    allowed = (
+        "".join(c for c in wanted if c not in '/\\:*?"<>|' and ord(c) >= 32).strip(" .")[:50].strip(" .")
+    )
+    base = checked_object_name(allowed or "found")
+    if base.casefold() not in taken:
+        return base
+    return next(f"{base} {i}" for i in range(2, len(taken) + 3) if f"{base} {i}".casefold() not in taken)
