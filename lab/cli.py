@@ -136,7 +136,7 @@ def _reconstruct(command: Reconstruct) -> dict[str, Any]:
     started = time.monotonic()
     with opened_lab(command) as lab:
         capture, notes = _capture_for(lab, command)
-        config = ReconstructConfig()
+        config = config_with(ReconstructConfig, command.set)
         if command.cameras == "none":
             config = dataclasses.replace(config, cameras="none")
         if command.max_side is not None:

@@ -61,6 +61,8 @@ class Reconstruct(Common):
     """A cameras.json to use, or "none" to estimate cameras even where some came with the photos."""
     max_side: Annotated[int | None, arg(metavar="PX")] = None
     """Longer side of the working images, pixels. Time grows with its square."""
+    set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
+    """Settings as KEY=VALUE, for example pointmaps=mast3r."""
 
 
 @dataclass(frozen=True)

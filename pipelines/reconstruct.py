@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from components.captures.capture import Capture, load_photo
+from components.config_keys import LATER
 from components.errors import InputError
 from components.geometry import undistort_photo
 from components.planes import find_planes
@@ -54,6 +55,9 @@ class ReconstructConfig:
     """Depths tried per pixel."""
     seed: int = 0
     """Of every random choice."""
+    pointmaps: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
+    """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and
+    their global alignment."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,10 @@ def reconstruct(
         Cancelled: `cancel` was set.
     """
     config, cancel = config or ReconstructConfig(), cancel or CancelToken()
+    if config.pointmaps != "stereo":
+        from pipelines.pair_reconstruct import reconstruct_by_pairs
+
+        return reconstruct_by_pairs(capture, config, key=key, progress=progress, cancel=cancel)
     clock = _Clock()
     with clock.stage("load photos"):
         photos = _load_reduced(capture, config, part_of(progress, 0.0, 0.05), cancel)
@@ -127,7 +135,7 @@ def reconstruct(
     with clock.stage("depth"):
         pointmap = _pointmap(views, model, config, part_of(progress, 0.47, 0.95), cancel)
     share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
-    warnings = [*model.warnings, *_depth_warnings(share)]
+    warnings = [*model.warnings, *depth_warnings(share)]
     with clock.stage("planes"):
         cancel.check()
         progress(0.95, "Looking for the table, the floor and walls")
@@ -237,8 +245,8 @@ def _pointmap(
     return pointmap
 
 
-def _depth_warnings(share: float) -> list[str]:
-    """Raises InputError when almost nothing is confirmed."""
+def depth_warnings(share: float) -> list[str]:
+    """What to say when few pixels have a depth to trust. Raises InputError when almost none has."""
     if share < USELESS_SHARE:
         raise InputError(
             f"Cameras were found but their depth is unreliable ({share:.0%} of the picture is confirmed by other "
