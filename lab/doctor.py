@@ -16,10 +16,11 @@ NEEDED = (
     "pycocotools", "pycolmap", "PyMaxflow", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
 )  # fmt: skip
 OPTIONAL = {
-    "sam2": "SAM 2 masks; masks come from colour and geometry, this version does not use it yet",
-    "mast3r": "MASt3R pointmaps; depth comes from multi-view stereo, this version does not use it yet",
-    "open_clip": "search by words; this version does not search by words yet",
+    "sam2": "SAM 2.1 proposals, clicks and tracks; without it masks come from colour and geometry",
+    "mast3r": "MASt3R pairs (a clone named by --mast3r DIR counts); without it depth comes from multi-view stereo",
+    "open_clip": "search by any words; without it words are colours, sizes, shapes, places and given names",
 }
+"""What each optional package is for; `liftlab models` says which weights are here."""
 FREE_BYTES_MIN = 2 << 30
 
 
