@@ -36,6 +36,20 @@ def unproject(camera: Camera, xy: Float[Array, "*N 2"], depth: Float[Array, "*N"
     return transform(camera.camera_to_world, in_camera)
 
 
+def looking_at(
+    eye: Float[Array, "3"], target: Float[Array, "3"], up: Float[Array, "3"]
+) -> Float[Array, "4 4"]:
+    """world_to_camera of a camera at `eye` that looks at `target`, its image upright with `up` (not along the
+    direction of view)."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    out = np.eye(4)
+    out[:3, :3] = np.stack([right, np.cross(forward, right), forward])
+    out[:3, 3] = -out[:3, :3] @ eye
+    return out
+
+
 def pixel_centers(width: int, height: int) -> Float[Array, "H W 2"]:
     """xy of every pixel centre (+0.5)."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)

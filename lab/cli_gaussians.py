@@ -21,7 +21,12 @@ def run_gaussians(command: "Gaussians") -> dict[str, Any]:
         with working(f"Splats of '{command.name}'", _expected(lab, command)) as (progress, cancel):
             gaussians = lab.gaussians(command.name, config, progress=progress.report, cancel=cancel)
             report = lab.gaussians_report(command.name)
-            progress.done(f"{len(gaussians.means):,} splats, {report['psnr']:.1f} dB on the photos")
+            ended = (
+                "as they came"
+                if report["stopped"] == "imported"
+                else f"{report['psnr']:.1f} dB on the photos"
+            )
+            progress.done(f"{len(gaussians.means):,} splats, {ended}")
         if report["psnr_held_out"] is not None:
             say(f"{report['psnr_held_out']:.1f} dB on the photos left out of the training.")
         if report["stopped"] == "cancelled":

@@ -226,6 +226,7 @@ class Lab:
         """
         from components.scenes import load_scene, save_scene
         from pipelines import reconstruct as step
+        from pipelines import splat_scene
 
         cancel = cancel or CancelToken()
         entry = self.workspace.scene_entry(name)
@@ -235,11 +236,14 @@ class Lab:
         opened = self.capture(capture or (entry.capture if entry else name))
         if config is None:
             config = _recorded_config(step.ReconstructConfig, entry.config if entry else {})
-        inputs = {"capture": capture_key(opened.folder)}
+        inputs: dict[str, Any] = {"capture": capture_key(opened.folder)}
+        if opened.splats is not None:
+            inputs["splat_scene"] = splat_scene.STEP_VERSION
         key = content_key("reconstruct", inputs, key_record(config), step.STEP_VERSION)
 
         def build(part: Progress) -> Any:
-            return step.reconstruct(opened, config, key=key, progress=part, cancel=cancel)
+            make = step.reconstruct if opened.splats is None else splat_scene.scene_of_splats
+            return make(opened, config, key=key, progress=part, cancel=cancel)
 
         def save(result: Any, folder: Path) -> None:
             scene, report = result
@@ -255,6 +259,8 @@ class Lab:
         if entry is None or (entry.scene_key, entry.capture) != (key, opened.name):
             entry = SceneEntry(name, opened.name, key, record)
             self.workspace.write_scene_entry(entry)
+            if opened.splats is not None:
+                self.gaussians(name, cancel=cancel)
         return scene
 
     def report(self, name: str) -> dict[str, Any]:
@@ -271,7 +277,8 @@ class Lab:
         cancel: CancelToken | None = None,
         preview: "Callable[[Gaussians, int], None] | None" = None,
     ) -> "Gaussians":
-        """The splats of a scene; reconstructs first when that is missing.
+        """The splats of a scene; reconstructs first when that is missing. A capture that was a splat file has its
+        own, and nothing is trained.
 
         A training that was stopped or killed goes on where it was; while it is stopped, the best splats so far
         are the scene's.
@@ -293,12 +300,16 @@ class Lab:
             if entry.gaussians_config:
                 config = _recorded_config(step.GaussiansConfig, entry.gaussians_config)
         inputs = {"scene": scene.key}
-        key = content_key("gaussians", inputs, key_record(config), step.STEP_VERSION)
+        own = self.capture(entry.capture).splats
+        settings = key_record(config) if own is None else "as they came"
+        key = content_key("gaussians", inputs, settings, step.STEP_VERSION)
         checkpoint = self.workspace.checkpoint_path(scene.key, key)
         stopped_key: str | None = None
 
         def build(part: Progress) -> Any:
             nonlocal stopped_key
+            if own is not None:
+                return step.own_gaussians(scene, own, device=self.device)
             result = step.build_gaussians(
                 scene, config, device=self.device, checkpoint=checkpoint, preview=preview, progress=part,
                 cancel=cancel,

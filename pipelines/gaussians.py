@@ -1,5 +1,6 @@
 """The Gaussians of a reconstructed scene: started from its pointmap, trained on its photos, with a report."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from components.gaussians.files import read_gaussians
 from components.gaussians.frames import make_frames
 from components.gaussians.initialise import gaussians_from_pointmap
 from components.gaussians.training import CurvePoint, TrainConfig, evaluate, train
@@ -34,8 +36,8 @@ class GaussiansConfig:
 class GaussiansReport:
     """How a training went, for people and for benchmarks."""
 
-    stopped: Literal["iterations", "budget", "cancelled"]
-    """Why it ended; "cancelled" can be continued."""
+    stopped: Literal["iterations", "budget", "cancelled", "imported"]
+    """Why it ended; "cancelled" can be continued, "imported" splats were not trained here."""
     iterations: int
     seconds: float
     """Wall time, over all sittings."""
@@ -123,6 +125,33 @@ def build_gaussians(
         curve=result.curve,
     )
     return result.gaussians, report
+
+
+def own_gaussians(scene: Scene, path: Path, *, device: str = "cpu") -> tuple[Gaussians, GaussiansReport]:
+    """The splats that a scene was made of, untrained; judged on the views chosen of them.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    started = time.perf_counter()
+    gaussians = read_gaussians(path)
+    frames = make_frames(scene.views, max_side=TrainConfig().max_side, device=device)
+    scores = evaluate(gaussians, frames)
+    report = GaussiansReport(
+        stopped="imported",
+        iterations=0,
+        seconds=round(time.perf_counter() - started, 3),
+        count=len(gaussians.means),
+        psnr=scores.psnr,
+        ssim=scores.ssim,
+        psnr_held_out=None,
+        ssim_held_out=None,
+        backend=resolve_backend("auto", tensors_from_gaussians(gaussians, device=device)),
+        width=frames[0].camera.width,
+        height=frames[0].camera.height,
+        curve=(),
+    )
+    return gaussians, report
 
 
 def _held_out(count: int, every: int) -> set[int]:

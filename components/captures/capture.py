@@ -14,6 +14,7 @@ from components.files import is_sealed
 from components.types import Array
 
 SCHEMA_VERSION = 1
+SPLATS_FILE = "splats.ply"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Capture:
     """Cameras that came with the photos; frames exist only for photos of this capture."""
     has_truth: bool
     """Whether the imported folder also had a `truth/` folder (which the import does not read)."""
+    splats: Path | None = None
+    """The splats that were brought in place of photos; the photos are views of them."""
 
 
 def open_capture(folder: Path) -> Capture:
@@ -74,7 +77,8 @@ def open_capture(folder: Path) -> Capture:
     )
     cameras_path = folder / "cameras.json"
     known_cameras = read_cameras_json(cameras_path) if cameras_path.is_file() else None
-    return Capture(folder.name, folder, photos, known_cameras, record["has_truth"])
+    splats = folder / SPLATS_FILE if (folder / SPLATS_FILE).is_file() else None
+    return Capture(folder.name, folder, photos, known_cameras, record["has_truth"], splats)
 
 
 def load_photo(photo: Photo) -> UInt8[Array, "h w 3"]:

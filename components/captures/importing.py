@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.captures.capture import SCHEMA_VERSION
+from components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
 from components.captures.intake import KeptPhoto, take_in_photos
 from components.captures.known_cameras import read_cameras_json, write_cameras_json
 from components.captures.limits import ImportLimits
@@ -57,7 +57,8 @@ def import_capture(
 
     Args:
         source: A folder of photos (with or without `images/`, and cameras as `cameras.json`, nerfstudio
-            `transforms.json` or COLMAP model), a zip of one, a video, or a list of image files.
+            `transforms.json` or COLMAP model), a zip of one, a video, a splat file (PLY, SPZ), or a list of
+            image files.
         folder: The capture to make; its name is the capture's name. An earlier capture there is replaced.
         cameras: A `cameras.json` to use instead of one beside the photos.
         limits: What one import may take in; `ImportLimits()` when None.
@@ -78,6 +79,8 @@ def import_capture(
                 progress=part_of(progress, 0.0, 0.4),
                 cancel=cancel,
             )
+            if cameras is not None and found.gaussians is not None:
+                raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
             if cameras is not None:
                 check_json_size(cameras, limits)
                 found = replace(found, cameras=read_cameras_json(cameras))
@@ -118,9 +121,14 @@ def _import_found(
     known, camera_notes = match_cameras(found.cameras, kept)
     groups = groups_of_copies([photo.bits for photo in kept])
     copies = [tuple(kept[i].name for i in group) for group in groups]
-    warnings = [*found.notes, *skipped, *camera_notes, *_quality_warnings(kept, copies)]
+    quality = _quality_warnings(kept, copies) if found.gaussians is None else []
+    warnings = [*found.notes, *skipped, *camera_notes, *quality]
     if known is not None:
         write_cameras_json(target / "cameras.json", known)
+    if found.gaussians is not None:
+        from components.gaussians.files import write_gaussians  # compiled code, which photos need not load
+
+        write_gaussians(target / SPLATS_FILE, found.gaussians)
     report = ImportReport(
         kept=tuple(photo.name for photo in kept),
         sizes=tuple((photo.width, photo.height) for photo in kept),

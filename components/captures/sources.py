@@ -14,11 +14,13 @@ from components.captures.photos import looks_like_image
 from components.captures.video import VIDEO_SUFFIXES, extract_frames
 from components.errors import InputError
 from components.progress import CancelToken, Progress
+from components.types import Gaussians
 
 _IMAGE_SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif",
 }  # fmt: skip
-_SPLAT_SUFFIXES = {".ply", ".spz", ".splat", ".ksplat"}
+_SPLAT_SUFFIXES = {".ply", ".spz"}
+_OTHER_SPLAT_SUFFIXES = {".splat", ".ksplat"}
 _NEVER_ENTERED = ("truth", "test")
 """Ground truth and held-out photos beside `images/`."""
 
@@ -33,6 +35,8 @@ class Source:
     notes: tuple[str, ...] = ()
     """Sentences for the person."""
     has_truth: bool = False
+    gaussians: Gaussians | None = None
+    """Splats that were brought in place of photos; `photos` are pictures of them."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def find_source(
     progress: Progress,
     cancel: CancelToken,
 ) -> Source:
-    """Photos and cameras of a folder, a zip, a video or a list of image files.
+    """Photos and cameras of a folder, a zip, a video, a splat file or a list of image files.
 
     In a folder the photos lie in `images/` or directly in it. Cameras come from a `cameras.json` (beside
     `images/` or with the photos), else from a nerfstudio `transforms.json`, else from a COLMAP model. Folders
@@ -106,7 +110,9 @@ def _from_file(path: Path, search: _Search) -> Source:
     if path.suffix.lower() == ".zip":
         raise InputError(f"{path.name} is damaged or no zip that can be read; make it again.")
     if path.suffix.lower() in _SPLAT_SUFFIXES:
-        raise InputError(f"{path.name} is a splat file, not a capture; bring the photos it was made from.")
+        return _from_splats(path, search)
+    if path.suffix.lower() in _OTHER_SPLAT_SUFFIXES:
+        raise InputError(f"{path.name} is in a splat format that is not read; save it as PLY or SPZ.")
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return _from_video(path, search)
     return Source(((path.name, path),))
@@ -120,12 +126,27 @@ def _from_video(path: Path, search: _Search) -> Source:
     return Source(_sorted((frame.name, frame) for frame in written), notes=(note,))
 
 
+def _from_splats(path: Path, search: _Search) -> Source:
+    from components.captures.splat_files import photograph  # the renderer: seconds that photos need not wait
+
+    pictures = search.scratch / "views"
+    pictures.mkdir()
+    gaussians, written, cameras = photograph(path, pictures, progress=search.progress, cancel=search.cancel)
+    note = f"{len(gaussians.means):,} splats; {len(written)} views of them were chosen."
+    return Source(
+        _sorted((picture.name, picture) for picture in written), cameras, (note,), gaussians=gaussians
+    )
+
+
 def _from_folder(folder: Path, search: _Search) -> Source:
     images = folder / "images" if (folder / "images").is_dir() else folder
     photos = {path.name: path for path in _image_files(images)}
     videos = [path for path in images.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
     if not photos and len(videos) == 1:
         return _from_video(videos[0], search)
+    splats = [path for path in images.iterdir() if path.suffix.lower() in _SPLAT_SUFFIXES and path.is_file()]
+    if not photos and len(splats) == 1:
+        return _from_splats(splats[0], search)
     if search.with_cameras:
         found = _with_cameras(folder, images, photos, search.limits)
     else:

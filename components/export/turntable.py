@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from components.files import atomic_write
+from components.geometry import looking_at
 from components.rasterize import rasterize, tensors_from_gaussians
 from components.types import Array, Camera, Gaussians
 
@@ -66,7 +67,7 @@ def turntable_cameras(
     for azimuth in _azimuths(azimuths, count):
         outward = math.cos(azimuth) * along + math.sin(azimuth) * across
         eye = center + distance * (math.cos(elevation) * outward + math.sin(elevation) * up)
-        cameras.append(Camera(K, _looking_at(eye, center, up), side, side))
+        cameras.append(Camera(K, looking_at(eye, center, up), side, side))
     return cameras
 
 
@@ -134,16 +135,3 @@ def _ground_axes(
         along = np.cross(up, np.eye(3)[int(np.abs(up).argmin())])
     along = along / np.linalg.norm(along)
     return np.cross(up, along), along
-
-
-def _looking_at(
-    eye: Float[Array, "3"], target: Float[Array, "3"], up: Float[Array, "3"]
-) -> Float[Array, "4 4"]:
-    """world_to_camera of a camera at `eye`, its image upright with `up`."""
-    forward = (target - eye) / np.linalg.norm(target - eye)
-    right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    out = np.eye(4)
-    out[:3, :3] = np.stack([right, np.cross(forward, right), forward])
-    out[:3, 3] = -out[:3, :3] @ eye
-    return out

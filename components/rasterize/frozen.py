@@ -26,7 +26,7 @@ from components.types import Array, Camera
 
 
 @dataclass(frozen=True)
-class _Listed:
+class Listed:
     """Projection and tile lists of one camera."""
 
     means2d: Float32[Array, "N 2"]
@@ -102,7 +102,7 @@ class FrozenView:
         if self.backend != "cpu":
             ids = torch.arange(len(self.gaussians), device=self.gaussians.device)
             return PixelRows(self, pixels, ids, None)
-        listed, tiles = self._listed, self._listed.tiles
+        listed, tiles = self.listed, self.listed.tiles
         with PARALLEL_KERNELS:
             starts, seen, weights = weigh_pixels(
                 pixels.numpy(), self.camera.width, listed.means2d, listed.conics, listed.opacities,
@@ -128,7 +128,8 @@ class FrozenView:
         return result.alpha[0], result.depth[0]
 
     @cached_property
-    def _listed(self) -> _Listed:
+    def listed(self) -> Listed:
+        """Projection and tile lists; CPU tensors only."""
         g = self.gaussians
         means, quats, scales, opacities = (
             tensor.contiguous().numpy() for tensor in (g.means, g.quats, g.scales, g.opacities)
@@ -141,7 +142,7 @@ class FrozenView:
                 means, quats, scales, opacities, pinhole.world_to_camera.numpy(), lens, width, height
             )
             tiles = list_tiles(means2d, extents, depths, width, height)
-        return _Listed(means2d, conics, opacities, tiles)
+        return Listed(means2d, conics, opacities, tiles)
 
 
 class _BlendRows(torch.autograd.Function):

@@ -120,6 +120,8 @@ def status(visitor: "Visitor") -> CellStatus:
 
 
 def _sentence(report: dict[str, Any]) -> str:
+    if report["stopped"] == "imported":
+        return "These are the splats that were brought; nothing was trained."
     ended = {"cancelled": "Stopped; the best so far was kept. ", "budget": "", "iterations": ""}
     return (
         f"{ended[report['stopped']]}{report['iterations']:,} steps in {report['seconds']:.0f} s on photos of "

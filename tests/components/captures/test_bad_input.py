@@ -174,7 +174,11 @@ CASES: dict[str, tuple[Source, str]] = {
         photos({f"{i}.jpg": GOOD for i in range(21)}),
         "There are 21 photos, more than 20; bring a selection of them.",
     ),
-    "splat file": (single("scene.ply", b"ply\n"), "scene.ply is a splat file, not a capture"),
+    "splat file": (single("scene.ply", b"ply\n"), "This splat file is damaged or incomplete"),
+    "foreign splat file": (
+        single("scene.ksplat", b"any"),
+        "scene.ksplat is in a splat format that is not read",
+    ),
     "text named zip": (
         single("a.zip", b"hello"),
         "a.zip is damaged or no zip that can be read; make it again.",
