@@ -111,7 +111,7 @@ class Drawing:
             wanted |= self._base(surface, picture, colours)
         for entry in picture.objects:
             wanted |= self._object(surface, entry, picture)
-        owners = {"base"} | {(entry.id, entry.token) for entry in picture.objects}
+        owners: set[Hashable] = {"base", *((entry.id, entry.token) for entry in picture.objects)}
         self._apply(wanted, owners)
 
     def _base(self, surface: Surface, picture: Picture, colours: Colours) -> dict[str, _Wanted]:
@@ -193,7 +193,7 @@ class Drawing:
         ]
         if picture.crop is not None:
             parts.append(self._outside(surface, picture.crop))
-        return np.logical_or.reduce(parts) if parts else None
+        return np.stack(parts).any(axis=0) if parts else None
 
     def _outside(self, surface: Surface, crop: tuple[Offset, Offset]) -> np.ndarray:
         low, high = (self._frame.from_world(np.array(corner)) for corner in crop)
@@ -212,8 +212,8 @@ class Drawing:
                 if sent is not None:
                     sent.handle.remove()
                 sent = self._sent[name] = _Sent(node.key, node.owner, node.send(name))
-            place = tuple(float(value) for value in np.array(node.offset) * self._frame.scale)
-            if tuple(sent.handle.position) != place:
+            place = np.array(node.offset) * self._frame.scale
+            if not np.array_equal(sent.handle.position, place):
                 sent.handle.position = place
             sent.handle.visible = True  # sends nothing when it is
         for name, sent in self._sent.items():

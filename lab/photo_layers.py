@@ -20,7 +20,7 @@ _rendered: Recent[tuple[np.ndarray, np.ndarray, np.ndarray]] = Recent(24)
 """Shared by everybody: colour, depth and what is known of one view."""
 
 
-def layers_of(scene: "Scene") -> list[str]:
+def layers_of(scene: "Scene") -> list[Layer]:
     """Layers that can be drawn of a scene."""
     return ["render", "depth", "normals"] if scene.gaussians is not None else ["depth", "normals"]
 

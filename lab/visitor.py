@@ -281,7 +281,12 @@ class Visitor:
 
     def _draw_handles(self, viewer: Viewer, current: "ObjectState | None") -> None:
         at = None
-        if self.moving and current is not None and current.answer is not None and not current.result.empty:
+        if (
+            self.moving
+            and current is not None
+            and current.answer is not None
+            and not current.answer.result.empty
+        ):
             at = (current.id, current.answer, self.session.stage.arrangement.of(current.id).offset)
         if at == self._handles_at:
             return

@@ -28,7 +28,9 @@ def test_a_method_is_prepared_with_other_settings_and_answers(open_page: OpenPag
     page.screenshot(path=artifact("methods.png"))
 
     page.locator("#cell-methods").get_by_role("button", name="Prepare").click()
-    page.locator("[data-cell-head=methods] .chip.done", has_text="·").wait_for(state="attached", timeout=30_000)
+    page.locator("[data-cell-head=methods] .chip.done", has_text="·").wait_for(
+        state="attached", timeout=30_000
+    )
     page.locator("#cell-methods").get_by_text("The same in Python").click()
     assert "box_iou=0.6" in page.locator("#cell-methods pre").inner_text()
     click_photo(page, RED)
