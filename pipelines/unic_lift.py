@@ -95,6 +95,9 @@ class UniCLiftConfig:
     """Compare triplets through a learned linear layer."""
     layer_decay: float = 1e-4
     """Pull of that layer towards the identity; without, it can meet the margin by scaling up."""
+    pixels: int = 3000
+    """Labelled pixels per step, anywhere in the photo, for the cluster loss; the paper takes all. The triplets' anchors
+    come on top, so that small segments are seen."""
     triplets: int = 1000
     """Triplets per step; the paper allows 3,000."""
     samples: int = 12
@@ -127,12 +130,12 @@ class UniCLiftConfig:
 class TripletSample:
     """Triplets of one view."""
 
-    anchors: PixelRows
-    """T pixels."""
+    pixels: PixelRows
+    """T anchors, then pixels for the cluster loss alone."""
     others: PixelRows
     """T positives, then T negatives; none in a view of one segment."""
-    labels: Int64[Tensor, "T"]
-    """Segment of the anchors."""
+    labels: Int64[Tensor, "P"]
+    """Segment of `pixels`."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ class UniCLiftPrepared:
     licence="Apache-2.0 (our implementation; the authors published no code)",
     config=UniCLiftConfig,
     quick=UniCLiftConfig(
+        pixels=1000,
         triplets=300,
         neighbour_pairs=5000,
         train=FeatureTrainConfig(iterations=250, max_side=96, rate=3e-2),
@@ -231,22 +235,19 @@ class UniCLift:
     def _samples(
         self, frame: TrainingFrame, labels: Int32[Array, "h w"], generator: torch.Generator
     ) -> list[TripletSample]:
-        """Triplets of one view, with the Gaussians their pixels see; none where no segment is large enough."""
+        """Pixels of one view, with the Gaussians they see; none where no segment is large enough."""
         pixels = triplet_pixels(labels)
         flat = torch.from_numpy(labels.ravel()).long()
         out = []
         for _ in range(self.config.samples if pixels.count else 0):
             drawn = sample_triplets(pixels, self.config.triplets, generator)
-            if len(drawn):
-                anchors, others = drawn[:, 0], drawn[:, 1:].T.flatten()
-            else:  # a single segment: it is gathered, and has nothing to be told from
-                chosen = torch.randint(len(pixels.inside), (self.config.triplets,), generator=generator)
-                anchors, others = pixels.inside[chosen], pixels.inside[:0]
+            chosen = torch.randint(len(pixels.inside), (self.config.pixels,), generator=generator)
+            own = torch.cat([drawn[:, 0], pixels.inside[chosen]])
             out.append(
                 TripletSample(
-                    frame.view.rows(anchors.to(self.device)),
-                    frame.view.rows(others.to(self.device)),
-                    flat[anchors].to(self.device),
+                    frame.view.rows(own.to(self.device)),
+                    frame.view.rows(drawn[:, 1:].T.flatten().to(self.device)),
+                    flat[own].to(self.device),
                 )
             )
         return out
@@ -259,14 +260,14 @@ class UniCLift:
         if not own:
             return None
         sample = own[int(torch.randint(len(own), (1,), generator=step.generator))]
-        Y = bounded(sample.anchors.blend(step.features[sample.anchors.gaussian_ids]))
+        Y = bounded(sample.pixels.blend(step.features[sample.pixels.gaussian_ids]))
         loss = config.cluster_weight * cluster_loss(
             Y, sample.labels, reduction=config.reduction, min_pixels=1, generator=step.generator
         )
         if config.triplet_weight > 0 and step.done >= config.triplets_from and len(sample.others.pixels):
             others = bounded(sample.others.blend(step.features[sample.others.gaussian_ids]))
             positive, negative = others.chunk(2)
-            z = [Y, positive, negative]
+            z = [Y[: len(positive)], positive, negative]
             if config.linear_layer:
                 Wm = step.extra["Wm"]
                 z = [rows @ Wm.T for rows in z]
