@@ -72,6 +72,8 @@ SETUP_SHARE = 0.1
 """Share of the preparation that looks at the masks."""
 GRANULARITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Sizes offered side by side."""
+OTHER_SHARE = 0.15
+"""A further click through a pixel that blends two things means the fitting one, if it has at least this share."""
 DISTINCT_IOU = 0.9
 """Selections that overlap more than this are one offer."""
 
@@ -365,16 +367,30 @@ class Saga:
     ) -> Float32[Array, "N"]:
         """Similarity to the nearest positive click; at most the threshold where a negative one is as near.
 
-        A negative click is compared at the size asked for, or, where it looks like a positive one at that size, at the
-        next smaller one that tells them apart: "the two without this one" has an answer. Ours: the paper gives no rule.
+        A pixel at an outline blends two things. A further positive click there means the part of it that is like the
+        positive clicks before, a negative one the part that is unlike them: else correcting a rim would take the table,
+        or lose the object. Where all of it is like them, a negative click is compared at the next smaller size that
+        tells the two apart ("both without this one"); where no size does, only what is closer to it goes. Ours: the
+        paper gives no rule for negative clicks, and takes positive ones as they are.
         """
-        wanted = torch.stack([click.blend(prepared.features) for click in positives])
-        score = self._similarities(prepared, wanted, scale).amax(dim=1)
+        wanted = positives[0].blend(prepared.features)[None]
+        score = self._similarities(prepared, wanted, scale)[:, 0]
+        for click in positives[1:]:
+            own = click.blend(torch.where((score > self.config.threshold)[:, None], prepared.features, 0.0))
+            if float(own.norm()) < OTHER_SHARE * click.alpha:
+                own = click.blend(prepared.features)
+            wanted = torch.cat([wanted, own[None]])
+            score = torch.maximum(score, self._similarities(prepared, own[None], scale)[:, 0])
+        alike = (score > self.config.threshold)[:, None]
         for click in negatives:
-            unwanted = click.blend(prepared.features)[None]
-            size = self._telling_scale(prepared, wanted, unwanted, scale)
+            size, margin = scale, self.config.margin
+            unwanted = click.blend(torch.where(alike, 0.0, prepared.features))[None]
+            if float(unwanted.norm()) < OTHER_SHARE * click.alpha:
+                unwanted = click.blend(prepared.features)[None]
+                size, told = self._telling_scale(prepared, wanted, unwanted, scale)
+                margin = self.config.margin if told else 0.0
             similar = self._similarities(prepared, torch.cat([wanted, unwanted]), size)
-            beaten = similar[:, :-1].amax(dim=1) <= similar[:, -1] + self.config.margin
+            beaten = similar[:, :-1].amax(dim=1) <= similar[:, -1] + margin
             score = torch.where(beaten, score.clamp_max(self.config.threshold), score)
         return score.cpu().numpy()
 
@@ -393,8 +409,10 @@ class Saga:
         wanted: Float[Tensor, "C D"],
         unwanted: Float[Tensor, "1 D"],
         scale: float,
-    ) -> float:
-        """The largest size up to `scale` at which a negative click differs from all positive ones; else the best."""
+    ) -> tuple[float, bool]:
+        """The largest size up to `scale` at which a negative click differs from all positive ones, and True; where none
+        does, the one at which it differs most, and False.
+        """
         sizes = [scale, *(g for g in reversed(GRANULARITIES) if g < scale)]
         likeness = []
         for size in sizes:
@@ -402,8 +420,8 @@ class Saga:
             values = normalize(torch.cat([wanted, unwanted]) * open_channels, dim=1)
             likeness.append(float((values[:-1] @ values[-1]).max()))
             if likeness[-1] < self.config.threshold:
-                return size
-        return sizes[int(np.argmin(likeness))]
+                return size, True
+        return sizes[int(np.argmin(likeness))], False
 
     def _scale_of(self, prepared: SagaPrepared, seen: SeenClick) -> float:
         """The size a first click asks for when the person does not say."""
