@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from components.geometry import pixel_centers, project, unproject
 from components.metrics.label_maps import VOID
@@ -32,7 +32,7 @@ def labels_of_gaussians(
     if not len(surface):
         raise ValueError("surface must have at least one point; got none.")
     radius = float(np.linalg.norm(surface - surface.mean(axis=0), axis=1).max())
-    distance, nearest = cKDTree(surface).query(means)
+    distance, nearest = KDTree(surface).query(means)
     return np.where(distance <= NEAR_SHARE * radius, labels[nearest], VOID).astype(np.int64)
 
 

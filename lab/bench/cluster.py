@@ -43,7 +43,8 @@ class Cluster:
             raise InputError(
                 f"No Ray cluster answers at '{address}'; start one with: ray start --head"
             ) from error
-        self._task = ray.remote(num_cpus=1, max_retries=2)(run_case)
+        as_task: Any = ray.remote(num_cpus=1, max_retries=2)
+        self._task = as_task(run_case)
 
     def __enter__(self) -> "Cluster":
         return self

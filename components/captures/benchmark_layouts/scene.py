@@ -146,7 +146,7 @@ def photo_size(photo: Path) -> tuple[int, int]:
     try:
         with Image.open(photo) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return image.size[::-1] if turned else image.size
+            return (image.height, image.width) if turned else (image.width, image.height)
     except OSError as error:
         raise InputError(f"This photo cannot be read: {photo}") from error
 
@@ -203,7 +203,8 @@ def read_mask(path: Path) -> Bool[Array, "H W"]:
         image = image[..., :3].max(axis=2)
     if image.dtype == bool or image.max() <= 1:
         return image > 0
-    return image >= (np.iinfo(image.dtype).max + 1) // 2
+    full = 65536 if image.dtype == np.uint16 else 256
+    return image >= full // 2
 
 
 def resized_labels(labels: Int32[Array, "_ _"], shape: tuple[int, int]) -> Int32[Array, "_ _"]:
