@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 
 from components.masks.cache import MaskCache
+from components.masks.sam2_network import Sam2Network
 from components.masks.sam2_proposer import Sam2Proposer
 from components.masks.sam2_tracker import Sam2VideoTracker, TrackedObject
 from components.masks.scene_graph import surface_of_leaves
@@ -44,6 +45,15 @@ def sam2_proposals(
         progress(index / len(scene.views), f"SAM 2 looks at {view.name}{wait}")
         proposals.append(proposer.propose(view.image, cancel=cancel))
     return proposals
+
+
+def embed_photos(scene: Scene, network: Sam2Network, *, progress: Progress, cancel: CancelToken) -> None:
+    """Run SAM 2.1's encoder over every photo, so that no click has to wait for it; photos done before are read back."""
+    for index, view in enumerate(scene.views):
+        cancel.check()
+        progress(index / len(scene.views), f"SAM 2 looks at {view.name}")
+        network.embed(view.image)
+    progress(1.0, "SAM 2 has seen every photo")
 
 
 def sam2_tracks(

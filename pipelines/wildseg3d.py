@@ -159,6 +159,12 @@ class WildSeg3D:
         """
         _check_masks(scene, masks)
         cancel.check()
+        if self.config.click_solver == "sam2":
+            from pipelines.sam2_masks import embed_photos
+
+            network = sam2_network(self.config.sam2, self.device)
+            embed_photos(scene, network, progress=part_of(progress, 0.0, 0.5), cancel=cancel)
+            progress = part_of(progress, 0.5, 1.0)
         usable = np.ones(int(scene.pointmap.offsets[-1]), bool)
         aligned, note = None, ""
         if self.config.alignment != "reconstruction":

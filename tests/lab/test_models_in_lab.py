@@ -111,7 +111,7 @@ def test_a_licence_is_shown_and_confirmed_before_a_download(liftlab, models: Pat
 
 
 def test_a_scene_by_sam2_from_proposals_to_replay(
-    lab: Lab, with_file: Path, toy: Toy, tmp_path: Path
+    lab: Lab, with_file: Path, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = lab.masks(NAME, MASKS)
     assert len(cache.object_ids) >= 1 and cache.solver_state is not None
@@ -120,6 +120,9 @@ def test_a_scene_by_sam2_from_proposals_to_replay(
     assert list((with_file / "cache").glob("*.safetensors"))
     config = WildSeg3DConfig(click_solver="sam2", sam2=SAM2)
     lab.prepare(NAME, "wildseg3d", config)
+    network = sam2_network(SAM2, torch.device("cpu"))
+    passes: list[int] = []
+    monkeypatch.setattr(network.model, "forward_image", lambda batch: passes.append(len(batch)))
     session = Session(lab)
     session.open(NAME)
     session.set_method("wildseg3d", config)
@@ -128,6 +131,7 @@ def test_a_scene_by_sam2_from_proposals_to_replay(
     state = session.click("000.png", *box_center(toy, 0, 2), positive=False)
     assert state.result is not None and state.result.provenance.slow_path
     assert session.photo_mask(state.id, "001.png").any()
+    assert passes == []  # no click waits for the encoder
     session.notebook().save(tmp_path / "notebook.json")
     replayed = replay(Notebook.load(tmp_path / "notebook.json"), lab)
     assert replayed.identical
