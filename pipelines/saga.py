@@ -85,11 +85,11 @@ class SagaConfig:
     channels: int = 16
     """Length of a feature; 32 in the paper."""
     train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=2.5e-3)
+        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=1e-2)
     )
-    """10,000 iterations in the paper."""
-    gate_rate: float = 2.5e-3
-    """Learning rate of the gate."""
+    """10,000 iterations at a rate of 2.5e-3 in the paper; a fifth of the steps are each four times as long."""
+    gate_rate: float = 1e-2
+    """Learning rate of the gate; 2.5e-3 in the paper."""
     pixels: int = 512
     """Drawn per step, all pairs of them compared; 1,000 in the paper."""
     scales: int = 8
@@ -118,7 +118,10 @@ class SagaConfig:
 
 
 PAPER = SagaConfig(
-    channels=32, pixels=1000, train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3)
+    channels=32,
+    pixels=1000,
+    gate_rate=2.5e-3,
+    train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3),
 )
 """The published settings; for a GPU."""
 
