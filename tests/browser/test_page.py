@@ -33,6 +33,7 @@ def act(page: Page, do: Callable[[], object]) -> None:
 
 def at_photo(page: Page, x: float, y: float) -> tuple[float, float]:
     """Place on the screen of a photo pixel."""
+    page.locator(".photo-layers").scroll_into_view_if_needed()
     box = page.locator(".photo-layers").bounding_box()
     assert box is not None
     return box["x"] + x / toy_workspace.WIDTH * box["width"], box["y"] + y / toy_workspace.HEIGHT * box[
@@ -336,12 +337,12 @@ def test_narrow_screen_keeps_everything_in_reach(open_page: OpenPage) -> None:
 
 def test_cells_tell_how_the_scene_came_about(open_page: OpenPage) -> None:
     page = open_page()
-    for title in ("Capture", "Reconstruct", "Objects", "Methods"):
+    for title in ("Capture", "Reconstruct", "Objects", "Splats", "Methods"):
         head = page.locator(".cell-head", has=page.get_by_text(title, exact=True))
         assert head.locator(".chip").inner_text().startswith("done")
         assert head.get_attribute("aria-expanded") == "false"
     page.locator("[data-cell-head=reconstruct]").click()
-    page.get_by_text("480", exact=True).click()
+    page.locator("#cell-reconstruct").get_by_text("480", exact=True).click()
     page.locator("[data-cell-head=reconstruct] .chip.stale").wait_for(timeout=5000)
     page.locator("[data-cell-head=methods] .chip.stale").wait_for(timeout=5000)
     page.locator("#cell-reconstruct").get_by_text("The same in Python").click()
