@@ -62,7 +62,7 @@ class LiftingConfig:
     """Training of identity features and one classifier for all views, from masks associated before."""
 
     train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
+        default_factory=lambda: FeatureTrainConfig(iterations=1500, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the training."""
     classifier_rate: float = 5e-3

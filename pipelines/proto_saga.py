@@ -80,7 +80,7 @@ class ProtoSaGaConfig:
     training: Literal["frozen", "joint"] = "frozen"
     """Frozen trains embeddings on the scene's splats; joint, as the paper, goes on training the splats with them."""
     train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=2500, max_side=320, rate=1e-2)
+        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the frozen training."""
     joint: JointConfig = field(default_factory=JointConfig)

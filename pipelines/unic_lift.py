@@ -121,7 +121,7 @@ class UniCLiftConfig:
     max_tolerance: int = 3
     """Bits that may differ from the clicked code at granularity 1."""
     train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=3000, max_side=320, rate=1e-2)
+        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the training."""
 

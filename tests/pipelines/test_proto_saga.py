@@ -1,0 +1,133 @@
+"""Proto-SaGa on the toy: classifiers per photo, prototypes and their alternatives, frozen and joint training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.association import AssociationConfig
+from components.metrics import class_agnostic_panoptic_quality
+from components.progress import CancelToken
+from components.types import Prompt
+from pipelines.base import get_method, seeded
+from pipelines.feature_trainer import Learned
+from pipelines.identities import IdentityPrepared
+from pipelines.joint_trainer import JointConfig, train_jointly
+from pipelines.proto_saga import ProtoSaGa
+from tests.toy import FLOOR, gaussian_toy
+
+CPU = torch.device("cpu")
+JOINT = JointConfig(iterations=60, max_side=48, embedding_rate=3e-2, report_every=10)
+
+
+def method(**changes) -> ProtoSaGa:
+    return ProtoSaGa(replace(get_method("proto_saga").quick, **changes), device=CPU)
+
+
+def prepare(proto: ProtoSaGa) -> IdentityPrepared:
+    toy = gaussian_toy()
+    return proto.prepare(toy.scene, toy.masks, cancel=CancelToken(), generator=seeded(0))
+
+
+def quality(proto: ProtoSaGa, prepared: IdentityPrepared) -> float:
+    truth = [np.where(image == FLOOR, 0, image) for image in gaussian_toy().instance]
+    return class_agnostic_panoptic_quality(truth, [m.astype(int) for m in proto.decompose(prepared)]).pq
+
+
+@pytest.mark.parametrize("inference", ["prototypes", "classifier", "kmeans"])
+def test_shuffled_masks_become_the_boxes(inference: str) -> None:
+    proto = method(inference=inference)
+    prepared = prepare(proto)
+    assert prepared.about["objects"] == 4
+    assert quality(proto, prepared) > 0.9
+    assert prepared.head.kind == ("linear" if inference == "classifier" else "prototypes")
+
+
+@pytest.mark.parametrize(
+    ("variant", "choose"), [("paper", "depth"), ("gaga", "both"), ("gaga", "depth"), ("paper", "probability")]
+)
+def test_associations_find_the_objects(variant: str, choose: str) -> None:
+    prepared = prepare(method(association=AssociationConfig(variant, choose)))
+    assert prepared.about["objects"] == 4
+
+
+def test_prototypes_are_means_over_views_of_rendered_features() -> None:
+    """Eqs. 13 and 14, pixel by pixel, on the trained embeddings."""
+    proto = method()
+    prepared = prepare(proto)
+    toy = gaussian_toy()
+    means = []
+    for index in range(len(toy.scene.views)):
+        with torch.no_grad():
+            F = prepared.views.view(index).render(prepared.features).numpy()
+        covered = prepared.views.view(index).alpha.numpy() >= 0.5
+        means.append(F[covered & (toy.instance[index] == 2)].astype(np.float64).mean(axis=0))
+    expected = np.mean(means, axis=0)
+    label = int(np.bincount(np.stack(prepared.labelling.maps)[toy.instance == 2]).argmax())
+    assert np.allclose(prepared.head.weight[label].numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_kmeans_started_at_the_prototypes_stays_near_them_when_objects_are_clear() -> None:
+    plain, clustered = prepare(method()), prepare(method(inference="kmeans"))
+    cosine = torch.nn.functional.cosine_similarity(plain.head.weight[1:], clustered.head.weight[1:])
+    assert bool((cosine > 0.99).all())
+
+
+def test_objects_in_too_few_views_are_not_answered() -> None:
+    proto = method(min_views=99)
+    assert not any(image.any() for image in proto.decompose(prepare(proto)))
+
+
+def test_unknown_features_can_be_rejected() -> None:
+    prepared = prepare(method(reject_unknown=True))
+    against = -prepared.head.weight[1:].sum(dim=0, keepdim=True) - prepared.head.weight[:1]
+    assert prepared.head.min_cosine == 0.5
+    assert int(prepared.head.objects_of(against)) == 0
+    assert int(prepared.head.objects_of(prepared.head.weight[2:3])) == 2
+
+
+def test_joint_training_moves_the_splats_and_keeps_their_number(tmp_path: Path) -> None:
+    toy = gaussian_toy()
+    proto = method(training="joint", joint=JOINT)
+    prepared = prepare(proto)
+    moved = prepared.views.gaussians.means.numpy()
+    assert moved.shape == toy.scene.gaussians.means.shape
+    assert 0 < np.abs(moved - toy.scene.gaussians.means).max() < 0.1
+    assert quality(proto, prepared) > 0.85
+    proto.save(prepared, tmp_path)
+    loaded = proto.load(tmp_path, toy.scene, toy.masks)
+    assert torch.equal(loaded.views.gaussians.means, prepared.views.gaussians.means)
+    ask = [Prompt(0, np.array([[30.5, 40.5]]), np.array([True]))]
+    before, after = proto.segment(prepared, ask), proto.segment(loaded, ask)
+    assert np.array_equal(before.selected, after.selected)
+    assert np.array_equal(before.mask_of_view(0), after.mask_of_view(0))
+
+
+def joint(**changes):
+    toy = gaussian_toy()
+    generator = seeded(0)
+    N, V = len(toy.scene.gaussians.means), len(toy.scene.views)
+    start = 0.1 * torch.randn((N, 4), generator=generator)
+    heads = {f"view{v}": Learned(torch.randn((4, 4), generator=generator), 1e-2) for v in range(V)}
+    labels = [torch.from_numpy(np.where(image == FLOOR, 4, image)) for image in toy.instance]
+    return train_jointly(
+        toy.scene, start, heads, labels, replace(JOINT, **changes), tau=10.0, device=CPU,
+        cancel=CancelToken(), generator=generator,
+    )  # fmt: skip
+
+
+def test_detached_geometry_is_moved_by_the_photos_alone() -> None:
+    without, detached = joint(classifier_weight=0.0), joint(detach_geometry=True)
+    attached = joint()
+    assert np.array_equal(without.gaussians.means, detached.gaussians.means)
+    assert not np.array_equal(without.gaussians.means, attached.gaussians.means)
+    assert detached.curve[-1].loss < 0.7 * detached.curve[0].loss
+    assert attached.curve[-1].loss < 0.7 * attached.curve[0].loss
+
+
+def test_joint_training_is_the_same_for_a_seed() -> None:
+    first, second = joint(iterations=10), joint(iterations=10)
+    assert torch.equal(first.features, second.features)
+    assert np.array_equal(first.gaussians.sh, second.gaussians.sh)
