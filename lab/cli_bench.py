@@ -65,6 +65,7 @@ def _asked(command: Bench) -> Asked:
         clicks=command.clicks or base.clicks,
         train_steps=command.train_steps or base.train_steps,
         splat_steps=command.splat_steps or base.splat_steps,
+        photos=command.photos,
         max_side=command.max_side,
         device=_device(command.device),
     )

@@ -234,6 +234,8 @@ class Bench(Common):
     """Steps of the scene's Gaussians; 800, or the default of the device with --full."""
     max_side: Annotated[int | None, arg(metavar="PX")] = None
     """Longer side of the working images, pixels."""
+    photos: int | None = None
+    """At most so many photos of each scene, evenly chosen; all when not given."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where methods run."""
     prepare_secs: float | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, open_benchmark
+from components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, open_benchmark, thinned
 from components.errors import InputError
 from components.files import content_key
 from lab.command_support import config_with
@@ -31,6 +31,8 @@ class Effort:
     """Steps that a method's training is cut to; None leaves the method's own."""
     splat_steps: int | None = 800
     """Steps of the scene's Gaussians; None takes the default of the device."""
+    photos: int | None = None
+    """At most so many photos of each scene, evenly chosen; None takes all."""
     max_side: int | None = None
     """Longer side of the working images, pixels; None takes the reconstruction's default."""
     device: str = "cpu"
@@ -126,7 +128,7 @@ def make_plan(asked: Asked) -> list[Case]:
     if asked.effort.clicks < 1 or asked.effort.clicks > 20:
         raise InputError(f"--clicks must be between 1 and 20; got {asked.effort.clicks}.")
     scenes = [
-        scene for folder in asked.folders for scene in open_benchmark(folder.expanduser(), asked.layout)
+        scene for folder in asked.folders for scene in opened(folder.expanduser(), asked.layout, asked.effort)
     ]
     names = [scene.name for scene in scenes]
     for name in names:
@@ -145,6 +147,12 @@ def make_plan(asked: Asked) -> list[Case]:
                     for seed in asked.seeds
                 ]
     return cases
+
+
+def opened(folder: Path, layout: str | None, effort: Effort) -> list[BenchmarkScene]:
+    """The scenes of a folder with as many photos as the effort allows."""
+    scenes = open_benchmark(folder, layout)
+    return scenes if effort.photos is None else [thinned(scene, effort.photos) for scene in scenes]
 
 
 def _configurations(asked: Asked) -> list[tuple[str, tuple[str, ...]]]:

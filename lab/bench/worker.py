@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import components  # noqa: F401  (before torch: components/__init__.py says why)
-from components.captures.benchmark_layouts import BenchmarkScene, open_benchmark
+from components.captures.benchmark_layouts import BenchmarkScene
 from components.errors import Cancelled, InputError
 from components.files import write_json
 from components.progress import CancelToken, part_of
 from components.types import Scene
 from lab.bench.pictures import save_pictures
-from lab.bench.plan import Case, masks_config, method_config, shortened
+from lab.bench.plan import Case, masks_config, method_config, opened, shortened
 from lab.bench.provenance import device_name
 from lab.engine import Lab
 from pipelines.base import Prepared, Segmenter, seeded
@@ -71,7 +71,7 @@ def run(case: Case, workspace: Path, out: Path, prepare_secs: float) -> dict[str
 
 
 def _scene_of(case: Case) -> BenchmarkScene:
-    for scene in open_benchmark(Path(case.folder), case.layout):
+    for scene in opened(Path(case.folder), case.layout, case.effort):
         if scene.name == case.scene:
             return scene
     raise InputError(f"The scene '{case.scene}' is no longer in: {case.folder}")

@@ -2,7 +2,13 @@
 
 from components.captures.benchmark_layouts.liftlab import scorable_objects
 from components.captures.benchmark_layouts.registry import LAYOUTS, layout_names, open_benchmark
-from components.captures.benchmark_layouts.scene import BenchmarkObject, BenchmarkScene, HeldOut, PhotoPoint
+from components.captures.benchmark_layouts.scene import (
+    BenchmarkObject,
+    BenchmarkScene,
+    HeldOut,
+    PhotoPoint,
+    thinned,
+)
 
 __all__ = [
     "LAYOUTS",
@@ -13,4 +19,5 @@ __all__ = [
     "layout_names",
     "open_benchmark",
     "scorable_objects",
+    "thinned",
 ]

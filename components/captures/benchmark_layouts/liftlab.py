@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Int32
 
 from components.captures.benchmark_layouts.scene import (
+    MIN_PIXELS,
+    MIN_VIEWS,
     BenchmarkScene,
     HeldOut,
     photos_in,
@@ -22,8 +24,6 @@ from components.types import Array, Camera
 NAME = "LiftLab"
 STRUCTURE_ID = 201
 """Instance ids from here up are table, floor and walls: background in every score."""
-MIN_PIXELS, MIN_VIEWS = 100, 2
-"""An object is scored that has so many pixels in so many views."""
 
 
 def matches(folder: Path) -> bool:

@@ -89,6 +89,7 @@ def _case(folder: Path, labels: Path, case: str) -> BenchmarkScene:
     return BenchmarkScene(
         name=case, layout=NAME, folder=folder, photos=photos, scored=(by_stem[target].name,), truth_of=truth_of,
         objects=(BenchmarkObject(1, case, points=points),), protocol="points",
+        prompted=(by_stem[reference].name,),
     )  # fmt: skip
 
 

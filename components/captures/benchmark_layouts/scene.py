@@ -5,7 +5,7 @@ Only scoring opens these folders; nothing that reconstructs, finds masks or segm
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from PIL import ExifTags, Image
 from components.errors import InputError
 from components.types import Array, Camera
 
+MIN_PIXELS, MIN_VIEWS = 100, 2
+"""An object is scored that has so many pixels in so many views."""
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
 Protocol = Literal["clicks", "points", "text"]
 """How an object is asked for: a simulated user's clicks, points drawn from annotated areas of one photo, or words."""
@@ -74,6 +76,8 @@ class BenchmarkScene:
     labels_of: Callable[[str], Int32[Array, "_ _"]] | None = None
     """Photo to its whole instance map (0 = background, -1 = void), for layouts that label everything."""
     protocol: Protocol = "clicks"
+    prompted: tuple[str, ...] = ()
+    """File names of photos that points are drawn in, beside the scored ones."""
     cameras: dict[str, Any] | None = None
     """Content of a cameras.json to reconstruct with; None estimates cameras from the photos."""
     held_out: HeldOut | None = None
@@ -86,6 +90,38 @@ class BenchmarkScene:
             if wanted in (_plain(entry.name), str(entry.id)):
                 return entry
         return None
+
+
+def thinned(scene: BenchmarkScene, count: int) -> BenchmarkScene:
+    """The scene with at most `count` photos, evenly chosen, where a reconstruction of all would take too long.
+
+    Photos with prompts are kept, and the scored ones where single objects were annotated in a few photos. Objects that
+    the kept scored photos no longer show well are not asked for.
+
+    Raises:
+        InputError: No scored photo is left, so `count` is too small.
+    """
+    if len(scene.photos) <= count:
+        return scene
+    kept = {*scene.prompted, *(scene.scored if scene.protocol != "clicks" else ())}
+    others = [photo.name for photo in scene.photos if photo.name not in kept]
+    places = np.linspace(0, len(others) - 1, max(count - len(kept), 0)).round().astype(int)
+    kept |= {others[place] for place in places}
+    scored = tuple(name for name in scene.scored if name in kept)
+    if not scored:
+        raise InputError(f"None of the {count} photos of {scene.name} would be scored; take more photos.")
+    cameras = scene.cameras
+    if cameras is not None:
+        cameras = cameras | {"frames": [frame for frame in cameras["frames"] if frame["image"] in kept]}
+    photos = tuple(photo for photo in scene.photos if photo.name in kept)
+    objects = tuple(entry for entry in scene.objects if _shown(scene, entry, scored))
+    return replace(scene, photos=photos, scored=scored, cameras=cameras, objects=objects)
+
+
+def _shown(scene: BenchmarkScene, entry: BenchmarkObject, scored: tuple[str, ...]) -> bool:
+    """Whether an object has enough pixels in enough of the scored photos."""
+    sizes = [int((scene.truth_of(entry.id, photo) == 1).sum()) for photo in scored]
+    return sum(size >= MIN_PIXELS for size in sizes) >= min(MIN_VIEWS, len(scored))
 
 
 def scene_of_labels(

@@ -89,6 +89,7 @@ def _scene(folder: Path, scene: Path) -> BenchmarkScene:
     return BenchmarkScene(
         name=_base(scene), layout=NAME, folder=folder, photos=photos, scored=tuple(scored), truth_of=truth_of,
         objects=(BenchmarkObject(1, _base(scene), points=points),), protocol="points",
+        prompted=(reference,),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.captures.benchmark_layouts import BenchmarkScene, layout_names, open_benchmark
+from components.captures.benchmark_layouts import BenchmarkScene, layout_names, open_benchmark, thinned
 from components.errors import InputError
 
 WIDTH, HEIGHT = 40, 30
@@ -263,6 +263,23 @@ def test_scannet_as_gaga_splits_it(tmp_path: Path) -> None:
         grey(scene_folder / f"test/test_ins_full/{index}.png", labels().astype(np.uint8))
     scene = only(tmp_path, "ScanNet")
     assert scene.scored == ("2.jpg", "3.jpg") and scene.cameras is None
+
+
+def test_a_long_scene_is_thinned_evenly(tmp_path: Path) -> None:
+    scene = only(make_messy(tmp_path), "Messy-Rooms")
+    few = thinned(scene, 4)
+    assert [photo.stem for photo in few.photos] == ["0", "3", "6", "9"] and few.scored == ("9.png",)
+    assert few.cameras is not None and [f["image"] for f in few.cameras["frames"]] == [
+        p.name for p in few.photos
+    ]
+    assert few.objects == scene.objects and thinned(scene, 10) is scene
+    with pytest.raises(InputError, match="None of the 1 photos of large_corridor_25 would be scored"):
+        thinned(scene, 1)
+
+
+def test_annotated_photos_survive_thinning(tmp_path: Path) -> None:
+    scene = only(make_nvos(tmp_path), "NVOS")
+    assert {photo.name for photo in thinned(scene, 2).photos} == {"IMG_1.JPG", "IMG_3.JPG"}
 
 
 def test_unknown_layouts_and_folders(tmp_path: Path) -> None:
