@@ -7,8 +7,8 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
-from scipy.spatial import cKDTree
+from jaxtyping import Float, Int, UInt8
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from components.errors import InputError
@@ -80,17 +80,19 @@ class NetworkPairPredictor:
 
     def predict(self, pairs: Sequence[tuple[View, View]]) -> list[PairResult | PairFailure]:
         """Pointmaps of several pairs, in their order; pairs whose photos have the same sizes share passes."""
-        shrunken = [tuple(shrunk(view, self.max_side) for view in pair) for pair in pairs]
-        cuts = [tuple(_cut(view) for view in pair) for pair in shrunken]
-        order = sorted(range(len(pairs)), key=lambda i: tuple(c.size for c in cuts[i]))
+        cuts = [(_cut(shrunk(a, self.max_side)), _cut(shrunk(b, self.max_side))) for a, b in pairs]
+
+        def sizes(index: int) -> tuple[tuple[int, int], tuple[int, int]]:
+            return cuts[index][0].size, cuts[index][1].size
+
         out: list[PairResult | PairFailure | None] = [None] * len(pairs)
-        for _, group in groupby(order, key=lambda i: tuple(c.size for c in cuts[i])):
+        for (size_1, size_2), group in groupby(sorted(range(len(pairs)), key=sizes), key=sizes):
             members = list(group)
             for start in range(0, len(members), self.pairs_at_once):
                 batch = members[start : start + self.pairs_at_once]
-                features = [[self._features(cuts[i][side]) for i in batch] for side in (0, 1)]
-                sizes = cuts[batch[0]][0].size, cuts[batch[0]][1].size
-                for i, heads in zip(batch, self.network.decode(*features, *sizes), strict=True):
+                firsts, seconds = ([self._features(cuts[i][side]) for i in batch] for side in (0, 1))
+                decoded = self.network.decode(firsts, seconds, size_1, size_2)
+                for i, heads in zip(batch, decoded, strict=True):
                     out[i] = self._result(heads, cuts[i])
         return [result for result in out if result is not None]
 
@@ -202,7 +204,8 @@ def _nearest_descriptors(wanted: Float[Array, "K d"], image: Float[Array, "H W d
 
 def _nearest_points(wanted: Float[Array, "K 3"], image: Float[Array, "H W 3"]) -> Int[Array, "K"]:
     """Index of the pixel with the nearest point."""
-    return cKDTree(image.reshape(-1, 3)).query(wanted, workers=-1)[1].astype(np.int64)
+    _, found = KDTree(image.reshape(-1, 3)).query(wanted, workers=-1)
+    return np.asarray(found, np.int64)
 
 
 def _cells(
@@ -217,5 +220,5 @@ def _cells(
     steps = np.stack(np.meshgrid(span, span), axis=-1).reshape(1, -1, 2)
     pairs = np.concatenate([from_xy[:, None] + steps, to_xy[:, None] + steps], axis=-1).reshape(-1, 4)
     limit = np.array([size_1[1], size_1[0], size_2[1], size_2[0]])
-    inside: Bool[Array, "N"] = ((pairs >= 0) & (pairs < limit)).all(axis=1)
+    inside = ((pairs >= 0) & (pairs < limit)).all(axis=1)
     return (pairs[inside] + 0.5).astype(np.float32)
