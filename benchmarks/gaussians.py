@@ -1,14 +1,18 @@
 """Quality of splats trained on a CPU, on photos that training never saw, with and without the pointmap's guidance.
 
-    python -m benchmarks.gaussians assets/captures/desk [--budget 180] [--side 320] [--pictures FOLDER]
+    python -m benchmarks.gaussians CAPTURE... --work FOLDER [--budget 180] [--side 320] [--only VARIANT]
 
-The capture needs `truth/cameras.json` and `test/` (photos with true cameras). Cameras of the training photos are the
-true ones, so that the test cameras share their frame; depth is our own multi-view stereo. With `--pictures` the photo,
-the render and its depth are written side by side, to be looked at.
+A capture with `truth/cameras.json` and `test/` (photos with true cameras) is scored on `test/`: the cameras of its
+training photos are the true ones, so that the test cameras share their frame, and depth is our own multi-view stereo.
+Any other folder of photos is reconstructed from all of them, and every 8th is left out of the training and scored.
+
+FOLDER keeps scenes, scores and pictures (photo, render and its depth side by side, to be looked at): what is there is
+not computed again, so a long run can be done in pieces.
 """
 
 import argparse
 import dataclasses
+import json
 import os
 import tempfile
 import time
@@ -24,25 +28,45 @@ from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
 from components.captures.capture import open_capture
 from components.captures.importing import import_capture
+from components.files import is_sealed, sealed_folder, write_json
 from components.gaussians.frames import Frame, make_frames
 from components.gaussians.initialise import gaussians_from_pointmap
-from components.gaussians.training import TrainConfig, TrainResult, evaluate, train
+from components.gaussians.training import TrainConfig, evaluate, train
 from components.rasterize import rasterize, tensors_from_gaussians, warm_up
-from components.types import Gaussians, Lens, Scene, View
+from components.scenes import load_scene, save_scene
+from components.types import Gaussians, Lens, Pointmap, Scene, View
 from pipelines.reconstruct import ReconstructConfig, reconstruct
 
 START_COUNT = 15_000
+EVERY = 8
+"""Photos of a capture without test photos: one of so many is left out, counted from the first."""
+VARIANTS = ("start", "with the pointmap", "colour alone")
 
 
-def scene_with_true_cameras(folder: Path, max_side: int) -> tuple[Scene, float]:
-    """Our reconstruction of a capture given its true cameras, and how many seconds it took."""
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        target = Path(scratch) / folder.name
-        import_capture(folder / "images", target, cameras=folder / "truth" / "cameras.json")
-        config = ReconstructConfig(max_side=max_side)
-        scene, _ = reconstruct(open_capture(target), config, key=folder.name)
-    return scene, time.perf_counter() - start
+def scene_of(folder: Path, work: Path, max_side: int) -> tuple[Scene, float]:
+    """Our reconstruction of a capture, given its true cameras where it has them, and how many seconds it took."""
+    kept = work / f"{folder.name}_{max_side}"
+    if not is_sealed(kept):
+        start = time.perf_counter()
+        truth = folder / "truth" / "cameras.json"
+        images = folder / "images" if (folder / "images").is_dir() else folder
+        with tempfile.TemporaryDirectory() as scratch, sealed_folder(kept) as target:
+            capture = Path(scratch) / folder.name
+            import_capture(images, capture, cameras=truth if truth.is_file() else None)
+            config = ReconstructConfig(max_side=max_side)
+            save_scene(reconstruct(open_capture(capture), config, key=folder.name)[0], target)
+            write_json(target / "seconds.json", time.perf_counter() - start)
+    return load_scene(kept), json.loads((kept / "seconds.json").read_text())
+
+
+def split(folder: Path, scene: Scene) -> tuple[list[View], Pointmap, list[View]]:
+    """Views to train on with their pointmap, and unseen views."""
+    if (folder / "test").is_dir():
+        return list(scene.views), scene.pointmap, unseen_views(folder)
+    rows = [v for v in range(len(scene.views)) if v % EVERY]
+    points = scene.pointmap
+    fitted = Pointmap(points.pts3d[rows], points.conf[rows], points.valid[rows])
+    return [scene.views[v] for v in rows], fitted, list(scene.views[::EVERY])
 
 
 def unseen_views(folder: Path) -> list[View]:
@@ -70,61 +94,58 @@ def picture(gaussians: Gaussians, frames: tuple[Frame, ...], path: Path) -> None
     cv2.imwrite(str(path), np.round(np.vstack(rows)[..., ::-1] * 255).astype(np.uint8))
 
 
+def measure(folder: Path, variant: str, work: Path, budget: float, side: int) -> list[object]:
+    """One row of the table: a training, or the start."""
+    scene, seconds = scene_of(folder, work, side)
+    views, pointmap, unseen = split(folder, scene)
+    start = gaussians_from_pointmap(pointmap, views, count=START_COUNT)
+    test = make_frames(unseen, max_side=side)
+    gaussians, steps, fitted = start, 0, evaluate(start, make_frames(views, max_side=side)).psnr
+    if variant != "start":
+        config = TrainConfig(iterations=100_000, budget_secs=budget, max_side=side)
+        if variant == "colour alone":
+            config = dataclasses.replace(config, depth_weight=0.0, cover_weight=0.0)
+        result = train(views, start, config, pointmap=pointmap)
+        gaussians, steps, seconds = result.gaussians, result.iterations, result.seconds
+        fitted = evaluate(gaussians, make_frames(views, max_side=side)).psnr
+    after = evaluate(gaussians, test)
+    picture(gaussians, test, work / f"{folder.name}_{variant.replace(' ', '_')}.png")
+    count = len(gaussians.means)
+    return [folder.name, variant, len(unseen), seconds, steps, count, fitted, after.psnr, after.ssim]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train splats on a CPU and score unseen photos.")
     parser.add_argument("captures", type=Path, nargs="+")
+    parser.add_argument("--work", type=Path, required=True, help="folder for what is kept between runs")
     parser.add_argument("--budget", type=float, default=180.0, help="seconds of each training")
     parser.add_argument("--side", type=int, default=320)
-    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--only", choices=VARIANTS, help="compute no other variant now")
     arguments = parser.parse_args()
     warm_up()
-    guided = TrainConfig(iterations=100_000, budget_secs=arguments.budget, max_side=arguments.side)
-    variants = {
-        "with the pointmap": guided,
-        "on colour alone": dataclasses.replace(guided, depth_weight=0.0, cover_weight=0.0),
-    }
+    arguments.work.mkdir(parents=True, exist_ok=True)
     rows: list[list[object]] = []
     for folder in arguments.captures:
-        scene, seconds = scene_with_true_cameras(folder, arguments.side)
-        start = gaussians_from_pointmap(scene.pointmap, scene.views, count=START_COUNT)
-        test = make_frames(unseen_views(folder), max_side=arguments.side)
-        before = evaluate(start, test)
-        rows.append([folder.name, "start", seconds, 0, len(start.means), "", before.psnr, before.ssim])
-        for name, config in variants.items():
-            result: TrainResult = train(scene.views, start, config, pointmap=scene.pointmap)
-            after = evaluate(result.gaussians, test)
-            count, fitted = len(result.gaussians.means), result.curve[-1].psnr if result.curve else ""
-            row = [
-                folder.name,
-                name,
-                result.seconds,
-                result.iterations,
-                count,
-                fitted,
-                after.psnr,
-                after.ssim,
-            ]
-            rows.append(row)
-            if arguments.pictures:
-                arguments.pictures.mkdir(parents=True, exist_ok=True)
-                stem = f"{folder.name}_{'guided' if config.depth_weight else 'alone'}"
-                picture(result.gaussians, test, arguments.pictures / f"{stem}.png")
+        for variant in VARIANTS:
+            name = f"{folder.name}_{variant}_{arguments.budget:g}_{arguments.side}".replace(" ", "_")
+            kept = arguments.work / f"{name}.json"
+            if not kept.is_file() and arguments.only in (None, variant):
+                row = measure(folder, variant, arguments.work, arguments.budget, arguments.side)
+                write_json(kept, row)
+            if kept.is_file():
+                rows.append(json.loads(kept.read_text()))
     headers = [
-        "capture",
-        "training",
-        "seconds",
-        "steps",
-        "splats",
-        "PSNR fitted",
-        "PSNR unseen",
+        "capture", "training", "unseen photos", "seconds", "steps", "splats", "PSNR fitted", "PSNR unseen",
         "SSIM unseen",
-    ]
+    ]  # fmt: skip
     write_result(
         "gaussians",
         "Splats trained on a CPU",
         [
-            f"Longer side {arguments.side} px. True cameras, our own depth. The first row's seconds are the "
-            "reconstruction; the others' are training alone, on a machine that other work may share.",
+            f"Longer side {arguments.side} px, {arguments.budget:g} s of training. Captures with a truth: true "
+            "cameras, our own depth. Others: cameras and depth from all photos, every 8th left out of the training. "
+            "The seconds of the start are those of the reconstruction. Seconds are wall time on a machine that other "
+            "work shared, so the number of steps says how much was trained.",
             markdown(headers, rows),
         ],
     )

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from components.gaussians.selection import SHARE_MIN, joined, mask_votes, subset
+from components.gaussians.selection import SHARE_MIN, joined, mask_votes, subset, without_specks
 from components.types import Array, Camera, Gaussians
 
 Boundary = Literal["keep", "trim", "split"]
@@ -63,7 +63,7 @@ def part(
         ValueError: A mask is not of its camera's size.
     """
     shares, weights = _shares(gaussians, cameras, masks, device)
-    side = shares >= SHARE_MIN if selected is None else selected
+    side = without_specks(gaussians, shares >= SHARE_MIN, weights) if selected is None else selected
     across = _lies_across(shares, weights)
     if boundary == "keep":
         return Parted(subset(gaussians, side), subset(gaussians, ~side), across)

@@ -5,11 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from components.rasterize import Votes, lift, tensors_from_gaussians
 from components.types import Array, Camera, Gaussians
 
+NEIGHBOURS = 8
+SPECK_SHARE = 0.03
+"""A group of splats apart from the others with less than this share of their weight is a speck."""
+SPECK_GAP = 4.0
+"""Splats farther from each other than this many times the usual spacing are apart."""
 SHARE_MIN = 0.5
 """A Gaussian lies under the masks when this share of its blending weight does."""
 
@@ -63,9 +71,39 @@ def under_masks(
     share_min: float = SHARE_MIN,
     device: torch.device | str = "cpu",
 ) -> Bool[Array, "N"]:
-    """Which Gaussians one object's masks hold; those no camera sees are not held. Arguments as in `mask_votes`."""
-    shares = mask_votes(gaussians, cameras, masks, device=device).shares()[:, 0]
-    return np.asarray(shares.nan_to_num(nan=-1.0) >= share_min)
+    """Which Gaussians one object's masks hold; those no camera sees are not held, nor specks far from the others.
+
+    Arguments as in `mask_votes`.
+    """
+    votes = mask_votes(gaussians, cameras, masks, device=device)
+    held = np.asarray(votes.shares()[:, 0].nan_to_num(nan=-1.0) >= share_min)
+    return without_specks(gaussians, held, votes.seen.numpy())
+
+
+def without_specks(
+    gaussians: Gaussians, selected: Bool[Array, "N"], weights: Float[Array, "N"]
+) -> Bool[Array, "N"]:
+    """The selection without small groups apart from the rest.
+
+    Masks hold a little of what lies behind an object and shines through it or past its rim: in the picture that is
+    nothing, in 3D it is a spot far away.
+
+    Args:
+        weights: What each Gaussian counts, for example its blending weight.
+    """
+    rows = np.flatnonzero(selected)
+    if len(rows) <= NEIGHBOURS:
+        return selected
+    distances, near = cKDTree(gaussians.means[rows]).query(gaussians.means[rows], k=NEIGHBOURS)
+    gap = SPECK_GAP * float(np.median(distances[:, NEIGHBOURS // 2]))
+    linked = distances <= np.maximum(gap, gaussians.scales[rows].max(axis=1))[:, None]
+    starts = np.repeat(np.arange(len(rows)), linked.sum(axis=1))
+    graph = coo_matrix((np.ones(len(starts)), (starts, near[linked])), shape=(len(rows), len(rows)))
+    count, group = connected_components(graph, directed=False)
+    share = np.bincount(group, weights[rows], count) / max(float(weights[rows].sum()), 1e-12)
+    out = np.zeros_like(selected)
+    out[rows] = share[group] >= SPECK_SHARE
+    return out
 
 
 _FIELDS = dataclasses.fields(Gaussians)

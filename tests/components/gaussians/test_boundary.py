@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.gaussians.boundary import halved, part
-from components.gaussians.selection import joined, subset, under_masks
+from components.gaussians.selection import joined, subset, under_masks, without_specks
 from components.geometry import pixel_centers
 from components.rasterize import lift, rasterize, tensors_from_gaussians
 from components.types import Camera, Gaussians
@@ -140,6 +140,19 @@ def test_votes_add_up_over_cameras_of_different_size() -> None:
         votes = lift(tensors, [one], torch.from_numpy(mask)[None, ..., None])
         inside, seen = inside + votes.inside[:, 0], seen + votes.seen
     np.testing.assert_array_equal(held, ((inside / seen).nan_to_num(nan=0) >= 0.5).numpy())
+
+
+def test_specks_are_left_and_second_pieces_are_not() -> None:
+    scene = wall(400)
+    scene.means[:200, 0] -= 20.0  # two pieces of the object
+    scene.means[395:] = [0.0, 0.0, 50.0]  # and a speck behind it
+    selected, weights = np.ones(400, bool), np.ones(400, np.float32)
+    kept = without_specks(scene, selected, weights)
+    assert kept[:395].mean() > 0.98 and not kept[395:].any()
+    heavy = np.where(np.arange(400) >= 395, 10.0, 1.0).astype(np.float32)
+    assert without_specks(scene, selected, heavy)[395:].all(), "what weighs much is no speck"
+    nothing = np.zeros(400, bool)
+    np.testing.assert_array_equal(without_specks(scene, nothing, weights), nothing)
 
 
 def test_a_mask_of_another_size_is_refused() -> None:
