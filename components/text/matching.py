@@ -25,7 +25,7 @@ COLOUR_HALF = 0.15
 """Share of an object that must have a colour for half of the full grade."""
 MATCHES = 0.5
 """Objects with at least this share of the best score count as satisfying a description."""
-FIRST_PHOTO_WEIGHT = 0.75
+FIRST_PHOTO_WEIGHT = 0.9
 """How much the photo that "left" and "behind" refer to counts against the mean of all."""
 
 

@@ -291,13 +291,12 @@ def _second_choices(masks: MaskCache, whole: Sequence[int], others: Sequence[int
 
 def _shared(masks: MaskCache, a: int, b: int) -> int:
     """Pixels that two masks share in all views."""
+    low_a, low_b = masks.placement[:, a - 1, 2:4], masks.placement[:, b - 1, 2:4]
+    high_a, high_b = low_a + masks.placement[:, a - 1, 4:6], low_b + masks.placement[:, b - 1, 4:6]
+    low, high = np.maximum(low_a, low_b), np.minimum(high_a, high_b)
     total = 0
-    for view in range(masks.num_views):
-        rows_a, columns_a = masks.box(view, a)
-        rows_b, columns_b = masks.box(view, b)
-        rows = slice(max(rows_a.start, rows_b.start), min(rows_a.stop, rows_b.stop))
-        columns = slice(max(columns_a.start, columns_b.start), min(columns_a.stop, columns_b.stop))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            both: Bool[Array, "h w"] = masks.mask(view, a)[rows, columns] & masks.mask(view, b)[rows, columns]
-            total += int(both.sum())
+    for view in np.flatnonzero((low < high).all(axis=1)).tolist():
+        (top, left), (bottom, right) = low[view], high[view]
+        place = slice(top, bottom), slice(left, right)
+        total += int((masks.mask(view, a)[place] & masks.mask(view, b)[place]).sum())
     return total

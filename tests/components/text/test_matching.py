@@ -1,0 +1,171 @@
+"""Grades and orders on a hand-placed scene, and laws that hold for any."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from components.errors import InputError
+from components.text.attributes import Attributes
+from components.text.colours import NAMES
+from components.text.grammar import parse
+from components.text.matching import rank
+
+# name: colour, (right, away) of the centre, base height, (length, width, height)
+THINGS = {
+    1: ("red", (-1.0, 0.0), 0.0, (0.4, 0.4, 0.4)),
+    2: ("red", (1.0, 0.0), 0.0, (0.2, 0.2, 0.2)),
+    3: ("blue", (0.0, 0.0), 0.0, (0.3, 0.3, 0.1)),
+    4: ("green", (0.0, 0.0), 0.1, (0.1, 0.1, 0.1)),
+    5: ("yellow", (0.0, 1.0), 0.0, (0.1, 0.1, 0.6)),
+    6: ("white", (0.1, -1.0), 0.0, (0.5, 0.4, 0.05)),
+}
+VIEWS = 3
+
+
+def scene() -> Attributes:
+    count = len(THINGS)
+    colours = np.full((count, len(NAMES)), 0.0)
+    rng = np.random.default_rng(0)
+    low, high, extent, clouds = [], [], [], []
+    for row, (colour, (x, y), base, (length, width, height)) in enumerate(THINGS.values()):
+        colours[row, NAMES.index(colour)] = 0.9
+        colours[row, NAMES.index("grey")] = 0.1
+        size = np.array([length, width, height])
+        corner = np.array([x - length / 2, y + 3 - width / 2, base])
+        low.append(corner)
+        high.append(corner + size)
+        extent.append(size)
+        clouds.append(corner + rng.random((200, 3)) * size)
+    low, high, extent = np.array(low), np.array(high), np.array(extent)
+    center = (low + high) / 2
+    return Attributes(
+        object_ids=np.array(list(THINGS)), colours=colours, lightness=np.linspace(20, 80, count), low=low, high=high,
+        center=center, extent=extent, clouds=tuple(clouds),
+        image_x=np.tile(0.5 + 0.2 * center[:, 0] / center[:, 1], (VIEWS, 1)), depth=np.tile(center[:, 1], (VIEWS, 1)),
+        share=np.full((VIEWS, count), 0.01), roundness=np.full(count, 0.5), boxness=np.full(count, 0.9),
+        solidity=np.full(count, 0.95), over_ground=np.ones(count), ground=0.0,
+        photos=tuple(f"{v:03d}.jpg" for v in range(VIEWS)),
+    )  # fmt: skip
+
+
+def best(text: str, objects: Attributes | None = None, **options) -> int:
+    objects = objects or scene()
+    scores = rank(parse(text, names=set(options.get("names", {}).values())), objects, **options)
+    return int(objects.object_ids[scores.argmax()])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the blue thing", 3),
+        ("the large red thing", 1),
+        ("the small red thing", 2),
+        ("the largest thing", 1),
+        ("the second largest red thing", 2),
+        ("the smallest thing", 4),
+        ("the tallest thing", 5),
+        ("the flattest thing", 6),
+        ("something flat and white", 6),
+        ("the tall thin thing", 5),
+        ("the thing on the blue one", 4),
+        ("the thing under the green one", 3),
+        ("the red thing left of the blue thing", 1),
+        ("the red thing right of the blue thing", 2),
+        ("the thing behind the blue thing", 5),
+        ("the thing in front of the blue thing", 6),
+        ("the thing between the two red ones", 3),
+        ("the leftmost thing", 1),
+        ("the first thing from the right", 2),
+        ("the last thing from the left", 2),
+        ("the thing at the back", 5),
+        ("the nearest thing", 6),
+        ("the farthest thing", 5),
+        ("the thing nearest to the green one", 3),
+        ("the red thing that is not large", 2),
+        ("the largest thing that is not red", 6),
+        ("the red thing left of the thing under the green one", 1),
+        ("the highest red thing", 1),
+        ("the darkest red one", 1),
+    ],
+)
+def test_the_best_answer(text: str, expected: int) -> None:
+    assert best(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["red", "the large thing", "left of the blue one", "not red", "largest", "two red things"]
+)
+def test_scores_are_shares_and_do_not_depend_on_the_order_of_objects(text: str) -> None:
+    objects = scene()
+    scores = rank(parse(text), objects)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    turned = objects.rows([3, 5, 0, 1, 4, 2])
+    assert np.allclose(rank(parse(text), turned), scores[[3, 5, 0, 1, 4, 2]])
+
+
+@pytest.mark.parametrize(
+    "text", ["the largest red thing left of the blue one", "the tallest thing", "next to the green one"]
+)
+def test_the_scale_of_the_scene_does_not_matter(text: str) -> None:
+    objects, factor = scene(), 37.0
+    grown = dataclasses.replace(
+        objects, low=objects.low * factor, high=objects.high * factor, center=objects.center * factor,
+        extent=objects.extent * factor, depth=objects.depth * factor,
+        clouds=tuple(cloud * factor for cloud in objects.clouds),
+    )  # fmt: skip
+    assert np.allclose(rank(parse(text), grown), rank(parse(text), objects), atol=2e-3)
+
+
+def test_negation_turns_the_order_of_a_colour_round() -> None:
+    red, others = rank(parse("red"), scene()), rank(parse("not red"), scene())
+    assert set(np.flatnonzero(red > 0.5)) == {0, 1}
+    assert others[[0, 1]].max() < others[2:].min()
+
+
+def test_what_is_unlikely_to_be_meant_comes_last() -> None:
+    prior = np.array([1, 0.1, 1, 1, 1, 1.0])
+    assert best("the small red thing", prior=prior) == 1
+    assert best("the rightmost red thing", prior=prior) == 1
+
+
+def test_named_objects_are_landmarks_and_answers() -> None:
+    names = {5: "lamp", 3: "plate"}
+    assert best("the lamp", names=names) == 5
+    assert best("the thing on the plate", names=names) == 4
+
+
+def test_left_is_that_of_the_photo_meant() -> None:
+    objects = scene()
+    mirrored = objects.image_x.copy()
+    mirrored[2] = 1 - mirrored[2]
+    objects = dataclasses.replace(objects, image_x=mirrored)
+    assert best("the leftmost red thing", objects) == 1
+    assert best("the leftmost red thing in photo 002", objects) == 2
+    assert best("the leftmost red thing in the last photo", objects) == 2
+    with pytest.raises(InputError, match="There is no photo '007'"):
+        best("the left thing in photo 007", objects)
+
+
+def test_nothing_used_scores_nothing_and_no_objects_are_no_error() -> None:
+    assert not rank(parse("flurbish"), scene()).any()
+    assert rank(parse("red"), scene().rows([])).shape == (0,)
+
+
+def test_an_object_without_points_is_found_by_its_colour() -> None:
+    objects = scene()
+    nothing = np.full(3, np.nan)
+    for name in ("low", "high", "center", "extent"):
+        getattr(objects, name)[2] = nothing
+    objects = dataclasses.replace(
+        objects, clouds=tuple(np.zeros((0, 3)) if i == 2 else c for i, c in enumerate(objects.clouds))
+    )
+    assert best("the blue thing", objects) == 3
+    for text in (
+        "left of the red one",
+        "the largest thing",
+        "next to the green one",
+        "on the blue one",
+        "alone",
+    ):
+        assert np.isfinite(rank(parse(text), objects)).all()
