@@ -150,9 +150,9 @@ def mean_numbers(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def ranks(values: Sequence[float | None], better: Literal["high", "low"]) -> list[int | None]:
-    """1 for the best and 2 for the second best distinct value as shown; None for the others and without rivals."""
+    """1 for the best and 2 for the second best distinct value; None for the others, and where all are the same."""
     known = sorted({v for v in values if v is not None}, reverse=better == "high")
-    if len([v for v in values if v is not None]) < 2:
+    if len(known) < 2:
         return [None] * len(values)
     places = [None if v is None else known.index(v) + 1 for v in values]
     return [place if place is not None and place <= 2 else None for place in places]

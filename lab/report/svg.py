@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 14, 42
+LEFT, RIGHT, TOP, BOTTOM = 46, 24, 14, 42
 NUM_COLOURS = 8
 """Classes s0 to s7 of the style; further series start over with another marker."""
 _MARKERS = ("circle", "square", "diamond", "triangle")

@@ -44,6 +44,7 @@ def test_ranks() -> None:
     assert ranks([0.9, 0.5, None, 0.7, 0.9], "high") == [1, None, None, 2, 1]
     assert ranks([3.0, 1.0], "low") == [2, 1]
     assert ranks([0.9, None], "high") == [None, None]
+    assert ranks([0.9, 0.9], "high") == [None, None]
 
 
 def test_methods_that_lack_a_scene_are_not_ranked(rows: list[dict]) -> None:
