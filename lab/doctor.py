@@ -12,7 +12,7 @@ from pathlib import Path
 from components.errors import InputError
 
 NEEDED = (
-    "gradio", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
+    "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
     "pycocotools", "pycolmap", "PyMaxflow", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
 )  # fmt: skip
 OPTIONAL = {
@@ -55,7 +55,7 @@ def examine(root: Path | None = None) -> list[Check]:
         checks.append(
             Check(module, found, f"{'installed' if found else 'not installed'}: {use}", optional=True)
         )
-    checks.append(_graphics())
+    checks += [_graphics(), _renderer()]
     try:
         workspace = Workspace(root)
         free = shutil.disk_usage(workspace.root).free
@@ -73,3 +73,15 @@ def _graphics() -> Check:
     if torch.cuda.is_available():
         return Check("graphics card", True, torch.cuda.get_device_name(0), optional=True)
     return Check("graphics card", False, "no CUDA device: everything runs on the processor", optional=True)
+
+
+def _renderer() -> Check:
+    """What splats will be trained and drawn with."""
+    import torch
+
+    if torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None:
+        return Check("splats", True, "gsplat on the graphics card where asked for, compiled kernels else")
+    import numba
+
+    threads = numba.config.NUMBA_NUM_THREADS
+    return Check("splats", True, f"compiled kernels on the processor, {threads} threads")

@@ -35,3 +35,9 @@ def test_settings_that_cannot_work_are_refused(liftlab, option: str, value: int,
 def test_a_budget_ends_training(liftlab) -> None:
     code, made, _ = liftlab("gaussians", NAME, "--budget-secs", 1, "--max-side", 48)
     assert (code, made["stopped"]) == (0, "budget")
+
+
+def test_doctor_says_what_draws_splats(liftlab) -> None:
+    checks = {check["name"]: check for check in liftlab("doctor")[1]["checks"]}
+    assert checks["splats"]["ok"] and "kernels" in checks["splats"]["detail"]
+    assert checks["gsply"]["ok"] and checks["av"]["ok"]
