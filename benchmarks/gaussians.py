@@ -7,7 +7,7 @@ training photos are the true ones, so that the test cameras share their frame, a
 Any other folder of photos is reconstructed from all of them, and every 8th is left out of the training and scored.
 
 FOLDER keeps scenes, scores and pictures (photo, render and its depth side by side, to be looked at): what is there is
-not computed again, so a long run can be done in pieces.
+not computed again, so a long run can be done in pieces. The table is written when every piece is there.
 """
 
 import argparse
@@ -125,6 +125,7 @@ def main() -> None:
     warm_up()
     arguments.work.mkdir(parents=True, exist_ok=True)
     rows: list[list[object]] = []
+    missing = False
     for folder in arguments.captures:
         for variant in VARIANTS:
             name = f"{folder.name}_{variant}_{arguments.budget:g}_{arguments.side}".replace(" ", "_")
@@ -132,8 +133,13 @@ def main() -> None:
             if not kept.is_file() and arguments.only in (None, variant):
                 row = measure(folder, variant, arguments.work, arguments.budget, arguments.side)
                 write_json(kept, row)
-            if kept.is_file():
-                rows.append(json.loads(kept.read_text()))
+            if not kept.is_file():
+                print(f"{folder.name}, {variant}: not computed yet")
+                missing = True
+                continue
+            rows.append(json.loads(kept.read_text()))
+    if missing:
+        return
     headers = [
         "capture", "training", "unseen photos", "seconds", "steps", "splats", "PSNR fitted", "PSNR unseen",
         "SSIM unseen",
