@@ -12,6 +12,7 @@ from components.config_keys import LATER
 from components.errors import InputError
 from components.masks.cache import MaskCache
 from components.masks.candidates import CandidateConfig, find_candidates
+from components.masks.hole_filling import fill_surfaces
 from components.masks.outline import (
     OutlineConfig,
     ViewColors,
@@ -28,7 +29,7 @@ from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, MaskSet, Scene
 from pipelines.models import Sam2Config, default_device
 
-STEP_VERSION = 2
+STEP_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def build_masks(
         proposals.append(masks_of_levels(levels, config.regions.max_masks))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
     proposals = proposals if by_sam2 is None else by_sam2
+    graph = fill_surfaces(graph, regions)
     progress(0.55, "Giving objects one name over all photos")
     tree = GeometryTracker(config.tracker).track(graph, proposals)
     leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)

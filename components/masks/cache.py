@@ -17,9 +17,10 @@ from components.types import Array
 
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
-OFF_CENTRE, CENTRED, LARGE_PART = 0.8, 0.9, 0.2
-"""Centrality of a click below which it is off an object's middle, and above which it is in a part's; the smallest such
-part as a share of the object."""
+OFF_CENTRE = 0.5
+"""Centrality of a click below which it says nothing about which of two things is meant."""
+LARGE_PART = 0.2
+"""Smallest part that a click can mean without being asked for parts, as a share of the object around it."""
 KINDS = ("part", "object", "group", "plane")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
@@ -148,32 +149,37 @@ class MaskCache:
     ) -> int | None:
         """Of candidates in ascending area, the one a person most likely means; None without candidates.
 
-        The smallest whole object, else the smallest plane, else the smallest group, else the smallest part. People
-        click into the middle of what they mean: where the (view, x, y) of the click is far from the middle of that
-        object but in the middle of a large part of it, two things were taken for one, and the part is meant.
+        Without a click, or where no whole object is among them: the smallest whole object, else the smallest plane,
+        else the smallest group, else the smallest part. People click into the middle of what they mean: where the
+        (view, x, y) of the click is known, how near it is to the middle of a candidate counts as much as the
+        candidate's score, so that two things taken for one, and one thing taken for two, are told by the click.
         """
         ids = [int(object_id) for object_id in object_ids]
+        by_kind = {kind: [i for i in ids if self.kinds[self._index(i)] == kind] for kind in KINDS}
+        if click is not None and by_kind["object"]:
+            return self._in_the_middle(by_kind, click)
         for kind in ("object", "plane", "group", "part"):
-            for object_id in ids:
-                if self.kinds[self._index(object_id)] == kind:
-                    return (
-                        self._central_part(object_id, ids, click) if kind == "object" and click else object_id
-                    )
+            if by_kind[kind]:
+                return by_kind[kind][0]
         return None
 
-    def _central_part(self, whole: int, ids: Sequence[int], click: tuple[int, float, float]) -> int:
-        """`whole`, or the largest part of it that the click is in the middle of when it is off the whole's middle."""
+    def _in_the_middle(self, by_kind: dict[str, list[int]], click: tuple[int, float, float]) -> int:
+        """Of objects, groups and large parts the one with the most of score and centrality of the click."""
         view = click[0]
-        if self._centrality(whole, *click) >= OFF_CENTRE:
-            return whole
-        parts = [
-            i
-            for i in ids
-            if self.kinds[self._index(i)] == "part"
-            and self.area(view, i) >= LARGE_PART * self.area(view, whole)
-            and self._centrality(i, *click) >= CENTRED
-        ]
-        return parts[-1] if parts else whole
+        least = LARGE_PART * self.area(view, by_kind["object"][0])
+        parts = [i for i in by_kind["part"] if self.area(view, i) >= least]
+        rivals = [*by_kind["object"], *by_kind["group"], *parts]
+        best, most = rivals[0], -1.0
+        for rival in sorted(
+            rivals, key=lambda i: -self.scores[self._index(i)]
+        ):  # stable: objects first among equals
+            score = float(self.scores[self._index(rival)])
+            if score + 1 <= most:
+                break
+            total = score + max(self._centrality(rival, *click), OFF_CENTRE)
+            if total > most:
+                best, most = rival, total
+        return best
 
     def _centrality(self, object_id: int, view: int, x: float, y: float) -> float:
         """Distance of a pixel from the outline of an object around it, as a share of the largest such distance."""

@@ -15,8 +15,10 @@ from components.types import Array
 class CandidateConfig:
     """How the merge tree is cut."""
 
-    object_cost: float = 0.8
+    object_cost: float = 0.9
     """Joins cheaper than this stay inside one object."""
+    group_cost: float = 0.35
+    """Joins dearer than that by up to this much make groups: what may be one thing after all."""
     min_object: int = 60
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
@@ -31,6 +33,8 @@ class CandidateConfig:
     """Largest objects kept."""
     max_parts: int = 150
     """Largest parts kept."""
+    max_groups: int = 60
+    """Likeliest groups kept."""
     duplicate: float = 0.9
     """Candidates that share this much (intersection over union in voxels) are one."""
 
@@ -52,14 +56,13 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
             continue
         wholes = _split(tree, root, config)
         for members, node in wholes:
-            exit_cost = float(tree.cost[tree.parent[node]]) if tree.parent[node] >= 0 else 1.0
-            score = float(np.clip(0.5 + exit_cost - tree.cost[node], 0, 1))
-            objects.append(Track(members, "object", score, True))
+            objects.append(Track(members, "object", likelihood(tree, node, config), True))
             parts.extend(_parts(tree, node, config))
         if len(wholes) > 1:
-            groups.append(Track(leaves, "group", 0.5, True))
+            groups.extend(_groups(tree, root, config))
     objects.sort(key=lambda track: (-int(sizes[track.leaves].sum()), int(track.leaves[0])))
-    groups.extend(_things_with_support(graph, on_plane))
+    groups.sort(key=lambda track: (-track.score, -int(sizes[track.leaves].sum()), int(track.leaves[0])))
+    groups = [*groups[: config.max_groups], *_things_with_support(graph, on_plane)]
     planes = [
         Track(np.flatnonzero(on_plane == index), "plane", float(plane.support), False)
         for index, plane in enumerate(graph.planes)
@@ -68,6 +71,18 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
     parts.sort(key=lambda track: (-int(sizes[track.leaves].sum()), int(track.leaves[0])))
     tracks = [*objects[: config.max_objects], *planes, *groups, *parts[: config.max_parts]]
     return _distinct(tracks, sizes, config.duplicate)
+
+
+def likelihood(tree: Hierarchy, node: int, config: CandidateConfig) -> float:
+    """How likely a node is one whole thing, in [0, 1].
+
+    1 where it came to be cheaply and its next join is dear; less by how much dearer than `object_cost` its own joins
+    were, or cheaper its next one is.
+    """
+    made = float(tree.cost[node])
+    left = float(tree.cost[tree.parent[node]]) if tree.parent[node] >= 0 else np.inf
+    doubt = max(0.0, made - config.object_cost) + max(0.0, config.object_cost - left)
+    return float(np.clip(1 - doubt, 0, 1))
 
 
 def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:
@@ -87,6 +102,20 @@ def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[In
     return wholes + _split(tree, right, config)
 
 
+def _groups(tree: Hierarchy, root: int, config: CandidateConfig) -> list[Track]:
+    """The whole tree, and those of its nodes that hold two objects or more and were not joined at too high a cost."""
+    found = [root]
+    stack = [int(child) for child in tree.children[root - tree.num_leaves]]
+    while stack:
+        node = stack.pop()
+        if node < tree.num_leaves or tree.cost[node] <= config.object_cost:
+            continue
+        if tree.cost[node] <= config.object_cost + config.group_cost:
+            found.append(node)
+        stack.extend(int(child) for child in tree.children[node - tree.num_leaves])
+    return [Track(tree.leaves_of(node), "group", likelihood(tree, node, config), True) for node in found]
+
+
 def _parts(tree: Hierarchy, node: int, config: CandidateConfig) -> list[Track]:
     """The most persistent nodes below an object, large ones first among equals."""
     found: list[tuple[float, int]] = []
@@ -104,8 +133,8 @@ def _parts(tree: Hierarchy, node: int, config: CandidateConfig) -> list[Track]:
                 stack.append(child)
     found.sort(key=lambda item: (-item[0], item[1]))
     return [
-        Track(tree.leaves_of(child), "part", float(np.clip(0.5 + rank, 0, 1)), True)
-        for rank, child in found[: config.parts_per_object]
+        Track(tree.leaves_of(child), "part", likelihood(tree, child, config), True)
+        for _, child in found[: config.parts_per_object]
     ]
 
 

@@ -34,9 +34,15 @@ class GraphCutConfig:
     """A corrective click at distance d from the outline means pieces with an inradius up to this multiple of
     d.
     """
-    central: float = 0.5
-    """How central a corrective click must lie in the piece it means: distance to the piece's outline as a share of the
-    largest such distance. People click into the middle of what is wrong."""
+    central_in: float = 0.5
+    """How central a later positive click must lie in the piece it takes in: distance to the piece's outline as a share
+    of the largest such distance. People click into the middle of what is wrong."""
+    central_out: float = 0.25
+    """The same of the piece that a negative click throws out: what was taken wrongly is often more than one piece, so
+    the middle of all is not the middle of each."""
+    seen: float = 0.3
+    """Share of the voxels of a piece without a name (no cached object) that the clicked photo must show: nobody means
+    what hides behind a sliver."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are sharpened."""
     remembered: int = 16
@@ -138,7 +144,13 @@ class PieceFinder:
             branch = self.state.tree.leaves_of(node)
             if sizes[branch].sum() > min(most, volume) or before.unwanted.intersection(branch.tolist()):
                 continue
-            if self._means(click, np.isin(leaves_here, branch) & ~here, limit):
+            fresh = np.isin(leaves_here, branch) & ~here
+            seen = len(
+                np.unique(
+                    self.state.graph.voxel_of_pixel[click.view, : here.shape[0], : here.shape[1]][fresh]
+                )
+            )
+            if seen >= self.config.seen * sizes[branch].sum() and self._means(click, fresh, limit):
                 selected[branch] = True
                 break
         return selected, before.taken
@@ -146,23 +158,35 @@ class PieceFinder:
     def shrunk(self, before: Selection, click: Click) -> Bool[Array, "L"]:
         """Leaves selected after a negative click.
 
-        Out goes the largest branch of the merge tree that the click can mean, or, where the tree joined in the wrong
-        order, all that hangs together with the click rather than with the positive ones.
+        Out goes what a later positive click took in, if this one takes it back; else the largest branch of the merge
+        tree that the click can mean, or, where the tree joined in the wrong order, all that hangs together with the
+        click rather than with the positive ones.
         """
         selected = before.selected.copy()
         mask = before.masks[click.view]
         leaves = self._leaves_in(click.view)
         leaf = int(leaves[int(click.y), int(click.x)])
-        if leaf < 0 or not selected[leaf] or leaf in before.wanted:
+        if leaf < 0 or not selected[leaf]:
             return selected
         limit = self.largest_meant(~mask, click)
         most = self._voxels_within(limit, click)
         sizes = self.state.tree.voxels[: len(selected)]
 
         def meant(piece: Bool[Array, "_"]) -> bool:
-            return int(sizes[piece[:-1]].sum()) <= most and self._means(click, piece[leaves] & mask, limit)
+            seen = piece[leaves] & mask
+            return int(sizes[piece[:-1]].sum()) <= most and self._means(click, seen, limit)
 
         table = np.zeros(len(selected) + 1, bool)  # the last entry answers for leaf -1
+        for number in range(len(before.taken) - 1, 0, -1):
+            table[:] = False
+            table[self.state.leaves[before.taken[number] - 1]] = True
+            for other in (*before.taken[:number], *before.taken[number + 1 :]):
+                table[self.state.leaves[other - 1]] = False
+            if table[leaf] and meant(table):
+                selected[table[:-1]] = False
+                return selected
+        if leaf in before.wanted:
+            return selected
         for node in reversed(self.state.tree.path(leaf)):
             branch = self.state.tree.leaves_of(node)
             if before.wanted.intersection(branch.tolist()):
@@ -186,7 +210,8 @@ class PieceFinder:
 
     def _means(self, click: Click, piece: Bool[Array, "H W"], limit: float) -> bool:
         """Whether a click can mean a piece of its photo: not larger than `limit`, the click in its middle."""
-        return inradius(piece) <= limit and centrality(piece, click) >= self.config.central
+        least = self.config.central_in if click.positive else self.config.central_out
+        return inradius(piece) <= limit and centrality(piece, click) >= least
 
     def _leaves_in(self, view: int) -> Array:
         """Leaf of every pixel of one view, without padding."""

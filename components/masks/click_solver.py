@@ -114,7 +114,8 @@ class GraphCutSolver:
             return state  # already as asked: only remembered
         changed = chosen != state.selected
         if changed.any():
-            state = replace(state, selected=chosen, taken=taken)
+            kept = state.wanted - frozenset(np.flatnonzero(before.selected & ~chosen).tolist())
+            state = replace(state, selected=chosen, taken=taken, wanted=kept)
             voxels = np.flatnonzero(changed[self.state.graph.leaf] & (self.state.graph.leaf >= 0))
             state = self._redrawn(state, clicks, voxels)
         if state.masks[click.view][row, column] != click.positive:

@@ -16,6 +16,8 @@ from components.types import Array, MaskSet
 
 BOND_FALL = 6.0
 """How fast a bond weakens with the cost of the border."""
+NECK = (0.3, 30.0)
+"""Voxel pairs across a border, as a multiple of the square root of the smaller side's voxels: a neck, and none."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,10 @@ class GeometryTrackerConfig:
     """Mean concavity that counts as a full crease."""
     bridge: float = 8.0
     """Gap in voxels over which pieces of different components may still be joined: stereo leaves holes."""
-    bridge_cost: float = 0.25
+    bridge_cost: float = 0.1
     """Price of a gap."""
+    neck: float = 0.32
+    """Weight of: their border is short for their size. Things that only touch hang together by a neck."""
 
 
 class GeometryTracker:
@@ -128,7 +132,7 @@ class GeometryTracker:
         fixed = self.config.disagreement * (1 - _agreement(graph, proposals, pairs))
         fixed[: len(creases)] += self.config.crease * np.minimum(creases / self.config.crease_full, 1)
         fixed[len(creases) :] += self.config.bridge_cost
-        return _merge(pairs, lengths, fixed, _color_histograms(graph), self.config.color, _sizes(graph))
+        return _merge(pairs, lengths, fixed, _color_histograms(graph), _sizes(graph), self.config)
 
 
 def _sizes(graph: SceneGraph) -> Int[Array, "L"]:
@@ -217,20 +221,27 @@ def _color_histograms(graph: SceneGraph) -> Float[Array, "L 384"]:
     return out
 
 
+def _narrowness(length: float, voxels: int) -> float:
+    """How much of a neck a border is: from 1 for `NECK` times the square root of the smaller side's voxels, to 0."""
+    narrow, wide = NECK
+    reach = np.clip(length / np.sqrt(voxels), narrow, wide)
+    return float(1 - np.log(reach / narrow) / np.log(wide / narrow))
+
+
 def _merge(
     pairs: Int[Array, "P 2"],
     lengths: Float[Array, "P"],
     fixed: Float[Array, "P"],
     histograms: Float[Array, "L 384"],
-    color_weight: float,
     sizes: Int[Array, "L"],
+    config: GeometryTrackerConfig,
 ) -> Hierarchy:
     """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first)."""
     count = len(sizes)
     shares = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
     borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(count)]
     apart = 1 - np.minimum(shares[pairs[:, 0]], shares[pairs[:, 1]]).sum(axis=1)
-    bond = lengths * np.exp(-BOND_FALL * (fixed + color_weight * apart))
+    bond = lengths * np.exp(-BOND_FALL * (fixed + config.color * apart))
     for (a, b), length, cost in zip(pairs.tolist(), lengths.tolist(), fixed.tolist(), strict=True):
         borders[a][b] = borders[b][a] = (length, length * cost)
     color = list(shares)
@@ -241,7 +252,8 @@ def _merge(
     def price(a: int, b: int) -> float:
         length, cost = borders[a][b]
         apart = 1 - np.minimum(color[a], color[b]).sum()
-        return float(cost / length + color_weight * apart)
+        neck = _narrowness(length, min(voxels[a], voxels[b]))
+        return float(cost / length + config.color * apart + config.neck * neck)
 
     heap = [(price(a, b), a, b) for a, b in pairs.tolist()]
     heapq.heapify(heap)

@@ -126,6 +126,24 @@ def test_a_click_in_the_middle_of_a_large_part_and_off_the_whole_means_the_part(
     assert cache.preferred(cache.at(0, 44, 20)) == 2  # without the click
 
 
+def test_of_one_thing_taken_for_two_a_click_between_them_means_both() -> None:
+    left, both = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
+    left[10:30, 5:27] = True
+    both[10:30, 5:49] = True
+    cache = MaskCache.build(
+        "key",
+        [[left], [both]],
+        sizes=[(40, 60)],
+        kinds=["object", "group"],
+        foreground=[True, True],
+        scores=[1.0, 0.8],
+    )
+    assert cache.preferred(cache.at(0, 25, 20), click=(0, 25.0, 20.0)) == 2
+    assert cache.preferred(cache.at(0, 15, 20), click=(0, 15.0, 20.0)) == 1
+    assert cache.preferred(cache.at(0, 25, 11), click=(0, 25.0, 11.0)) == 1  # at the rim of both
+    assert cache.preferred(cache.at(0, 25, 20)) == 1  # without the click
+
+
 def test_wrong_sizes_kinds_and_ids_are_refused() -> None:
     masks = random_masks()
     cache = build(masks)

@@ -3,10 +3,16 @@
 import numpy as np
 import pytest
 
-from components.masks.candidates import CandidateConfig, find_candidates
+from components.masks.candidates import CandidateConfig, _groups, _split, find_candidates, likelihood
 from components.masks.proposals import Proposer, RegionConfig, RegionProposer, masks_of_levels
 from components.masks.scene_graph import SceneGraphConfig, build_scene_graph, view_depths
-from components.masks.tracking import GeometryTracker, GeometryTrackerConfig, Hierarchy, Tracker
+from components.masks.tracking import (
+    GeometryTracker,
+    GeometryTrackerConfig,
+    Hierarchy,
+    Tracker,
+    _narrowness,
+)
 from components.types import MaskSet
 from tests.toy import make_toy
 
@@ -107,9 +113,10 @@ def test_candidates_name_the_floor_and_do_not_repeat_themselves(case) -> None:
     assert all(0 <= t.score <= 1 for t in tracks)
 
 
-def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object() -> None:
+@pytest.fixture
+def chain() -> Hierarchy:
     """Leaves 0 and 1 join cheaply; 2 is as large but costs more; 3 is a crumb that costs most."""
-    tree = Hierarchy(
+    return Hierarchy(
         children=np.array([[0, 1], [4, 2], [5, 3]], np.int32),
         cost=np.array([0, 0, 0, 0, 0.1, 0.8, 0.9]),
         parent=np.array([4, 4, 5, 6, 5, 6, -1], np.int32),
@@ -117,7 +124,32 @@ def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object() -> None
         pairs=np.zeros((0, 2), np.int64),
         bond=np.zeros(0),
     )
-    from components.masks.candidates import _split
 
-    wholes = [members.tolist() for members, _ in _split(tree, 6, CandidateConfig(object_cost=0.5))]
+
+def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object(chain: Hierarchy) -> None:
+    wholes = [members.tolist() for members, _ in _split(chain, 6, CandidateConfig(object_cost=0.5))]
     assert sorted(wholes) == [[0, 1, 3], [2]]
+
+
+def test_what_is_made_cheaply_and_left_dearly_is_likeliest_a_thing(chain: Hierarchy) -> None:
+    config = CandidateConfig(object_cost=0.5)
+    assert likelihood(chain, 4, config) == 1  # made at .1, left at .8
+    assert likelihood(chain, 0, config) == pytest.approx(1 - (0.5 - 0.1))
+    assert likelihood(chain, 5, config) == pytest.approx(1 - (0.8 - 0.5))
+    assert likelihood(chain, 6, config) == pytest.approx(1 - (0.9 - 0.5))
+
+
+def test_groups_are_the_whole_tree_and_joins_just_too_dear_for_one_object(chain: Hierarchy) -> None:
+    def groups(**choices: float) -> list[list[int]]:
+        return sorted(
+            t.leaves.tolist() for t in _groups(chain, 6, CandidateConfig(object_cost=0.5, **choices))
+        )
+
+    assert groups(group_cost=0.35) == [[0, 1, 2], [0, 1, 2, 3]]
+    assert groups(group_cost=0.2) == [[0, 1, 2, 3]]
+
+
+def test_a_long_border_joins_more_cheaply_than_a_neck() -> None:
+    shares = [_narrowness(length, 400) for length in (1.0, 6.0, 60.0, 600.0, 9000.0)]
+    assert shares == pytest.approx([1, 1, 0.5, 0, 0])
+    assert _narrowness(60.0, 400) < _narrowness(60.0, 1600)
