@@ -372,9 +372,10 @@ class Saga:
 
         A pixel at an outline blends two things. A further positive click there means the part of it that is like the
         positive clicks before, a negative one the part that is unlike them: else correcting a rim would take the table,
-        or lose the object. Where all of it is like them, a negative click is compared at the next smaller size that
-        tells the two apart ("both without this one"); where no size does, only what is closer to it goes. Ours: the
-        paper gives no rule for negative clicks, and takes positive ones as they are.
+        or lose the object. A further positive click that would add mostly surroundings to a thing hit the other side of
+        the rim, and is left out. Where all of a pixel is like the positive clicks, a negative click is compared at the
+        next smaller size that tells the two apart ("both without this one"); where no size does, only what is closer to
+        it goes. Ours: the paper gives no rule for negative clicks, and takes positive ones as they are.
         """
         wanted = positives[0].blend(prepared.features)[None]
         score = self._similarities(prepared, wanted, scale)[:, 0]
@@ -382,8 +383,11 @@ class Saga:
             own = click.blend(torch.where((score > self.config.threshold)[:, None], prepared.features, 0.0))
             if float(own.norm()) < OTHER_SHARE * click.alpha:
                 own = click.blend(prepared.features)
+            also = self._similarities(prepared, own[None], scale)[:, 0]
+            if self._turns_to_surroundings(prepared, score, also):
+                continue
             wanted = torch.cat([wanted, own[None]])
-            score = torch.maximum(score, self._similarities(prepared, own[None], scale)[:, 0])
+            score = torch.maximum(score, also)
         alike = (score > self.config.threshold)[:, None]
         for click in negatives:
             size, margin = scale, self.config.margin
@@ -397,14 +401,20 @@ class Saga:
             score = torch.where(beaten, score.clamp_max(self.config.threshold), score)
         return score.cpu().numpy()
 
+    def _turns_to_surroundings(
+        self, prepared: SagaPrepared, score: Float[Tensor, "N"], also: Float[Tensor, "N"]
+    ) -> bool:
+        """Whether what a further click would add lies outside the masks of things, while the selection lies inside."""
+        before = (score > self.config.threshold).cpu().numpy()
+        added = (also > self.config.threshold).cpu().numpy() & ~before
+        if not before.any() or not added.any():
+            return False
+        return bool(prepared.foreground[before].mean() >= 0.5 > prepared.foreground[added].mean())
+
     def _similarities(
         self, prepared: SagaPrepared, clicks: Float[Tensor, "C D"], scale: float
     ) -> Float[Tensor, "N C"]:
-        """Cosine of every Gaussian's gated feature with every click's."""
-        open_channels = self._gate(prepared, scale)
-        queries = normalize(open_channels * clicks, dim=1) * open_channels
-        lengths = (prepared.squares @ open_channels.square()).sqrt().clamp_min(1e-9)
-        return (prepared.features @ queries.T) / lengths[:, None]
+        return similarities(prepared.features, prepared.squares, self._gate(prepared, scale), clicks)
 
     def _telling_scale(
         self,
@@ -446,6 +456,22 @@ class Saga:
         if self.config.click_scale == "middle" or len(sizes) == 0:
             return 0.5
         return float(prepared.quantiles(np.array(np.median(sizes))))
+
+
+def similarities(
+    features: Float[Tensor, "N D"],
+    squares: Float[Tensor, "N D"],
+    gates: Float[Tensor, "D"],
+    clicks: Float[Tensor, "C D"],
+) -> Float[Tensor, "N C"]:
+    """Cosine of every Gaussian's gated feature with every gated click's (eq. 13), by two products and no gated copy.
+
+    Args:
+        squares: Of the features.
+    """
+    queries = normalize(gates * clicks, dim=1) * gates
+    lengths = (squares @ gates.square()).sqrt().clamp_min(1e-9)
+    return (features @ queries.T) / lengths[:, None]
 
 
 def _loss(

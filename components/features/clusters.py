@@ -53,7 +53,7 @@ def density_clusters(
         min_samples=min_samples,
         cluster_selection_epsilon=epsilon,
         allow_single_cluster=allow_single,
-        copy=True,
+        copy=True,  # pyright: ignore[reportArgumentType]  (its default is the text 'warn')
     ).fit(np.asarray(samples, np.float64))
     return DensityClusters(found.labels_.astype(np.int64), np.asarray(found.probabilities_, np.float64))
 

@@ -32,16 +32,17 @@ class _NeighbourMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, neighbours: Tensor) -> Tensor:
         U, K = neighbours.shape
-        ctx.count = values.shape[0]
-        ctx.rows = (
-            np.arange(0, U * K + 1, K, dtype=np.int64),
-            neighbours.to(torch.int32).contiguous().numpy().ravel(),
-            np.full(U * K, 1 / K, np.float32),
-        )
+        starts = np.arange(0, U * K + 1, K, dtype=np.int64)
+        ids = neighbours.to(torch.int32).contiguous().numpy().ravel()
+        shares = np.full(U * K, 1 / K, np.float32)
+        ctx.count, ctx.rows = values.shape[0], (starts, ids, shares)
         with PARALLEL_KERNELS:
-            return torch.from_numpy(blend_rows(*ctx.rows, values.detach().contiguous().numpy()))
+            return torch.from_numpy(blend_rows(starts, ids, shares, values.detach().contiguous().numpy()))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, v: Tensor) -> tuple[Tensor | None, ...]:
-        return torch.from_numpy(blend_rows_adjoint(*ctx.rows, v.contiguous().numpy(), ctx.count)), None
+        starts, ids, shares = ctx.rows
+        return torch.from_numpy(
+            blend_rows_adjoint(starts, ids, shares, v.contiguous().numpy(), ctx.count)
+        ), None

@@ -20,7 +20,7 @@ from components.rasterize._project_kernels import project
 from components.rasterize._tiles import TileLists, list_tiles
 from components.rasterize.cameras import pinhole_tensors
 from components.rasterize.render import rasterize, resolve_backend
-from components.rasterize.types import GaussianTensors
+from components.rasterize.types import Backend, GaussianTensors
 from components.threads import PARALLEL_KERNELS
 from components.types import Array, Camera
 
@@ -89,7 +89,7 @@ class FrozenView:
             gaussians.opacities.detach(), None,
         )  # fmt: skip
         self.camera = camera
-        self.backend = resolve_backend(backend, gaussians)
+        self.backend: Backend = resolve_backend(backend, gaussians)
 
     def render(self, values: Float[Tensor, "N D"]) -> Float[Tensor, "H W D"]:
         """Blend one row of values per Gaussian over zero, at every pixel; differentiable in `values`."""

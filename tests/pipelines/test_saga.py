@@ -11,7 +11,7 @@ from components.masks.cache import MaskCache
 from components.progress import CancelToken
 from components.types import Prompt
 from pipelines.base import get_method, seeded
-from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded
+from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded, similarities
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
 
 CPU = torch.device("cpu")
@@ -175,3 +175,12 @@ def test_the_default_is_the_fast_preset() -> None:
     assert (fast.channels, fast.pixels, fast.train.iterations) == (16, 512, 2000)
     assert (PAPER.channels, PAPER.pixels, PAPER.train.iterations) == (32, 1000, 10_000)
     assert PAPER.neighbours == fast.neighbours == 16 and PAPER.scales == fast.scales == 8
+
+
+def test_the_query_is_the_gated_cosine() -> None:
+    generator = seeded(0)
+    features = torch.randn(40, 6, generator=generator)
+    gates, clicks = torch.rand(6, generator=generator), torch.randn(3, 6, generator=generator)
+    found = similarities(features, features.square(), gates, clicks)
+    plain = torch.cosine_similarity((gates * features)[:, None], (gates * clicks)[None], dim=2)
+    torch.testing.assert_close(found, plain)
