@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 
+from components.errors import InputError
 from components.gaussians.files import read_gaussians
 from components.gaussians.frames import make_frames
 from components.gaussians.initialise import gaussians_from_pointmap
@@ -83,11 +85,9 @@ def build_gaussians(
         config: See `GaussiansConfig`.
         device: "cuda" renders with gsplat.
         checkpoint: Where training keeps its state while it runs; where the file exists, training goes on from it.
+            One that is damaged is removed, and training starts anew.
         preview: Called now and then with the Gaussians so far and the iteration.
         cancel: Ends training within a step; the best so far is returned, nothing is raised.
-
-    Raises:
-        InputError: `checkpoint` is damaged.
     """
     left_out = _held_out(len(scene.views), config.held_out_every)
     fitted = [v for v in range(len(scene.views)) if v not in left_out]
@@ -99,10 +99,17 @@ def build_gaussians(
     )
     views, unseen = ([scene.views[v] for v in chosen] for chosen in (fitted, sorted(left_out)))
     start = gaussians_from_pointmap(pointmap, views, count=config.start_count)
-    result = train(
-        views, start, config.train, pointmap=pointmap, held_out=unseen, device=device, progress=progress,
+    fit = partial(
+        train, views, start, config.train, pointmap=pointmap, held_out=unseen, device=device, progress=progress,
         cancel=cancel, preview=preview, checkpoint=checkpoint,
     )  # fmt: skip
+    try:
+        result = fit()
+    except InputError:  # raised before the first step, and only for a saved state that cannot be read
+        assert checkpoint is not None
+        progress(0.0, "The saved training is damaged; starting anew")
+        checkpoint.unlink()
+        result = fit()
     frames = make_frames(views, max_side=config.train.max_side, device=device)
     own = evaluate(result.gaussians, frames)
     others = None

@@ -128,6 +128,16 @@ def test_a_killed_training_goes_on(lab: Lab, trainings: list[int], monkeypatch: 
     assert trainings == [10, 15], "saved after step 5, killed during the report of step 10"
 
 
+def test_a_damaged_saved_training_is_not_trusted(lab: Lab, trainings: list[int]) -> None:
+    token, preview = stop_at(10)
+    lab.gaussians(NAME, QUICK, cancel=token, preview=preview)
+    (saved,) = lab.workspace.root.rglob("*.checkpoint.safetensors")
+    saved.write_bytes(saved.read_bytes()[:-100])
+    lab.gaussians(NAME, QUICK)
+    assert trainings == [10, 20]
+    assert lab.gaussians_report(NAME)["stopped"] == "iterations"
+
+
 def test_stopped_before_the_first_step_keeps_nothing(lab: Lab) -> None:
     token = CancelToken()
     token.cancel()
