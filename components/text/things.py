@@ -18,18 +18,21 @@ from components.masks.cache import MaskCache
 from components.masks.scene_graph import view_depths
 from components.text.attributes import Attributes
 from components.text.colours import colour_shares
-from components.types import Array, Scene
+from components.types import Array, Scene, focal_of
 
 NEAR_PX, FAR_PX = 2, 7
 """Depth is compared this far from a border between two masks on both sides."""
-STEP = 0.012
-"""Relative difference in depth across a border that separates two surfaces."""
-INNER_CORNER = 0.0025
-"""The border of an inner corner lies deeper than the straight line between its sides by at least this, relative."""
+STEP_SLOPE = 1.5
+"""Depth over width across a border, from which it separates two surfaces: a surface seen at more than 56 degrees."""
+CORNER_SLOPE = 0.11
+"""The border of an inner corner lies deeper than the line between its sides by this share of their distance."""
 JOINED, JOINED_SMALL = 0.23, 0.15
 """Share of the outline of the smaller of two pieces along which they must be one surface; the second holds for a piece
 of less than `SMALL` times the area of the other."""
 SMALL = 0.35
+ENCLOSED = 0.5
+"""Pieces of like size and different colour, such as the backs of two books, are one thing only where one surface holds
+along more than this share of the outline of the smaller."""
 JOINED_OF_MEETING, MOSTLY_JOINED = 0.25, 0.6
 """Share of the border between two pieces that must be one surface; above the second, the lower need holds as well."""
 APART = 0.05
@@ -71,7 +74,10 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
         masks, halves = _taken_apart(scene, masks, piece, parts, depths)
         pieces += halves
     labels = paint(masks, pieces)
-    clusters = _clusters(pieces, meetings(labels, depths), _areas(labels))
+    clusters = _clusters(
+        pieces, meetings(labels, depths, _focals(scene)), _areas(labels),
+        {piece: _colours(scene, labels, piece) for piece in pieces},
+    )  # fmt: skip
     whole: list[int] = []
     for members in clusters:
         if len(members) == 1:
@@ -154,22 +160,25 @@ class Meetings:
     """Length of each piece's outline."""
 
 
-def meetings(labels: Sequence[Integer[Array, "_ _"]], depths: Float32[Array, "V H W"]) -> Meetings:
+def meetings(
+    labels: Sequence[Integer[Array, "_ _"]], depths: Float32[Array, "V H W"], focals: Sequence[float]
+) -> Meetings:
     """How the pieces of label maps meet.
 
     Args:
         labels: Per view, 0 = none.
         depths: Along +Z, 0 where unknown; padded at the right and bottom.
+        focals: Of the views, pixels: they tell how wide a pixel is at a depth.
     """
     found = Meetings(Counter(), Counter(), Counter())
-    for label, padded in zip(labels, depths, strict=True):
+    for label, padded, focal in zip(labels, depths, focals, strict=True):
         depth = padded[: label.shape[0], : label.shape[1]]
-        _count(found, label, depth)
-        _count(found, label.T, depth.T)
+        _count(found, label, depth, focal)
+        _count(found, label.T, depth.T, focal)
     return found
 
 
-def _count(found: Meetings, label: Integer[Array, "H W"], depth: Float32[Array, "H W"]) -> None:
+def _count(found: Meetings, label: Integer[Array, "H W"], depth: Float32[Array, "H W"], focal: float) -> None:
     """Count the borders between rows."""
     rows, columns = np.nonzero(label[:-1] != label[1:])
     above, below = label[rows, columns], label[rows + 1, columns]
@@ -182,10 +191,14 @@ def _count(found: Meetings, label: Integer[Array, "H W"], depth: Float32[Array, 
     offsets = (-FAR_PX, -NEAR_PX, 1 + NEAR_PX, 1 + FAR_PX)
     far_a, near_a, near_b, far_b = (depth[rows + offset, columns] for offset in offsets)
     middle = (near_a + near_b) / 2
-    level = (near_a > 0) & (near_b > 0) & (np.abs(near_a - near_b) < STEP * middle)
+    level = (
+        (near_a > 0)
+        & (near_b > 0)
+        & (np.abs(near_a - near_b) < STEP_SLOPE * (1 + 2 * NEAR_PX) / focal * middle)
+    )
     profile = (far_a > 0) & (far_b > 0)
     profile &= (label[rows - FAR_PX, columns] == above) & (label[rows + 1 + FAR_PX, columns] == below)
-    corner = profile & (middle - (far_a + far_b) / 2 > INNER_CORNER * middle)
+    corner = profile & (middle - (far_a + far_b) / 2 > CORNER_SLOPE * (1 + 2 * FAR_PX) / focal * middle)
     joined = level & ~corner
     pairs = zip(np.minimum(above, below).tolist(), np.maximum(above, below).tolist(), strict=True)
     for pair, one_surface in zip(pairs, joined.tolist(), strict=True):
@@ -207,12 +220,12 @@ def _taken_apart(
     if len(inside) < 2:
         return masks, [piece]
     labels = paint(masks, inside)
-    met, home = meetings(labels, depths), {part: part for part in inside}
+    met, home = meetings(labels, depths, _focals(scene)), {part: part for part in inside}
     colours = {part: _colours(scene, labels, part) for part in inside}
     for order, a in enumerate(inside):
         for b in inside[order + 1 :]:
             joined = met.joined[min(a, b), max(a, b)] > APART * min(met.outline[a], met.outline[b])
-            if joined or np.abs(colours[a] - colours[b]).sum() / 2 < OTHER_COLOUR:
+            if joined or not _differ(colours[a], colours[b]):
                 home = {part: home[a] if old == home[b] else old for part, old in home.items()}
     seeds = sorted(set(home.values()))
     if len(seeds) < 2:
@@ -235,12 +248,20 @@ def _colours(scene: Scene, labels: Sequence[Integer[Array, "_ _"]], part: int) -
     )
 
 
+def _differ(a: Float[Array, "13"], b: Float[Array, "13"]) -> bool:
+    return bool(np.abs(a - b).sum() / 2 >= OTHER_COLOUR)
+
+
 def _nearest_label(label: Integer[Array, "H W"]) -> Integer[Array, "H W"]:
     """The label of the nearest labelled pixel; all 0 where nothing is labelled."""
     if not label.any():
         return label
     rows, columns = distance_transform_edt(label == 0, return_distances=False, return_indices=True)
     return label[rows, columns]
+
+
+def _focals(scene: Scene) -> list[float]:
+    return [focal_of(view.camera) for view in scene.views]
 
 
 def _areas(labels: Sequence[Integer[Array, "_ _"]]) -> Counter[int]:
@@ -250,7 +271,9 @@ def _areas(labels: Sequence[Integer[Array, "_ _"]]) -> Counter[int]:
     return areas
 
 
-def _clusters(pieces: Sequence[int], met: Meetings, areas: Counter[int]) -> list[list[int]]:
+def _clusters(
+    pieces: Sequence[int], met: Meetings, areas: Counter[int], colours: dict[int, Float[Array, "13"]]
+) -> list[list[int]]:
     """Pieces put together, each list with its largest first."""
     home = {piece: piece for piece in pieces}
 
@@ -262,8 +285,10 @@ def _clusters(pieces: Sequence[int], met: Meetings, areas: Counter[int]) -> list
     for (a, b), joined in met.joined.items():
         small, large = sorted((a, b), key=lambda i: areas[i])
         meeting = joined + met.apart[a, b]
-        clear = areas[small] < SMALL * areas[large] or joined > MOSTLY_JOINED * meeting
-        needed = JOINED_SMALL if clear else JOINED
+        much_smaller = areas[small] < SMALL * areas[large]
+        needed = JOINED_SMALL if much_smaller or joined > MOSTLY_JOINED * meeting else JOINED
+        if not much_smaller and _differ(colours[a], colours[b]):
+            needed = ENCLOSED
         if joined >= needed * met.outline[small] and joined >= JOINED_OF_MEETING * meeting:
             home[root(small)] = root(large)
     clusters: dict[int, list[int]] = {}
