@@ -59,11 +59,17 @@ def status_of(store: ModelStore, entry: ModelEntry, *, reachable: bool | None = 
 
 def has_code(entry: ModelEntry, code_folder: Path | None) -> bool:
     """Whether the module that runs a model can be imported, from the environment or from a clone."""
-    if entry.module in sys.modules or importlib.util.find_spec(entry.module) is not None:
+    if _importable(entry.module):
         return True
     if entry.repository is None or code_folder is None:
         return False
     return any((folder / entry.module).is_dir() for folder in (code_folder, code_folder / "dust3r"))
+
+
+def _importable(module: str) -> bool:
+    if module in sys.modules:  # None there means that it was barred
+        return sys.modules[module] is not None
+    return importlib.util.find_spec(module) is not None
 
 
 def install_command(entry: ModelEntry) -> str:
