@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from components.association import Association
+from components.errors import InputError
 from components.features.heads import ObjectHead, cosine_rows, means_by_label
 from components.features.label_maps import LabelMap
 from components.features.prototypes import merge_alike
@@ -228,7 +229,13 @@ def label_pixels(
 def associated_maps(
     frames: Sequence[TrainingFrame], truth: Sequence[LabelMap], found: Association, device: torch.device
 ) -> list[Int64[Tensor, "P"]]:
-    """M'_k at the size of training, flat: objects 1..T, 0 for no object, -1 where Gaussians cover too little."""
+    """M'_k at the size of training, flat: objects 1..T, 0 for no object, -1 where Gaussians cover too little.
+
+    Raises:
+        InputError: No mask has a Gaussian behind it.
+    """
+    if found.count == 0:
+        raise InputError("No mask has a splat behind it: train the splats of this scene again.")
     out = []
     for frame, label_map in zip(frames, truth, strict=True):
         objects = found.label_map(frame.index, frame.shrunk(label_map.labels)).ravel()

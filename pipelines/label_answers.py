@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt16
 from torch import Tensor
 
+from components.errors import InputError
 from components.features.label_maps import LabelMap, paint, with_rest
 from components.masks.cache import MaskCache
 from components.types import Array, Scene
@@ -49,8 +50,13 @@ def supervision(
     Args:
         label_rest: Pixels under no mask are one more segment of surroundings.
         generator: Shuffles the numbers of every view.
+
+    Raises:
+        InputError: There is no mask in any view.
     """
     maps = [paint(masks, view, generator=generator) for view in range(len(scene.views))]
+    if not any(label_map.count for label_map in maps):
+        raise InputError("No photo has a mask to learn from: build the masks of this scene again.")
     return tuple(map(with_rest, maps)) if label_rest else tuple(maps)
 
 

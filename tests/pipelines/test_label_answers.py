@@ -1,0 +1,117 @@
+"""Objects by number: what clicks choose, what is a thing, and what teaches."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from components.errors import InputError
+from components.features.label_maps import LabelMap
+from components.masks.cache import MaskCache
+from components.progress import CancelToken
+from components.types import Prompt
+from pipelines.base import get_method, seeded
+from pipelines.gaussian_answers import gaussian_views, seen_clicks
+from pipelines.label_answers import (
+    Labelling,
+    chosen_objects,
+    packed,
+    select,
+    supervision,
+    things,
+    unpacked,
+    without_structure,
+)
+from tests.toy import gaussian_toy
+
+DISTANCE = np.array(
+    [[0, 9, 9, 9, 9], [9, 0, 1, 2, 9], [9, 1, 0, 1, 9], [9, 2, 1, 0, 9], [9, 9, 9, 9, 0]], float
+)
+
+
+def choose(yes: list[int], no: list[int], tolerance: float) -> list[int]:
+    return np.flatnonzero(chosen_objects(yes, no, lambda rows: DISTANCE[rows], tolerance)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "tolerance", "expected"),
+    [
+        ([2], [], 0.0, [2]),
+        ([2, 4], [], 0.0, [2, 4]),
+        ([2], [], 1.0, [1, 2, 3]),
+        ([0], [], 5.0, []),
+        ([], [2], 5.0, []),
+        ([2], [3], 1.0, [1, 2]),
+        ([1], [3], 2.0, [1, 2]),  # object 2 is as near to either: it stays
+        ([2], [2], 0.0, [2]),  # to be split
+        ([2, 2], [0], 0.0, [2]),
+    ],
+)
+def test_chosen_objects(yes: list[int], no: list[int], tolerance: float, expected: list[int]) -> None:
+    assert choose(yes, no, tolerance) == expected
+
+
+def test_only_contested_objects_are_split() -> None:
+    labels = np.array([0, 1, 1, 2, 2, 2], np.int32)
+    asked: list[list[int]] = []
+
+    def keep(own, positives, negatives):
+        asked.append(own.tolist())
+        return own == 4
+
+    spots = np.argwhere(gaussian_toy().instance[1] == 2)[[0, 40, 80], ::-1] + 0.5
+    prompt = Prompt(1, spots, np.array([True, True, False]))
+    clicks = seen_clicks(gaussian_views(gaussian_toy().scene, torch.device("cpu")), [prompt])
+    assert len(clicks.positives) == 2 and len(clicks.negatives) == 1
+    chosen = np.array([False, True, True])
+    score = select(labels, chosen, clicks, [1, 2], [2], keep)
+    assert asked == [[3, 4, 5]] and score.tolist() == [0, 1, 1, 0, 1, 0]
+
+
+def test_things_are_objects_mostly_on_masks_of_things() -> None:
+    truth = LabelMap(np.array([[1, 1, 1, 2, 2, 0]], np.int32), np.array([False, True, False]))
+    image = np.array([[1, 1, 2, 2, 2, 0]], np.uint16)
+    assert things([image], [truth], 3).tolist() == [False, True, False, False]
+    labelling = Labelling(np.zeros(2, np.int32), (image,), np.array([False, True, False, False]))
+    assert without_structure(labelling)[0].tolist() == [[1, 1, 0, 0, 0, 0]]
+
+
+def test_files_keep_maps_of_different_sizes() -> None:
+    maps = (np.array([[1, 65535]], np.uint16), np.arange(6, dtype=np.uint16).reshape(3, 2))
+    before = Labelling(np.array([3, 0], np.int32), maps, np.array([False, True]))
+    after = unpacked(packed(before))
+    assert all(np.array_equal(a, b) for a, b in zip(before.maps, after.maps, strict=True))
+    assert np.array_equal(before.gaussians, after.gaussians) and np.array_equal(before.thing, after.thing)
+    assert after.maps[0].dtype == np.uint16 and after.count == 1
+
+
+def test_ids_of_the_views_are_unrelated() -> None:
+    toy = gaussian_toy()
+    maps = supervision(toy.scene, toy.masks, label_rest=False, generator=seeded(1))
+    of_first = {int(np.bincount(m.labels[toy.instance[v] == 1]).argmax()) for v, m in enumerate(maps)}
+    assert len(of_first) > 1
+    again = supervision(toy.scene, toy.masks, label_rest=False, generator=seeded(1))
+    assert all(np.array_equal(a.labels, b.labels) for a, b in zip(maps, again, strict=True))
+
+
+@pytest.mark.parametrize("name", ["unic_lift", "gaga", "proto_saga"])
+def test_without_masks_there_is_nothing_to_learn(name: str) -> None:
+    toy = gaussian_toy()
+    sizes = [image.shape for image in toy.instance]
+    empty = MaskCache.build(toy.scene.key, [], sizes=sizes, kinds=[], foreground=[], scores=[])
+    entry = get_method(name)
+    method = entry.make(entry.quick, device=torch.device("cpu"))
+    with pytest.raises(InputError, match="No photo has a mask to learn from"):
+        method.prepare(toy.scene, empty, cancel=CancelToken(), generator=seeded(0))
+
+
+@pytest.mark.parametrize("name", ["gaga", "proto_saga"])
+def test_splats_behind_no_mask_are_reported(name: str) -> None:
+    toy = gaussian_toy()
+    away = replace(toy.scene.gaussians, means=toy.scene.gaussians.means + np.float32(50))
+    scene = replace(toy.scene, gaussians=away, gaussians_key="away")
+    entry = get_method(name)
+    method = entry.make(entry.quick, device=torch.device("cpu"))
+    with pytest.raises(InputError, match=r"splat behind it|mask to learn from"):
+        method.prepare(scene, toy.masks, cancel=CancelToken(), generator=seeded(0))
