@@ -268,6 +268,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
                 "ORACLE" if masks == "oracle" else masks,
                 variant,
                 f"{budget:g} s" if budget else "own",
+                "/".join(str(row["iterations"]) for row in found if row["iterations"]) or "-",
                 len(found),
                 *(f"{value:.3f}" for value in iou),
                 *(f"{value:.3f}" for value in acc),
@@ -277,7 +278,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
                 f"{mean['peak_mib']:.0f}",
             ]
         )
-    head = ["capture", "masks", "method", "training", "seeds", *(f"IoU {k}" for k in ROUNDS)]
+    head = ["capture", "masks", "method", "training", "steps", "seeds", *(f"IoU {k}" for k in ROUNDS)]
     head += [*(f"acc {k}" for k in ROUNDS), "PQ_scene", "mIoU", "precision", "recall"]
     return markdown([*head, "prepare s", "ms/click", "peak MiB"], lines)
 
@@ -289,6 +290,7 @@ def run(
     masks: tuple[Masks, ...] = ("oracle", "proposals"),
     full: bool = False,
     case_secs: float = 3600.0,
+    note: str = "",
 ) -> None:
     """Do the cases that are missing, then write the table of all.
 
@@ -299,6 +301,7 @@ def run(
         masks: Where masks come from: the truth of the training photos, spoilt, or the default proposals.
         full: Three seeds, own lengths of training, ablations.
         case_secs: A case that takes longer is given up and named.
+        note: A sentence for the table, such as how busy the machine was.
     """
     wanted = variants or tuple({**VARIANTS, **(ABLATIONS if full else {})})
     unknown = set(wanted) - {*VARIANTS, *ABLATIONS}
@@ -326,6 +329,8 @@ def run(
         f"SAGA's query over {QUERY_GAUSSIANS:,} splats with {QUERY_CHANNELS} channels, without drawing masks:",
         markdown(["way", "median ms", "p95 ms", "best ms", "CPU ms"], query_times()),
     ]
+    if note:
+        sections.insert(1, note)
     if failed:
         sections.append("Failed: " + "; ".join(failed) + ".")
     write_result("methods", "Methods on the same splats and masks, scored on unseen photos", sections)
