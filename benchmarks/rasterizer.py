@@ -1,9 +1,10 @@
 """Time of the CPU rasteriser beside a prototype and beside the plain torch reference, in one run.
 
-    python -m benchmarks.rasterizer [--spike FOLDER] [--counts 20000 100000] [--repeats 8]
+    python -m benchmarks.rasterizer [--spike FOLDER] [--counts 20000 100000] [--repeats 8] [--work FOLDER]
 
 FOLDER holds a prototype with `nb2.forward` and `nb2.backward`; without it its columns stay empty. Times are
-the least process CPU time of the repeats, in milliseconds: other work on the machine disturbs it least.
+the least process CPU time of the repeats, in milliseconds: other work on the machine disturbs it least. With
+--work each case is kept in that folder, so that a run that was stopped goes on with the next.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 # Worker threads of torch and numba must sleep, not spin, between kernels: spinning counts as CPU time and
@@ -26,6 +28,7 @@ import numpy as np
 import torch
 
 from benchmarks.tables import markdown, write_result
+from components.files import write_json
 from components.rasterize import GaussianTensors, lift, rasterize, warm_up
 from components.types import Camera
 
@@ -162,6 +165,20 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     return out
 
 
+def measured_apart(case: dict[str, Any], work: Path | None) -> dict[str, float]:
+    """`measure` in a process of its own, or what `work` keeps of it."""
+    name = f"{case['count']}_{case['width']}x{case['height']}_{case['channels']}_{case['repeats']}.json"
+    kept = work / name if work is not None else None
+    if kept is not None and kept.is_file():
+        return json.loads(kept.read_text())
+    command = [sys.executable, "-m", "benchmarks.rasterizer", "--case", json.dumps(case)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    got = json.loads(done.stdout.splitlines()[-1])
+    if kept is not None:
+        write_json(kept, got)
+    return got
+
+
 def measure_cores(repeats: int) -> list[list[object]]:
     """Wall time of one training step's rendering over the number of threads."""
     rows: list[list[object]] = []
@@ -189,6 +206,7 @@ def main() -> None:
     parser.add_argument("--spike", default="", help="folder of the prototype")
     parser.add_argument("--counts", type=int, nargs="+", default=[20_000, 100_000, 300_000])
     parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--work", type=Path, help="folder that keeps measured cases")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.case:
@@ -203,9 +221,7 @@ def main() -> None:
                     "count": count, "width": width, "height": height, "channels": channels,
                     "repeats": arguments.repeats if count < 200_000 else 3, "spike": arguments.spike,
                 }  # fmt: skip
-                command = [sys.executable, "-m", "benchmarks.rasterizer", "--case", json.dumps(case)]
-                done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-                got = json.loads(done.stdout.splitlines()[-1])
+                got = measured_apart(case, arguments.work)
                 row: list[object] = [count, f"{width}x{height}", channels, got["forward"], got["both"]]
                 if arguments.spike:
                     row += [got["spike_forward"], got["spike_both"]]

@@ -70,7 +70,10 @@ def part(
     if boundary == "trim":
         return Parted(subset(gaussians, side & ~across), subset(gaussians, ~side & ~across), across)
     if boundary == "split":
-        pieces, inner, outer = _split(gaussians, side, across, cameras, masks, device)
+        pieces, inner, outer, weights = _split(gaussians, side, across, weights, cameras, masks, device)
+        if selected is None:  # pieces of what lies behind the object, cut out by its masks
+            kept = without_specks(pieces, inner, weights)
+            inner, outer = kept, outer | (inner & ~kept)
         return Parted(subset(pieces, inner), subset(pieces, outer), across)
     assert_never(boundary)
 
@@ -111,11 +114,14 @@ def _split(
     gaussians: Gaussians,
     side: Bool[Array, "N"],
     across: Bool[Array, "N"],
+    weights: Float[Array, "N"],
     cameras: Sequence[Camera],
     masks: Sequence[Bool[Array, "_ _"]],
     device: torch.device | str,
-) -> tuple[Gaussians, Bool[Array, "P"], Bool[Array, "P"]]:
-    """The scene with its Gaussians across the outline in pieces; which rows are the object's, and which the rest's."""
+) -> tuple[Gaussians, Bool[Array, "P"], Bool[Array, "P"], Float[Array, "P"]]:
+    """The scene with its Gaussians across the outline in pieces; which rows are the object's, and which the rest's;
+    and the weight of each.
+    """
     inner, outer, is_piece = side, ~side, np.zeros(len(side), bool)
     for _ in range(ROUNDS):
         if not across.any():
@@ -130,7 +136,7 @@ def _split(
         inner = np.concatenate([inner[~across], np.where(seen, new >= PIECE_SHARE_MIN, parents)])
         outer = np.concatenate([outer[~across], np.where(seen, new < SHARE_MIN, ~parents)])
         across = is_piece & _lies_across(shares, weights)
-    return gaussians, inner, outer
+    return gaussians, inner, outer, weights
 
 
 def _lies_across(shares: Float[Array, "N"], weights: Float[Array, "N"]) -> Bool[Array, "N"]:

@@ -142,6 +142,19 @@ def test_votes_add_up_over_cameras_of_different_size() -> None:
     np.testing.assert_array_equal(held, ((inside / seen).nan_to_num(nan=0) >= 0.5).numpy())
 
 
+def test_what_lies_behind_an_object_is_not_cut_out_with_it() -> None:
+    """A small wall in front of a large one: the masks show a piece of the large one beside the small one's rim."""
+    front, back = wall(600), wall(900, seed=1)
+    front.means[:] = front.means * [0.2, 0.2, 0.5]
+    front.scales[:] *= 0.5
+    front.opacities[:] = 0.99
+    scene = joined(front, back)
+    masks = [alpha(front, one) > 0.3 for one in CAMERAS]
+    thing = part(scene, CAMERAS, masks, boundary="split").thing
+    near = thing.means[:, 2] < 3
+    assert near.sum() > 100 and (~near).sum() <= 0.02 * near.sum()
+
+
 def test_specks_are_left_and_second_pieces_are_not() -> None:
     scene = wall(400)
     scene.means[:200, 0] -= 20.0  # two pieces of the object
