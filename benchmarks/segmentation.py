@@ -222,13 +222,22 @@ def main(
                 details.append([scores.name, label, *ious, scores.everything[run.object_id]])
             if pictures is not None:
                 save_worst(scores, folder, read_truth(folder), pictures)
+            source = "known cameras" if cameras else "photos alone"
+            done = f"{len(rows)} of {len(captures)} captures scored"
+            write_table(result, f"Method: {answer}, {source}, {done}.", rows, details)
     finally:
         lab.close()
-    source = "known cameras" if cameras else "photos alone"
+
+
+def write_table(
+    result: str, about: str, rows: Sequence[Sequence[object]], details: Sequence[Sequence[object]]
+) -> None:
+    """Write the table of the captures scored so far; after each one, so that a run that is stopped leaves its work."""
+    rounds = [f"IoU {k}" for k in ROUNDS]
     head = [
         "capture",
         "objects",
-        *(f"IoU {k}" for k in ROUNDS),
+        *rounds,
         "harmful clicks",
         "everything",
         "recall@0.5",
@@ -239,11 +248,10 @@ def main(
         result,
         "Segmentation: object IoU after simulated clicks, and of segment everything",
         [
-            f"Method: {answer}, {source}. Object IoU pooled over all photos with truth, mean over objects. "
-            "Harmful clicks: later ones that lost more than "
-            f"{LOSS} IoU. Everything: IoU of the best matching label per object.",
+            f"{about} Object IoU pooled over all photos with truth, mean over objects. Harmful clicks: later ones that "
+            f"lost more than {LOSS} IoU. Everything: IoU of the best matching label per object.",
             markdown(head, rows),
-            markdown(["capture", "object", *(f"IoU {k}" for k in ROUNDS), "everything"], details),
+            markdown(["capture", "object", *rounds, "everything"], details),
         ],
     )
 
