@@ -1,6 +1,7 @@
 """Models through the lab: `liftlab models` with nothing here, and a scene whose masks and clicks come from SAM 2.1."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "catalogue.json").write_text(json.dumps([catalogue_entry()]))
     monkeypatch.setenv("LIFTLAB_MODELS", str(folder))
     monkeypatch.setattr("components.models.store.DEFAULT_FOLDER", folder)
+    monkeypatch.setenv("LIFTLAB_MAST3R", "")
+    for module in ("mast3r", "dust3r"):  # another test may have imported them from a clone
+        monkeypatch.setitem(sys.modules, module, None)
     return folder
 
 
@@ -81,6 +85,18 @@ def test_the_listing_says_of_each_model_what_to_do(liftlab, models: Path, monkey
     assert {m["state"] for m in found["models"]} == {"not here", "package missing"} and len(asked) == len(
         states
     )
+
+
+def test_folders_are_named_on_the_command_line(liftlab, models: Path, tmp_path: Path) -> None:
+    other, clone = tmp_path / "other", tmp_path / "clone"
+    other.mkdir()
+    (other / "sam2.1_hiera_tiny.pt").write_bytes(b"x")
+    (clone / "mast3r").mkdir(parents=True)
+    code, found, _ = liftlab("models", "--offline", "--models", other, "--mast3r", clone)
+    states = {model["name"]: model["state"] for model in found["models"]}
+    assert code == 0 and found["folder"] == str(other)
+    assert states["sam2.1-tiny"] == "ready" and states["mast3r"] == "not here"
+    assert "sam2.1-test" in states  # the default folder is searched as well
 
 
 def test_a_model_is_brought_and_listed_as_ready(liftlab, models: Path) -> None:

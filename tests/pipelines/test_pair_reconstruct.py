@@ -1,5 +1,6 @@
 """A scene from pairs of a two-view network that knows the toy: cameras and depths are those of the truth."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(
     monkeypatch.setenv("LIFTLAB_MODELS", str(tmp_path))
     monkeypatch.setattr("components.models.store.DEFAULT_FOLDER", tmp_path)
     monkeypatch.delenv("LIFTLAB_MAST3R", raising=False)
+    monkeypatch.setitem(sys.modules, "mast3r", None)  # another test may have imported it from a clone
     with pytest.raises(InputError, match=r"code of 'mast3r' is missing: run `git clone"):
         reconstruct(capture, CONFIG, key="k")
 
