@@ -15,6 +15,7 @@ from lab.palette import rgb
 from lab.photo_layers import layer_jpeg, layers_of
 from lab.prompts import WorldClick
 from lab.recent import Recent
+from lab.tones import offers_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "seen": seen,
         "layers": layers_of(scene),
         "splats": scene.gaussians is not None,
+        "features": offers_features(session),
         "splats_key": scene.gaussians_key,
         "look": asdict(visitor.look),
         "cropped": session.stage.arrangement.crop is not None,

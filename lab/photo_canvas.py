@@ -61,6 +61,7 @@ TEMPLATE = f"""
         <select data-tone aria-label="Colours" title="Colours of the 3D view">
           <option value="photo">Photo colours</option><option value="objects">By object</option>
           <option value="depth">Depth</option><option value="normals">Normals</option>
+          <option value="features">Learnt features</option>
         </select>
         <select data-rest aria-label="Around the objects" title="What is not an object">
           <option value="shown">Everything</option><option value="dimmed">Rest dimmed</option>

@@ -4,22 +4,21 @@ markers.
 No browser here: the page and the command line both drive this class. All methods may be called from any thread.
 """
 
-import functools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.errors import InputError
 from components.geometry import mask_in_photo, view_from_photo
 from components.picking import pick_point
-from components.refine import adjusted_masks, painted, points_of_masks
-from components.splat_links import adjusted_splats, nearest_points
-from components.types import Prompt, Scene, Segmentation
+from components.refine import adjusted_masks, painted
+from components.splat_links import nearest_points
+from components.types import Prompt, Scene
 from lab.arrangement import Arrangement, Stage
 from lab.engine import Lab
 from lab.history import History
@@ -41,6 +40,7 @@ from lab.prompts import (
     to_prompts,
 )
 from lab.recent import Recent
+from lab.session_parts import adjusted_selection, locked, preview_mask
 
 if TYPE_CHECKING:
     from components.masks.cache import MaskCache
@@ -52,20 +52,6 @@ ADJUST_MAX = 20
 
 _nearest: Recent[np.ndarray] = Recent(4)
 """Shared by all sessions: scene and Gaussians key to `nearest_points`."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _locked(
-    method: "Callable[Concatenate[Session, P], T]",
-) -> "Callable[Concatenate[Session, P], T]":
-    @functools.wraps(method)
-    def run(self: "Session", *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._lock:
-            return method(self, *args, **kwargs)
-
-    return run
 
 
 class Session:
@@ -118,11 +104,16 @@ class Session:
         return self._config
 
     @property
+    def prepared(self) -> "Prepared | None":
+        """State of the method for the open scene; None while not prepared."""
+        return self._prepared
+
+    @property
     def ready(self) -> bool:
         """Whether clicks are answered: a scene is open and the method prepared for it."""
         return self._prepared is not None
 
-    @_locked
+    @locked
     def open(self, scene_name: str) -> Scene:
         """Open a reconstructed scene, with its masks and the method as far as they are there.
 
@@ -143,12 +134,12 @@ class Session:
         self._use_method(self._method, self._config)
         return scene
 
-    @_locked
+    @locked
     def set_method(self, name: str, config: Any = None) -> None:
         """Answer with another method; all objects are answered again. InputError for an unknown name."""
         self._use_method(name, config)
 
-    @_locked
+    @locked
     def use_prepared(self, name: str) -> None:
         """Answer with another method, as it was prepared last for the scene."""
         scene = self._scene_name
@@ -169,7 +160,7 @@ class Session:
             for ask in self._asks if prepared is not None else []:
                 self._keep_answer(ask, None if ask.prompts.empty else self._answer(ask))
 
-    @_locked
+    @locked
     def decompose(self, granularity: float | None = None) -> "tuple[np.ndarray, ...] | None":
         """Everything segmented by the method: per view a label map [H, W], 0 = none; None while not prepared."""
         if self._segmenter is None or self._prepared is None:
@@ -184,48 +175,48 @@ class Session:
     # Objects
 
     @property
-    @_locked
+    @locked
     def objects(self) -> list[ObjectState]:
         """All objects in order of creation."""
         return [self._state(ask) for ask in self._asks]
 
     @property
-    @_locked
+    @locked
     def current(self) -> ObjectState | None:
         """The object that clicks go to; None before the first."""
         return None if self._current is None else self._state(self._ask(self._current))
 
-    @_locked
+    @locked
     def object(self, object_id: int) -> ObjectState:
         """One object. InputError when it is gone."""
         return self._state(self._ask(object_id))
 
-    @_locked
+    @locked
     def new_object(self, name: str | None = None) -> ObjectState:
         """Start another object and make it current."""
         return self._edit(None, self._fresh_ask(name))
 
-    @_locked
+    @locked
     def select_object(self, object_id: int) -> ObjectState:
         """Make an object current."""
         ask = self._ask(object_id)
         self._current = object_id
         return self._state(ask)
 
-    @_locked
+    @locked
     def rename_object(self, object_id: int, name: str) -> ObjectState:
         """Give an object another name. InputError when the name is taken or cannot be a file name."""
         ask = self._ask(object_id)
         prompts = replace(ask.prompts, object=self._free_name(name, object_id))
         return self._edit(ask, replace(ask, prompts=prompts))
 
-    @_locked
+    @locked
     def delete_object(self, object_id: int) -> ObjectState | None:
         """Remove an object; returns the one that is current then."""
         self._edit(self._ask(object_id), None)
         return self.current
 
-    @_locked
+    @locked
     def keep(self, object_id: int | None = None) -> ObjectState:
         """Save an object (the current one by default) for the scene: from then on a click finds it, for everybody.
 
@@ -240,7 +231,7 @@ class Session:
         self._use_method(self._method, self._config)
         return self.object(state.id)
 
-    @_locked
+    @locked
     def keep_masks(self, masks_of_views: "Sequence[np.ndarray]") -> "MaskCache":
         """Save masks (bool [H, W] per view, view pixels) for the scene as an object that a click finds from then on.
 
@@ -254,19 +245,19 @@ class Session:
 
     # Prompts
 
-    @_locked
+    @locked
     def click(self, photo: str, x: float, y: float, positive: bool = True) -> ObjectState:
         """Click in a photo, photo pixels. InputError when it lies outside or the photo is not in the
         scene.
         """
         return self.add(PhotoClick(photo, x, y, positive))
 
-    @_locked
+    @locked
     def box(self, photo: str, x0: float, y0: float, x1: float, y1: float) -> ObjectState:
         """Drag a box in a photo, photo pixels."""
         return self.add(PhotoBox(photo, (x0, y0, x1, y1)))
 
-    @_locked
+    @locked
     def click_ray(self, origin: Any, direction: Any, positive: bool = True) -> ObjectState:
         """Click in the 3D view: `origin` and `direction` [3] of the ray in the world frame.
 
@@ -288,7 +279,7 @@ class Session:
         x, y, z = points[hit].tolist()
         return self.add(WorldClick((x, y, z), positive))
 
-    @_locked
+    @locked
     def add(self, click: Click) -> ObjectState:
         """Add a click or box to the current object (a first one is made) and answer it."""
         click = check_click(self._need_scene(), click)
@@ -299,7 +290,7 @@ class Session:
         prompts = self._current_ask().prompts
         return self._edit_prompts(replace(prompts, clicks=(*prompts.clicks, click)))
 
-    @_locked
+    @locked
     def add_object(self, prompts: ObjectPrompts, *, colour: str | None = None) -> ObjectState:
         """A new object with all its prompts, clicked one after the other; one undo each."""
         self._need_method()
@@ -311,7 +302,7 @@ class Session:
         rest = replace(self._current_ask().prompts, adjust=prompts.adjust, strokes=prompts.strokes)
         return self._edit_prompts(rest)
 
-    @_locked
+    @locked
     def set_granularity(self, granularity: float | None) -> ObjectState:
         """0 = smallest part, 1 = largest whole; None lets the method choose."""
         if granularity is not None and not 0 <= granularity <= 1:
@@ -319,17 +310,17 @@ class Session:
         value = None if granularity is None else float(granularity)
         return self._edit_prompts(replace(self._current_ask().prompts, granularity=value))
 
-    @_locked
+    @locked
     def grow(self) -> ObjectState:
         """Move the outline of the current object outwards by one step."""
         return self._adjust(+1)
 
-    @_locked
+    @locked
     def shrink(self) -> ObjectState:
         """Move the outline of the current object inwards by one step."""
         return self._adjust(-1)
 
-    @_locked
+    @locked
     def paint(
         self, photo: str, points: Sequence[tuple[float, float]], radius: float, positive: bool = True
     ) -> ObjectState:
@@ -347,7 +338,7 @@ class Session:
         prompts = self._current_ask().prompts
         return self._edit_prompts(replace(prompts, strokes=(*prompts.strokes, stroke)))
 
-    @_locked
+    @locked
     def clear(self) -> ObjectState:
         """Remove all prompts of the current object (can be undone)."""
         return self._edit_prompts(ObjectPrompts(self._current_ask().prompts.object))
@@ -365,13 +356,13 @@ class Session:
     def can_redo(self) -> bool:
         return self.history.can_redo
 
-    @_locked
+    @locked
     def undo(self) -> ObjectState | None:
         """Take back the last edit; nothing happens when there is none."""
         self.history.undo()
         return self.current
 
-    @_locked
+    @locked
     def redo(self) -> ObjectState | None:
         """Make the edit taken back last again; nothing happens when there is none."""
         self.history.redo()
@@ -379,32 +370,18 @@ class Session:
 
     # What is shown
 
-    @_locked
+    @locked
     def hover(self, photo: str, x: float, y: float) -> np.ndarray | None:
-        """Mask bool [H, W] (view pixels) of what a click at photo pixel (x, y) would likely take; None when
-        nothing.
+        """Mask bool [H, W] (view pixels) of what a click at photo pixel (x, y) would likely take; None when nothing.
 
         A lookup in the cached masks only, so it is fast enough to follow the pointer.
         """
         if self._scene is None or self._masks is None:
             return None
-        try:
-            name = photo_name(self._scene, photo)
-        except InputError:
-            return None
-        index = self._scene.view_index(name)
-        column, row = view_from_photo(self._scene.views[index], np.array([x, y], np.float64))
-        ids = self._masks.at(index, float(column), float(row)).tolist()
-        if not ids:
-            return None
         granularity = self._ask(self._current).prompts.granularity if self._current is not None else None
-        if granularity is None:
-            object_id = self._masks.preferred(ids, click=(index, float(column), float(row))) or ids[0]
-        else:
-            object_id = ids[round(granularity * (len(ids) - 1))]
-        return self._masks.mask(index, object_id)
+        return preview_mask(self._scene, self._masks, photo, x, y, granularity)
 
-    @_locked
+    @locked
     def photo_mask(self, object_id: int, photo: str) -> np.ndarray:
         """Mask bool [h, w] of an object in photo pixels; all False for a photo that is not in the scene's
         views.
@@ -419,7 +396,7 @@ class Session:
             return np.zeros((view.lens.height, view.lens.width), bool)
         return mask_in_photo(view, state.masks[index])
 
-    @_locked
+    @locked
     def markers(self, object_id: int | None = None) -> list[Marker]:
         """Where the person clicked for an object (the current one by default), in 3D and in a photo."""
         object_id = self._current if object_id is None else object_id
@@ -427,7 +404,7 @@ class Session:
             return []
         return [marker_of(self._need_scene(), click) for click in self._ask(object_id).prompts.clicks]
 
-    @_locked
+    @locked
     def server_ms(self, object_id: int) -> tuple[float | None, ...]:
         """Per prompt of an object: milliseconds of the answer when it was the last one; None where not
         measured.
@@ -447,21 +424,21 @@ class Session:
 
         return export(self, every_kind(self) if kind == "all" else [kind], folder, object_ids)
 
-    @_locked
+    @locked
     def notebook(self) -> "Notebook":
         """This run, to be saved and replayed."""
         from lab.notebook import notebook_of
 
         return notebook_of(self)
 
-    @_locked
+    @locked
     def to_json(self) -> dict[str, Any]:
         """Everything a reload needs, as JSON-ready values; docs/formats.md describes it."""
         from lab.saved_session import record_of
 
         return record_of(self)
 
-    @_locked
+    @locked
     def from_json(self, value: dict[str, Any]) -> None:
         """Restore what `to_json` gave. Undo starts afresh.
 
@@ -533,7 +510,7 @@ class Session:
         masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
         refined = self._painted(adjusted_masks(self._need_scene(), masks, asked.adjust), asked.strokes)
         if refined is not masks:
-            selected = self._adjusted(result, masks, refined)
+            selected = adjusted_selection(self._need_scene(), result, masks, refined, self.nearest_points)
             masks = refined
             result = replace(
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
@@ -557,19 +534,6 @@ class Session:
             radius = stroke.radius * view.camera.width / view.lens.width
             after[index] = painted(after[index], line, radius, inside=stroke.positive)
         return tuple(after)
-
-    def _adjusted(
-        self, result: Segmentation, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
-    ) -> np.ndarray:
-        """Selected primitives after the masks changed."""
-        scene = self._need_scene()
-        if result.geometry == "points":
-            return points_of_masks(scene, result, before, after)
-        return adjusted_splats(scene, self.nearest_points(), result.selected, before, after)
-
-    def _nearest_points(self) -> np.ndarray:
-        scene = self._need_scene()
-        return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
 
     def _need_scene(self) -> Scene:
         if self._scene is None:

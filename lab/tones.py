@@ -1,4 +1,4 @@
-"""Colours of points and splats other than the photos': by object, by depth, by normal."""
+"""Colours of points and splats other than the photos': by object, by depth, by normal, by what a method learnt."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from components.types import Array
 from lab.drawing import Tone
 from lab.palette import PALETTE, rgb
 from lab.recent import Recent
-from lab.surfaces import SurfaceName
+from lab.surfaces import SurfaceName, splat_colours
 from lab.view_frame import scene_colours, tint
 
 if TYPE_CHECKING:
@@ -27,17 +27,36 @@ def tone_token(session: "Session", tone: Tone) -> tuple:
     """Changes when the colours of a tone do."""
     scene = session.scene
     key = (tone, scene.key if scene is not None else "")
-    return (*key, session.method, repr(session.config)) if tone == "objects" else key
+    of_method = tone in ("objects", "features")
+    return (*key, scene and scene.gaussians_key, session.method, repr(session.config)) if of_method else key
+
+
+def offers_features(session: "Session") -> bool:
+    """Whether the method has learnt a feature for every splat."""
+    from pipelines.feature_views import holds_features
+
+    return session.prepared is not None and holds_features(session.prepared)
 
 
 def tone_colours(session: "Session", tone: Tone, surface: SurfaceName) -> UInt8[Array, "N 3"]:
     """Colour of every primitive of a surface; Gaussians take that of the point they lie on."""
     scene = session.scene
     assert scene is not None
+    if tone == "features":
+        return _features(session, scene, surface)
     colours = _colours.get(tone_token(session, tone), lambda: _of_points(session, scene, tone))
     if surface == "points":
         return colours
     return carried(colours, session.nearest_points(), default=128)
+
+
+def _features(session: "Session", scene: "Scene", surface: SurfaceName) -> UInt8[Array, "N 3"]:
+    """Main directions of a method's features as colours; the photos' colours where there are none, as on points."""
+    from pipelines.feature_views import feature_colours
+
+    if surface == "points" or not offers_features(session):
+        return scene_colours(scene) if surface == "points" else splat_colours(scene.gaussians, scene)  # type: ignore[arg-type]
+    return _colours.get(tone_token(session, "features"), lambda: feature_colours(session.prepared, "pca"))
 
 
 def _of_points(session: "Session", scene: "Scene", tone: Tone) -> UInt8[Array, "N 3"]:

@@ -33,6 +33,7 @@ export class Stage {
   }
 
   look(change) {
+    if (change.tone === "features") change.surface = "splats"; // points have none
     this.busy("look_3d", { ...this.state.look, ...change });
   }
 
@@ -55,6 +56,7 @@ export class Stage {
       }
     }
     this.find("[data-tone]").value = state.look.tone;
+    this.find("[value=features]").hidden = !state.features && state.look.tone !== "features";
     this.find("[data-rest]").value = state.look.rest;
     this.find(".stage").hidden = !state.lit;
     this.find(".slow").hidden = !this.object?.slow;

@@ -13,8 +13,8 @@ from lab.overlays import heat_png, photo_lookup
 from lab.palette import PALETTE, rgb
 from lab.photo_layers import layer_jpeg, layers_of, picture_of
 from lab.session import Session
-from lab.tones import label_colours, tone_colours
-from lab.view_frame import tint
+from lab.tones import label_colours, offers_features, tone_colours
+from lab.view_frame import scene_colours, tint
 from tests.toy import make_toy
 from tests.toy_workspace import NAME
 
@@ -69,3 +69,17 @@ def test_heat_is_clear_where_all_agree_and_strong_where_they_do_not() -> None:
     alpha = np.asarray(png)[..., 3]
     assert alpha[values == 0].max() == 0
     assert alpha[values == 1].min() == 220 and 50 < alpha[45, 40] < 100
+
+
+def test_learnt_features_colour_the_splats_and_leave_points_as_they_are(
+    shared_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(shared_lab)
+    session.open(NAME)
+    assert not offers_features(session), "a lookup has learnt nothing"
+    learnt = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    monkeypatch.setattr("pipelines.feature_views.holds_features", lambda prepared: True)
+    monkeypatch.setattr("pipelines.feature_views.feature_colours", lambda prepared, view: learnt)
+    assert offers_features(session)
+    assert tone_colours(session, "features", "splats") is learnt
+    assert (tone_colours(session, "features", "points") == scene_colours(session.scene)).all()

@@ -1,0 +1,74 @@
+"""Pieces of the session that need none of its state: its lock around a method, the preview under the
+pointer, what a changed mask selects."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+
+from components.errors import InputError
+from components.geometry import view_from_photo
+from components.refine import points_of_masks
+from components.splat_links import adjusted_splats
+from components.types import Scene, Segmentation
+from lab.prompts import photo_name
+
+if TYPE_CHECKING:
+    from components.masks.cache import MaskCache
+    from lab.session import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def locked(
+    method: "Callable[Concatenate[Session, P], T]",
+) -> "Callable[Concatenate[Session, P], T]":
+    """Decorator: the method runs while its session's lock is held."""
+
+    @functools.wraps(method)
+    def run(self: "Session", *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return run
+
+
+def preview_mask(
+    scene: Scene, masks: "MaskCache", photo: str, x: float, y: float, granularity: float | None
+) -> np.ndarray | None:
+    """Mask bool [H, W] (view pixels) of the cached object that a click at photo pixel (x, y) would likely take; None
+    when there is none, or the photo is not in the scene.
+    """
+    try:
+        name = photo_name(scene, photo)
+    except InputError:
+        return None
+    index = scene.view_index(name)
+    column, row = view_from_photo(scene.views[index], np.array([x, y], np.float64))
+    ids = masks.at(index, float(column), float(row)).tolist()
+    if not ids:
+        return None
+    if granularity is None:
+        object_id = masks.preferred(ids, click=(index, float(column), float(row))) or ids[0]
+    else:
+        object_id = ids[round(granularity * (len(ids) - 1))]
+    return masks.mask(index, object_id)
+
+
+def adjusted_selection(
+    scene: Scene,
+    result: Segmentation,
+    before: Sequence[np.ndarray],
+    after: Sequence[np.ndarray],
+    nearest: Callable[[], np.ndarray],
+) -> np.ndarray:
+    """Selected primitives, of whichever geometry the result has, after its masks changed.
+
+    Args:
+        nearest: Gives `nearest_points` of the scene; asked only for Gaussians.
+    """
+    if result.geometry == "points":
+        return points_of_masks(scene, result, before, after)
+    return adjusted_splats(scene, nearest(), result.selected, before, after)
