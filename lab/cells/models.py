@@ -69,7 +69,10 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
 
     def show(request: gr.Request) -> Any:
         visitor = visitor_of(visitors, request)
-        names = [entry.name for entry in ModelStore.open(os.environ).entries]
+        try:
+            names = [entry.name for entry in ModelStore.open(os.environ).entries]
+        except InputError:  # the cell's status says why
+            return (gr.skip(),) * 5
         masks = [name for name in names if name.startswith("sam2")]
         return (
             *tables(visitor, ask_network=False),
@@ -79,7 +82,10 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         )
 
     def ask(request: gr.Request) -> Any:
-        return tables(visitor_of(visitors, request), ask_network=True)
+        try:
+            return tables(visitor_of(visitors, request), ask_network=True)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
     def fetch(name: str, licence: bool, request: gr.Request) -> None:
         visitor = visitor_of(visitors, request)
@@ -144,7 +150,10 @@ def start_masks(visitor: "Visitor", kind: str, model: str) -> None:
 
 def status(visitor: "Visitor") -> CellStatus:
     """How many models are here; the network is not asked."""
-    store = ModelStore.open(os.environ)
+    try:
+        store = ModelStore.open(os.environ)
+    except InputError as error:  # a catalogue that cannot be read must not take the other cells down
+        return CellStatus(ID, "failed", "The list of models cannot be read", error=str(error))
     here = [entry.name for entry in store.entries if store.find(entry) is not None]
     memory = visitor.cells[ID]
     summary = f"{len(here)} here: {', '.join(here)}" if here else "None here; none needed"

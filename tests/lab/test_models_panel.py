@@ -87,3 +87,9 @@ def test_a_download_of_the_page_ends_with_the_model_here(folder: Path) -> None:
         with pytest.raises(InputError, match="here already"):
             models.start_download(visitor, queue, "sam2.1-test", True)
         queue.close()
+
+
+def test_a_broken_catalogue_is_said_by_its_cell_alone(folder: Path) -> None:
+    (folder / "catalogue.json").write_text("{")
+    status = models.status(visitor_of(None))
+    assert status.state == "failed" and "cannot be read" in status.error
