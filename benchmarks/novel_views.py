@@ -17,9 +17,7 @@ from pipelines.base import Segmenter
 from pipelines.gaussian_answers import GaussianViews
 
 SPLAT_PX = 1
-"""A point covers its pixel and so many around it."""
-COVERED = 0.02
-"""Points this share behind the nearest one in a pixel are hidden."""
+"""A point covers its pixel, and empty ones so far around it."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,10 @@ def _nearest_points(camera: Camera, points: np.ndarray) -> Integer[Array, "h w"]
     inside = (depth > 0) & (xy >= 0).all(axis=1) & (xy[:, 0] < camera.width) & (xy[:, 1] < camera.height)
     ids = np.flatnonzero(inside)
     ids = ids[np.argsort(-depth[ids], kind="stable")]  # the nearest is written last
-    hit = np.full((camera.height, camera.width), -1)
-    near = np.full(hit.shape, np.inf)
     rows, columns = xy[ids, 1].astype(int), xy[ids, 0].astype(int)
+    hit = np.full((camera.height, camera.width), -1)
+    hit[rows, columns] = ids
+    near = np.where(hit >= 0, -np.inf, np.inf)  # a pixel with points of its own takes none of its neighbours'
     for dy in range(-SPLAT_PX, SPLAT_PX + 1):
         for dx in range(-SPLAT_PX, SPLAT_PX + 1):
             r, c = rows + dy, columns + dx
@@ -123,9 +122,7 @@ def _nearest_points(camera: Camera, points: np.ndarray) -> Integer[Array, "h w"]
             layer = np.full(hit.shape, -1)
             layer[r[ok], c[ok]] = ids[ok]
             far = np.where(layer >= 0, depth[np.maximum(layer, 0)], np.inf)
-            own = dy == 0 and dx == 0
-            nearer = far < near * (1 + COVERED if own else 1 - COVERED)
-            hit, near = np.where(nearer, layer, hit), np.where(nearer, far, near)
+            hit, near = np.where(far < near, layer, hit), np.minimum(far, near)
     return hit
 
 

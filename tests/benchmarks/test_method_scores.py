@@ -1,0 +1,115 @@
+"""What the table of methods stands on: spoilt truth masks, and test photos as views of a reconstruction."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import methods
+from benchmarks.novel_views import TestPhotos, TestRenderer, _similarity
+from benchmarks.oracle_masks import JITTER_PX, oracle_masks
+from components.geometry import project
+from components.types import Camera, Provenance, Segmentation
+from pipelines.base import get_method
+from tests.toy import FLOOR, Toy, make_toy, toy_cameras
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return make_toy()
+
+
+@pytest.fixture(scope="module")
+def truth(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("truth")
+    (folder / "instance").mkdir()
+    for view, labels in zip(toy.scene.views, toy.instance, strict=True):
+        cv2.imwrite(str(folder / "instance" / f"{view.stem}.png"), labels.astype(np.uint16))
+    return folder
+
+
+def test_oracle_masks_are_truth_with_moved_rims_and_other_ids(toy: Toy, truth: Path) -> None:
+    dropped, owners = 0, []
+    for seed in range(12):
+        cache = oracle_masks(toy.scene, truth, seed=seed)
+        assert cache.scene_key == toy.scene.key
+        for view in range(4):
+            seen = []
+            for object_id in cache.object_ids.tolist():
+                mask = cache.mask(view, object_id)
+                if not mask.any():
+                    continue
+                owner = int(np.bincount(toy.instance[view][mask]).argmax())
+                exact = toy.instance[view] == owner
+                depth = [cv2.distanceTransform(m.astype(np.uint8), cv2.DIST_L2, 5) for m in (exact, ~exact)]
+                assert max(depth[0][~mask].max(), depth[1][mask].max()) <= JITTER_PX + 1
+                assert cache.kinds[object_id - 1] == ("plane" if owner == FLOOR else "object")
+                assert bool(cache.foreground[object_id - 1]) == (owner != FLOOR)
+                seen.append(owner)
+                if object_id == 1:
+                    owners.append(owner)
+            assert len(set(seen)) == len(seen)
+            dropped += 4 - len(seen)
+    assert 0.04 < dropped / (12 * 4 * 4) < 0.18
+    assert len(set(owners)) == 3  # one id means another box in another view
+
+
+def test_the_same_seed_spoils_alike(toy: Toy, truth: Path) -> None:
+    first, again = (oracle_masks(toy.scene, truth, seed=3) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first.blocks, again.blocks, strict=True))
+
+
+def test_cameras_of_a_moved_and_scaled_scene_are_found() -> None:
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))
+    scale, shift = 2.5, np.array([1.0, -2, 3])
+
+    def moved(camera: Camera) -> Camera:
+        pose = np.eye(4)
+        pose[:3, :3] = camera.world_to_camera[:3, :3] @ turn.T
+        pose[:3, 3] = -pose[:3, :3] @ (scale * turn @ camera.center + shift)
+        return replace(camera, world_to_camera=pose)
+
+    cameras = toy_cameras(4)
+    R, t, found = _similarity([(camera, moved(camera)) for camera in cameras])
+    assert np.allclose(R, turn) and np.allclose(t, shift) and found == pytest.approx(scale)
+
+
+def test_points_are_drawn_where_they_are_seen(toy: Toy) -> None:
+    camera = toy.scene.views[1].camera
+    photos = TestPhotos((camera,), (toy.instance[1].astype(np.int32),))
+    renderer = TestRenderer(photos, toy.scene, None)
+    box = toy.instance[toy.scene.pointmap.valid] == 2
+    answer = Segmentation("points", box, box.astype(np.float32), 0.5, (), Provenance("test", {}, "none", 0.0))
+    (mask,) = renderer.masks(answer)
+    truth = toy.instance[1] == 2
+    assert (mask & truth).sum() / (mask | truth).sum() > 0.9
+    xy, _ = project(camera, toy.scene.pointmap.points[box].astype(np.float64))
+    assert mask.sum() < len(np.unique(np.floor(xy), axis=0)) * 1.5
+
+
+@pytest.mark.parametrize("variant", [*methods.VARIANTS, *methods.ABLATIONS])
+def test_every_row_names_a_method_and_settings_that_exist(variant: str) -> None:
+    name, changes = {**methods.VARIANTS, **methods.ABLATIONS}[variant]
+    config = methods.config_of(variant, 60.0)
+    assert isinstance(config, get_method(name).config_class)
+    for path, value in changes.items():
+        inner = config
+        for part in path.split("."):
+            inner = getattr(inner, part)
+        assert inner == value
+    trainings = [getattr(config, "train", None), getattr(getattr(config, "lifting", None), "train", None)]
+    assert {one.budget_secs for one in trainings if one} == ({60.0} if name != "wildseg3d" else set())
+
+
+def test_rows_of_a_case_are_averaged_over_seeds() -> None:
+    row = {
+        "capture": "desk", "masks": "oracle", "variant": "saga", "budget_secs": 60.0, "iterations": 100,
+        "iou": [0.8, 0.9, 1.0], "accuracy": [1, 1, 1], "pq": 0.5, "miou": 0.5, "precision": 1.0, "recall": 1.0,
+        "prepare_secs": 10.0, "click_ms": 2.0, "peak_mib": 100,
+    }  # fmt: skip
+    text = methods.table([row, {**row, "iou": [0.6, 0.9, 1.0], "iterations": 120}])
+    assert "| desk | ORACLE | saga | 60 s | 100/120 | 2 | 0.700 | 0.900 | 1.000 |" in text
