@@ -168,7 +168,8 @@ class WildSeg3D:
         usable = np.ones(int(scene.pointmap.offsets[-1]), bool)
         aligned, note = None, ""
         if self.config.alignment != "reconstruction":
-            predictor = self._pair_predictor()  # a network that was asked for and is not here is no reason to go on
+            # Outside the try: a network that was asked for and is not here is no reason to go on without it.
+            predictor = self._pair_predictor()
             try:
                 found = align_scene(
                     scene,
