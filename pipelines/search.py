@@ -23,7 +23,7 @@ from components.text.vocabulary import SILENT
 from components.types import Array, Scene
 from pipelines.base import Segmenter
 
-STEP_VERSION = 4
+STEP_VERSION = 5
 SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
 AWAY = 0.15

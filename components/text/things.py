@@ -30,9 +30,9 @@ JOINED, JOINED_SMALL = 0.23, 0.15
 """Share of the outline of the smaller of two pieces along which they must be one surface; the second holds for a piece
 of less than `SMALL` times the area of the other."""
 SMALL = 0.35
-ENCLOSED = 0.5
-"""Pieces of like size and different colour, such as the backs of two books, are one thing only where one surface holds
-along more than this share of the outline of the smaller."""
+LIKE_SIZE, ENCLOSED = 0.68, 0.5
+"""Pieces of like size (area of the smaller over that of the larger) and different colour, such as the backs of two
+books, are one thing only where one surface holds along more than this share of the outline of the smaller."""
 JOINED_OF_MEETING, MOSTLY_JOINED = 0.25, 0.6
 """Share of the border between two pieces that must be one surface; above the second, the lower need holds as well."""
 APART = 0.05
@@ -287,7 +287,7 @@ def _clusters(
         meeting = joined + met.apart[a, b]
         much_smaller = areas[small] < SMALL * areas[large]
         needed = JOINED_SMALL if much_smaller or joined > MOSTLY_JOINED * meeting else JOINED
-        if not much_smaller and _differ(colours[a], colours[b]):
+        if areas[small] > LIKE_SIZE * areas[large] and _differ(colours[a], colours[b]):
             needed = ENCLOSED
         if joined >= needed * met.outline[small] and joined >= JOINED_OF_MEETING * meeting:
             home[root(small)] = root(large)
