@@ -299,8 +299,8 @@ def _centroids(
     samples = means[(pixels > 0) & exists]
     out = prototypes.clone()
     if int(exists.sum()) > 1:
-        fitted = KMeans(n_clusters=int(exists.sum()), init=prototypes[exists].cpu().numpy(), n_init=1).fit(
-            samples.cpu().numpy()
-        )
+        start = prototypes[exists].cpu().numpy()
+        fitted = KMeans(len(start), init=start, n_init=1)  # type: ignore[arg-type]  (its stubs know strings only)
+        fitted.fit(samples.cpu().numpy())
         out[exists] = torch.from_numpy(fitted.cluster_centers_).to(out)
     return out
