@@ -129,6 +129,7 @@ class StageRecorder:
 
 EXAMPLES = {
     "way": "left",
+    "points": [[1.5, 2.5], [3.0, 4.0]],
     "removed": True,
     "photo": "a.jpg",
     "name": "mug",
