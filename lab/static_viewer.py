@@ -1,4 +1,8 @@
-"""A scene's splats as one HTML file that needs no server: to be sent to somebody, opened in any browser, turned."""
+"""A scene's splats as one HTML file without anything beside it: put on any web server, opened in a browser, turned.
+
+Opened straight from the disk (file://), Chromium shows the splats but does not sort them when the view changes: its
+rules for local files stop the sorting. Over http it does; `python -m http.server` is enough.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
