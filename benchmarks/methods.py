@@ -323,7 +323,8 @@ def run(
         "Splats and masks are the same for all. IoU pooled over the test photos, mean over objects, after 1, 3 and 5 "
         "simulated clicks in training photos; accuracy alike. PQ_scene, mIoU, precision and recall of segment "
         "everything on the test photos. ORACLE: truth masks of the training photos, ids shuffled per view, 10 % "
-        "dropped, boundaries moved by up to 2 px (WildSeg3D looks objects up by their ids, so it has no such row). Training: seconds at most, or the method's own length.",
+        "dropped, boundaries moved by up to 2 px (WildSeg3D looks objects up by their ids, so it has no such row). "
+        "Training: seconds at most, or the method's own length.",
         table(list(known_results(path).values())),
     ]
     sections += [
