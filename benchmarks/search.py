@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import tyro
 
-from benchmarks.search_queries import TruthObject, TruthQuery, make_queries, read_objects
+from benchmarks.search_queries import TruthQuery, make_queries, read_objects
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
 from components.geometry import photo_from_view, pixel_centers
@@ -133,11 +133,6 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[list[object]]:
             ]
         )
     return rows
-
-
-def first_view_of(scene: Scene, objects: Sequence[TruthObject]) -> str:
-    """Stem of the photo that "left" refers to."""
-    return scene.views[0].stem
 
 
 def main(
