@@ -113,7 +113,8 @@ def status(visitor: "Visitor") -> CellStatus:
         summary = f"{count_text(report['count'])} splats, {report['psnr']:.1f} dB"
         notes = (_sentence(report),)
         curve = Curve("steps", "dB", tuple((p["iteration"], p["psnr"]) for p in report["curve"]))
-    state = "stale" if done and (memory.edited or visitor.earlier_edited(ID)) else "done" if done else "idle"
+    edited = memory.edited or visitor.cells["reconstruct"].edited  # splats do not follow from the objects
+    state = "stale" if done and edited else "done" if done else "idle"
     return with_job(
         CellStatus(ID, state, summary, notes=notes, code=code, curve=curve), memory.job, kept=done
     )

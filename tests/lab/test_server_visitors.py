@@ -61,7 +61,7 @@ def test_an_empty_workspace_says_what_to_do(lab: Lab) -> None:
     assert state["phase"] == "empty"
     assert "bring photos" in state["hint"]
     assert status_of(visitor, "capture").wants_open
-    assert [status.state for status in statuses(visitor)] == ["idle"] * len(CELLS)
+    assert [status_of(visitor, cell).state for cell in CELLS] == ["idle"] * len(CELLS)
 
 
 def test_progress_place_in_the_queue_and_cancel(lab: Lab) -> None:
@@ -112,9 +112,9 @@ def test_a_second_start_of_a_busy_cell_is_refused_and_said(lab: Lab) -> None:
 def test_editing_a_cell_makes_it_and_the_later_ones_stale(toy_lab: Lab) -> None:
     visitor = Visitor(ID, toy_lab)
     visitor.open(toy_workspace.NAME)
-    assert [status.state for status in statuses(visitor)] == ["done"] * 4
+    assert [status_of(visitor, cell).state for cell in CELLS] == ["done"] * len(CELLS)
     visitor.mark_edited("masks")
-    assert [status.state for status in statuses(visitor)] == ["done", "done", "stale", "stale"]
+    assert [cell for cell in CELLS if status_of(visitor, cell).state == "stale"] == ["masks", "methods"]
 
 
 def test_a_scene_under_way_is_followed_not_built_twice(toy_lab: Lab) -> None:
