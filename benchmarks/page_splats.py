@@ -116,7 +116,7 @@ def measure(lab: DenseLab, scene: str, count: int) -> list[object]:
     chromium = next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
     with sync_playwright() as playwright, served(lab, scene) as url:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 700, "height": 400})
+        page = browser.new_page(viewport={"width": 1000, "height": 760})
         received = Received(page)
         page.goto(url)
         page.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
