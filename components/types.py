@@ -140,8 +140,6 @@ class Scene:
     key: str
     """Content key of the reconstruction; prepared methods and masks refuse another scene's."""
     gaussians: Gaussians | None = None
-    gaussians_key: str = ""
-    """Content key of `gaussians`; empty without them. State prepared on them refuses others."""
     planes: tuple[Plane, ...] = ()
     """Dominant planes, largest support first."""
     units: Literal["metres", "arbitrary"] = "arbitrary"
@@ -151,6 +149,8 @@ class Scene:
     """Names of photos that were not registered; their masks are all zero and they are listed."""
     photo_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     """(width, height) in photo pixels of every photo, registered or not."""
+    gaussians_key: str = ""
+    """Content key of `gaussians`; empty without them. State prepared on them refuses others."""
 
     def view_index(self, name: str) -> int:
         """Index of the view of photo `name`. Raises KeyError when it is not registered."""

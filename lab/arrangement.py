@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.errors import InputError
-from lab.engine import config_from_record
+from lab.config_records import config_from_record
 
 if TYPE_CHECKING:
     from lab.session import Session

@@ -53,7 +53,7 @@ def working(label: str, expected_secs: float | None = None) -> Iterator[tuple[Te
 
 def config_with(config_class: type, settings: Sequence[str]) -> Any:
     """A method's configuration from KEY=VALUE settings; dots reach into groups of settings."""
-    from lab.engine import config_from_record, to_plain
+    from lab.config_records import config_from_record, to_plain
 
     record = to_plain(config_class())
     known = _setting_names(record)

@@ -83,5 +83,5 @@ def _renderer() -> Check:
         return Check("splats", True, "gsplat on the graphics card where asked for, compiled kernels else")
     import numba
 
-    threads = numba.config.NUMBA_NUM_THREADS
+    threads = numba.get_num_threads()
     return Check("splats", True, f"compiled kernels on the processor, {threads} threads")

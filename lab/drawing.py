@@ -193,11 +193,11 @@ class Drawing:
         ]
         if picture.crop is not None:
             parts.append(self._outside(surface, picture.crop))
-        return np.stack(parts).any(axis=0) if parts else None
+        return np.any(np.stack(parts), axis=0) if parts else None
 
     def _outside(self, surface: Surface, crop: tuple[Offset, Offset]) -> np.ndarray:
         low, high = (self._frame.from_world(np.array(corner)) for corner in crop)
-        return ((surface.positions < low) | (surface.positions > high)).any(axis=1)
+        return np.any((surface.positions < low) | (surface.positions > high), axis=1)
 
     def _faded(self, colours: np.ndarray) -> np.ndarray:
         grey = (colours @ np.array([0.299, 0.587, 0.114]))[:, None]

@@ -16,23 +16,33 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.config_keys import key_record
 from components.errors import Cancelled, InputError, closest
-from components.files import MANIFEST, content_key, is_sealed
+from components.files import content_key, is_sealed
 from components.progress import CancelToken, Progress, no_progress, part_of
+from lab.captures import CaptureShelf, capture_key
+from lab.config_records import recorded_config, to_plain
 from lab.jobs import JobQueue
 from lab.recent import Recent
-from lab.workspace import SceneEntry, Workspace, capture_lock, checked_name, name_from, step_record
+from lab.steps import (
+    SHARE_OF_STEP,
+    load_gaussians,
+    load_masks,
+    parts_of_bar,
+    record_of_step,
+    save_gaussians,
+    write_report,
+)
+from lab.workspace import SceneEntry, Workspace, step_record
 
 if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
     import numpy as np
 
-    from components.captures import Capture, ImportLimits, ImportReport
     from components.masks.cache import MaskCache
     from components.text.encoder import TextImageEncoder
     from components.types import Gaussians, Scene
@@ -49,9 +59,6 @@ SEED = 0
 """Seed of every `prepare`, so that the same inputs give the same state."""
 SECS_PER_PHOTO = {"reconstruct": 5.0, "gaussians": 6.0, "masks": 3.0, "prepare": 1.0}
 """Expected seconds until this workspace has measured its own."""
-SHARE_OF_STEP = {"reconstruct": 0.6, "gaussians": 0.6, "masks": 0.3, "prepare": 0.1}
-"""How much of the progress bar a step takes when earlier steps have to be run first."""
-GAUSSIANS_FILE = "gaussians.ply"
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
     "prepare": "Preparing the method", "search": "Measuring every object",
@@ -72,15 +79,7 @@ class SceneStatus:
     """Splats are trained, as far as a training that was stopped came."""
 
 
-class Imported(NamedTuple):
-    """An imported capture."""
-
-    name: str
-    report: "ImportReport"
-    """What was found in it."""
-
-
-class Lab:
+class Lab(CaptureShelf):
     """All captures and scenes of one workspace, and the queue for slow work."""
 
     def __init__(self, workspace: Workspace | Path | str | None = None, *, device: str = "cpu") -> None:
@@ -99,71 +98,6 @@ class Lab:
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""
         self.jobs.close()
-
-    # Captures
-
-    def captures(self) -> list[str]:
-        """Names of the captures."""
-        return self.workspace.capture_names()
-
-    def capture(self, name: str) -> "Capture":
-        """Open a capture. InputError with the nearest names when there is none."""
-        from components.captures import open_capture
-
-        if name not in self.captures():
-            raise InputError(f"There is no capture '{name}'. {closest(name, self.captures())}")
-        return open_capture(self.workspace.capture_folder(name))
-
-    def import_capture(
-        self,
-        source: Path | str | Sequence[Path],
-        name: str | None = None,
-        *,
-        cameras: Path | None = None,
-        limits: "ImportLimits | None" = None,
-        progress: Progress = no_progress,
-        cancel: CancelToken | None = None,
-    ) -> Imported:
-        """Bring photos into the workspace.
-
-        Args:
-            source: Folder, archive, video, model or list of photos.
-            name: Name of the capture; None makes one from the source. When another capture has that name
-                already, a number is added; the same photos imported again keep their name.
-            cameras: A cameras.json to use with the photos.
-
-        Raises:
-            InputError: Why nothing could be imported; nothing is left behind.
-        """
-        from components.captures import import_capture
-
-        if isinstance(source, str | Path):
-            source = Path(source).expanduser()
-            wanted = checked_name(name) if name else name_from(source.resolve().stem)
-        else:
-            source = [Path(path) for path in source]
-            wanted = checked_name(name) if name else "capture"
-        with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
-            folder = scratch / wanted
-            report = import_capture(
-                source, folder, cameras=cameras, limits=limits, progress=progress, cancel=cancel
-            )
-            return Imported(self._take_in(folder, wanted), report)
-
-    def _take_in(self, folder: Path, wanted: str) -> str:
-        """Move a freshly imported capture to the first free name, or find that it is there already."""
-        key = capture_key(folder)
-        for number in range(1, 1000):
-            name = wanted if number == 1 else f"{wanted}-{number}"
-            target = self.workspace.capture_folder(name)
-            with self.workspace.locked(capture_lock(name)):
-                if not is_sealed(target):
-                    shutil.rmtree(target, ignore_errors=True)
-                    folder.rename(target)
-                    return name
-                if capture_key(target) == key:
-                    return name
-        raise InputError(f"There are too many captures called '{wanted}'; give this one another name.")
 
     # Scenes
 
@@ -201,7 +135,7 @@ class Lab:
             return scene
         assert entry.gaussians_key is not None
         folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
-        gaussians = self._gaussians.get(entry.gaussians_key, lambda: _load_gaussians(folder))
+        gaussians = self._gaussians.get(entry.gaussians_key, lambda: load_gaussians(folder))
         return replace(scene, gaussians=gaussians, gaussians_key=entry.gaussians_key)
 
     def reconstruct(
@@ -235,7 +169,7 @@ class Lab:
             raise InputError(f"There is no scene or capture '{name}'. {closest(name, known)}")
         opened = self.capture(capture or (entry.capture if entry else name))
         if config is None:
-            config = _recorded_config(step.ReconstructConfig, entry.config if entry else {})
+            config = recorded_config(step.ReconstructConfig, entry.config if entry else {})
         inputs: dict[str, Any] = {"capture": capture_key(opened.folder)}
         if opened.splats is not None:
             inputs["splat_scene"] = splat_scene.STEP_VERSION
@@ -248,7 +182,7 @@ class Lab:
         def save(result: Any, folder: Path) -> None:
             scene, report = result
             save_scene(scene, folder)
-            _write_report(folder, report)
+            write_report(folder, report)
 
         scene = self._step(
             "reconstruct", key, self.workspace.scene_folder(key), self._scenes, inputs, config,
@@ -298,7 +232,7 @@ class Lab:
         if config is None:
             config = step.default_config(self.device)
             if entry.gaussians_config:
-                config = _recorded_config(step.GaussiansConfig, entry.gaussians_config)
+                config = recorded_config(step.GaussiansConfig, entry.gaussians_config)
         inputs = {"scene": scene.key}
         own = self.capture(entry.capture).splats
         settings = key_record(config) if own is None else "as they came"
@@ -318,18 +252,18 @@ class Lab:
             if report.stopped == "cancelled" and report.iterations > 0:
                 # another key than the whole training's: what was prepared on these must not pass for it
                 stopped_key = content_key(key, report.iterations, report.seconds)
-                record = _step_record(
+                record = record_of_step(
                     "gaussians", stopped_key, inputs, config, len(scene.views), report.seconds
                 )
                 folder = self.workspace.gaussians_folder(scene.key, stopped_key)
                 with self.workspace.writing(folder, record) as temporary:
-                    _save_gaussians(result, temporary)
+                    save_gaussians(result, temporary)
             return result
 
         try:
             gaussians = self._step(
                 "gaussians", key, self.workspace.gaussians_folder(scene.key, key), self._gaussians, inputs,
-                config, build=build, save=_save_gaussians, load=_load_gaussians, photos=len(scene.views),
+                config, build=build, save=save_gaussians, load=load_gaussians, photos=len(scene.views),
                 progress=progress, cancel=cancel,
             )  # fmt: skip
             checkpoint.unlink(missing_ok=True)
@@ -338,7 +272,7 @@ class Lab:
                 raise
             key = stopped_key
             folder = self.workspace.gaussians_folder(scene.key, key)
-            gaussians = self._gaussians.get(key, lambda: _load_gaussians(folder))
+            gaussians = self._gaussians.get(key, lambda: load_gaussians(folder))
         self._record_gaussians(name, scene.key, key, config)
         return gaussians
 
@@ -370,14 +304,14 @@ class Lab:
         scene, progress = self._needed_scene(name, progress, cancel, last="masks")
         entry = self._entry(name)
         if config is None:
-            config = _recorded_config(step.MasksConfig, entry.masks_config or {})
+            config = recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
         key = content_key("masks", inputs, key_record(config), step.STEP_VERSION)
         cache = self._step(
             "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
             build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
             save=lambda cache, folder: cache.save(folder),
-            load=lambda folder: _load_masks(folder, scene.key),
+            load=lambda folder: load_masks(folder, scene.key),
             photos=len(scene.views), progress=progress, cancel=cancel,
         )  # fmt: skip
         if entry.masks_key != key:
@@ -412,7 +346,7 @@ class Lab:
         cancel = cancel or CancelToken()
         segmenter = self.segmenter(method, config)
         steps = {"masks": not self._masks_done(name), "gaussians": self._lacks_gaussians(name, segmenter)}
-        parts = _parts_of(progress, [step for step, missing in steps.items() if missing], "prepare")
+        parts = parts_of_bar(progress, [step for step, missing in steps.items() if missing], "prepare")
         if steps["masks"]:
             self.masks(name, progress=parts["masks"], cancel=cancel)
         if steps["gaussians"]:
@@ -539,16 +473,7 @@ class Lab:
         from pipelines.base import get_method
 
         record = self.step_records(name).get(method)
-        return _recorded_config(get_method(method).config_class, record["config"] if record else {})
-
-    def adopt_capture(self, folder: Path, name: str) -> str:
-        """Copy a sealed capture of another workspace into this one; returns its name here."""
-        if not is_sealed(folder, checksums=True):
-            raise InputError(f"This is not a complete capture; import the photos again: {folder}")
-        with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
-            copy = scratch / checked_name(name)
-            shutil.copytree(folder, copy)
-            return self._take_in(copy, name)
+        return recorded_config(get_method(method).config_class, record["config"] if record else {})
 
     def expected_secs(self, step: str, photos: int) -> float:
         """Expected seconds of a step, from how long it took in this workspace before."""
@@ -597,7 +522,7 @@ class Lab:
             with self.workspace.disk_full_explained():
                 result = build(progress)
             cancel.check()
-            record = _step_record(step, key, inputs, config, photos, round(time.monotonic() - started, 3))
+            record = record_of_step(step, key, inputs, config, photos, round(time.monotonic() - started, 3))
             with self.workspace.writing(folder, record) as temporary:
                 save(result, temporary)
             log.info("%s %s took %.1f s", step, key, record["seconds"])
@@ -673,89 +598,3 @@ class Lab:
         return content_key(
             "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION
         )
-
-
-def capture_key(folder: Path) -> str:
-    """Key of a capture: names and checksums of its photos and cameras, and what their EXIF data said."""
-    used = {name: sha256 for name, sha256 in file_hashes(folder).items() if name != "capture.json"}
-    photos = json.loads((folder / "capture.json").read_text(encoding="utf-8"))["photos"]
-    return content_key("capture", used, {photo["name"]: photo["exif_focal_px"] for photo in photos})
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a sealed folder, by its path in it."""
-    files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    return {name: entry["sha256"] for name, entry in files.items()}
-
-
-def config_from_record(config_class: type[T], record: dict[str, Any]) -> T:
-    """A config dataclass from its plain form. Raises InputError naming what does not fit."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(config_class).validate_python(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The setting '{place}' cannot be used: {first['msg']}.") from error
-
-
-def _recorded_config(config_class: type[T], record: dict[str, Any]) -> T:
-    """A config as it was used before; the defaults where an earlier version knew settings that this one does not."""
-    try:
-        return config_from_record(config_class, record)
-    except InputError as error:
-        log.warning("Recorded settings are of another version, so the defaults are used: %s", error)
-        return config_class()
-
-
-def to_plain(config: Any) -> dict[str, Any]:
-    """A config dataclass as JSON-ready dictionaries and lists."""
-    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
-
-
-def _write_report(folder: Path, report: Any) -> None:
-    from components.files import write_json
-
-    write_json(folder / "report.json", {"schema_version": 1, **to_plain(report)})
-
-
-def _step_record(
-    step: str, key: str, inputs: dict[str, Any], config: Any, photos: int, seconds: float
-) -> dict[str, Any]:
-    return {
-        "step": step, "key": key, "inputs": inputs, "config": to_plain(config), "photos": photos,
-        "seconds": seconds,
-    }  # fmt: skip
-
-
-def _parts_of(progress: Progress, before: Sequence[str], last: str) -> dict[str, Progress]:
-    """The share of the progress bar of each step that must be run first, and of the last one."""
-    shares = {step: SHARE_OF_STEP[step] for step in (*before, last)}
-    if "masks" in shares:
-        shares["masks"] += SHARE_OF_STEP["reconstruct"]  # which it runs when it is missing
-    parts, start, whole = {}, 0.0, sum(shares.values())
-    for step, share in shares.items():
-        parts[step] = part_of(progress, start / whole, (start + share) / whole)
-        start += share
-    return parts
-
-
-def _save_gaussians(result: Any, folder: Path) -> None:
-    from components.gaussians.files import write_gaussians
-
-    gaussians, report = result
-    write_gaussians(folder / GAUSSIANS_FILE, gaussians)
-    _write_report(folder, report)
-
-
-def _load_gaussians(folder: Path) -> "Gaussians":
-    from components.gaussians.files import read_gaussians
-
-    return read_gaussians(folder / GAUSSIANS_FILE)
-
-
-def _load_masks(folder: Path, scene_key: str) -> "MaskCache":
-    from components.masks.cache import MaskCache
-
-    return MaskCache.load(folder, scene_key=scene_key)

@@ -17,7 +17,9 @@ import numpy as np
 from components.errors import InputError
 from components.files import write_json
 from components.progress import CancelToken, Progress, no_progress, part_of
-from lab.engine import Lab, capture_key, config_from_record, file_hashes, to_plain
+from lab.captures import capture_key, file_hashes
+from lab.config_records import config_from_record, to_plain
+from lab.engine import Lab
 from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick
 from lab.records import versions
 
@@ -303,7 +305,8 @@ def to_python(notebook: Notebook) -> str:
     head = [
         '"""Made by LiftLab from a notebook."""',
         "",
-        "from lab.engine import Lab, config_from_record",
+        "from lab.config_records import config_from_record",
+        "from lab.engine import Lab",
         "from lab.prompts import WorldClick",
         "from lab.session import Session",
         "from pipelines.base import get_method",

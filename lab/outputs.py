@@ -290,7 +290,7 @@ def _registered(scene: Scene) -> list[str]:
 
 
 def _plain(record: Any) -> dict[str, Any]:
-    from lab.engine import to_plain
+    from lab.config_records import to_plain
 
     return to_plain(record)
 

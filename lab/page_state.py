@@ -262,10 +262,10 @@ def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
 def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes | None:
     """A layer of a photo as JPEG (`photo_layers`); None when there is none of this name."""
     scene = visitor.scene
-    known = next((name for name in layers_of(scene) if name == layer), None) if scene is not None else None
-    if scene is None or known is None or photo not in {view.name for view in scene.views}:
+    known = {str(name): name for name in layers_of(scene)} if scene is not None else {}
+    if scene is None or layer not in known or photo not in {view.name for view in scene.views}:
         return None
-    return layer_jpeg(scene, photo, known, width, lookup_of(scene, photo, width))
+    return layer_jpeg(scene, photo, known[layer], width, lookup_of(scene, photo, width))
 
 
 def split_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:

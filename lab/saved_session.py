@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import InputError
 from lab.arrangement import arrangement_from
-from lab.engine import config_from_record, to_plain
+from lab.config_records import config_from_record, to_plain
 from lab.objects import ObjectAsk
 from lab.prompts import check_click, check_stroke
 

@@ -50,7 +50,8 @@ class SplatWriter:
     """
 
     def __init__(self, session: "Session", boundary: "Boundary") -> None:
-        self.session, self.boundary = session, boundary
+        self.session = session
+        self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
         self._parted: dict[int, Parted] = {}
         self._turns: dict[int, list[np.ndarray]] = {}

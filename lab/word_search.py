@@ -1,6 +1,6 @@
 """Finding objects of a scene by words: what is needed for it in memory, and the files a search writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -99,7 +99,7 @@ def checked_search_text(text: str) -> str:
     return cleaned
 
 
-def names_of_objects(index: "SearchIndex", named: dict[str, Sequence[np.ndarray]]) -> dict[int, str]:
+def names_of_objects(index: "SearchIndex", named: Mapping[str, Sequence[np.ndarray]]) -> dict[int, str]:
     """Which objects of an index are those that people named.
 
     Args:
@@ -154,7 +154,7 @@ def write_search(
     wall_secs: float,
 ) -> SearchRecord:
     """masks/OBJECT/STEM.png of the best `limit` objects in every photo, and search.json."""
-    from lab.engine import to_plain
+    from lab.config_records import to_plain
 
     best = result.found[:limit]
     for found in best:

@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 from jaxtyping import UInt8
 
 from components.captures.limits import ImportLimits
@@ -142,7 +144,7 @@ def _frames(
                 frame = next(frames)
             except StopIteration:
                 return
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 if index == 0:
                     raise InputError(f"{path.name} is damaged; record or export it again.") from error
                 return
@@ -156,10 +158,10 @@ def _frames(
             index += 1
 
 
-def _opened(path: Path) -> av.container.InputContainer:
+def _opened(path: Path) -> InputContainer:
     try:
         container = av.open(str(path), mode="r", options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, ValueError, OSError) as error:
+    except (FFmpegError, ValueError, OSError) as error:
         raise InputError(f"{path.name} is no video that can be read; record or export it as MP4.") from error
     if not container.streams.video:
         container.close()

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from components.rasterize import Votes, lift, tensors_from_gaussians
 from components.types import Array, Camera, Gaussians
@@ -94,7 +94,8 @@ def without_specks(
     rows = np.flatnonzero(selected)
     if len(rows) <= NEIGHBOURS:
         return selected
-    distances, near = cKDTree(gaussians.means[rows]).query(gaussians.means[rows], k=NEIGHBOURS)
+    distances, near = KDTree(gaussians.means[rows]).query(gaussians.means[rows], k=NEIGHBOURS)
+    near = np.asarray(near)
     gap = SPECK_GAP * float(np.median(distances[:, NEIGHBOURS // 2]))
     linked = distances <= np.maximum(gap, gaussians.scales[rows].max(axis=1))[:, None]
     starts = np.repeat(np.arange(len(rows)), linked.sum(axis=1))

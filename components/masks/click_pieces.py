@@ -238,9 +238,9 @@ class PieceFinder:
         chance = np.zeros(len(nodes))
         chance[seeds[0]] = 1.0
         if len(free):
-            laplacian = sparse.diags_array(links.sum(axis=1) + 1e-9) - links
+            laplacian = sparse.csr_array(sparse.diags_array(links.sum(axis=1) + 1e-9) - links)
             system = laplacian[free][:, free].tocsc()
-            chance[free] = spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel())
+            chance[free] = np.asarray(spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel()))
         lost = np.zeros(len(selected), bool)
         lost[nodes[chance > 0.5]] = True
         return lost

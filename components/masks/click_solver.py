@@ -145,7 +145,7 @@ class GraphCutSolver:
     def _photo_only(self, click: Click) -> tuple[Bool[Array, "_ _"], ...]:
         """The colour region under a click where geometry knows nothing; the other photos stay empty."""
         masks = [np.zeros(view.image.shape[:2], bool) for view in self._views]
-        height, width = masks[click.view].shape
+        height, width = self._views[click.view].image.shape[:2]
         region = self.state.regions[click.view, :height, :width]
         masks[click.view] = np.asarray(region == region[int(click.y), int(click.x)])
         return tuple(masks)
@@ -281,6 +281,7 @@ def _with_changes(
     if not (change & near).any():
         return old
     count, labels = cv2.connectedComponents(change.astype(np.uint8), connectivity=4)
+    labels = np.asarray(labels, np.int32)
     keep = np.zeros(count, bool)
     keep[np.unique(labels[near & change])] = True
     return (old | keep[labels]) if positive else (old & ~keep[labels])

@@ -133,6 +133,7 @@ def fill_votes(votes: Int8[Array, "H W"], *, reach_px: int = 6) -> Bool[Array, "
     distance, nearest = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    nearest = np.asarray(nearest, np.int32)
     value = np.zeros(int(nearest.max()) + 1, bool)
     value[nearest[known]] = votes[known] == 1
     return np.where(known, votes == 1, value[nearest] & (distance <= reach_px))
@@ -223,6 +224,7 @@ def _cut(
 def _voted_pieces(mask: Bool[Array, "h w"], wanted: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
     """Connected pieces of `mask` that hold a wanted pixel."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    labels = np.asarray(labels, np.int32)
     keep = np.zeros(count, bool)
     keep[np.unique(labels[wanted & mask])] = True
     keep[0] = False

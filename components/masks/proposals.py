@@ -66,12 +66,12 @@ class RegionProposer:
         a, b = edges[:, 0], edges[:, 1]
         weights = np.linalg.norm(lab[a] - lab[b], axis=1)
         log_depth = np.log(np.maximum(depth, 1e-12)).ravel()
-        known = (depth > 0).ravel()
+        known = np.ravel(depth > 0)
         step = np.minimum(np.abs(log_depth[a] - log_depth[b]), 0.1)
         weights += np.where(known[a] & known[b], self.config.depth_weight * step, 0).astype(np.float32)
         flat = normals.reshape(-1, 3)
         turned = 1 - np.einsum("ed,ed->e", flat[a], flat[b])
-        faced = flat.any(axis=1)
+        faced = np.any(flat != 0, axis=1)
         weights += np.where(faced[a] & faced[b], self.config.normal_weight * turned, 0).astype(np.float32)
         order = np.argsort(weights, kind="stable")
         edges, weights = edges[order], weights[order]

@@ -9,7 +9,7 @@ import cv2
 import numba
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int16, Int32, UInt8
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from components.errors import InputError
 from components.files import atomic_write
@@ -221,7 +221,7 @@ def _normals(
         normals[surface == index] = plane.normal
     off = np.flatnonzero(surface < 0)
     if len(off):
-        neighbours = cKDTree(points).query(points[off], k=min(20, len(points)), workers=-1)[1]
+        neighbours = KDTree(points).query(points[off], k=min(20, len(points)), workers=-1)[1]
         around = points[neighbours]
         around = around - around.mean(axis=1, keepdims=True)
         normals[off] = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))[1][:, :, 0]

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int, Int32
 from scipy import sparse
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
@@ -163,7 +163,7 @@ def _leaves_over_gaps(graph: SceneGraph, reach: float) -> tuple[Int[Array, "P 2"
     if reach <= 1 or len(things) == 0:
         return none
     points = np.asarray(graph.points, np.float64)[things]
-    found = cKDTree(points).query_pairs(reach * graph.voxel * graph.scale, output_type="ndarray")
+    found = KDTree(points).query_pairs(reach * graph.voxel * graph.scale, output_type="ndarray")
     first, second = things[found[:, 0]], things[found[:, 1]]
     apart = graph.component[first] != graph.component[second]
     a, b = graph.leaf[first[apart]].astype(np.int64), graph.leaf[second[apart]].astype(np.int64)
@@ -193,7 +193,7 @@ def _agreement(
                 sparse.csc_array(np.bincount(held[held >= 0], minlength=graph.num_leaves)[:, None])
             )
         share = sparse.hstack(columns, format="csr") if columns else sparse.csr_array((graph.num_leaves, 0))
-        share = sparse.diags_array(1 / np.maximum(pixels, 1)) @ share
+        share = sparse.csr_array(sparse.diags_array(1 / np.maximum(pixels, 1)) @ share)
         first, second = share[pairs[:, 0]], share[pairs[:, 1]]
         common = first.minimum(second).sum(axis=1)
         either = first.maximum(second).sum(axis=1)

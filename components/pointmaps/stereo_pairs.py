@@ -115,7 +115,7 @@ class StereoPairPredictor:
 
 
 def _detect(image: UInt8[Array, "H W 3"], max_features: int) -> tuple[Array, Array]:
-    detector = cv2.SIFT_create(nfeatures=max_features, contrastThreshold=0.01)
+    detector = cv2.SIFT.create(nfeatures=max_features, contrastThreshold=0.01)
     keypoints, descriptors = detector.detectAndCompute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None)
     if descriptors is None:
         return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
@@ -246,7 +246,8 @@ class StereoDepth:
     def filled(self) -> Float[Array, "h w"]:
         """The depth where agreed; elsewhere that of the nearest agreed pixel."""
         nearest = ndimage.distance_transform_edt(~self.agreed, return_distances=False, return_indices=True)
-        return self.depth[tuple(nearest)]
+        rows, columns = np.asarray(nearest)
+        return self.depth[rows, columns]
 
 
 def stereo_depths(
@@ -368,7 +369,7 @@ def _disparities(
     width = rectified.images[0].shape[1]
     count = min(count, max(16, (width - config.block_size - 1) // 16 * 16))
     block = config.block_size
-    matcher = cv2.StereoSGBM_create(
+    matcher = cv2.StereoSGBM.create(
         minDisparity=0,
         numDisparities=count,
         blockSize=block,
@@ -411,7 +412,8 @@ def _measured(
     parallax = disparity - rectified.shift
     depth = rectified.focal / np.where(parallax > 0.25, parallax, np.nan)
     agreed = np.isfinite(depth) & (rays[..., 2] > 0) & (gap <= config.left_right_px)
-    images = rectified.images if which == 0 else rectified.images[::-1]
+    left, right = rectified.images
+    images = (left, right) if which == 0 else (right, left)
     return StereoDepth(rays, depth, agreed, _evidence(images, xy, there, gap, parallax))
 
 

@@ -38,13 +38,11 @@ class Surface:
 
 def surface_of(gaussians: GaussianTensors, camera: Camera) -> Surface:
     """The surface seen by `camera`. Gaussians on another device are copied to the CPU. No autograd."""
-    on_cpu = GaussianTensors(
-        *(
-            tensor.detach().to("cpu", torch.float32)
-            for tensor in (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities)
-        ),
-        None,
+    means, quats, scales, opacities = (
+        tensor.detach().to("cpu", torch.float32)
+        for tensor in (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities)
     )
+    on_cpu = GaussianTensors(means, quats, scales, opacities, None)
     listed = FrozenView(on_cpu, camera, backend="cpu").listed
     z = on_cpu.means.numpy() @ camera.world_to_camera[2, :3].astype(np.float32)
     depths = z + np.float32(camera.world_to_camera[2, 3])

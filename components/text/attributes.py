@@ -176,11 +176,11 @@ def _measure_one(
     middle = world.mean(axis=0) if len(world) else np.full(3, np.nan)
     return {
         "colours": colour_shares(colour),
-        "lightness": np.float64(_lightness(colour)),
+        "lightness": np.array(_lightness(colour)),
         "low": low, "high": high, "center": (low + high) / 2, "extent": extent, "cloud": cloud,
         "image_x": image_x, "share": share,
         "depth": np.array([transform(frame, middle)[1] for frame in level]),
-        "roundness": np.float64(roundness), "boxness": np.float64(boxness), "solidity": np.float64(solidity),
+        "roundness": np.array(roundness), "boxness": np.array(boxness), "solidity": np.array(solidity),
     }  # fmt: skip
 
 

@@ -192,8 +192,10 @@ class _Phrase:
     """The next colour is an alternative to the last one."""
 
     def add(self, term: Term) -> None:
-        if self.either and isinstance(term, Colour) and self.terms and isinstance(self.terms[-1], Colour):
-            term = Colour((*self.terms.pop().names, *term.names))
+        last = self.terms[-1] if self.terms else None
+        if self.either and isinstance(term, Colour) and isinstance(last, Colour):
+            self.terms.pop()
+            term = Colour((*last.names, *term.names))
         self.terms.append(Not(term) if self.negate else term)
         self.either = False
 

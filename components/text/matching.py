@@ -9,7 +9,7 @@ from typing import assert_never
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from components.errors import InputError, closest
 from components.text.attributes import Attributes
@@ -55,7 +55,7 @@ class Matcher:
         self.names = names or {}
         self.view = _view_of(photo, objects.photos)
         self.size = np.cbrt(np.prod(np.nan_to_num(objects.extent) + 1e-6, axis=1))
-        self.trees = [cKDTree(cloud) if len(cloud) else None for cloud in objects.clouds]
+        self.trees = [KDTree(cloud) if len(cloud) else None for cloud in objects.clouds]
         self.scale = float(np.median(self.size[self.prior > 0.5])) if (self.prior > 0.5).any() else 1.0
 
     def scores(self, wanted: Description) -> Scores:

@@ -256,7 +256,8 @@ def _nearest_label(label: Integer[Array, "H W"]) -> Integer[Array, "H W"]:
     """The label of the nearest labelled pixel; all 0 where nothing is labelled."""
     if not label.any():
         return label
-    rows, columns = distance_transform_edt(label == 0, return_distances=False, return_indices=True)
+    nearest = distance_transform_edt(label == 0, return_distances=False, return_indices=True)
+    rows, columns = np.asarray(nearest)
     return label[rows, columns]
 
 

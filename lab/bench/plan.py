@@ -11,7 +11,7 @@ from components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, op
 from components.errors import InputError
 from components.files import content_key
 from lab.command_support import config_with
-from lab.engine import to_plain
+from lab.config_records import to_plain
 from pipelines.base import get_method, list_methods
 
 BENCH_VERSION = 2

@@ -9,7 +9,9 @@ import pytest
 
 from components.errors import Cancelled, InputError
 from components.progress import CancelToken
-from lab.engine import Lab, capture_key, config_from_record, to_plain
+from lab.captures import capture_key
+from lab.config_records import config_from_record, to_plain
+from lab.engine import Lab
 from pipelines.reconstruct import ReconstructConfig
 from tests.toy_workspace import NAME
 

@@ -48,7 +48,7 @@ def test_every_step_says_what_it_uses_and_how_to_switch(shared_lab: Lab) -> None
 
 
 def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.engine import to_plain
+    from lab.config_records import to_plain
 
     config = to_plain(MasksConfig(proposer="sam2", following="sam2"))
     monkeypatch.setattr(lab, "step_records", lambda name: {"masks": {"config": config}})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import InputError
-from lab.engine import to_plain
+from lab.config_records import to_plain
 from lab.prompts import PhotoBox, PhotoClick, WorldClick, parse_prompts, read_prompts
 
 CLICK = {"image": "003.jpg", "x": 210.5, "y": 140.0, "positive": True}

@@ -190,7 +190,8 @@ def test_a_pixel_asked_twice_and_one_that_sees_nothing(toy: Toy) -> None:
 def test_other_back_ends_render_whole_views_and_pick(toy: Toy) -> None:
     gaussians = tensors_from_gaussians(toy.scene.gaussians, dtype=torch.float64)
     camera = toy.scene.views[0].camera
-    view = FrozenView(gaussians, replace(camera, K=camera.K / np.array([[4], [4], [1]]), width=24, height=18), backend="reference")  # fmt: skip
+    small = replace(camera, K=camera.K / np.array([[4], [4], [1]]), width=24, height=18)
+    view = FrozenView(gaussians, small, backend="reference")
     pixels = torch.tensor([200, 100])
     values = torch.randn(len(gaussians), 2, dtype=torch.float64, generator=seeded(0))
     rows = view.rows(pixels)
