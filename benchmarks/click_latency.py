@@ -20,10 +20,12 @@ from components.geometry import view_from_photo
 from components.types import Prompt, Scene
 from lab.engine import Lab
 from pipelines.base import Segmenter
-from pipelines.simulated_user import MIN_PIXELS, farthest_inside
+from pipelines.simulated_user import farthest_inside
 from pipelines.wildseg3d import WildSeg3DConfig
 
 WARM_UPS = 3
+MIN_PIXELS = 100
+"""Of an object in a view, to be clicked there; as the simulated user has it."""
 
 
 def answer_ms(method: Segmenter, prepared: object, prompts: Sequence[Prompt], num_views: int) -> float:
