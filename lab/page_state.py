@@ -262,10 +262,12 @@ def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
 def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes | None:
     """A layer of a photo as JPEG (`photo_layers`); None when there is none of this name."""
     scene = visitor.scene
-    known = {str(name): name for name in layers_of(scene)} if scene is not None else {}
-    if scene is None or layer not in known or photo not in {view.name for view in scene.views}:
+    if scene is None or photo not in {view.name for view in scene.views}:
         return None
-    return layer_jpeg(scene, photo, known[layer], width, lookup_of(scene, photo, width))
+    for name in layers_of(scene):
+        if name == layer:
+            return layer_jpeg(scene, photo, name, width, lookup_of(scene, photo, width))
+    return None
 
 
 def split_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
