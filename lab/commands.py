@@ -229,7 +229,7 @@ class Bench(Common):
     clicks: int | None = None
     """Simulated clicks per object, at most; 5, or 20 with --full."""
     train_steps: int | None = None
-    """Steps that a method's training is cut to; 300, or the method's own with --full."""
+    """Steps that a method's training is cut to; 800, or the method's own with --full."""
     splat_steps: int | None = None
     """Steps of the scene's Gaussians; 800, or the default of the device with --full."""
     max_side: Annotated[int | None, arg(metavar="PX")] = None

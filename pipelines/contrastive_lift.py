@@ -58,6 +58,7 @@ from pipelines.label_answers import (
     things,
     unpacked,
     without_structure,
+    without_surroundings,
 )
 
 NAME = "contrastive_lift"
@@ -277,6 +278,7 @@ class ContrastiveLift:
             return nothing_selected(prepared.views, **about)
         yes = [self._object_at(prepared, click) for click in clicks.positives]
         no = [self._object_at(prepared, click) for click in clicks.negatives]
+        yes = without_surroundings(yes, prepared.labelling.thing)
         distances = _distances(prepared.centroids)
         tolerance = (clicks.granularity or 0.0) * 0.5 * float(distances[1:, 1:].max(initial=0.0))
         chosen = chosen_objects(yes, no, distances.__getitem__, tolerance)

@@ -52,6 +52,7 @@ from pipelines.label_answers import (
     things,
     unpacked,
     without_structure,
+    without_surroundings,
 )
 
 MERGE_RANGE = 0.5
@@ -130,6 +131,7 @@ class IdentityMethod:
             [int(prepared.head.objects_of(click.blend(prepared.features))) for click in side]
             for side in (clicks.positives, clicks.negatives)
         )
+        yes = without_surroundings(yes, prepared.labelling.thing)
         tolerance = (clicks.granularity or 0.0) * MERGE_RANGE
         chosen = chosen_objects(
             yes, no, lambda rows: 1 - cosine_rows(prepared.centers, rows).cpu().numpy(), tolerance

@@ -80,6 +80,16 @@ def things(
     return out
 
 
+def without_surroundings(yes: Sequence[int], thing: Bool[Array, "O_plus_1"]) -> list[int]:
+    """Objects under positive clicks, those that a rim click hit by mistake as 0.
+
+    Whoever clicked a thing first and then on its rim, where the pixel already shows what lies behind, wants more of the
+    thing, not the table: surroundings count only when they were clicked first.
+    """
+    first = next((i for i in yes if i), 0)
+    return [i if thing[i] or not thing[first] else 0 for i in yes]
+
+
 def chosen_objects(
     yes: Sequence[int],
     no: Sequence[int],

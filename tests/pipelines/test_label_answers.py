@@ -22,6 +22,7 @@ from pipelines.label_answers import (
     things,
     unpacked,
     without_structure,
+    without_surroundings,
 )
 from tests.toy import gaussian_toy
 
@@ -50,6 +51,22 @@ def choose(yes: list[int], no: list[int], tolerance: float) -> list[int]:
 )
 def test_chosen_objects(yes: list[int], no: list[int], tolerance: float, expected: list[int]) -> None:
     assert choose(yes, no, tolerance) == expected
+
+
+@pytest.mark.parametrize(
+    ("yes", "expected"),
+    [
+        ([1, 3], [1, 0]),  # a rim click on a thing hits the table behind it
+        ([0, 1, 3, 2], [0, 1, 0, 2]),
+        ([3, 1], [3, 1]),  # the table was meant
+        ([3, 3], [3, 3]),
+        ([0, 0], [0, 0]),
+        ([], []),
+    ],
+)
+def test_a_thing_does_not_grow_into_surroundings(yes: list[int], expected: list[int]) -> None:
+    thing = np.array([False, True, True, False])
+    assert without_surroundings(yes, thing) == expected
 
 
 def test_only_contested_objects_are_split() -> None:
