@@ -56,7 +56,9 @@ def render(
     return result, gradients
 
 
-def compare(scene: GaussianTensors, cameras: list[Camera], *, channels: int = 2) -> RenderResult:
+def assert_back_ends_agree(
+    scene: GaussianTensors, cameras: list[Camera], *, channels: int = 2
+) -> RenderResult:
     generator = torch.Generator().manual_seed(5)
     features = torch.randn(len(scene), channels, generator=generator, dtype=torch.float64)
     expected, expected_gradients = render(scene, features, cameras, "reference")
@@ -70,29 +72,29 @@ def compare(scene: GaussianTensors, cameras: list[Camera], *, channels: int = 2)
 
 @pytest.mark.parametrize("channels", [1, 3, 16, 32, 33])
 def test_any_number_of_feature_channels(channels: int) -> None:
-    compare(random_scene(40, seed=channels), [camera()], channels=channels)
+    assert_back_ends_agree(random_scene(40, seed=channels), [camera()], channels=channels)
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_colour_harmonics_of_every_degree(degree: int) -> None:
-    compare(random_scene(40, degree=degree, seed=degree), [camera(turn=0.2)])
+    assert_back_ends_agree(random_scene(40, degree=degree, seed=degree), [camera(turn=0.2)])
 
 
 def test_several_cameras() -> None:
     cameras = [camera(), camera(turn=0.25, shift=(-0.6, 0.1, 0.2)), camera(turn=-0.3, shift=(0.7, -0.1, 0.4))]
-    compare(random_scene(60, degree=1, seed=3), cameras)
+    assert_back_ends_agree(random_scene(60, degree=1, seed=3), cameras)
 
 
 @pytest.mark.parametrize("width, height", [(1, 1), (16, 16), (17, 33), (50, 7)])
 def test_image_sizes_beside_the_tile_size(width: int, height: int) -> None:
-    compare(random_scene(40, seed=8), [camera(width, height)])
+    assert_back_ends_agree(random_scene(40, seed=8), [camera(width, height)])
 
 
 def test_light_used_up_and_opacity_cut() -> None:
     scene = random_scene(120, seed=4)
     scene = dataclasses.replace(scene, opacities=scene.opacities.clamp_min(0.6), scales=scene.scales + 0.4)
     scene.opacities[:20] = 0.99995
-    expected = compare(scene, [camera()])
+    expected = assert_back_ends_agree(scene, [camera()])
     assert (expected.alpha > 0.999).any(), "the scene must use up the light of some pixel"
 
 
@@ -101,7 +103,7 @@ def test_wide_gaussians_at_the_rim_of_a_wide_lens_use_the_clamped_jacobian() -> 
     means = scene.means.clone()
     means[:, 0] = means[:, 2].abs() * torch.linspace(-3, 3, len(means), dtype=means.dtype)
     means[:, 2] = means[:, 2].abs() * 0.3
-    compare(dataclasses.replace(scene, means=means, scales=scene.scales + 0.6), [camera()])
+    assert_back_ends_agree(dataclasses.replace(scene, means=means, scales=scene.scales + 0.6), [camera()])
 
 
 def one_gaussian(**changes: torch.Tensor) -> GaussianTensors:
@@ -141,7 +143,7 @@ def one_gaussian(**changes: torch.Tensor) -> GaussianTensors:
     ],
 )
 def test_a_single_gaussian(scene: GaussianTensors, visible: bool) -> None:
-    expected = compare(scene, [camera()])
+    expected = assert_back_ends_agree(scene, [camera()])
     assert bool(expected.alpha.any()) == visible
     assert bool((expected.radii > 0).any()) == visible
 
