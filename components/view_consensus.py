@@ -45,6 +45,13 @@ def agreed_points(
     return _agree(points, own, K.astype(np.float64), world_to_camera.astype(np.float64), depths, inside)
 
 
+def warm_up() -> None:
+    """Load what is compiled, or compile it, so that no click waits for it."""
+    camera, view = np.zeros((1, 3, 3)), np.zeros((1, 1, 1), np.float32)
+    none = np.zeros((0, 3), np.float32), np.zeros(0, np.int32)
+    _agree(*none, camera, np.zeros((1, 4, 4)), view, np.zeros((1, 1, 1), bool))
+
+
 @numba.njit(cache=True, nogil=True)
 @no_type_check
 def _agree(points, own, K, world_to_camera, depths, inside):

@@ -251,6 +251,8 @@ class Visitor:
             self._drawn_scene = (scene.key, scene.gaussians_key)
             self._handles_at = None
             viewer.show_scene(scene)
+            if scene.gaussians is not None:  # seconds on a large scene, and the first lit object needs it
+                threading.Thread(target=self.session.nearest_points, name="liftlab-links", daemon=True).start()
         current = self.session.current
         viewer.show(self._picture(), self._colours)
         markers = self.session.markers(current.id) if current is not None else []

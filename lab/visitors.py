@@ -56,7 +56,7 @@ class Visitors:
             return list(self._known.values())
 
     def warm_up(self) -> None:
-        """Import what is slow to import, while the page is already up."""
+        """Import what is slow to import, and load what clicks need compiled, while the page is already up."""
         try:
             import lab.session  # noqa: F401
             import pipelines.base
@@ -64,6 +64,9 @@ class Visitors:
             pipelines.base.list_methods()
         finally:
             self._warm.set()
+        from components.view_consensus import warm_up
+
+        warm_up()
 
     def reap(self) -> None:
         """Let go of browsers that have been away, the longest away first when there are too many."""

@@ -5,14 +5,22 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from components.splat_links import nearest_points
 from lab.cells import gaussians as cell
+from lab.drawing import Look
 from lab.engine import Lab
+from lab.recent import Recent
 from lab.visitor import Visitor
 from tests import toy_workspace
 from tests.lab.test_server_visitors import click_red, status_of, until
+
+if TYPE_CHECKING:
+    from components.types import Scene
 
 ID = "visitor-of-the-splats"
 
@@ -84,3 +92,29 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
     assert "splats" in visitor.viewer._drawing.surfaces
     assert visitor.session.current.answer.selected("splats").any(), "the click made meanwhile lights splats"
+
+
+def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
+    toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find = nearest_points
+
+    def watched(scene: "Scene") -> np.ndarray:
+        asked.append(threading.current_thread().name)
+        return find(scene)
+
+    monkeypatch.setattr("lab.session.nearest_points", watched)
+    monkeypatch.setattr("lab.session._nearest", Recent(4))
+    shutil.copytree(toy_root, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    visitor.look_at(Look("splats"))
+    assert drawn(visitor, "/base/splats") > 0
+    until(lambda: bool(asked))
+    click_red(visitor)
+    assert drawn(visitor, "/lit/splats") == 1
+    assert asked == ["liftlab-links"], "once, and no click waits for it"
+    visitor.close()
+    lab.close()
