@@ -1,6 +1,7 @@
 """Networks at full size with random weights: time and memory of what one click, one photo and one pair cost.
 
     python -m benchmarks.networks --sizes tiny
+    python -m benchmarks.networks --sizes tiny small base-plus large --work click
     LIFTLAB_MAST3R=CLONE python -m benchmarks.networks --sizes tiny small base-plus large --pairs --device cuda
 
 Random weights answer nothing, but they cost what trained ones do. Proposals are timed with a threshold that lets no
@@ -19,7 +20,7 @@ import torch
 import tyro
 
 from benchmarks.tables import markdown, write_result
-from components.masks.sam2_network import Sam2Network, build_sam2
+from components.masks.sam2_network import Sam2Network, build_sam2, masks_of_logits
 from components.masks.sam2_proposer import Sam2Proposer, Sam2ProposerConfig
 from components.masks.sam2_tracker import Sam2VideoTracker
 from components.models import load_catalogue
@@ -28,6 +29,8 @@ from components.pointmaps.mast3r_network import CrocoPairNetwork, build_pair_net
 from components.types import Array, MaskSet
 
 Size = Literal["tiny", "small", "base-plus", "large"]
+Work = Literal["photo", "click", "proposals", "tracking"]
+EVERYTHING: tuple[Work, ...] = ("photo", "click", "proposals", "tracking")
 VIEWS, HEIGHT, WIDTH = 3, 480, 640
 
 
@@ -50,36 +53,44 @@ def photos() -> list[Array]:
     return [rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8) for _ in range(VIEWS)]
 
 
-def sam2_rows(size: Size, device: torch.device, repeats: int) -> list[list[object]]:
+def sam2_rows(size: Size, device: torch.device, repeats: int, wanted: tuple[Work, ...]) -> list[list[object]]:
     """Encoding, a click, the proposals of a photo, one object followed through one photo."""
     entry = next(e for e in load_catalogue() if e.name == f"sam2.1-{size}")
     network = Sam2Network(build_sam2(entry.settings["config"], device=device), "random", ResultCache(None))
     images = photos()
-    embedding = network.embed(images[0])
     point, label = np.array([[[300.0, 200.0]]]), np.ones((1, 1), np.int64)
     closed = Sam2ProposerConfig(min_quality=1.1)
     mask = np.zeros((1, HEIGHT, WIDTH), bool)
     mask[:, 100:200, 200:300] = True
     nothing = MaskSet(np.zeros((0, HEIGHT, WIDTH), bool), np.zeros(0, np.float32))
     given = [MaskSet(mask, np.ones(1, np.float32)), *[nothing] * (VIEWS - 1)]
-    for image in images:
+    for image in images if {"proposals", "tracking"} & set(wanted) else images[:1]:
         network.embed(image)
+
+    def click() -> object:
+        embedding = network.embed(images[0])  # found by the photo's pixels
+        logits, _ = network.decode(embedding, point, label, several=True)
+        return masks_of_logits(logits[0], embedding.size)
 
     def fresh() -> Sam2Network:
         return Sam2Network(network.model, "random", _Embedded(network))
 
-    work: list[tuple[str, Callable[[], object], int]] = [
-        ("photo encoded", lambda: network._encode(images[0]), 1),
-        ("click", lambda: network.decode(embedding, point, label, several=True), 1),
-        ("proposals of a photo, encoded before", lambda: Sam2Proposer(fresh(), closed).propose(images[0]), 1),
-        (
+    work: dict[Work, tuple[str, Callable[[], object], int]] = {
+        "photo": ("photo encoded", lambda: network._encode(images[0]), 1),
+        "click": ("click to masks, photo encoded before", click, 1),
+        "proposals": (
+            "proposals of a photo, encoded before",
+            lambda: Sam2Proposer(fresh(), closed).propose(images[0]),
+            1,
+        ),
+        "tracking": (
             "object followed through a photo",
             lambda: Sam2VideoTracker(fresh()).track(images, given),
             VIEWS - 1,
         ),
-    ]
+    }
     rows: list[list[object]] = []
-    for name, call, parts in work:
+    for name, call, parts in (work[one] for one in wanted):
         wall, processor = timed(call, device, repeats)
         rows.append([f"sam2.1-{size}", name, wall / parts, processor / parts, memory_mb(device)])
     return rows
@@ -123,6 +134,7 @@ def memory_mb(device: torch.device) -> float:
 
 def main(
     sizes: tuple[Size, ...] = ("tiny",),
+    work: tuple[Work, ...] = EVERYTHING,
     pairs: bool = False,
     device: str = "cpu",
     repeats: int = 3,
@@ -132,6 +144,7 @@ def main(
 
     Args:
         sizes: Of SAM 2.1.
+        work: What of it.
         pairs: Also MASt3R and DUSt3R; their code must be there (LIFTLAB_MAST3R).
         device: "cpu" or "cuda".
         repeats: Of which the median is taken.
@@ -140,7 +153,7 @@ def main(
     place = torch.device(device)
     rows: list[list[object]] = []
     for size in sizes:
-        rows += sam2_rows(size, place, repeats)
+        rows += sam2_rows(size, place, repeats, work)
     for kind in ("mast3r", "dust3r") if pairs else ():
         rows += pair_rows(kind, place, repeats)
     head = ["model", "what", "wall ms", "processor ms", "memory MB"]

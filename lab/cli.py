@@ -315,7 +315,7 @@ def _segmented(lab: "Lab", name: str, method: str, asked: Sequence[Any]) -> Any:
         session.set_method(method, config)
         for entry in asked:
             cancel.check()
-            session.add_object(entry)
+            session.add_object(entry, named=True)
     return session
 
 

@@ -9,7 +9,6 @@ config, code version); a step it needs and that is missing is run, and said thro
     lab.prepare("desk", "wildseg3d")
 """
 
-import dataclasses
 import json
 import logging
 import os
@@ -91,8 +90,8 @@ class Lab(CaptureShelf):
         self._gaussians: Recent[Gaussians] = Recent(4)
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
-        self._indexes: Recent[SearchIndex] = Recent(4)
-        self._embeddings: Recent[np.ndarray] = Recent(4)
+        self.indexes: Recent[SearchIndex] = Recent(4)
+        self.embeddings: Recent[np.ndarray] = Recent(4)
         self._encoders: Recent[TextImageEncoder] = Recent(1)
 
     def close(self) -> None:
@@ -184,7 +183,7 @@ class Lab(CaptureShelf):
             save_scene(scene, folder)
             write_report(folder, report)
 
-        scene = self._step(
+        scene = self.step(
             "reconstruct", key, self.workspace.scene_folder(key), self._scenes, inputs, config,
             build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress,
             cancel=cancel,
@@ -261,7 +260,7 @@ class Lab(CaptureShelf):
             return result
 
         try:
-            gaussians = self._step(
+            gaussians = self.step(
                 "gaussians", key, self.workspace.gaussians_folder(scene.key, key), self._gaussians, inputs,
                 config, build=build, save=save_gaussians, load=load_gaussians, photos=len(scene.views),
                 progress=progress, cancel=cancel,
@@ -307,7 +306,7 @@ class Lab(CaptureShelf):
             config = recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
         key = content_key("masks", inputs, key_record(config), step.STEP_VERSION)
-        cache = self._step(
+        cache = self.step(
             "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
             build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
             save=lambda cache, folder: cache.save(folder),
@@ -358,11 +357,11 @@ class Lab(CaptureShelf):
         )
         masks = self.masks(name, cancel=cancel)
         entry = self._entry(name)
-        key = self._prepared_key(entry, method, segmenter)
+        key = self.prepared_key(entry, method, segmenter)
         inputs = {"scene": scene.key, "masks": entry.masks_key, "method": method}
         if segmenter.geometry == "gaussians":
             inputs["gaussians"] = scene.gaussians_key
-        prepared = self._step(
+        prepared = self.step(
             "prepare", key, self.workspace.method_folder(key), self._prepared, inputs, segmenter.config,
             build=lambda part: segmenter.prepare(
                 scene, masks, progress=part, cancel=cancel, generator=seeded(SEED)
@@ -384,7 +383,7 @@ class Lab(CaptureShelf):
         segmenter = self.segmenter(method, config)
         if self._lacks_gaussians(name, segmenter):
             return None
-        key = self._prepared_key(self._entry(name), method, segmenter)
+        key = self.prepared_key(self._entry(name), method, segmenter)
         if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
             return None
         return self.prepare(name, method, config)
@@ -405,41 +404,12 @@ class Lab(CaptureShelf):
         Raises:
             InputError: There is no such scene or method, or the encoder is not there (and how to get it).
         """
-        from lab.word_search import WordLookup
-        from pipelines import search as step
+        from lab.word_search import lookup_of, with_names
 
-        cancel = cancel or CancelToken()
         config = self.config_of(name, method) if config is None else config
-        prepared = self.prepare(name, method, config, progress=part_of(progress, 0.0, 0.8), cancel=cancel)
-        segmenter, scene = self.segmenter(method, config), self.reconstruct(name, cancel=cancel)
-        inputs = {"scene": scene.key, "method": self._prepared_key(self._entry(name), method, segmenter)}
-        key = content_key("search", inputs, step.STEP_VERSION)
-
-        def build(part: Progress) -> Any:
-            part(0.0, "Measuring every object")
-            return step.build_index(scene, step.masks_of(segmenter, prepared))
-
-        index = self._step(
-            "search", key, self.workspace.search_folder(scene.key, key), self._indexes, inputs, config,
-            build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
-            progress=part_of(progress, 0.8, 1.0), cancel=cancel,
-        )  # fmt: skip
-        if encoder == "attributes":
-            return WordLookup(index)
-        from components.text.encoder import CropConfig, embed_objects
-        from lab.word_search import load_embeddings, save_embeddings
-
-        model, crops = self.text_encoder(), CropConfig()
-        inputs = {"objects": key, "model": model.identity}
-        key = content_key("embeddings", inputs, dataclasses.asdict(crops))
-        embeddings = self._step(
-            "search", key, self.workspace.search_folder(scene.key, key), self._embeddings, inputs, crops,
-            build=lambda part: embed_objects(
-                scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
-            ),
-            save=save_embeddings, load=load_embeddings, photos=len(scene.views), progress=progress, cancel=cancel,
-        )  # fmt: skip
-        return WordLookup(index, model=model, embeddings=embeddings)
+        cancel = cancel or CancelToken()
+        lookup = lookup_of(self, name, method, config, encoder=encoder, progress=progress, cancel=cancel)
+        return with_names(self.workspace, self.scene(name), lookup)
 
     def text_encoder(self) -> "TextImageEncoder":
         """The image-text model for this computer, loaded once. InputError with the command when none is here."""
@@ -490,7 +460,7 @@ class Lab(CaptureShelf):
 
     # How a step runs
 
-    def _step(
+    def step(
         self,
         step: str,
         key: str,
@@ -506,8 +476,9 @@ class Lab(CaptureShelf):
         progress: Progress,
         cancel: CancelToken,
     ) -> T:
-        """The step's result: from memory, else from its sealed folder, else built under the key's lock and
-        sealed.
+        """A step's result: from memory, else from its sealed folder, else built under the key's lock and sealed.
+
+        For the steps of this class and what is made from their results (`lab.word_search`).
         """
         if key in recent and is_sealed(folder):
             return recent.get(key, lambda: load(folder))
@@ -592,7 +563,8 @@ class Lab(CaptureShelf):
             )
         return entry
 
-    def _prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
+    def prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
+        """Key of a method's state for a scene."""
         config = key_record(segmenter.config)
         splats = [entry.gaussians_key] if segmenter.geometry == "gaussians" else []
         return content_key(

@@ -75,6 +75,8 @@ class SegmentedObject:
     """Over its masks of all views, view pixels, packed; empty without an answer."""
     points: int
     server_ms: tuple[float | None, ...]
+    named: bool = False
+    """A person gave its name: words find it by that."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ def notebook_of(session: "Session") -> Notebook:
             masks_sha256=masks_digest(state.masks),
             points=int(state.result.selected.sum()) if state.result is not None else 0,
             server_ms=session.server_ms(state.id),
+            named=state.named,
         )
         for state in session.objects
     )
@@ -249,7 +252,7 @@ def replay(
     if segment is not None:
         session.set_method(segment.method, configs.get(segment.method))
         for entry in segment.objects:
-            state = session.add_object(entry.prompts, colour=entry.colour)
+            state = session.add_object(entry.prompts, colour=entry.colour, named=entry.named)
             objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
     return Replay(session, tuple(objects))
 

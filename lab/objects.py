@@ -21,6 +21,8 @@ class ObjectAsk:
     id: int
     colour: str
     prompts: ObjectPrompts
+    named: bool = False
+    """A person gave its name, so that words find the object by it (`lab.given_names`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,8 @@ class ObjectState:
     """The same as it is saved."""
     answer: Answer | None
     """None while nothing was clicked, or the method is not prepared."""
+    named: bool = False
+    """A person gave its name."""
 
     @property
     def clicks(self) -> tuple[Click, ...]:

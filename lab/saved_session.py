@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import InputError
 from lab.arrangement import arrangement_from
 from lab.config_records import config_from_record, to_plain
+from lab.given_names import names_follow
 from lab.objects import ObjectAsk
 from lab.prompts import check_click, check_stroke
 
@@ -62,3 +63,5 @@ def restore(session: "Session", value: dict[str, Any]) -> None:
     session._current = current if any(ask.id == current for ask in asks) else None
     session._prepared = None  # so that the objects are answered
     session._use_method(method, config)
+    for ask in asks:
+        names_follow(session, None, ask, session._answers.get(ask.id))

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.errors import InputError
-from components.geometry import mask_in_photo, view_from_photo
+from components.geometry import mask_in_photo
 from components.picking import pick_point
-from components.refine import adjusted_masks, painted
+from components.refine import adjusted_masks
 from components.splat_links import nearest_points
 from components.types import Prompt, Scene
 from lab.arrangement import Arrangement, Stage
 from lab.engine import Lab
+from lab.given_names import names_follow
 from lab.history import History
 from lab.keeping import keep_object, masks_with_kept, with_kept
 from lab.markers import Marker, marker_of
@@ -40,7 +41,7 @@ from lab.prompts import (
     to_prompts,
 )
 from lab.recent import Recent
-from lab.session_parts import adjusted_selection, locked, preview_mask
+from lab.session_parts import adjusted_selection, brushed, locked, preview_mask
 
 if TYPE_CHECKING:
     from components.masks.cache import MaskCache
@@ -208,7 +209,7 @@ class Session:
         """Give an object another name. InputError when the name is taken or cannot be a file name."""
         ask = self._ask(object_id)
         prompts = replace(ask.prompts, object=self._free_name(name, object_id))
-        return self._edit(ask, replace(ask, prompts=prompts))
+        return self._edit(ask, replace(ask, prompts=prompts, named=True))
 
     @locked
     def delete_object(self, object_id: int) -> ObjectState | None:
@@ -291,12 +292,18 @@ class Session:
         return self._edit_prompts(replace(prompts, clicks=(*prompts.clicks, click)))
 
     @locked
-    def add_object(self, prompts: ObjectPrompts, *, colour: str | None = None) -> ObjectState:
-        """A new object with all its prompts, clicked one after the other; one undo each."""
+    def add_object(
+        self, prompts: ObjectPrompts, *, colour: str | None = None, named: bool = False
+    ) -> ObjectState:
+        """A new object with all its prompts, clicked one after the other; one undo each.
+
+        Args:
+            named: A person gave it its name: words find it by that from then on.
+        """
         self._need_method()
         fresh = self._fresh_ask(prompts.object)
         settings = replace(fresh.prompts, granularity=prompts.granularity)
-        self._edit(None, replace(fresh, colour=colour or fresh.colour, prompts=settings))
+        self._edit(None, replace(fresh, colour=colour or fresh.colour, prompts=settings, named=named))
         for click in prompts.clicks:
             self.add(click)
         rest = replace(self._current_ask().prompts, adjust=prompts.adjust, strokes=prompts.strokes)
@@ -479,6 +486,7 @@ class Session:
     def _replace_ask(self, old: ObjectAsk | None, new: ObjectAsk | None, place: int) -> None:
         """Put `new` where `old` is; the answer comes first, so that a failure changes nothing."""
         answer = self._answer(new) if new is not None and not new.prompts.empty and self.ready else None
+        names_follow(self, old, new, answer)
         if old is None:
             assert new is not None
             self._asks.insert(place, new)
@@ -508,7 +516,9 @@ class Session:
         )
         result = segmenter.segment(prepared, prompts)
         masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
-        refined = self._painted(adjusted_masks(self._need_scene(), masks, asked.adjust), asked.strokes)
+        refined = brushed(
+            self._need_scene(), adjusted_masks(self._need_scene(), masks, asked.adjust), asked.strokes
+        )
         if refined is not masks:
             selected = adjusted_selection(self._need_scene(), result, masks, refined, self.nearest_points)
             masks = refined
@@ -519,21 +529,6 @@ class Session:
         point_ids = np.flatnonzero(result.selected)
         ms = (time.perf_counter() - started) * 1000
         return Answer(result, masks, point_ids, ms, self._need_scene(), self.nearest_points)
-
-    def _painted(
-        self, masks: tuple[np.ndarray, ...], strokes: Sequence[PhotoStroke]
-    ) -> tuple[np.ndarray, ...]:
-        """Masks after the brush; the same tuple without strokes."""
-        if not strokes:
-            return masks
-        after = list(masks)
-        for stroke in strokes:
-            index = self._need_scene().view_index(stroke.image)
-            view = self._need_scene().views[index]
-            line = view_from_photo(view, np.array(stroke.points, np.float64))
-            radius = stroke.radius * view.camera.width / view.lens.width
-            after[index] = painted(after[index], line, radius, inside=stroke.positive)
-        return tuple(after)
 
     def _need_scene(self) -> Scene:
         if self._scene is None:
@@ -556,9 +551,8 @@ class Session:
             shown = to_prompts(
                 self._scene, prompts.clicks, granularity=prompts.granularity, object_id=prompts.object
             )
-        return ObjectState(
-            ask.id, prompts.object, ask.colour, tuple(shown), prompts, self._answers.get(ask.id)
-        )
+        answer = self._answers.get(ask.id)
+        return ObjectState(ask.id, prompts.object, ask.colour, tuple(shown), prompts, answer, ask.named)
 
     def _ask(self, object_id: int | None) -> ObjectAsk:
         for ask in self._asks:
@@ -572,6 +566,7 @@ class Session:
         return self._ask(self._current)
 
     def _fresh_ask(self, name: str | None) -> ObjectAsk:
+        named = name is not None
         if name is None:
             taken = {ask.prompts.object.casefold() for ask in self._asks}
             name = next(n for i in range(1, len(taken) + 2) if (n := f"object {i}") not in taken)
@@ -579,6 +574,7 @@ class Session:
             self._next_id,
             next_colour([a.colour for a in self._asks]),
             ObjectPrompts(self._free_name(name, None)),
+            named,
         )
         self._next_id += 1
         return ask

@@ -9,10 +9,10 @@ import numpy as np
 
 from components.errors import InputError
 from components.geometry import view_from_photo
-from components.refine import points_of_masks
+from components.refine import painted, points_of_masks
 from components.splat_links import adjusted_splats
 from components.types import Scene, Segmentation
-from lab.prompts import photo_name
+from lab.prompts import PhotoStroke, photo_name
 
 if TYPE_CHECKING:
     from components.masks.cache import MaskCache
@@ -72,3 +72,19 @@ def adjusted_selection(
     if result.geometry == "points":
         return points_of_masks(scene, result, before, after)
     return adjusted_splats(scene, nearest(), result.selected, before, after)
+
+
+def brushed(
+    scene: Scene, masks: tuple[np.ndarray, ...], strokes: Sequence[PhotoStroke]
+) -> tuple[np.ndarray, ...]:
+    """Masks (bool [H, W] per view, view pixels) after the brush; the same tuple without strokes."""
+    if not strokes:
+        return masks
+    after = list(masks)
+    for stroke in strokes:
+        index = scene.view_index(stroke.image)
+        view = scene.views[index]
+        line = view_from_photo(view, np.array(stroke.points, np.float64))
+        radius = stroke.radius * view.camera.width / view.lens.width
+        after[index] = painted(after[index], line, radius, inside=stroke.positive)
+    return tuple(after)

@@ -1,7 +1,7 @@
 """What one browser searches for: its queries in colours, their answers, and pictures of both."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -9,10 +9,11 @@ import numpy as np
 
 from components.errors import InputError
 from components.text.encoder import CropConfig, object_crops
+from lab.given_names import names_token
 from lab.overlays import drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
 from lab.palette import next_colour, rgb
 from lab.prompts import ObjectPrompts, PhotoClick, checked_object_name
-from lab.word_search import Encoder, WordLookup, checked_search_text, names_of_objects
+from lab.word_search import Encoder, WordLookup, checked_search_text, lookup_of, with_names
 
 if TYPE_CHECKING:
     from components.types import Scene
@@ -25,8 +26,6 @@ HISTORY_MAX = 20
 SHOWN_MAX = 12
 """Thumbnails of one query."""
 THUMB_PX = 160
-DEFAULT_NAME = "object "
-"""Names that the lab gives begin so; they are not names people gave."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class Ask:
     colour: str
     """#RRGGBB."""
     result: "SearchResult"
+    bare: WordLookup = field(repr=False)
+    """What answered it, without the names that people gave."""
 
 
 @dataclass
@@ -53,8 +54,11 @@ class WordPanel:
     note: str = ""
     version: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _bare: WordLookup | None = field(default=None, repr=False)
+    """Without the names that people gave."""
     _lookup: WordLookup | None = field(default=None, repr=False)
     _lookup_of: tuple[Any, ...] = ()
+    _names_of: tuple[Any, ...] | None = None
 
     def ask(self, text: str, encoder: Encoder, *, beside: bool = False) -> None:
         """Look for words; `beside` keeps the earlier queries, each in its colour.
@@ -68,7 +72,8 @@ class WordPanel:
             kept = [ask for ask in self.asks if ask.text != text] if beside else []
             kept = kept[-(QUERIES_MAX - 1) :]
             colour = next_colour([ask.colour for ask in kept])
-            self.asks = [*kept, Ask(text, colour, lookup.search(text))]
+            assert self._bare is not None
+            self.asks = [*kept, Ask(text, colour, lookup.search(text), self._bare)]
             self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
             self.version += 1
 
@@ -166,26 +171,31 @@ class WordPanel:
             config = self.lab.config_of(name, method)
             job = self.lab.jobs.submit(
                 "Measuring what words can find",
-                lambda progress, cancel: self.lab.word_lookup(
-                    name, method, config, encoder=encoder, progress=progress, cancel=cancel
+                lambda progress, cancel: lookup_of(
+                    self.lab, name, method, config, encoder=encoder, progress=progress, cancel=cancel
                 ),
             )
             found = job.result()
             with self.lock:
                 if self._lookup_of[:3] != wanted[:3]:
                     self.asks = []
-                self._lookup, self._lookup_of = found, wanted
-        assert self._lookup is not None
-        named = {
-            entry.name: entry.masks
-            for entry in self.session.objects
-            if entry.masks and not entry.name.startswith(DEFAULT_NAME)
-        }
-        names = names_of_objects(self._lookup.index, named)
-        self._lookup = WordLookup(
-            self._lookup.index, names, model=self._lookup.model, embeddings=self._lookup.embeddings
-        )
-        return self._lookup
+                self._bare, self._lookup_of, self._names_of = found, wanted, None
+        return self._with_present_names(scene)
+
+    def _with_present_names(self, scene: "Scene") -> WordLookup:
+        """The lookup with the names of now; when these changed, every question is answered again."""
+        workspace = self.lab.workspace
+        with self.lock:
+            assert self._bare is not None
+            token = names_token(workspace, scene.key)
+            if self._lookup is None or self._names_of != token:
+                self._lookup, self._names_of = with_names(workspace, scene, self._bare), token
+                self.version += 1
+                self.asks = [
+                    replace(ask, result=with_names(workspace, scene, ask.bare).search(ask.text))
+                    for ask in self.asks
+                ]
+            return self._lookup
 
 
 def add_to_session(

@@ -1,21 +1,25 @@
 """Finding objects of a scene by words: what is needed for it in memory, and the files a search writes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from components.errors import InputError
 from components.export import write_mask_png
-from components.files import atomic_write, write_json
+from components.files import atomic_write, content_key, write_json
 from components.geometry import mask_in_photo
+from components.progress import CancelToken, Progress, part_of
 from components.types import Scene
+from lab.given_names import given_names
 from lab.records import versions
 
 if TYPE_CHECKING:
     from components.text.encoder import TextImageEncoder
+    from lab.engine import Lab
+    from lab.workspace import Workspace
     from pipelines.search import SearchIndex, SearchResult
 
 Encoder = Literal["attributes", "open_clip"]
@@ -23,7 +27,7 @@ SEARCH_VERSION = 1
 EMBEDDINGS_FILE = "embeddings.safetensors"
 TEXT_MAX = 300
 NAME_IOU = 0.5
-"""A named object of a session is the object of a search that its masks overlap by at least this IoU."""
+"""A named object is the object of a search that its masks overlap by at least this IoU."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,73 @@ def checked_search_text(text: str) -> str:
     return cleaned
 
 
+def lookup_of(
+    lab: "Lab",
+    name: str,
+    method: str,
+    config: Any,
+    *,
+    encoder: Encoder,
+    progress: Progress,
+    cancel: CancelToken,
+) -> WordLookup:
+    """`Lab.word_lookup` but for the names that people gave."""
+    from pipelines import search as step
+
+    prepared = lab.prepare(name, method, config, progress=part_of(progress, 0.0, 0.8), cancel=cancel)
+    segmenter, scene = lab.segmenter(method, config), lab.reconstruct(name, cancel=cancel)
+    entry = lab.workspace.scene_entry(name)
+    assert entry is not None
+    inputs = {"scene": scene.key, "method": lab.prepared_key(entry, method, segmenter)}
+    key = content_key("search", inputs, step.STEP_VERSION)
+
+    def build(part: Progress) -> "SearchIndex":
+        part(0.0, "Measuring every object")
+        return step.build_index(scene, step.masks_of(segmenter, prepared))
+
+    index = lab.step(
+        "search", key, lab.workspace.search_folder(scene.key, key), lab.indexes, inputs, config,
+        build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
+        progress=part_of(progress, 0.8, 1.0), cancel=cancel,
+    )  # fmt: skip
+    if encoder == "open_clip":
+        from components.text.encoder import CropConfig, embed_objects
+
+        model, crops = lab.text_encoder(), CropConfig()
+        inputs = {"objects": key, "model": model.identity}
+        key = content_key("embeddings", inputs, asdict(crops))
+        embeddings = lab.step(
+            "search", key, lab.workspace.search_folder(scene.key, key), lab.embeddings, inputs, crops,
+            build=lambda part: embed_objects(
+                scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
+            ),
+            save=save_embeddings, load=load_embeddings, photos=len(scene.views), progress=progress, cancel=cancel,
+        )  # fmt: skip
+        return WordLookup(index, model=model, embeddings=embeddings)
+    return WordLookup(index)
+
+
+def with_names(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:
+    """A lookup (of `lookup_of`) that knows all names people gave to objects of the scene up to now.
+
+    A named object that is none of the lookup's objects (it was painted, or made by clicks that no mask answers)
+    becomes one of them; an image-text model finds it by its name alone.
+    """
+    from pipelines.search import with_objects
+
+    named = given_names(workspace, scene.key)
+    names = names_of_objects(lookup.index, named)
+    rest = [name for name in named if name not in names.values()]
+    if not rest:
+        return replace(lookup, names=names)
+    index = with_objects(scene, lookup.index, [named[name] for name in rest])
+    names |= dict(zip(index.objects.object_ids[-len(rest) :].tolist(), rest, strict=True))
+    embeddings = lookup.embeddings
+    if embeddings is not None:
+        embeddings = np.pad(embeddings, ((0, len(rest)), (0, 0)))
+    return replace(lookup, index=index, names=names, embeddings=embeddings)
+
+
 def names_of_objects(index: "SearchIndex", named: Mapping[str, Sequence[np.ndarray]]) -> dict[int, str]:
     """Which objects of an index are those that people named.
 
@@ -109,14 +180,18 @@ def names_of_objects(index: "SearchIndex", named: Mapping[str, Sequence[np.ndarr
     Returns:
         Object id to name; names whose masks overlap no object by an IoU of 0.5 are left out.
     """
+    ids = index.objects.object_ids.tolist()
+    areas = {i: sum(index.masks.area(view, i) for view in range(index.masks.num_views)) for i in ids}
     found: dict[int, str] = {}
     for name, masks in named.items():
         area = sum(int(mask.sum()) for mask in masks)
         best, best_iou = 0, 0.0
-        for object_id in index.objects.object_ids.tolist():
-            own = shared = 0
+        for object_id in ids:
+            own = areas[object_id]
+            if object_id in found or min(own, area) < NAME_IOU * max(own, area):
+                continue  # it cannot overlap that much
+            shared = 0
             for view, mask in enumerate(masks):
-                own += index.masks.area(view, object_id)
                 rows, columns = index.masks.box(view, object_id)
                 shared += int((index.mask(view, object_id)[rows, columns] & mask[rows, columns]).sum())
             iou = shared / max(own + area - shared, 1)

@@ -337,6 +337,7 @@ class Workspace:
         for pattern, kind in (
             ("captures/.*", "capture"), ("scenes/.*", "scene"), ("scenes/*/gaussians/.*", "gaussians"),
             ("scenes/*/masks/.*", "masks"), ("scenes/*/search/.*", "search"),
+            ("scenes/*/named/.*", "named"),
             ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
         ):  # fmt: skip
             for path in self.root.glob(pattern):

@@ -87,6 +87,22 @@ def build_index(scene: Scene, masks: MaskCache) -> SearchIndex:
     return SearchIndex(things.masks, objects, things.weight * object_prior(objects, things.weight))
 
 
+def with_objects(
+    scene: Scene, index: SearchIndex, objects: Sequence[Sequence[Bool[Array, "_ _"]]]
+) -> SearchIndex:
+    """An index that also holds these objects, as ones that a person would ask for; their ids follow the others'.
+
+    Args:
+        objects: Of each its masks, one per view, view pixels; at least one pixel in some view.
+    """
+    masks, ids = index.masks, []
+    for own in objects:
+        masks = masks.with_object(own)
+        ids.append(int(masks.object_ids[-1]))
+    measured = index.objects.with_rows(measure(scene, masks, ids))
+    return SearchIndex(masks, measured, np.concatenate([index.prior, np.ones(len(ids))]))
+
+
 def masks_of(segmenter: Segmenter, prepared: Any) -> MaskCache:
     """The masks in which a method looks for words: its own offer, else what it segments by itself."""
     offered = getattr(segmenter, "search_masks", None)

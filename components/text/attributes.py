@@ -5,7 +5,7 @@ Lengths are in scene units, in a frame whose axes are right, away from the photo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -68,6 +68,18 @@ class Attributes:
     @property
     def count(self) -> int:
         return len(self.object_ids)
+
+    def with_rows(self, other: "Attributes") -> "Attributes":
+        """The same with objects of the same scene after them."""
+        both = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("object_ids", "colours", "lightness", "low", "high", "center", "extent", "roundness",
+                         "boxness", "solidity", "over_ground")
+        } | {
+            name: np.concatenate([getattr(self, name), getattr(other, name)], axis=1)
+            for name in ("image_x", "depth", "share")
+        }  # fmt: skip
+        return replace(self, clouds=self.clouds + other.clouds, **both)
 
     def rows(self, keep: Sequence[int]) -> "Attributes":
         """The same of some objects, by index."""
