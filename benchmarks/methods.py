@@ -1,201 +1,210 @@
 """Every method on the same splats and masks, scored on photos that no step ever saw.
 
-    python -m benchmarks.methods assets/captures/desk --workspace DIR
+    python -m benchmarks.methods assets/captures/desk assets/captures/shelf --workspace DIR
 
-Each case runs in a process of its own and is kept in DIR/methods.jsonl: a second call does what is missing, then
-writes the table of all. The default is one seed and at most a minute of training per case; `--full` takes three seeds,
-each method's own length of training, and the papers' ablations.
+Each case runs in a process of its own and is kept in DIR/methods.jsonl: a second call does what is missing or out of
+date (`method_cases.state_of`), then writes the table of all. The default is one seed and at most a minute of training
+per case, and the papers' ablations on the first capture; `--full` takes three seeds, each method's own length of
+training, and the ablations on every capture.
 """
 
 import dataclasses
 import json
-import resource
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
 
-from benchmarks.novel_views import TestRenderer, test_photos
-from benchmarks.oracle_masks import oracle_masks
-from benchmarks.segmentation import masks_in_photos, prompts_of
-from benchmarks.tables import commit, markdown, write_result
-from benchmarks.truth_scenes import read_truth
+from benchmarks.method_cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
+from benchmarks.tables import markdown, write_result
 from components.errors import InputError
-from components.metrics import accuracy, class_agnostic_panoptic_quality, match_scene_labels, pooled_iou
-from components.progress import CancelToken, no_progress
-from components.types import Segmentation
-from lab.engine import Lab
-from pipelines.base import get_method, seeded
-from pipelines.feature_trainer import FeatureTrainConfig
-from pipelines.gaussian_answers import gaussian_views
-from pipelines.simulated_user import SimulatedClick, scorable_objects, simulate
 
-ROUNDS = (1, 3, 5)
-CLICKED_PHOTOS = 4
-"""Training photos, evenly chosen, in which the simulated person looks for errors."""
 SHORT_SECS = 60.0
-
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "wildseg3d": ("wildseg3d", {}),
-    "saga": ("saga", {}),
-    "unic_lift": ("unic_lift", {}),
-    "contrastive_lift": ("contrastive_lift", {}),
-    "contrastive_lift, slow-fast": ("contrastive_lift", {"loss": "slow_fast", "dimensions": 3}),
-    "gaga": ("gaga", {}),
-    "proto_saga": ("proto_saga", {}),
-}
-"""Row of the table: method, and what differs from its defaults (dots lead into nested settings)."""
-ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "saga, no smoothing": ("saga", {"neighbours": 1}),
-    "saga, no norm term": ("saga", {"norm_weight": 0.0}),
-    "saga, no gate": ("saga", {"gated": False}),
-    "saga, no resampling": ("saga", {"resampling": False}),
-    "saga, no re-weighting": ("saga", {"reweighting": False}),
-    "unic_lift, no triplets": ("unic_lift", {"triplet_weight": 0.0}),
-    "unic_lift, no linear layer": ("unic_lift", {"linear_layer": False}),
-    "unic_lift, no 3D term": ("unic_lift", {"neighbour_weight": 0.0}),
-    "proto_saga, depth": ("proto_saga", {"association.choose": "depth"}),
-    "proto_saga, probability": ("proto_saga", {"association.choose": "probability"}),
-    "proto_saga, classifier": ("proto_saga", {"inference": "classifier"}),
-    "proto_saga, k-means": ("proto_saga", {"inference": "kmeans"}),
-}
-"""The key claims of the papers, taken away one by one."""
-
-Masks = Literal["oracle", "proposals"]
+BEHIND = 0.05
+"""IoU by which a method may lie below WildSeg3D on the default proposals."""
+BASE = "wildseg3d"
 
 
-@dataclass(frozen=True)
-class Case:
-    """One row before averaging over seeds."""
+def cases_of(
+    captures: Sequence[Path], workspace: Path, variants: Sequence[str], masks: Sequence[Masks], *, full: bool
+) -> list[Case]:
+    """Cases of a call in the order they are run: all methods first, then the ablations (ORACLE masks).
 
-    capture: Path
-    workspace: Path
-    variant: str
-    masks: Masks
-    seed: int
-    budget_secs: float
-    """Of the training; 0 for the method's own length."""
-
-    @property
-    def key(self) -> str:
-        return "|".join(
-            [self.capture.name, self.variant, self.masks, str(self.seed), f"{self.budget_secs:g}"]
-        )
-
-
-def config_of(variant: str, budget_secs: float) -> Any:
-    """The configuration of a row, with the budget on every training in it."""
-    name, changes = {**VARIANTS, **ABLATIONS}[variant]
-    config = get_method(name).config_class()
-    for path, value in changes.items():
-        config = _changed(config, path.split("."), value)
-    return _with_budget(config, budget_secs) if budget_secs else config
-
-
-def _changed(config: Any, path: Sequence[str], value: Any) -> Any:
-    inner = value if len(path) == 1 else _changed(getattr(config, path[0]), path[1:], value)
-    return replace(config, **{path[0]: inner})
+    WildSeg3D has no case with ORACLE masks: it looks objects up by ids, and those differ from view to view there.
+    """
+    budget = 0.0 if full else SHORT_SECS
+    seeds = range(3 if full else 1)
+    chosen = variants or tuple(VARIANTS)
+    cases = [
+        Case(capture, workspace, variant, source, seed, budget)
+        for capture in captures
+        for source in masks
+        for variant in chosen
+        for seed in seeds
+        if not (variant == BASE and source == "oracle")
+    ]
+    if not variants and "oracle" in masks:
+        ablated = captures if full else captures[:1]
+        cases += [
+            Case(capture, workspace, variant, "oracle", seed, budget)
+            for capture in ablated
+            for variant in ABLATIONS
+            for seed in seeds
+        ]
+    return cases
 
 
-def _with_budget(config: Any, budget_secs: float) -> Any:
-    if isinstance(config, FeatureTrainConfig):
-        return replace(config, budget_secs=budget_secs)
-    nested = {
-        entry.name: _with_budget(getattr(config, entry.name), budget_secs)
-        for entry in dataclasses.fields(config)
-        if dataclasses.is_dataclass(getattr(config, entry.name))
-    }
-    return replace(config, **nested)
+def known_results(path: Path) -> dict[str, dict[str, Any]]:
+    """Rows of the file by key; the last of a key counts, and half a line, left by a run that was killed, does not."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        found[row["key"]] = row
+    return found
 
 
-def run_case(case: Case) -> dict[str, Any]:
-    """Prepare one method and click on every object; scores of the test photos."""
-    lab = Lab(case.workspace)
-    try:
-        name = case.capture.name
-        if name not in lab.captures():
-            lab.import_capture(case.capture / "images", name)
-        lab.reconstruct(name)
-        lab.gaussians(name)
-        scene = lab.scene(name)
-        oracle = case.masks == "oracle"
-        cache = oracle_masks(scene, case.capture / "truth", seed=case.seed) if oracle else lab.masks(name)
-    finally:
-        lab.close()
-    assert scene.gaussians is not None
-    import torch
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Add a row on a line of its own, also after half a line."""
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(json.dumps(row).encode() + b"\n")
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name, _ = {**VARIANTS, **ABLATIONS}[case.variant]
-    method = get_method(name).make(config_of(case.variant, case.budget_secs), device=device)
-    began = time.perf_counter()
-    prepared = method.prepare(
-        scene, cache, progress=no_progress, cancel=CancelToken(), generator=seeded(case.seed)
-    )
-    prepare_secs = time.perf_counter() - began
-    about = getattr(prepared, "about", {})
-    photos = test_photos(case.capture, scene)
-    views = gaussian_views(scene, device) if method.geometry == "gaussians" else None
-    renderer = TestRenderer(photos, scene, views)
-    truth = read_truth(case.capture)
-    stems = [view.stem for view in scene.views if view.stem in truth.labels]
-    clicked = [stems[i] for i in np.linspace(0, len(stems) - 1, CLICKED_PHOTOS).astype(int)]
-    labels = [truth.labels[stem] for stem in clicked]
-    names = [view.name for stem in clicked for view in scene.views if view.stem == stem]
-    ious: list[list[float]] = []
-    accuracies: list[list[float]] = []
-    seconds: list[float] = []
-    tested = {int(i) for image in photos.labels for i in np.unique(image)}
-    for object_id in [i for i in scorable_objects(labels) if i in tested]:
-        truths = [image == object_id for image in photos.labels]
-        per_click: list[tuple[float, float]] = []
 
-        def ask(given: Sequence[SimulatedClick]) -> list[np.ndarray]:
-            answer: Segmentation = method.segment(prepared, prompts_of(scene, names, given))
-            seconds.append(answer.provenance.seconds)
-            drawn = renderer.masks(answer)
-            per_click.append(  # noqa: B023
-                (
-                    pooled_iou(truths, drawn),  # noqa: B023
-                    float(np.mean([accuracy(t, m) for t, m in zip(truths, drawn, strict=True)])),  # noqa: B023
-                )
+def missing(cases: Sequence[Case], known: dict[str, dict[str, Any]], *, retry: bool) -> list[Case]:
+    """Cases without a row that still holds; those that failed count as done unless `retry`."""
+    left = []
+    for case in cases:
+        row = known.get(case.key)
+        if row is None or row.get("state") != state_of(case) or (retry and "failed" in row):
+            left.append(case)
+    return left
+
+
+def current(rows: Iterable[dict[str, Any]], workspace: Path) -> list[dict[str, Any]]:
+    """Rows that still hold, whichever call made them."""
+    held = []
+    for row in rows:
+        if row["variant"] in ROWS:
+            case = Case(
+                Path(row["capture"]), workspace, row["variant"], row["masks"], row["seed"], row["budget_secs"]
             )
-            return masks_in_photos(scene, names, [image.shape for image in labels], answer.mask_of_view)
+            if row.get("state") == state_of(case):
+                held.append(row)
+    return held
 
-        simulate(labels, object_id, ask, clicks=max(ROUNDS))
-        ious.append([per_click[min(k, len(per_click)) - 1][0] for k in ROUNDS])
-        accuracies.append([per_click[min(k, len(per_click)) - 1][1] for k in ROUNDS])
-    predicted = renderer.labels(method, prepared)
-    panoptic = class_agnostic_panoptic_quality(photos.labels, predicted)
-    matched = match_scene_labels(photos.labels, predicted)
-    return {
-        "key": case.key,
-        "capture": case.capture.name,
-        "variant": case.variant,
-        "masks": case.masks,
-        "seed": case.seed,
-        "budget_secs": case.budget_secs,
-        "commit": commit(),
-        "objects": len(ious),
-        "gaussians": len(scene.gaussians.means),
-        "iou": np.mean(ious, axis=0).round(4).tolist(),
-        "accuracy": np.mean(accuracies, axis=0).round(4).tolist(),
-        "pq": round(panoptic.pq, 4),
-        "miou": round(matched.mean_iou, 4),
-        "precision": round(matched.precision, 4),
-        "recall": round(matched.recall, 4),
-        "prepare_secs": round(prepare_secs, 2),
-        "clustering_secs": about.get("clustering_seconds"),
-        "iterations": about.get("iterations"),
-        "click_ms": round(1e3 * float(np.median(seconds)), 2),
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    }
+
+def run_apart(case: Case, limit_secs: float) -> dict[str, Any]:
+    """The row of a case, made in a process of its own so that its peak memory is its own; a failure is a row too."""
+    arguments = [f"--{f.name.replace('_', '-')}={getattr(case, f.name)}" for f in dataclasses.fields(case)]
+    command = [sys.executable, "-m", "benchmarks.methods", "case", *arguments]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit_secs)
+    except subprocess.TimeoutExpired:
+        return {**case.blank, "failed": f"longer than {limit_secs:g} s"}
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"]
+        return {**case.blank, "failed": said[-1]}
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+NUMBERS = ("pq", "miou", "precision", "recall", "prepare_secs", "click_ms", "peak_mib")
+
+
+def averaged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the same case and budget, averaged over seeds; failed ones stay by themselves."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        failed = row["seed"] if "failed" in row else None
+        key = (row["capture"], row["masks"], row["variant"], row["budget_secs"], failed)
+        groups.setdefault(key, []).append(row)
+    order = list(ROWS)
+    out = []
+    for _, found in sorted(
+        groups.items(), key=lambda item: (*item[0][:2], order.index(item[0][2]), item[0][3], str(item[0][4]))
+    ):
+        first = found[0]
+        if "failed" in first:
+            out.append(first)
+            continue
+        numbers = {name: float(np.mean([row[name] for row in found])) for name in NUMBERS}
+        curves = {
+            name: np.mean([row[name] for row in found], axis=0).tolist() for name in ("iou", "accuracy")
+        }
+        steps = "/".join(str(row["iterations"]) for row in found if row["iterations"]) or "-"
+        out.append({**first, **numbers, **curves, "steps": steps, "seeds": len(found)})
+    return out
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """One line per capture, masks and variant."""
+    lines = []
+    for row in averaged(rows):
+        head = [
+            row["capture"],
+            "ORACLE" if row["masks"] == "oracle" else row["masks"],
+            row["variant"],
+            f"{row['budget_secs']:g} s" if row["budget_secs"] else "own",
+        ]
+        if "failed" in row:
+            lines.append([*head, f"failed: {row['failed']}", *["-"] * (2 * len(ROUNDS) + 8)])
+            continue
+        lines.append(
+            [
+                *head,
+                row["steps"],
+                row["seeds"],
+                *(f"{value:.3f}" for value in (*row["iou"], *row["accuracy"])),
+                *(f"{row[name]:.3f}" for name in ("pq", "miou", "precision", "recall")),
+                f"{row['prepare_secs']:.0f}",
+                f"{row['click_ms']:.1f}",
+                f"{row['peak_mib']:.0f}",
+            ]
+        )
+    head = ["capture", "masks", "method", "training", "steps", "seeds", *(f"IoU {k}" for k in ROUNDS)]
+    head += [*(f"acc {k}" for k in ROUNDS), "PQ_scene", "mIoU", "precision", "recall"]
+    return markdown([*head, "prepare s", "ms/click", "peak MiB"], lines)
+
+
+def ablation_table(rows: Sequence[dict[str, Any]]) -> str:
+    """What each claim is worth: the whole method minus the method without it, on the same capture, masks and budget."""
+    found = [row for row in averaged(rows) if "failed" not in row]
+    whole = {(row["capture"], row["masks"], row["budget_secs"], row["variant"]): row for row in found}
+    lines = []
+    for row in found:
+        name, _ = ROWS[row["variant"]]
+        base = whole.get((row["capture"], row["masks"], row["budget_secs"], name))
+        if row["variant"] not in ABLATIONS or base is None:
+            continue
+        gains = [a - b for a, b in zip(base["iou"], row["iou"], strict=True)] + [base["pq"] - row["pq"]]
+        lines.append([row["capture"], row["variant"], row["seeds"], *(f"{gain:+.3f}" for gain in gains)])
+    return markdown(["capture", "taken away", "seeds", *(f"IoU {k}" for k in ROUNDS), "PQ_scene"], lines)
+
+
+def behind(rows: Sequence[dict[str, Any]]) -> str:
+    """Which methods lie below WildSeg3D on the default proposals by more than `BEHIND`, in a sentence."""
+    found = [row for row in averaged(rows) if row["masks"] == "proposals" and "failed" not in row]
+    best = {row["capture"]: row["iou"] for row in found if row["variant"] == BASE}
+    late = [
+        f"{row['variant']} on {row['capture']} by {lost:.3f} after {k}"
+        for row in found
+        if row["variant"] in VARIANTS
+        for k, ours, theirs in zip(ROUNDS, row["iou"], best.get(row["capture"], row["iou"]), strict=True)
+        if (lost := theirs - ours) > BEHIND
+    ]
+    says = ", ".join(late) if late else "none"
+    return f"Below WildSeg3D by more than {BEHIND:g} IoU with the default proposals (clicks): {says}."
 
 
 QUERY_GAUSSIANS, QUERY_CHANNELS, QUERIES, WARM_UPS = 300_000, 32, 30, 3
@@ -242,47 +251,6 @@ def query_times() -> list[list[str]]:
     return rows
 
 
-def known_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of the file by key; the last of a key counts."""
-    if not path.exists():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-    return {row["key"]: row for row in rows}
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """One line per capture, masks and variant, averaged over seeds."""
-    groups: dict[tuple[str, str, str, float], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["capture"], row["masks"], row["variant"], row["budget_secs"]), []).append(row)
-    lines = []
-    for (capture, masks, variant, budget), found in sorted(groups.items()):
-        iou, acc = (np.mean([row[name] for row in found], axis=0) for name in ("iou", "accuracy"))
-        mean = {
-            name: float(np.mean([row[name] for row in found]))
-            for name in ("pq", "miou", "precision", "recall", "prepare_secs", "click_ms", "peak_mib")
-        }
-        lines.append(
-            [
-                capture,
-                "ORACLE" if masks == "oracle" else masks,
-                variant,
-                f"{budget:g} s" if budget else "own",
-                "/".join(str(row["iterations"]) for row in found if row["iterations"]) or "-",
-                len(found),
-                *(f"{value:.3f}" for value in iou),
-                *(f"{value:.3f}" for value in acc),
-                *(f"{mean[name]:.3f}" for name in ("pq", "miou", "precision", "recall")),
-                f"{mean['prepare_secs']:.0f}",
-                f"{mean['click_ms']:.1f}",
-                f"{mean['peak_mib']:.0f}",
-            ]
-        )
-    head = ["capture", "masks", "method", "training", "steps", "seeds", *(f"IoU {k}" for k in ROUNDS)]
-    head += [*(f"acc {k}" for k in ROUNDS), "PQ_scene", "mIoU", "precision", "recall"]
-    return markdown([*head, "prepare s", "ms/click", "peak MiB"], lines)
-
-
 def run(
     captures: tyro.conf.Positional[tuple[Path, ...]],
     workspace: Path,
@@ -290,73 +258,76 @@ def run(
     masks: tuple[Masks, ...] = ("oracle", "proposals"),
     full: bool = False,
     case_secs: float = 3600.0,
+    again: tuple[str, ...] = (),
+    retry: bool = False,
     note: str = "",
 ) -> None:
-    """Do the cases that are missing, then write the table of all.
+    """Do the cases that are missing or out of date, then write the table of all.
 
     Args:
         captures: Capture folders with truth and test photos.
-        workspace: Where reconstructions, splats, masks and the results so far are kept.
-        variants: Rows to do; all of them when empty.
+        workspace: Where reconstructions, splats, masks, prepared methods and the results so far are kept.
+        variants: Rows to do; when empty all methods, and the ablations on the first capture.
         masks: Where masks come from: the truth of the training photos, spoilt, or the default proposals.
-        full: Three seeds, own lengths of training, ablations.
+        full: Three seeds, own lengths of training, ablations on every capture.
         case_secs: A case that takes longer is given up and named.
+        again: Rows to do anew although nothing about them changed, such as those measured on a busy machine.
+        retry: Do cases that failed once more.
         note: A sentence for the table, such as how busy the machine was.
     """
-    wanted = variants or tuple({**VARIANTS, **(ABLATIONS if full else {})})
-    unknown = set(wanted) - {*VARIANTS, *ABLATIONS}
-    if unknown:
-        raise InputError(
-            f"There is no row '{sorted(unknown)[0]}'; there are {', '.join({**VARIANTS, **ABLATIONS})}."
-        )
+    for name in (*variants, *again):
+        if name not in ROWS:
+            raise InputError(f"There is no row '{name}'; there are {', '.join(ROWS)}.")
+    workspace.mkdir(parents=True, exist_ok=True)
     path = workspace / "methods.jsonl"
-    failed: list[str] = []
-    for capture in captures:
-        for source in masks:
-            for variant in wanted:
-                for seed in range(3 if full else 1):
-                    case = Case(capture, workspace, variant, source, seed, 0.0 if full else SHORT_SECS)
-                    needs_tracking = variant == "wildseg3d" and source == "oracle"
-                    if case.key not in known_results(path) and not needs_tracking:
-                        _run_apart(case, path, case_secs, failed)
+    cases = cases_of(captures, workspace, variants, masks, full=full)
+    if again:
+        _forget(path, workspace, cases, again)
+    waiting = missing(cases, known_results(path), retry=retry)
+    for number, case in enumerate(waiting, start=1):
+        print(f"{number} of {len(waiting)}: {case.key}", flush=True)
+        row = run_apart(case, case_secs)
+        append_row(path, row)
+        print(f"  {'failed: ' + row['failed'] if 'failed' in row else row['iou']}", flush=True)
+    _write(current(known_results(path).values(), workspace), note)
+
+
+def _forget(path: Path, workspace: Path, cases: Sequence[Case], again: Sequence[str]) -> None:
+    """Leave out rows and prepared states of some variants of a call."""
+    keys = {case.key for case in cases if case.variant in again}
+    rows = [row for key, row in known_results(path).items() if key not in keys]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for record in (workspace / KEPT).glob("*/benchmark.json"):
+        if json.loads(record.read_text(encoding="utf-8"))["key"] in keys:
+            shutil.rmtree(record.parent)
+
+
+def _write(rows: Sequence[dict[str, Any]], note: str) -> None:
+    methods = [row for row in rows if row["variant"] in VARIANTS]
+    ablations = [row for row in rows if row["variant"] in ABLATIONS]
     sections = [
         "Splats and masks are the same for all. IoU pooled over the test photos, mean over objects, after 1, 3 and 5 "
         "simulated clicks in training photos; accuracy alike. PQ_scene, mIoU, precision and recall of segment "
         "everything on the test photos. ORACLE: truth masks of the training photos, ids shuffled per view, 10 % "
         "dropped, boundaries moved by up to 2 px (WildSeg3D looks objects up by their ids, so it has no such row). "
         "Training: seconds at most, or the method's own length.",
-        table(list(known_results(path).values())),
+        table(methods),
+        behind(methods),
     ]
+    if ablations:
+        sections += [
+            "What each key claim of the papers is worth here: the whole method minus the method without it (or with "
+            "the alternative named), positive where the claim holds.",
+            ablation_table(rows),
+            table(ablations),
+        ]
     sections += [
         f"SAGA's query over {QUERY_GAUSSIANS:,} splats with {QUERY_CHANNELS} channels, without drawing masks:",
         markdown(["way", "median ms", "p95 ms", "best ms", "CPU ms"], query_times()),
     ]
     if note:
         sections.insert(1, note)
-    if failed:
-        sections.append("Failed: " + "; ".join(failed) + ".")
     write_result("methods", "Methods on the same splats and masks, scored on unseen photos", sections)
-
-
-def _run_apart(case: Case, path: Path, limit_secs: float, failed: list[str]) -> None:
-    """One case in a process of its own, so that its peak memory is its own; its row is appended to `path`."""
-    print(case.key, flush=True)
-    arguments = [f"--{f.name.replace('_', '-')}={getattr(case, f.name)}" for f in dataclasses.fields(case)]
-    command = [sys.executable, "-m", "benchmarks.methods", "case", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=limit_secs)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        output = error.stderr or ""
-        last = (output if isinstance(output, str) else output.decode()).strip().splitlines()[-1:] or [
-            str(error)
-        ]
-        failed.append(f"{case.key} ({last[0]})")
-        print(f"  failed: {last[0]}", flush=True)
-        return
-    row = done.stdout.strip().splitlines()[-1]
-    print(f"  {row}", flush=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(row + "\n")
 
 
 def case(case: Annotated[Case, tyro.conf.arg(name="")]) -> None:

@@ -79,9 +79,10 @@ class TestRenderer:
         if answer.geometry == "gaussians":
             import torch
 
-            chosen = torch.from_numpy(answer.selected.astype(np.float32))[:, None]
+            device = self._frozen[0].alpha.device
+            chosen = torch.from_numpy(answer.selected.astype(np.float32)).to(device)[:, None]
             with torch.no_grad():
-                return [(view.render(chosen)[..., 0] > 0.5).numpy() for view in self._frozen]
+                return [(view.render(chosen)[..., 0] > 0.5).cpu().numpy() for view in self._frozen]
         return [_closed((hit >= 0) & answer.selected[np.maximum(hit, 0)]) for hit in self._points_per_pixel()]
 
     def labels(self, method: Segmenter, prepared: Any) -> list[Int32[Array, "h w"]]:

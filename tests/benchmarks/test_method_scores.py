@@ -7,12 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import methods
 from benchmarks.novel_views import TestPhotos, TestRenderer, _similarity
 from benchmarks.oracle_masks import JITTER_PX, oracle_masks
 from components.geometry import project
 from components.types import Camera, Provenance, Segmentation
-from pipelines.base import get_method
 from tests.toy import FLOOR, Toy, make_toy, toy_cameras
 
 
@@ -89,27 +87,3 @@ def test_points_are_drawn_where_they_are_seen(toy: Toy) -> None:
     assert (mask & truth).sum() / (mask | truth).sum() > 0.9
     xy, _ = project(camera, toy.scene.pointmap.points[box].astype(np.float64))
     assert mask.sum() < len(np.unique(np.floor(xy), axis=0)) * 1.5
-
-
-@pytest.mark.parametrize("variant", [*methods.VARIANTS, *methods.ABLATIONS])
-def test_every_row_names_a_method_and_settings_that_exist(variant: str) -> None:
-    name, changes = {**methods.VARIANTS, **methods.ABLATIONS}[variant]
-    config = methods.config_of(variant, 60.0)
-    assert isinstance(config, get_method(name).config_class)
-    for path, value in changes.items():
-        inner = config
-        for part in path.split("."):
-            inner = getattr(inner, part)
-        assert inner == value
-    trainings = [getattr(config, "train", None), getattr(getattr(config, "lifting", None), "train", None)]
-    assert {one.budget_secs for one in trainings if one} == ({60.0} if name != "wildseg3d" else set())
-
-
-def test_rows_of_a_case_are_averaged_over_seeds() -> None:
-    row = {
-        "capture": "desk", "masks": "oracle", "variant": "saga", "budget_secs": 60.0, "iterations": 100,
-        "iou": [0.8, 0.9, 1.0], "accuracy": [1, 1, 1], "pq": 0.5, "miou": 0.5, "precision": 1.0, "recall": 1.0,
-        "prepare_secs": 10.0, "click_ms": 2.0, "peak_mib": 100,
-    }  # fmt: skip
-    text = methods.table([row, {**row, "iou": [0.6, 0.9, 1.0], "iterations": 120}])
-    assert "| desk | ORACLE | saga | 60 s | 100/120 | 2 | 0.700 | 0.900 | 1.000 |" in text
