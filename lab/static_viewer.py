@@ -1,7 +1,6 @@
 """A scene's splats as one HTML file without anything beside it: put on any web server, opened in a browser, turned.
 
-Opened straight from the disk (file://), Chromium shows the splats but does not sort them when the view changes: its
-rules for local files stop the sorting. Over http it does; `python -m http.server` is enough.
+It needs no server: a double click on the file opens it.
 """
 
 from collections.abc import Sequence
@@ -17,6 +16,15 @@ from lab.view_frame import frame_of, tint
 
 MAX_SPLATS = 100_000
 """Of a file: 32 bytes each, packed; about 3 MB in all."""
+FROM_DISK = """<script>
+  if (location.protocol === "file:") {
+    const create = URL.createObjectURL;
+    URL.createObjectURL = (object) => object.type?.startsWith("text/javascript") ? "" : create.call(URL, object);
+  }
+</script>"""
+"""Opened from the disk (file://), Chromium refuses a module worker at a blob: address, and splats are then drawn in
+the order in which they are stored, whatever the view. Without that address viser's bundle starts its sorter from a
+data: address, which is allowed."""
 
 
 def write_viewer(
@@ -58,4 +66,4 @@ def write_viewer(
     finally:
         server.stop()
     with atomic_write(path, "w") as file:
-        file.write(html)
+        file.write(html.replace("<head>", "<head>" + FROM_DISK, 1))

@@ -1,12 +1,19 @@
 """Splats on the page: shown, lit, taken out and put back, in a real browser."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from playwright.sync_api import Browser
 
+from components.types import Gaussians
+from lab.static_viewer import write_viewer
 from tests.browser.conftest import OpenPage, artifact
 from tests.browser.test_page import RED, act, canvas_3d, click_photo, covered, in_3d, objects
+from tests.toy import make_toy
 
 pytestmark = pytest.mark.browser
 
@@ -56,3 +63,32 @@ def test_a_saved_run_is_opened_again(open_page: OpenPage, tmp_path: Path) -> Non
     page.get_by_text("1 of 1 objects with exactly the same masks").wait_for(timeout=20_000)
     assert objects(page).count() == 1
     assert covered(page, RED) > 0.9
+
+
+def test_the_page_to_share_opened_from_the_disk_shows_what_is_in_front(
+    browser: Browser, tmp_path: Path
+) -> None:
+    scene = make_toy(width=160, height=120, views=3).scene
+    eye = scene.views[0].camera
+    forward = eye.world_to_camera[2, :3]
+    middle = scene.pointmap.points.mean(axis=0)
+    depth = float((middle - eye.center) @ forward)
+    sheet = Gaussians(  # red in front of blue, stored in the order in which blue would be drawn over red
+        means=np.stack([eye.center + share * depth * forward for share in (0.8, 1.2)]).astype(np.float32),
+        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (2, 1)),
+        scales=np.full((2, 3), 0.05 * depth, np.float32),
+        opacities=np.full(2, 0.99, np.float32),
+        sh=(np.array([[[1, 0, 0]], [[0, 0, 1]]], np.float32) - 0.5) / 0.28209479,
+    )
+    path = tmp_path / "viewer.html"
+    write_viewer(path, replace(scene, gaussians=sheet), [])
+    page = browser.new_page(viewport={"width": 400, "height": 300})
+    page.goto(path.as_uri())
+    page.locator("canvas").first.wait_for(timeout=30_000)
+    page.wait_for_timeout(2500)
+    picture = np.asarray(
+        Image.open(io.BytesIO(page.screenshot(path=artifact("from-disk.png")))).convert("RGB")
+    )
+    page.close()
+    red, _, blue = picture[145:155, 195:205].reshape(-1, 3).mean(axis=0)
+    assert red > 200 and blue < 80
