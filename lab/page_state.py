@@ -107,7 +107,9 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "boxes": boxes,
         "methods": [_with_state(offer, visitor) for offer in _method_offers()],
         "method": session.method,
-        "exports": offers() if any(e.result is not None and not e.result.empty for e in objects) else [],
+        "exports": offers(splats=scene.gaussians is not None)
+        if any(e.result is not None and not e.result.empty for e in objects)
+        else [],
         "code": code_of(visitor),
         "overlay": _overlay_message(visitor, visitor.photo) if visitor.photo in seen else None,
     }

@@ -387,11 +387,19 @@ export function button(className, title, act) {
 
 function exportLink(entry) {
   const link = document.createElement("a");
-  link.href = `/lab/export/${entry.kind}`;
   link.className = "take-link";
-  link.title = entry.summary;
+  link.title = entry.missing || entry.summary;
   link.setAttribute("aria-label", `${entry.title}, ${entry.format}`);
-  link.setAttribute("download", "");
+  if (entry.missing) {
+    // without an address it goes nowhere; it can still be reached by keyboard, to be told why
+    link.setAttribute("role", "link");
+    link.setAttribute("aria-disabled", "true");
+    link.setAttribute("aria-description", entry.missing);
+    link.tabIndex = 0;
+  } else {
+    link.href = `/lab/export/${entry.kind}`;
+    link.setAttribute("download", "");
+  }
   link.innerHTML = "<b></b><small></small>";
   link.firstChild.textContent = entry.title;
   link.lastChild.textContent = entry.format;

@@ -14,7 +14,9 @@ from components.splat_links import nearest_points
 from lab.cells import gaussians as cell
 from lab.drawing import Look
 from lab.engine import Lab
+from lab.page_state import state_of
 from lab.recent import Recent
+from lab.splat_outputs import SPLAT_EXPORTS
 from lab.visitor import Visitor
 from tests import toy_workspace
 from tests.lab.test_server_visitors import click_red, status_of, until
@@ -68,6 +70,13 @@ def drawn(visitor: Visitor, prefix: str) -> int:
     return sum(sent.handle.visible for name, sent in drawing._sent.items() if name.startswith(prefix))
 
 
+def not_offered(visitor: Visitor) -> set[str]:
+    """Kinds of export that the page shows greyed, with the reason."""
+    return {
+        entry["kind"] for entry in state_of(visitor)["exports"] if "Train splats first" in entry["missing"]
+    }
+
+
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, cancelled: bool) -> None:
     assert drawn(visitor, "/base/points") > 0
@@ -77,6 +86,7 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert drawn(visitor, "/base") == 0, "the points make room"
     click_red(visitor)
     assert drawn(visitor, "/base") == 0, "also after a click meanwhile"
+    assert not_offered(visitor) == {*SPLAT_EXPORTS}, "what needs splats says so"
     curve = status_of(visitor, "gaussians").curve
     assert curve is not None and [step for step, _ in curve.points] == [100, 200, 300]
     assert status_of(visitor, "gaussians").state == "running"
@@ -92,6 +102,7 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
     assert "splats" in visitor.viewer._drawing.surfaces
     assert visitor.session.current.answer.selected("splats").any(), "the click made meanwhile lights splats"
+    assert not_offered(visitor) == set()
 
 
 def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
