@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from components.metrics import pooled_iou
-from components.types import Array, Pointmap
+from components.types import Array
 
 ViewMasks = Sequence[Bool[Array, "_ _"]]
 """One mask per view of the scene, view pixels."""
@@ -48,11 +48,29 @@ def disagreement(masks: Sequence[Bool[Array, "H W"]]) -> Float32[Array, "H W"]:
     return 1 - np.abs(2 * share - 1)
 
 
-def disagreement_of_points(pointmap: Pointmap, answers: Sequence[ViewMasks]) -> Float32[Array, "N"]:
-    """`disagreement` at every point of the geometry "points", in its order."""
-    views, rows, columns = pointmap.point_index.T
-    out = np.zeros(len(views), np.float32)
-    for view in range(len(pointmap.valid)):
-        here = views == view
-        out[here] = disagreement([masks[view] for masks in answers])[rows[here], columns[here]]
-    return out
+NOBODY, OTHERS, SELF, EVERYBODY = range(4)
+"""Who selects a primitive: no answer; others but not this one; this one but not all; all of them."""
+
+
+def standing(selections: Sequence[Bool[Array, "N"]], own: int) -> UInt8[Array, "N"]:
+    """Per primitive of one geometry, how the answer `own` stands to all: NOBODY, OTHERS, SELF or EVERYBODY.
+
+    A lone answer agrees with itself: EVERYBODY where it selects.
+
+    Args:
+        selections: At least one, each over the same primitives. Answers of another geometry have to be carried to
+            this one first.
+        own: Index of the answer whose view this is.
+
+    Raises:
+        ValueError: There is no selection, or they differ in length.
+    """
+    if not selections or any(len(selected) != len(selections[0]) for selected in selections):
+        lengths = [len(selected) for selected in selections]
+        raise ValueError(
+            f"selections must be at least one, all over the same primitives; got lengths {lengths}. "
+            "Carry them to one geometry first."
+        )
+    votes = np.sum(np.stack(selections), axis=0)
+    out = np.where(selections[own], SELF, np.where(votes > 0, OTHERS, NOBODY))
+    return np.where(votes == len(selections), EVERYBODY, out).astype(np.uint8)

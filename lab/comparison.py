@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from components.agreement import disagreement, disagreement_of_points, pairwise_iou
+from components.agreement import disagreement, pairwise_iou, standing
 from components.errors import InputError
 from components.metrics import boundary_iou, mean_view_iou, pooled_iou
 from lab.engine import Lab
 from lab.objects import ObjectState
 from lab.prompts import ObjectPrompts, photo_name
 from lab.session import Session
+from lab.surfaces import SurfaceName
 
 PANES_MAX = 4
 
@@ -92,14 +93,23 @@ class Comparison:
     def ask(self, prompts: ObjectPrompts) -> tuple[ObjectState | None, ...]:
         """Give the same prompts of one object to every pane; a pane whose method is not prepared stays empty."""
         self._asked = prompts
-        for session, choice in zip(self.sessions, self.choices, strict=True):
-            for state in session.objects:
-                session.delete_object(state.id)
-            session.history.clear()
-            if session.ready and not prompts.empty:
-                own = choice.granularity if choice.granularity is not None else prompts.granularity
-                session.add_object(replace(prompts, granularity=own))
+        for pane in range(len(self.sessions)):
+            self._ask_pane(pane, prompts)
         return self.states
+
+    def set_granularity(self, pane: int, granularity: float | None) -> None:
+        """Give one pane a granularity of its own; None follows the prompts again.
+
+        Raises:
+            InputError: It is not between 0 and 1.
+        """
+        if granularity is not None and not 0 <= granularity <= 1:
+            raise InputError(f"granularity must be between 0 and 1; got {granularity:g}.")
+        choices = list(self.choices)
+        choices[pane] = replace(choices[pane], granularity=granularity)
+        self.choices = tuple(choices)
+        if self._asked is not None:
+            self._ask_pane(pane, self._asked)
 
     @property
     def states(self) -> tuple[ObjectState | None, ...]:
@@ -149,12 +159,21 @@ class Comparison:
         view = scene.view_index(photo_name(scene, photo))
         return disagreement([masks[view] for masks in answers])
 
-    def disagreement_in_3d(self) -> np.ndarray | None:
-        """The same [N] for every point of the scene; None with fewer than two answers."""
-        answers = self._answers()
-        scene = self.sessions[0].scene
-        assert scene is not None
-        return disagreement_of_points(scene.pointmap, answers) if len(answers) >= 2 else None
+    def standing_in_3d(self, pane: int, surface: SurfaceName) -> np.ndarray | None:
+        """Who selects each primitive [N] of a surface, seen from one pane (`components.agreement.standing`).
+
+        Answers over points and answers over Gaussians are brought to the surface in the way in which they are lit on
+        it (`Answer.selected`): on points, a method of Gaussians selects those whose own pixel is in its mask of their
+        photo; on splats, a method of points selects those whose nearest point in reach it selects.
+
+        Returns:
+            None when the pane has no answer, or no other pane has one.
+        """
+        own = self.states[pane]
+        answers = [state.answer for state in self.states if state is not None and state.answer is not None]
+        if own is None or own.answer is None or len(answers) < 2:
+            return None
+        return standing([answer.selected(surface) for answer in answers], answers.index(own.answer))
 
     def take(self, pane: int, session: Session) -> ObjectState:
         """Make a pane's answer the result: `session` goes on with its method, and gets the object with its prompts.
@@ -171,6 +190,14 @@ class Comparison:
             return session.add_object(state.asked)
         session.select_object(same[0].id)
         return session.set_granularity(state.granularity)
+
+    def _ask_pane(self, pane: int, prompts: ObjectPrompts) -> None:
+        session, own = self.sessions[pane], self.choices[pane].granularity
+        for state in session.objects:
+            session.delete_object(state.id)
+        session.history.clear()
+        if session.ready and not prompts.empty:
+            session.add_object(replace(prompts, granularity=prompts.granularity if own is None else own))
 
     def _answers(self) -> list[tuple[np.ndarray, ...]]:
         return [state.masks for state in self.states if state is not None and state.answer is not None]

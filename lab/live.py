@@ -20,9 +20,11 @@ from starlette.websockets import WebSocketDisconnect
 from components.errors import InputError
 from lab.cells import methods
 from lab.comparison import PANES_MAX
-from lab.downloads import export_file
+from lab.downloads import comparison_report, export_file
 from lab.drawing import Look, Rest, Tone
-from lab.page_state import hover_url, layer_bytes, overlay_of, photo_bytes, split_of
+from lab.page_state import hover_url, layer_bytes, overlay_of, pane_overlay_of, photo_bytes, split_of
+from lab.pane_pictures import PaneView
+from lab.panes import PAINTED, TRUTH
 from lab.surfaces import SurfaceName
 from lab.visitor import Visitor
 from lab.visitors import Visitors
@@ -139,7 +141,7 @@ def compare(visitor: Visitor, names: str) -> None:
 
 
 def set_reference(visitor: Visitor, pane: str) -> None:
-    if pane not in ("", "truth", *map(str, range(PANES_MAX))):
+    if pane not in ("", TRUTH, PAINTED, *map(str, range(PANES_MAX))):
         raise ValueError("nothing to compare with")
     visitor.panes.reference = pane
     visitor.push_compare()
@@ -148,6 +150,18 @@ def set_reference(visitor: Visitor, pane: str) -> None:
 def link_cameras(visitor: Visitor, on: bool) -> None:
     visitor.panes.linked = on
     visitor.push_compare()
+
+
+def set_pane_granularity(visitor: Visitor, pane: int, value: float | None) -> None:
+    visitor.change_panes(lambda panes: panes.set_granularity(pane, value))
+
+
+def set_pane_view(visitor: Visitor, pane: int, view: str) -> None:
+    visitor.change_panes(lambda panes: panes.set_view(pane, one_of(PaneView, view)))
+
+
+def show_agreement(visitor: Visitor, on: bool) -> None:
+    visitor.change_panes(lambda panes: panes.show_agreement(on))
 
 
 def take_pane(visitor: Visitor, pane: int) -> None:
@@ -182,6 +196,12 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "compare": ({"names": text}, compare),
     "reference": ({"pane": text}, set_reference),
     "link": ({"on": truth}, link_cameras),
+    "pane_granularity": (
+        {"pane": whole, "value": lambda value: None if value is None else number(value)},
+        set_pane_granularity,
+    ),
+    "pane_view": ({"pane": whole, "view": text}, set_pane_view),
+    "agreement": ({"on": truth}, show_agreement),
     "take": ({"pane": whole}, take_pane),
     "look": ({"photo": text}, look_from),
     "look_3d": ({"surface": text, "tone": text, "rest": text}, look_3d),
@@ -281,7 +301,22 @@ def live_routes(visitors: Visitors) -> APIRouter:
         png = split_of(visitor_of(request), name, _picture_width(w))
         if png is None:
             raise HTTPException(404)
-        return Response(png, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+        return Response(png, media_type="image/png", headers={"cache-control": "no-store"})
+
+    @router.get("/pane/{pane}/{name}")
+    def pane_overlay(request: Request, pane: int, name: str, w: int = 1280) -> Response:
+        png = pane_overlay_of(visitor_of(request), pane, name, _picture_width(w))
+        if png is None:
+            raise HTTPException(404)
+        return Response(png, media_type="image/png", headers={"cache-control": "no-store"})
+
+    @router.get("/compare-report")
+    def compare_report(request: Request) -> Response:
+        try:
+            path = comparison_report(visitor_of(request))
+        except InputError as error:
+            raise HTTPException(409, str(error)) from error
+        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
 
     @router.get("/settings/{method}")
     def settings(method: str) -> list[dict[str, Any]]:

@@ -280,3 +280,18 @@ def split_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
             return None
         split = comparison.disagreement_in_photo(photo)
     return None if split is None else heat_png(split, lookup_of(scene, photo, width))
+
+
+def pane_overlay_of(visitor: "Visitor", pane: int, photo: str, width: int) -> bytes | None:
+    """The answer of one compared method over a photo as PNG, in the object's colour; None when there is none."""
+    with visitor.lock:
+        scene, panes = visitor.scene, visitor.panes
+        if scene is None or panes.comparison is None or photo not in {view.name for view in scene.views}:
+            return None
+        states = panes.comparison.states
+        state = states[pane] if 0 <= pane < len(states) else None
+        if state is None or state.answer is None:
+            return None
+        mask, colour = state.masks[scene.view_index(photo)], rgb(panes.colour)
+    lookup = lookup_of(scene, photo, width)
+    return overlay_png([(drawn(mask, lookup), colour, True)], lookup.shape[1], lookup.shape[0])

@@ -126,9 +126,13 @@ class Visitor:
 
     def compare(self, methods: list[str]) -> None:
         """Compare methods on the open scene; none closes the comparison."""
+        self.change_panes(lambda panes: panes.choose(methods))
+
+    def change_panes(self, change: Callable[[Panes], None]) -> None:
+        """Change what the comparison shows; a sentence meant for people becomes its note."""
         with self.lock:
             try:
-                self.panes.choose(methods)
+                change(self.panes)
             except InputError as error:
                 self.panes.note = str(error)
         self.push_compare()

@@ -44,8 +44,12 @@ def html_of(rows: Sequence[Row], folder: Path, *, command: str = "") -> str:
     sections = [
         ("overview", "Overview", _overview(rows)),
         ("curves", "Clicks, time and quality", _plots(rows)),
-        ("scenes", "Scenes", "".join(_table(scene_table(rows, scene), level=3) for scene in scenes_of(rows))),
-        ("ablations", "Ablations", "".join(_table(table, level=3) for table in ablations(rows))),
+        (
+            "scenes",
+            "Scenes",
+            "".join(table_html(scene_table(rows, scene), level=3) for scene in scenes_of(rows)),
+        ),
+        ("ablations", "Ablations", "".join(table_html(table, level=3) for table in ablations(rows))),
         ("pictures", "Best, median and worst", _pictures(rows, folder)),
         ("objects", "Objects", _objects(rows)),
         ("failures", "Failed cases", _failures(rows)),
@@ -53,13 +57,24 @@ def html_of(rows: Sequence[Row], folder: Path, *, command: str = "") -> str:
         ("meaning", "What the columns mean", _meanings(rows)),
     ]
     sections = [section for section in sections if section[2]]
+    return page_html("LiftLab benchmark", _head(rows, command), sections)
+
+
+def page_html(title: str, head: str, sections: Sequence[tuple[str, str, str]]) -> str:
+    """A page that needs nothing else.
+
+    Args:
+        title: Plain text.
+        head: HTML under the title.
+        sections: Id, title (plain text) and content (HTML) of each.
+    """
     links = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in sections)
     body = "".join(f'<section id="{n}"><h2>{escape(t)}</h2>{content}</section>' for n, t, content in sections)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>LiftLab benchmark</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>"
-        f"<h1>LiftLab benchmark</h1>{_head(rows, command)}<nav>{links}</nav>{body}</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>"
+        f"<h1>{escape(title)}</h1>{head}<nav>{links}</nav>{body}</body></html>\n"
     )
 
 
@@ -86,11 +101,12 @@ def _counted(things: Sequence[object], one: str, many: str) -> str:
 def _overview(rows: Sequence[Row]) -> str:
     best, second = '<span class="rank1">&nbsp;best&nbsp;</span>', '<span class="rank2">second</span>'
     return (
-        _table(overview(rows), level=0) + f'<p class="soft">Marked: {best} and {second} of each column.</p>'
+        table_html(overview(rows), level=0)
+        + f'<p class="soft">Marked: {best} and {second} of each column.</p>'
     )
 
 
-def _table(table: Table, *, level: int) -> str:
+def table_html(table: Table, *, level: int) -> str:
     """A table that scrolls inside its own box when the page is narrow; level 0 leaves the title out."""
     title = f"<h{level}>{escape(table.title)}</h{level}>" if level else ""
     note = f'<p class="soft">{escape(table.note)}</p>' if table.note else ""
@@ -127,7 +143,7 @@ def _plots(rows: Sequence[Row]) -> str:
     if clicked:
         low = _floor([y for series in clicked for _, y in series.points])
         plot = curves(clicked, x_title="clicks", y_title="object IoU, %", y_low=low)
-        figures.append(_figure(plot, "Object IoU after each click, mean over scenes."))
+        figures.append(figure_html(plot, "Object IoU after each click, mean over scenes."))
     for name, title, factor, caption in (
         ("prepare", "preparation, s", 1, "Quality against the time of a method's preparation."),
         ("click", "one answer, ms", 1000, "Quality against the median time of an answer."),
@@ -140,7 +156,7 @@ def _plots(rows: Sequence[Row]) -> str:
         if points:
             low = _floor([y for series in points for _, y in series.points])
             plot = scatter(points, x_title=title, y_title="object IoU, %", y_low=low)
-            figures.append(_figure(plot, caption))
+            figures.append(figure_html(plot, caption))
     legend = "".join(f"<li>{key_mark(number)}{escape(label)}</li>" for label, number in numbers.items())
     return f'<ul class="legend">{legend}</ul><div class="plots">{"".join(figures)}</div>'
 
@@ -150,7 +166,8 @@ def _floor(values: Sequence[float]) -> float:
     return float(max(0, int((min(values) - 5) // 10) * 10))
 
 
-def _figure(content: str, caption: str) -> str:
+def figure_html(content: str, caption: str) -> str:
+    """HTML with a caption of plain text under it."""
     return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
@@ -170,7 +187,7 @@ def _pictures(rows: Sequence[Row], folder: Path) -> str:
                 data = base64.b64encode(path.read_bytes()).decode()
                 name = f"{which}: {entry['name']}, IoU {100 * entry['ious'][-1]:.1f} %"
                 image = f'<img alt="{escape(name)}" src="data:image/jpeg;base64,{data}">'
-                figures.append(_figure(image, f"{name} after {max(len(entry['clicks']), 1)} prompts"))
+                figures.append(figure_html(image, f"{name} after {max(len(entry['clicks']), 1)} prompts"))
         if figures:
             parts.append(
                 f"<h3>{escape(row['scene'])}, {escape(row['label'])}</h3>"
@@ -194,7 +211,7 @@ def _objects(rows: Sequence[Row]) -> str:
         if row["status"] == "ok":
             table = object_table(row)
             parts.append(
-                f"<details><summary>{escape(table.title)}</summary>{_table(table, level=0)}</details>"
+                f"<details><summary>{escape(table.title)}</summary>{table_html(table, level=0)}</details>"
             )
     return "".join(parts)
 
@@ -214,17 +231,18 @@ def _settings(rows: Sequence[Row]) -> str:
     for label in labels_of(rows):
         row = next(row for row in rows if row["label"] == label)
         shown = {"method": row["method"], "masks": row["masks"] or "default", "config": row["config"]}
-        parts.append(_json(label, shown))
+        parts.append(settings_html(label, shown))
     efforts = {json.dumps(row["effort"]): row["effort"] for row in rows}
     for effort in efforts.values():
-        parts.append(_json("Effort", effort))
+        parts.append(settings_html("Effort", effort))
     versions = {json.dumps(row["versions"]): row["versions"] for row in rows}
     for packages in versions.values():
-        parts.append(_json("Versions", packages))
+        parts.append(settings_html("Versions", packages))
     return "".join(parts)
 
 
-def _json(title: str, value: object) -> str:
+def settings_html(title: str, value: object) -> str:
+    """A JSON-ready value, folded away under its title."""
     text = escape(json.dumps(value, indent=1, ensure_ascii=False))
     return f"<details><summary>{escape(title)}</summary><pre>{text}</pre></details>"
 
@@ -236,4 +254,4 @@ def _meanings(rows: Sequence[Row]) -> str:
     return f'<ul class="soft">{lines}</ul>'
 
 
-__all__ = ["html_of", "write_html"]
+__all__ = ["figure_html", "html_of", "page_html", "settings_html", "table_html", "write_html"]

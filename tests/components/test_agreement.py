@@ -6,8 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from components.agreement import agreement, disagreement, disagreement_of_points, pairwise_iou
-from tests.toy import make_toy
+from components.agreement import (
+    EVERYBODY,
+    NOBODY,
+    OTHERS,
+    SELF,
+    agreement,
+    disagreement,
+    pairwise_iou,
+    standing,
+)
 
 stacks = st.integers(1, 4).flatmap(lambda count: arrays.arrays(bool, (count, 2, 4, 5)))
 
@@ -51,14 +59,36 @@ def test_two_answers_split_wholly_or_not_at_all() -> None:
     assert disagreement([np.array([[True, True]]), np.array([[True, False]])]).tolist() == [[0, 1]]
 
 
-def test_points_take_the_value_of_their_pixel() -> None:
-    pointmap = make_toy().scene.pointmap
-    random = np.random.default_rng(0)
-    answers = [random.random(pointmap.valid.shape) < 0.5 for _ in range(2)]
-    expected = (answers[0] != answers[1])[pointmap.valid]
-    assert np.array_equal(
-        disagreement_of_points(pointmap, [list(a) for a in answers]), expected.astype(np.float32)
-    )
+selections = st.integers(1, 4).flatmap(lambda count: arrays.arrays(bool, (count, 12)))
+
+
+@given(selections, st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_standing_says_who_selects(answers: np.ndarray, data: st.DataObject) -> None:
+    own = data.draw(st.integers(0, len(answers) - 1))
+    found = standing(list(answers), own)
+    assert np.array_equal(found == EVERYBODY, answers.all(axis=0))
+    assert np.array_equal(found == NOBODY, ~answers.any(axis=0))
+    assert np.array_equal(np.isin(found, (SELF, EVERYBODY)), answers[own])
+    others = data.draw(st.permutations([k for k in range(len(answers)) if k != own]))
+    assert np.array_equal(found, standing([answers[own], *answers[others]], 0))
+
+
+def test_standings_of_three_by_hand() -> None:
+    answers = [
+        np.array([True, True, False, False]),
+        np.array([True, False, True, False]),
+        np.array([True] + [False] * 3),
+    ]
+    assert standing(answers, 0).tolist() == [EVERYBODY, SELF, OTHERS, NOBODY]
+    assert standing(answers, 2).tolist() == [EVERYBODY, OTHERS, OTHERS, NOBODY]
+
+
+def test_selections_of_two_geometries_are_refused() -> None:
+    with pytest.raises(ValueError, match="Carry them to one geometry"):
+        standing([np.zeros(3, bool), np.zeros(4, bool)], 0)
+    with pytest.raises(ValueError, match="at least one"):
+        standing([], 0)
 
 
 def test_masks_of_different_sizes_are_refused() -> None:

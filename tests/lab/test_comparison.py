@@ -3,15 +3,21 @@
 import numpy as np
 import pytest
 
+from components.agreement import EVERYBODY, OTHERS, SELF
 from components.errors import InputError
 from components.geometry import mask_in_photo
+from components.splat_links import carried
 from lab.comparison import Choice, Comparison
 from lab.engine import Lab
 from lab.prompts import ObjectPrompts, PhotoClick
 from lab.session import Session
 from pipelines.wildseg3d import WildSeg3DConfig
+from tests.lab.splat_method import NAME as LIFTED
+from tests.lab.splat_method import Lifted, lifted
 from tests.toy import Toy
-from tests.toy_workspace import NAME, box_center
+from tests.toy_workspace import NAME, box_center, untrained
+
+__all__ = ["lifted"]
 
 PHOTO = "001.png"
 
@@ -62,13 +68,51 @@ def test_disagreement_is_where_the_panes_differ(comparison: Comparison, toy: Toy
     split = comparison.disagreement_in_photo(PHOTO)
     assert split is not None and np.array_equal(split > 0, first.masks[1] != second.masks[1])
     assert split.any(), "the whole scene and one box must differ"
-    in_3d = comparison.disagreement_in_3d()
-    assert in_3d is not None and len(in_3d) == len(toy.scene.pointmap.points)
+
+
+def test_in_3d_every_pane_sees_who_selects_what(comparison: Comparison, toy: Toy) -> None:
+    first, second = (state.answer for state in comparison.ask(prompts(toy, 2)))
+    seen_from_first, seen_from_second = (comparison.standing_in_3d(pane, "points") for pane in (0, 1))
+    assert np.array_equal(seen_from_first == EVERYBODY, first.selected("points") & second.selected("points"))
+    assert np.array_equal(seen_from_first == OTHERS, seen_from_second == SELF)
+    assert (seen_from_first == OTHERS).any(), "the group takes more than the box"
+
+
+def test_points_and_splats_are_compared_on_either(
+    lab: Lab, toy: Toy, lifted: type[Lifted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.gaussians.build_gaussians", untrained)
+    lab.prepare(NAME, LIFTED)
+    comparison = Comparison(lab, NAME, [Choice("wildseg3d"), Choice(LIFTED)])
+    of_points, of_splats = comparison.ask(prompts(toy, 1))
+    assert of_points.result.geometry == "points" and of_splats.result.geometry == "gaussians"
+    view, row, column = toy.scene.pointmap.point_index.T
+    box = {"points": toy.instance[view, row, column] == 1}
+    box["splats"] = carried(box["points"], comparison.sessions[0].nearest_points(), default=False)
+    for surface in ("points", "splats"):
+        found = comparison.standing_in_3d(0, surface)
+        assert found.shape == box[surface].shape
+        assert (box[surface] & (found == EVERYBODY)).sum() > 0.9 * (found == EVERYBODY).sum() > 10
+        assert np.array_equal(comparison.standing_in_3d(1, surface) == OTHERS, found == SELF)
+
+
+def test_a_pane_has_its_own_granularity_until_it_follows_again(comparison: Comparison, toy: Toy) -> None:
+    first, second = comparison.ask(prompts(toy, 2))
+    comparison.set_granularity(0, 1.0)
+    assert np.array_equal(comparison.states[0].masks, second.masks)
+    assert comparison.states[1].answer is second.answer, "the other pane is left alone"
+    comparison.ask(prompts(toy, 2))
+    assert comparison.states[0].granularity == 1.0, "it stays for the next click"
+    comparison.set_granularity(0, None)
+    assert np.array_equal(comparison.states[0].masks, first.masks)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        comparison.set_granularity(0, 1.5)
 
 
 def test_without_prompts_there_is_nothing_to_compare(comparison: Comparison) -> None:
     assert comparison.ask(ObjectPrompts("thing")) == (None, None)
     assert comparison.disagreement_in_photo(PHOTO) is None
+    assert comparison.standing_in_3d(0, "points") is None
     assert np.isnan(comparison.agreement_table()).all()
     assert [row.pixels for row in comparison.rows()] == [None, None]
     with pytest.raises(InputError, match="no answer yet"):

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from components.errors import InputError
+from lab.comparison_report import report_of
 from lab.engine import Lab
+from lab.pane_pictures import STANDING
 from lab.panes import Panes
 from lab.session import Session
 from lab.viewer import KEY_HEADER, Viewer
@@ -53,6 +56,94 @@ def test_a_method_that_is_not_prepared_says_so(panes: Panes, toy: Toy) -> None:
     ready, missing = panes.message()["panes"]
     assert ready["ready"] and ready["pixels"] > 0
     assert not missing["ready"] and "not prepared" in missing["message"]
+
+
+def test_a_painted_object_is_a_right_answer_and_no_question(panes: Panes, toy: Toy) -> None:
+    own = session_of(panes)
+    x, y = box_center(toy, 0, 1)
+    own.click("000.png", x, y)
+    panes.choose(["wildseg3d"])
+    panes.reference = "painted"
+    assert "Nothing is painted yet" in panes.message()["note"]
+    asked = panes.comparison.asked
+    own.new_object("by hand")
+    assert not panes.follow(own), "about to be painted"
+    own.paint("000.png", [(x, y)], 160.0)
+    assert panes.follow(own), "there is something to score against"
+    message = panes.message()
+    assert panes.comparison.asked == asked and message["object"] == "object 1"
+    assert message["scored"] == ["000.png"]
+    mask = panes.comparison.states[0].masks[0]
+    assert message["panes"][0]["iou"] == pytest.approx(mask.mean()), "all of one photo is painted"
+    own.click("000.png", *box_center(toy, 0, 2))
+    assert panes.follow(own), "clicked, it is a question"
+    assert panes.comparison.asked.object == "by hand"
+
+
+def test_what_was_chosen_for_a_method_stays_with_it(panes: Panes, toy: Toy) -> None:
+    panes.choose(["wildseg3d", "wildseg3d"])
+    panes.set_granularity(0, 0.25)
+    panes.choose(["saga", "wildseg3d"])
+    assert [entry["granularity"] for entry in panes.message()["panes"]] == [None, 0.25]
+    with pytest.raises(InputError, match="no such pane"):
+        panes.set_granularity(2, 0.5)
+
+
+def test_features_are_offered_only_where_they_are(panes: Panes) -> None:
+    panes.choose(["wildseg3d"])
+    assert panes.message()["panes"][0]["views"] == ["photo"]
+    with pytest.raises(InputError, match="no features"):
+        panes.set_view(0, "pca")
+
+
+def test_a_pane_shows_the_answer_or_who_agrees(panes: Panes, toy: Toy) -> None:
+    own = session_of(panes)
+    own.click("000.png", *box_center(toy, 0, 2))
+    panes.choose(["wildseg3d", "wildseg3d"])
+    panes.set_granularity(1, 1.0)
+    viewer = panes.viewer(0)
+    assert viewer is not None
+    assert lit(viewer) == 1
+    panes.show_agreement(True)
+    assert lit(viewer) == len(STANDING)
+    panes.show_agreement(False)
+    assert lit(viewer) == 1
+
+
+def lit(viewer: Viewer) -> int:
+    """Nodes of lit things that are seen."""
+    assert viewer._drawing is not None
+    sent = viewer._drawing._sent
+    return sum(name.startswith("/lit/") and node.handle.visible for name, node in sent.items())
+
+
+def test_a_browser_is_sent_no_more_than_it_can_draw(shared_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.panes.MOST_POINTS", {False: 900, True: 300})
+    session = Session(shared_lab)
+    session.open(NAME)
+    for software, most in ((False, 900), (True, 300)):
+        panes = Panes(shared_lab, session)
+        panes.software = software
+        panes.choose(["wildseg3d"])
+        viewer = panes.viewer(0)
+        assert viewer is not None and viewer._drawing is not None
+        assert 0.9 * most <= sum(map(len, viewer._drawing.surfaces["points"].chunks)) <= most
+        panes.close()
+
+
+def test_the_report_tells_what_the_table_tells(panes: Panes, toy: Toy) -> None:
+    own = session_of(panes)
+    own.click("000.png", *box_center(toy, 0, 2))
+    panes.choose(["wildseg3d", "wildseg3d"])
+    panes.set_granularity(1, 1.0)
+    panes.reference = "0"
+    reference, _ = panes.right_answer()
+    page = report_of(panes.comparison, reference, panes.reference_name)
+    shown = panes.message()["panes"][1]
+    assert f"{shown['iou']:.3f}" in page and f"{shown['pixels']:,}" in page
+    assert "the answer of wildseg3d" in page
+    assert page.count("data:image/jpeg") == 2 * len(toy.scene.views), "every photo sees the box"
+    assert "http" not in page.replace("http://www.w3.org", ""), "it needs no network"
 
 
 def test_a_closed_comparison_has_no_panes(panes: Panes) -> None:
