@@ -31,6 +31,7 @@ SHORT = {
     EVERYTHING: ("Everything", "ZIP"),
 }
 """Title and format of each kind of export, short enough for a narrow column; the full sentence is its tooltip."""
+
 NEEDS_SPLATS = "Train splats first, in the cell Splats"
 
 
@@ -54,10 +55,13 @@ def offers(*, splats: bool) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def export_file(visitor: "Visitor", kind: str) -> Path:
+def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
     """Write one export and return the file to send: the file itself, or a zip when there are several.
 
     The visitor's earlier export of this kind is replaced.
+
+    Args:
+        metres: Coordinates in metres; the scene's scale must be known.
 
     Raises:
         InputError: An unknown kind, or nothing is selected.
@@ -70,7 +74,7 @@ def export_file(visitor: "Visitor", kind: str) -> Path:
             raise InputError("No scene is open; choose one first.")
         folder = exports_folder(visitor) / kind
         shutil.rmtree(folder, ignore_errors=True)
-        files = visitor.session.export(kind, folder / "files")
+        files = visitor.session.export(kind, folder / "files", metres=metres)
     if len(files) == 1:
         return files[0]
     archive = folder / f"{name}-{kind}.zip"
@@ -78,6 +82,24 @@ def export_file(visitor: "Visitor", kind: str) -> Path:
         for path in files:
             packed.write(path, path.relative_to(folder / "files"))
     return archive
+
+
+def comparison_report(visitor: "Visitor") -> Path:
+    """Write the report of what is compared, in place of an earlier one. InputError when nothing is answered yet."""
+    from lab.comparison_report import report_of
+
+    with visitor.lock:
+        comparison = visitor.panes.comparison
+        if comparison is None or comparison.asked is None or comparison.asked.empty:
+            raise InputError("There is nothing to report yet; compare methods and click on an object first.")
+        reference, _ = visitor.panes.right_answer()
+        page = report_of(comparison, reference, visitor.panes.reference_name)
+        name = f"{comparison.scene_name}-{comparison.asked.object}-comparison.html"
+    folder = exports_folder(visitor) / "comparison"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / name).write_text(page, encoding="utf-8")
+    return folder / name
 
 
 def exports_folder(visitor: "Visitor") -> Path:
