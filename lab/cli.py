@@ -30,6 +30,7 @@ from lab.commands import (
     Export,
     Gaussians,
     Masks,
+    Measure,
     Methods,
     Models,
     Prepare,
@@ -297,7 +298,9 @@ def _export(command: Export) -> dict[str, Any]:
         else:
             session = Session(lab)
             session.open(command.name)
-        files = export(session, command.kinds, command.out.expanduser(), boundary=command.boundary)
+        files = export(
+            session, command.kinds, command.out.expanduser(), boundary=command.boundary, metres=command.metres
+        )
         say(f"{len(files)} files written to {command.out}")
         return {"scene": command.name, "out": str(command.out), "files": [str(path) for path in files]}
 
@@ -430,6 +433,12 @@ def _scenes(command: Scenes) -> dict[str, Any]:
     return run_scenes(command)
 
 
+def _measure(command: Measure) -> dict[str, Any]:
+    from lab.cli_measure import run
+
+    return run(command)
+
+
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Serve: _serve,
     Demo: _demo,
@@ -449,6 +458,7 @@ RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Evaluate: _evaluate,
     Models: _models,
     Scenes: _scenes,
+    Measure: _measure,
 }
 
 __all__ = ["main", "seconds"]

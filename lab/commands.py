@@ -152,6 +152,20 @@ class Search(Common):
 
 
 @dataclass(frozen=True)
+class Measure(Common):
+    """Measure between two places of a scene, or give the scene its scale: a distance that you know."""
+
+    name: Annotated[Positional[str], arg(metavar="SCENE")] = tyro.MISSING
+    """Scene."""
+    places: Annotated[tuple[str, ...], arg(metavar="PHOTO:X,Y")] = ()
+    """Two places, each in a photo (photo pixels) or as X,Y,Z of the scene."""
+    known: Annotated[str | None, arg(metavar="LENGTH")] = None
+    """How far they are apart in reality, for example "12.5 cm"; from then on the scene has real units."""
+    forget: bool = False
+    """Take the scene's scale away."""
+
+
+@dataclass(frozen=True)
 class Export(Common):
     """Write a scene's cameras, and objects segmented by a prompts file, in formats of other programs."""
 
@@ -165,6 +179,8 @@ class Export(Common):
     """
     boundary: Literal["keep", "trim", "split"] = "split"
     """What happens to splats across an object's outline: left whole, left out, or cut."""
+    metres: bool = False
+    """Write coordinates in metres; the scale must be known (see `liftlab measure`)."""
     prompts: Annotated[Path | None, arg(metavar="FILE")] = None
     """JSON file with objects and clicks; needed for all kinds but the cameras."""
     method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
@@ -305,6 +321,7 @@ Command = (
     | Annotated[Segment, subcommand("segment")]
     | Annotated[Decompose, subcommand("decompose")]
     | Annotated[Search, subcommand("search")]
+    | Annotated[Measure, subcommand("measure")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Run, subcommand("run")]
     | Annotated[Methods, subcommand("methods")]

@@ -31,6 +31,7 @@ SHORT = {
     EVERYTHING: ("Everything", "ZIP"),
 }
 """Title and format of each kind of export, short enough for a narrow column; the full sentence is its tooltip."""
+
 NEEDS_SPLATS = "Train splats first, in the cell Splats"
 
 
@@ -54,10 +55,13 @@ def offers(*, splats: bool) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def export_file(visitor: "Visitor", kind: str) -> Path:
+def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
     """Write one export and return the file to send: the file itself, or a zip when there are several.
 
     The visitor's earlier export of this kind is replaced.
+
+    Args:
+        metres: Coordinates in metres; the scene's scale must be known.
 
     Raises:
         InputError: An unknown kind, or nothing is selected.
@@ -70,7 +74,7 @@ def export_file(visitor: "Visitor", kind: str) -> Path:
             raise InputError("No scene is open; choose one first.")
         folder = exports_folder(visitor) / kind
         shutil.rmtree(folder, ignore_errors=True)
-        files = visitor.session.export(kind, folder / "files")
+        files = visitor.session.export(kind, folder / "files", metres=metres)
     if len(files) == 1:
         return files[0]
     archive = folder / f"{name}-{kind}.zip"

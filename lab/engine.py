@@ -404,12 +404,12 @@ class Lab(CaptureShelf):
         Raises:
             InputError: There is no such scene or method, or the encoder is not there (and how to get it).
         """
-        from lab.word_search import lookup_of, with_names
+        from lab.word_search import lookup_of, with_what_people_said
 
         config = self.config_of(name, method) if config is None else config
         cancel = cancel or CancelToken()
         lookup = lookup_of(self, name, method, config, encoder=encoder, progress=progress, cancel=cancel)
-        return with_names(self.workspace, self.scene(name), lookup)
+        return with_what_people_said(self.workspace, self.scene(name), lookup)
 
     def text_encoder(self) -> "TextImageEncoder":
         """The image-text model for this computer, loaded once. InputError with the command when none is here."""

@@ -22,6 +22,7 @@ from lab.config_records import config_from_record, to_plain
 from lab.engine import Lab
 from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick
 from lab.records import versions
+from lab.ruler import Scale, write_scale
 
 if TYPE_CHECKING:
     from lab.session import Session
@@ -102,6 +103,8 @@ class Notebook:
     """UTC, ISO 8601."""
     versions: dict[str, str]
     cells: tuple[Cell, ...]
+    scale: Scale | None = None
+    """What somebody measured in the scene."""
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -189,7 +192,7 @@ def notebook_of(session: "Session") -> Notebook:
     if objects:
         cells.append(SegmentCell(session.method, objects))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Notebook(SCHEMA_VERSION, name, created, versions(), tuple(cells))
+    return Notebook(SCHEMA_VERSION, name, created, versions(), tuple(cells), session.ruler.scale)
 
 
 def replay(
@@ -246,7 +249,9 @@ def replay(
                 name, cell.method, config, progress=part_of(progress, *parts["prepare"]), cancel=cancel
             )
     session = Session(lab)
-    session.open(name)
+    scene = session.open(name)
+    if notebook.scale is not None and scene.key == steps.key:  # another reconstruction has another unit
+        write_scale(lab.workspace, scene.key, notebook.scale)
     segment: SegmentCell | None = notebook.cell("segment")
     objects: list[ReplayedObject] = []
     if segment is not None:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from components.export import (
 )
 from components.files import write_json
 from components.geometry import labels_in_photo
+from components.scale import scene_in_metres
 from components.types import Scene
 from lab.records import (
     DECOMPOSITION_VERSION,
@@ -54,6 +56,32 @@ EXPORTS: dict[str, str] = {
     "notebook": "The whole run, to repeat it (notebook.json)",
 }
 """Kinds of export and what they are called for people."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit of the coordinates in exported files."""
+
+    factor: float
+    """Of these units one scene unit has so many."""
+    metres: float | None
+    """Metres of one; None while the scene's scale is not known."""
+
+    @staticmethod
+    def of(session: "Session", *, metres: bool = False) -> "Unit":
+        """The scene's own unit, or metres. InputError for metres while the scale is not known."""
+        known = session.ruler.metres_per_unit
+        if not metres:
+            return Unit(1.0, known)
+        if known is None:
+            raise InputError(
+                "The scene has no scale, so nothing can be written in metres; measure a known distance in it first."
+            )
+        return Unit(known, 1.0)
+
+    def applied(self, scene: Scene) -> Scene:
+        """The scene with its coordinates in this unit."""
+        return scene if self.factor == 1 else scene_in_metres(scene, self.factor)
 
 
 @contextlib.contextmanager
@@ -93,18 +121,21 @@ def export(
     object_ids: Sequence[int] | None = None,
     *,
     boundary: "Boundary" = "split",
+    metres: bool = False,
 ) -> list[Path]:
     """Write exports of `kinds` for some objects (None: all that select something) into `out`.
 
     Args:
         boundary: What happens to splats across an object's outline: left whole ("keep"), left out ("trim"), or
             cut ("split").
+        metres: Write coordinates in metres, not in the scene's own unit.
 
     Returns:
         The files written.
 
     Raises:
-        InputError: An unknown kind, nothing selected, splats wanted and not trained, or `out` cannot be written.
+        InputError: An unknown kind, nothing selected, splats wanted and not trained, metres wanted and the scale not
+            known, or `out` cannot be written.
     """
     for kind in kinds:
         if kind not in EXPORTS:
@@ -112,18 +143,22 @@ def export(
     scene = session.scene
     if scene is None:
         raise InputError("No scene is open; choose one first.")
+    unit = Unit.of(session, metres=metres)
+    scene = unit.applied(scene)
     wanted = [state for state in session.objects if object_ids is None or state.id in object_ids]
     objects = [state for state in wanted if state.result is not None and not state.result.empty]
     if not objects and set(kinds) - {"colmap", "transforms", "notebook"}:
         raise InputError("Nothing is selected yet; click on an object first.")
     with output_folder(out) as folder:
-        splats = SplatWriter(session, boundary) if set(kinds) & set(SPLAT_EXPORTS) else None
+        splats = (
+            SplatWriter(session, boundary, scale=unit.factor) if set(kinds) & set(SPLAT_EXPORTS) else None
+        )
         for kind in kinds:
             if kind in SPLAT_EXPORTS:
                 assert splats is not None
                 splats.write(kind, objects, folder)
             else:
-                _write_kind(kind, session, scene, objects, folder)
+                _write_kind(kind, session, scene, objects, folder, unit)
         names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [out / name for name in names]
 
@@ -152,32 +187,38 @@ def write_segmentation(session: "Session", folder: Path, *, started: float) -> S
         if state.result is not None and state.result.geometry == "gaussians":
             _write_splats(session, state, folder)
         else:
-            _write_ply(scene, state, folder)
+            _write_ply(scene, state, folder, Unit.of(session))
     record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
     write_json(folder / "segmentation.json", _plain(record))
     return record
 
 
 def segmentation_record(
-    session: "Session", objects: Sequence["ObjectState"], *, wall_secs: float | None = None
+    session: "Session",
+    objects: Sequence["ObjectState"],
+    *,
+    wall_secs: float | None = None,
+    unit: "Unit | None" = None,
 ) -> SegmentationRecord:
-    """What segmentation.json says."""
+    """What segmentation.json says; of files in the scene's own unit where no other is given."""
+    assert session.scene is not None
+    unit = unit or Unit.of(session)
     scene = session.scene
-    assert scene is not None
     results = [state.result for state in objects if state.result is not None]
     config = results[0].provenance.config if results else {}
     return SegmentationRecord(
         schema_version=SEGMENTATION_VERSION,
         scene=session.scene_name or "",
         scene_key=scene.key,
-        units=scene.units,
+        units="metres" if unit.metres == 1 else "arbitrary",
         method=session.method,
         config=config,
         backend=results[0].provenance.backend if results else "",
-        objects=tuple(_object_record(session, scene, state) for state in objects),
+        objects=tuple(_object_record(session, scene, state, unit) for state in objects),
         missing=scene.missing,
         wall_secs=wall_secs,
         versions=versions(),
+        metres_per_unit=unit.metres,
     )
 
 
@@ -213,11 +254,16 @@ def write_decomposition(
 
 
 def _write_kind(
-    kind: str, session: "Session", scene: Scene, objects: Sequence["ObjectState"], folder: Path
+    kind: str,
+    session: "Session",
+    scene: Scene,
+    objects: Sequence["ObjectState"],
+    folder: Path,
+    unit: "Unit",
 ) -> None:
     if kind == "ply":
         for state in objects:
-            _write_ply(scene, state, folder)
+            _write_ply(scene, state, folder, unit)
     elif kind == "glb":
         for state in objects:
             assert state.answer is not None
@@ -235,9 +281,9 @@ def _write_kind(
         (folder / "colmap").mkdir()
         write_colmap(folder / "colmap", scene)
     elif kind == "transforms":
-        write_transforms(folder / "transforms.json", scene)
+        write_transforms(folder / "transforms.json", scene, metres_per_unit=unit.metres)
     elif kind == "segmentation":
-        write_json(folder / "segmentation.json", _plain(segmentation_record(session, objects)))
+        write_json(folder / "segmentation.json", _plain(segmentation_record(session, objects, unit=unit)))
     else:
         session.notebook().save(folder / "notebook.json")
 
@@ -249,10 +295,10 @@ def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder:
         write_mask_png(masks / f"{_stem(name)}.png", session.photo_mask(state.id, name))
 
 
-def _write_ply(scene: Scene, state: "ObjectState", folder: Path) -> None:
+def _write_ply(scene: Scene, state: "ObjectState", folder: Path, unit: "Unit") -> None:
     count = int(scene.pointmap.offsets[-1])
     selected = state.answer.selected("points") if state.answer is not None else np.zeros(count, bool)
-    write_ply(folder / f"{state.name}.ply", cloud_of(scene, selected))
+    write_ply(folder / f"{state.name}.ply", cloud_of(scene, selected), metres_per_unit=unit.metres)
 
 
 def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> None:
@@ -265,14 +311,14 @@ def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> Non
     write_gaussians(folder / f"{state.name}.ply", subset(gaussians, state.result.selected))
 
 
-def _object_record(session: "Session", scene: Scene, state: "ObjectState") -> ObjectRecord:
+def _object_record(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> ObjectRecord:
     photos = tuple(
         PhotoRecord(
             name, width, height, name not in scene.missing, int(session.photo_mask(state.id, name).sum())
         )
         for name, (width, height) in scene.photo_sizes.items()
     )
-    result = state.result
+    result, size = state.result, session.ruler.size(state.id)
     return ObjectRecord(
         prompts=state.asked,
         colour=state.colour,
@@ -282,6 +328,7 @@ def _object_record(session: "Session", scene: Scene, state: "ObjectState") -> Ob
         slow_path=result is not None and result.provenance.slow_path,
         message=state.message,
         photos=photos,
+        size=None if size is None else (size[0] * unit.factor, size[1] * unit.factor, size[2] * unit.factor),
     )
 
 

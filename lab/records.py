@@ -47,6 +47,8 @@ class ObjectRecord:
     photos: tuple[PhotoRecord, ...]
     geometry: Literal["points", "gaussians"] = "points"
     """What was selected: points of the photos, or Gaussian splats."""
+    size: tuple[float, float, float] | None = None
+    """Length and width on the ground and height, `units`; null without a place in 3D."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class SegmentationRecord:
     """Seconds of the whole command, loading and writing included; null when written from the page."""
     versions: dict[str, str]
     """Of LiftLab and the packages that matter."""
+    metres_per_unit: float | None = None
+    """Metres of one unit of the coordinates; null while the scene's scale is not known."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ import numpy as np
 
 from components.errors import InputError
 from components.geometry import mask_in_photo
-from components.picking import pick_point
 from components.refine import adjusted_masks
 from components.splat_links import nearest_points
 from components.types import Prompt, Scene
@@ -41,7 +40,8 @@ from lab.prompts import (
     to_prompts,
 )
 from lab.recent import Recent
-from lab.session_parts import adjusted_selection, brushed, locked, preview_mask
+from lab.ruler import Ruler
+from lab.session_parts import adjusted_selection, brushed, locked, point_on_ray, preview_mask
 
 if TYPE_CHECKING:
     from components.masks.cache import MaskCache
@@ -78,6 +78,8 @@ class Session:
         self.history: History[Session] = History(self)
         self.stage = Stage(self)
         """How the objects stand in the scene: taken out, moved, doubled, cropped."""
+        self.ruler = Ruler(self)
+        """Distances in the scene, and its scale."""
 
     # Scene and method
 
@@ -265,20 +267,7 @@ class Session:
         Raises:
             InputError: The ray passes everything that was reconstructed.
         """
-        start, along = np.asarray(origin, np.float64), np.asarray(direction, np.float64)
-        if (
-            start.shape != (3,)
-            or along.shape != (3,)
-            or not np.isfinite([start, along]).all()
-            or not along.any()
-        ):
-            raise InputError("A click in 3D needs a ray of finite numbers.")
-        points = self._need_scene().pointmap.points
-        hit = pick_point(points, start, along)
-        if hit is None:
-            raise InputError("Nothing was reconstructed where you clicked; click on a visible point.")
-        x, y, z = points[hit].tolist()
-        return self.add(WorldClick((x, y, z), positive))
+        return self.add(WorldClick(point_on_ray(self._need_scene(), origin, direction), positive))
 
     @locked
     def add(self, click: Click) -> ObjectState:
@@ -421,15 +410,21 @@ class Session:
 
     # Saving and restoring
 
-    def export(self, kind: str, folder: Path, object_ids: Sequence[int] | None = None) -> list[Path]:
+    def export(
+        self, kind: str, folder: Path, object_ids: Sequence[int] | None = None, *, metres: bool = False
+    ) -> list[Path]:
         """Write one kind of export (see `lab.outputs.EXPORTS`, or "all") and return the files.
+
+        Args:
+            metres: Coordinates in metres; the scene's scale must be known.
 
         Raises:
             InputError: Unknown kind, nothing selected, or the folder cannot be written.
         """
         from lab.outputs import every_kind, export
 
-        return export(self, every_kind(self) if kind == "all" else [kind], folder, object_ids)
+        kinds = every_kind(self) if kind == "all" else [kind]
+        return export(self, kinds, folder, object_ids, metres=metres)
 
     @locked
     def notebook(self) -> "Notebook":
@@ -589,6 +584,7 @@ class Session:
     def _forget_objects(self) -> None:
         self._asks, self._answers, self._current, self._click_ms = [], {}, None, {}
         self.stage.arrangement = Arrangement()
+        self.ruler.clear()
         self._recent = Recent(4)
         self.history.clear()
 

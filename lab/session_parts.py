@@ -3,12 +3,13 @@ pointer, what a changed mask selects."""
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from components.errors import InputError
 from components.geometry import view_from_photo
+from components.picking import pick_point
 from components.refine import painted, points_of_masks
 from components.splat_links import adjusted_splats
 from components.types import Scene, Segmentation
@@ -33,6 +34,23 @@ def locked(
             return method(self, *args, **kwargs)
 
     return run
+
+
+def point_on_ray(scene: Scene, origin: Any, direction: Any) -> tuple[float, float, float]:
+    """The reconstructed point that a ray of the 3D view meets, world frame.
+
+    Raises:
+        InputError: It is no ray, or passes everything that was reconstructed.
+    """
+    start, along = np.asarray(origin, np.float64), np.asarray(direction, np.float64)
+    if start.shape != (3,) or along.shape != (3,) or not np.isfinite([start, along]).all() or not along.any():
+        raise InputError("A click in 3D needs a ray of finite numbers.")
+    points = scene.pointmap.points
+    hit = pick_point(points, start, along)
+    if hit is None:
+        raise InputError("Nothing was reconstructed where you clicked; click on a visible point.")
+    x, y, z = points[hit].tolist()
+    return x, y, z
 
 
 def preview_mask(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.errors import InputError
+from components.scale import scaled_gaussians
 from components.types import Gaussians, Scene
 from lab.static_viewer import write_viewer
 
@@ -47,10 +48,11 @@ class SplatWriter:
     Args:
         session: Its objects are written.
         boundary: What happens to splats across an object's outline: "keep", "trim" or "split".
+        scale: Splat files are written so much larger than the scene is.
     """
 
-    def __init__(self, session: "Session", boundary: "Boundary") -> None:
-        self.session = session
+    def __init__(self, session: "Session", boundary: "Boundary", *, scale: float = 1.0) -> None:
+        self.session, self.scale = session, scale
         self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
         self._parted: dict[int, Parted] = {}
@@ -66,18 +68,22 @@ class SplatWriter:
 
     def _write_one(self, kind: str, state: "ObjectState", folder: Path) -> None:
         from components.export import write_gif, write_mp4
-        from components.gaussians.files import write_gaussians
 
         if kind == "splats":
-            write_gaussians(folder / f"{state.name}-splats.ply", self.thing(state))
+            self._save(folder / f"{state.name}-splats.ply", self.thing(state))
         elif kind == "spz":
-            write_gaussians(folder / f"{state.name}.spz", self.thing(state))
+            self._save(folder / f"{state.name}.spz", self.thing(state))
         elif kind == "without":
-            write_gaussians(folder / "without" / f"{state.name}.ply", self.part(state).rest)
+            self._save(folder / "without" / f"{state.name}.ply", self.part(state).rest)
         elif kind == "gif":
             write_gif(folder / f"{state.name}.gif", self.turn(state))
         else:
             write_mp4(folder / f"{state.name}.mp4", self.turn(state))
+
+    def _save(self, path: Path, gaussians: Gaussians) -> None:
+        from components.gaussians.files import write_gaussians
+
+        write_gaussians(path, gaussians if self.scale == 1 else scaled_gaussians(gaussians, self.scale))
 
     def _lit(self, state: "ObjectState") -> tuple[tuple[int, int, int], np.ndarray]:
         """Colour and Gaussians of an object."""

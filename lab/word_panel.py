@@ -13,7 +13,8 @@ from lab.given_names import names_token
 from lab.overlays import drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
 from lab.palette import next_colour, rgb
 from lab.prompts import ObjectPrompts, PhotoClick, checked_object_name
-from lab.word_search import Encoder, WordLookup, checked_search_text, lookup_of, with_names
+from lab.ruler import metres_per_unit
+from lab.word_search import Encoder, WordLookup, checked_search_text, lookup_of, with_what_people_said
 
 if TYPE_CHECKING:
     from components.types import Scene
@@ -180,19 +181,19 @@ class WordPanel:
                 if self._lookup_of[:3] != wanted[:3]:
                     self.asks = []
                 self._bare, self._lookup_of, self._names_of = found, wanted, None
-        return self._with_present_names(scene)
+        return self._up_to_date(scene)
 
-    def _with_present_names(self, scene: "Scene") -> WordLookup:
-        """The lookup with the names of now; when these changed, every question is answered again."""
+    def _up_to_date(self, scene: "Scene") -> WordLookup:
+        """The lookup with the names and scale of now; when these changed, every question is answered again."""
         workspace = self.lab.workspace
         with self.lock:
             assert self._bare is not None
-            token = names_token(workspace, scene.key)
+            token = (names_token(workspace, scene.key), metres_per_unit(workspace, scene))
             if self._lookup is None or self._names_of != token:
-                self._lookup, self._names_of = with_names(workspace, scene, self._bare), token
+                self._lookup, self._names_of = with_what_people_said(workspace, scene, self._bare), token
                 self.version += 1
                 self.asks = [
-                    replace(ask, result=with_names(workspace, scene, ask.bare).search(ask.text))
+                    replace(ask, result=with_what_people_said(workspace, scene, ask.bare).search(ask.text))
                     for ask in self.asks
                 ]
             return self._lookup

@@ -15,6 +15,7 @@ from components.progress import CancelToken, Progress, part_of
 from components.types import Scene
 from lab.given_names import given_names
 from lab.records import versions
+from lab.ruler import metres_per_unit
 
 if TYPE_CHECKING:
     from components.text.encoder import TextImageEncoder
@@ -41,6 +42,8 @@ class WordLookup:
     """Image-text model that reads the words; None = measured attributes."""
     embeddings: np.ndarray | None = field(default=None, repr=False)
     """Of the objects by that model, float32 [O, D]."""
+    metres_per_unit: float | None = None
+    """Metres of one scene unit; None while the scale is not known."""
 
     @property
     def encoder(self) -> Encoder:
@@ -52,7 +55,7 @@ class WordLookup:
 
         text = checked_search_text(text)
         if self.model is None or self.embeddings is None:
-            return search(self.index, text, names=self.names)
+            return search(self.index, text, names=self.names, metres_per_unit=self.metres_per_unit)
         return search_by_model(self.index, self.embeddings, self.model, text, names=self.names)
 
     def title(self, object_id: int) -> str:
@@ -149,14 +152,15 @@ def lookup_of(
     return WordLookup(index)
 
 
-def with_names(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:
-    """A lookup (of `lookup_of`) that knows all names people gave to objects of the scene up to now.
+def with_what_people_said(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:
+    """A lookup (of `lookup_of`) that knows all that people said of the scene up to now: names of objects, the scale.
 
     A named object that is none of the lookup's objects (it was painted, or made by clicks that no mask answers)
     becomes one of them; an image-text model finds it by its name alone.
     """
     from pipelines.search import with_objects
 
+    lookup = replace(lookup, metres_per_unit=metres_per_unit(workspace, scene))
     named = given_names(workspace, scene.key)
     names = names_of_objects(lookup.index, named)
     rest = [name for name in named if name not in names.values()]

@@ -121,16 +121,23 @@ def masks_from_labels(scene_key: str, labels: Sequence[Integer[Array, "_ _"]]) -
     return cache
 
 
-def search(index: SearchIndex, text: str, *, names: dict[int, str] | None = None) -> SearchResult:
+def search(
+    index: SearchIndex,
+    text: str,
+    *,
+    names: dict[int, str] | None = None,
+    metres_per_unit: float | None = None,
+) -> SearchResult:
     """Rank a scene's objects for a text with the `attributes` encoder.
 
     Args:
         index: Of the scene.
         text: What a person typed.
         names: Object id to the name a person gave it; such names may be used in the text.
+        metres_per_unit: Metres of one scene unit; None while the scale is not known, then real lengths are left out.
     """
-    query = parse(text, names=set((names or {}).values()))
-    scores = rank(query, index.objects, prior=index.prior, names=names)
+    query = parse(text, names=set((names or {}).values()), scaled=metres_per_unit is not None)
+    scores = rank(query, index.objects, prior=index.prior, names=names, metres_per_unit=metres_per_unit)
     return SearchResult(query, _ranked(index, scores))
 
 

@@ -54,9 +54,10 @@ def transforms_of(scene: Scene) -> dict[str, Any]:
     }
 
 
-def write_transforms(path: Path, scene: Scene) -> None:
-    """Write `transforms_of`."""
-    write_json(path, transforms_of(scene))
+def write_transforms(path: Path, scene: Scene, *, metres_per_unit: float | None = None) -> None:
+    """Write `transforms_of`; with the scene's scale, where it is known, in a field that nerfstudio passes over."""
+    scale = {} if metres_per_unit is None else {"metres_per_unit": metres_per_unit}
+    write_json(path, {**transforms_of(scene), **scale})
 
 
 def _frame(view: View) -> dict[str, Any]:

@@ -51,10 +51,13 @@ def cloud_of(scene: Scene, selected: Bool[Array, "N"]) -> PointCloud:
     )
 
 
-def write_ply(path: Path, cloud: PointCloud) -> None:
+def write_ply(path: Path, cloud: PointCloud, *, metres_per_unit: float | None = None) -> None:
     """Binary PLY, one vertex per point: x y z, red green blue, view, photo_x, photo_y.
 
     `view` counts the photos listed in the header's comments.
+
+    Args:
+        metres_per_unit: Metres of one unit of the points, for a comment of the header; None while it is not known.
     """
     vertex = np.empty(
         len(cloud.points),
@@ -68,6 +71,8 @@ def write_ply(path: Path, cloud: PointCloud) -> None:
     vertex["view"] = cloud.views
     vertex["photo_x"], vertex["photo_y"] = cloud.photo_xy.T
     comments = [f"view {number} {name}" for number, name in enumerate(cloud.names)]
+    if metres_per_unit is not None:
+        comments.append(f"metres_per_unit {metres_per_unit:.9g}")
     write_vertices(path, vertex, comments=comments)
 
 

@@ -106,6 +106,17 @@ def frame_of(scene: Scene, view: int) -> Float[Array, "4 4"]:
     return out
 
 
+def extent_of(scene: Scene, points: Float[Array, "N 3"]) -> Float[Array, "3"] | None:
+    """Length and width on the ground (longer side first) and height of points, as of a measured object.
+
+    Returns:
+        Scene units; None for fewer points than have an extent.
+    """
+    some = points[:: max(1, len(points) // POINTS_PER_OBJECT)].astype(np.float64)
+    _, _, extent = _box(transform(frame_of(scene, 0), _without_strays(some)))
+    return extent if np.isfinite(extent).all() else None
+
+
 def measure(scene: Scene, masks: MaskCache, object_ids: Sequence[int], *, seed: int = 0) -> Attributes:
     """Measure objects of a scene.
 

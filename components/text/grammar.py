@@ -11,9 +11,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from components.scale import METRES, UNIT_OF_WORD
 from components.text.vocabulary import (
+    BOUNDS,
     COLOURS,
+    COMPARATIVES,
     MEASURE_OF_PROPERTY,
+    MEASURED_AS,
     NEGATIONS,
     NUMBERS,
     ORDINALS,
@@ -25,6 +29,7 @@ from components.text.vocabulary import (
     SUPERLATIVES,
     SUPPORTS,
     THINGS,
+    Bound,
     Relation,
 )
 
@@ -32,6 +37,10 @@ MAX_WORDS = 60
 _COLOUR_OF = {word: name for name, words in COLOURS.items() for word in words}
 _PROPERTY_OF = {word: name for name, words in PROPERTIES.items() for word in words}
 _PHRASES = sorted(RELATIONS, key=lambda entry: -len(entry[0]))
+_LENGTH_AS_ONE = re.compile(r"(\d)(mm|cm|m|in|ft)\b")
+"""A number and its unit without a space between: "10cm"."""
+_AFTER_A_PLACE = ("the", "a", "an", "front", "back", "between", "photo")
+_BOUNDS = sorted(BOUNDS, key=len, reverse=True)
 _BARE_PLACE = {"left_of": "left", "right_of": "right", "in_front_of": "front", "behind": "back"}
 """What a place relation still says when its landmark is not known."""
 
@@ -48,6 +57,16 @@ class Property:
     """Is large, flat, round, on the left, ..."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Length:
+    """A side of the object is below, above or near a real length."""
+
+    measure: str
+    """"height", "length" (the longer side on the ground), "width", "thickness", "longest" (of all three)."""
+    bound: Bound
+    metres: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ class Not:
     term: "Term"
 
 
-Term = Colour | Property | Named | Place | Not
+Term = Colour | Property | Length | Named | Place | Not
 
 
 @dataclass(frozen=True)
@@ -116,39 +135,51 @@ class Query:
     """Words that are not known, in order."""
     photo: str | None = None
     """Photo whose left and right are meant ("in photo 005"); None = the first."""
+    unscaled: tuple[str, ...] = ()
+    """Lengths that say nothing because the scene has no scale, as they were written."""
 
     @property
     def sentence(self) -> str:
         """What a person should know about how the text was read; empty when all of it was."""
         used = f"used: {', '.join(self.used)}" if self.used else "nothing of it could be used"
+        if self.unscaled:
+            words = " and ".join(f"'{word}'" for word in (*self.unscaled, *self.unknown))
+            return (
+                f"{words} left out: the scene has no scale until you measure a known distance in it; {used}."
+            )
         if self.unknown:
             words = " and ".join(f"'{word}'" for word in self.unknown)
             return f"I don't know {words} without a text model; {used}."
         return "" if self.used else "Say what to look for, for example: the large red thing."
 
 
-def parse(text: str, *, names: Collection[str] = ()) -> Query:
+def parse(text: str, *, names: Collection[str] = (), scaled: bool = True) -> Query:
     """Read a text.
 
     Args:
         text: At most 60 words; further ones are reported as unknown.
         names: Names that people gave to objects; they win over every other meaning of their words.
+        scaled: Real lengths mean something: the scene's scale is known. Else they are left out and reported.
     """
     tokens = tokenise(text)
-    reader = _Reader(tokens[:MAX_WORDS], {tuple(tokenise(name)): name for name in names})
+    reader = _Reader(tokens[:MAX_WORDS], {tuple(tokenise(name)): name for name in names}, scaled)
     wanted = reader.description()
     while not reader.done:  # whatever the grammar could not attach still counts for the whole
         reader.skip_joint()
         more = reader.description()
         wanted = _merged(wanted, more)
     unknown = [*reader.unknown, *(word for word in tokens[MAX_WORDS:] if word.isalpha())]
-    return Query(text, wanted, tuple(dict.fromkeys(reader.used)), tuple(dict.fromkeys(unknown)), reader.photo)
+    return Query(
+        text, wanted, tuple(dict.fromkeys(reader.used)), tuple(dict.fromkeys(unknown)), reader.photo,
+        tuple(reader.unscaled),
+    )  # fmt: skip
 
 
 def tokenise(text: str) -> list[str]:
     """Words in small letters, and commas; other punctuation is dropped."""
     plain = text.casefold().replace("\u2019", "'").replace("non-", "non ")
-    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*|,", plain)
+    plain = _LENGTH_AS_ONE.sub(r"\1 \2", plain)
+    return re.findall(r"\d+\.\d+|[^\W_]+(?:['-][^\W_]+)*|,", plain)
 
 
 def singular(word: str) -> str:
@@ -206,12 +237,13 @@ class _Phrase:
 class _Reader:
     """Recursive descent over the words of one text."""
 
-    def __init__(self, tokens: list[str], names: dict[tuple[str, ...], str]) -> None:
-        self.tokens = tokens
+    def __init__(self, tokens: list[str], names: dict[tuple[str, ...], str], scaled: bool) -> None:
+        self.tokens, self.scaled = tokens, scaled
         self.names = dict(sorted(names.items(), key=lambda entry: -len(entry[0])))
         self.at = 0
         self.used: list[str] = []
         self.unknown: list[str] = []
+        self.unscaled: list[str] = []
         self.photo: str | None = None
 
     @property
@@ -251,7 +283,9 @@ class _Reader:
 
     def _word(self, phrase: _Phrase) -> bool:
         """Read the next word or fixed phrase into `phrase`; False when it does not belong to it."""
-        for read in (self._photo, self._name, self._negation, self._from_side, self._side, self._relation):
+        for read in (
+            self._photo, self._name, self._length, self._negation, self._from_side, self._side, self._relation
+        ):  # fmt: skip
             if read(phrase):
                 return True
         return self._single(phrase)
@@ -283,6 +317,35 @@ class _Reader:
                 self.take(length)
                 return True
         return False
+
+    def _length(self, phrase: _Phrase) -> bool:
+        """ "taller than 10 cm", "at most 5 cm high", "10 cm long": a real length and what it is one of."""
+        measure, ahead = "longest", 0
+        bound: Bound = "near"
+        comparative = COMPARATIVES.get(self.peek())
+        if comparative is not None:
+            if self.peek(1) != "than":
+                return False
+            measure, bound, ahead = comparative[0], "above" if comparative[1] else "below", 2
+        else:
+            words = next((words for words in _BOUNDS if self.starts(words)), ())
+            bound, ahead = BOUNDS[words] if words else "near", len(words)
+        number, unit = self.peek(ahead), UNIT_OF_WORD.get(self.peek(ahead + 1))
+        if self.peek(ahead + 1) == "in" and self.peek(ahead + 2) in _AFTER_A_PLACE:
+            return False  # "3 in the back" are no inches
+        if unit is None or not number.replace(".", "", 1).isdecimal():
+            return False
+        ahead += 2
+        if comparative is None and self.peek(ahead) in MEASURED_AS:
+            measure, ahead = MEASURED_AS[self.peek(ahead)], ahead + 1
+        words_here = " ".join(self.tokens[self.at : self.at + ahead])
+        self.take(ahead)
+        if self.scaled:
+            self.used.append(words_here)
+            phrase.add(Length(measure, bound, float(number) * METRES[unit]))
+        else:
+            self.unscaled.append(words_here)
+        return True
 
     def _negation(self, phrase: _Phrase) -> bool:
         if self.peek() not in NEGATIONS:

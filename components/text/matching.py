@@ -14,7 +14,18 @@ from scipy.spatial import KDTree
 from components.errors import InputError, closest
 from components.text.attributes import Attributes
 from components.text.colours import BEIGE_IS_BROWN, NAMES
-from components.text.grammar import Colour, Description, Named, Not, Order, Place, Property, Query, Term
+from components.text.grammar import (
+    Colour,
+    Description,
+    Length,
+    Named,
+    Not,
+    Order,
+    Place,
+    Property,
+    Query,
+    Term,
+)
 from components.types import Array
 
 Scores = Float[Array, "O"]
@@ -25,6 +36,10 @@ COLOUR_HALF = 0.15
 """Share of an object that must have a colour for half of the full grade."""
 MATCHES = 0.5
 """Objects with at least this share of the best score count as satisfying a description."""
+LENGTH_SOFTNESS = 0.04
+"""Of the borders of real lengths, as a share: what is measured a few per cent wrong is in doubt."""
+LENGTH_NEAR = 0.2
+"""How far "10 cm tall" may be off, as a share, for a third of the full grade."""
 FIRST_PHOTO_WEIGHT = 0.9
 """How much the photo that "left" and "behind" refer to counts against the mean of all."""
 
@@ -39,6 +54,7 @@ class Matcher:
         prior: Float[Array, "O"] | None = None,
         names: dict[int, str] | None = None,
         photo: str | None = None,
+        metres_per_unit: float | None = None,
     ) -> None:
         """
         Args:
@@ -46,11 +62,13 @@ class Matcher:
             prior: How likely each object is meant at all, in [0, 1]; None = all alike.
             names: Object id to the name a person gave.
             photo: Whose left and right are meant; None = the first.
+            metres_per_unit: Metres of one scene unit; None while it is not known: real lengths then fit nothing.
 
         Raises:
             InputError: There is no such photo.
         """
         self.objects = objects
+        self.metres_per_unit = metres_per_unit
         self.prior = np.ones(objects.count) if prior is None else prior
         self.names = names or {}
         self.view = _view_of(photo, objects.photos)
@@ -96,6 +114,8 @@ class Matcher:
                 return np.max([self._colour(name) for name in names], axis=0)
             case Property(name):
                 return _soft(self._property(name))
+            case Length():
+                return self._length(term)
             case Named(name):
                 wanted = name.casefold()
                 return np.array(
@@ -116,6 +136,24 @@ class Matcher:
         if isinstance(term, Place):
             return _soft(1 - self._place(term))
         return 1 - self._grade(term)
+
+    def _length(self, term: Length) -> Scores:
+        """Grade of a real length: sure but for what measuring a few per cent wrong would change."""
+        extent = np.sort(self.objects.extent, axis=1)
+        length, width, height = self.objects.extent.T
+        side = {
+            "height": height, "length": length, "width": width, "thickness": extent[:, 0],
+            "longest": extent[:, 2],
+        }[term.measure]  # fmt: skip
+        ratio = side * (self.metres_per_unit or np.nan) / term.metres
+        match term.bound:
+            case "below":
+                grade = _rising(-np.log(np.maximum(ratio, 1e-6)), 0.0, LENGTH_SOFTNESS)
+            case "above":
+                grade = _rising(np.log(np.maximum(ratio, 1e-6)), 0.0, LENGTH_SOFTNESS)
+            case "near":
+                grade = _near(ratio, 1.0, LENGTH_NEAR)
+        return np.nan_to_num(grade)
 
     # Colours
 
@@ -401,11 +439,12 @@ def rank(
     *,
     prior: Float[Array, "O"] | None = None,
     names: dict[int, str] | None = None,
+    metres_per_unit: float | None = None,
 ) -> Float[Array, "O"]:
     """Score of every object for a query, in [0, 1]; all zero when nothing of the query could be used."""
     if query.wanted.empty or objects.count == 0:
         return np.zeros(objects.count)
-    matcher = Matcher(objects, prior=prior, names=names, photo=query.photo)
+    matcher = Matcher(objects, prior=prior, names=names, photo=query.photo, metres_per_unit=metres_per_unit)
     return np.clip(matcher.scores(query.wanted), 0, 1)
 
 

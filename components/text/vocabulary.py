@@ -16,6 +16,9 @@ Relation = Literal[
 ]  # fmt: skip
 """How an object stands to others; `between` takes two, the others one."""
 
+Bound = Literal["below", "above", "near"]
+"""How a side stands to a length."""
+
 COLOURS: dict[str, tuple[str, ...]] = {
     "red": ("red", "crimson", "scarlet", "maroon", "ruby", "burgundy", "vermilion"),
     "orange": ("orange", "apricot", "tangerine"),
@@ -122,6 +125,28 @@ RELATIONS: tuple[tuple[tuple[str, ...], Relation], ...] = (
     (("inside", "of"), "inside"), (("inside",), "inside"), (("within",), "inside"), (("into",), "inside"),
 )  # fmt: skip
 """Phrases that lead from an object to a landmark; longer ones are tried first."""
+
+COMPARATIVES: dict[str, tuple[str, bool]] = {
+    "taller": ("height", True), "higher": ("height", True), "shorter": ("height", False), "lower": ("height", False),
+    "wider": ("length", True), "broader": ("length", True), "narrower": ("length", False),
+    "longer": ("longest", True), "larger": ("longest", True), "bigger": ("longest", True),
+    "smaller": ("longest", False), "thicker": ("thickness", True), "thinner": ("thickness", False),
+}  # fmt: skip
+"""What "taller than 10 cm" compares, and whether more is wanted."""
+
+MEASURED_AS: dict[str, str] = {
+    "tall": "height", "high": "height", "short": "height", "wide": "length", "broad": "length", "across": "length",
+    "long": "longest", "large": "longest", "big": "longest", "thick": "thickness", "deep": "width",
+}  # fmt: skip
+"""What "10 cm tall" says is 10 cm."""
+
+BOUNDS: dict[tuple[str, ...], Bound] = {
+    ("less", "than"): "below", ("at", "most"): "below", ("no", "more", "than"): "below", ("up", "to"): "below",
+    ("under",): "below", ("below",): "below", ("more", "than"): "above", ("at", "least"): "above",
+    ("no", "less", "than"): "above", ("over",): "above", ("above",): "above", ("about",): "near",
+    ("around",): "near", ("roughly",): "near", ("exactly",): "near", ("approximately",): "near",
+}  # fmt: skip
+"""Words before a length."""
 
 THINGS = _words(
     "thing object item one ones stuff something anything element piece shape entity toy article body"

@@ -2,7 +2,18 @@
 
 import pytest
 
-from components.text.grammar import Colour, Description, Named, Not, Order, Place, Property, parse, singular
+from components.text.grammar import (
+    Colour,
+    Description,
+    Length,
+    Named,
+    Not,
+    Order,
+    Place,
+    Property,
+    parse,
+    singular,
+)
 from components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
 
 RED, BLUE = Colour(("red",)), Colour(("blue",))
@@ -131,3 +142,44 @@ def test_a_word_means_one_thing() -> None:
     ]
     words = [word for table in tables for word in table]
     assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("things shorter than 10 cm", Length("height", "below", 0.1)),
+        ("taller than 7.5cm", Length("height", "above", 0.075)),
+        ("something at most 2 inches wide", Length("length", "below", 0.0508)),
+        ("the thing that is more than 1 m long", Length("longest", "above", 1.0)),
+        ("10 cm tall", Length("height", "near", 0.1)),
+        ("about 300 mm", Length("longest", "near", 0.3)),
+        ("a box under 4 cm", Length("longest", "below", 0.04)),
+    ],
+)
+def test_real_lengths_are_read(text: str, length: Length) -> None:
+    query = parse(text)
+    assert pytest.approx(length.metres) == next(t for t in query.wanted.terms if isinstance(t, Length)).metres
+    (found,) = (t for t in query.wanted.terms if isinstance(t, Length))
+    assert (found.measure, found.bound) == (length.measure, length.bound)
+    assert query.unknown == ()
+
+
+def test_lengths_can_be_denied() -> None:
+    (term,) = parse("not taller than 10 cm").wanted.terms
+    assert term == Not(Length("height", "above", 0.1))
+
+
+def test_lengths_without_a_scale_are_said_to_be_left_out() -> None:
+    query = parse("the red thing shorter than 10 cm", scaled=False)
+    assert (query.unscaled, query.unknown) == (("shorter than 10 cm",), ())
+    assert query.sentence == (
+        "'shorter than 10 cm' left out: the scene has no scale until you measure a known distance in it; used: red."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["2 in the back", "shorter than the red thing", "3 red things", "under the table"]
+)
+def test_what_is_no_length_is_read_as_before(text: str) -> None:
+    query = parse(text)
+    assert not any(isinstance(term, Length) for term in query.wanted.terms) and query.unscaled == ()

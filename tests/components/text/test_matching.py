@@ -169,3 +169,25 @@ def test_an_object_without_points_is_found_by_its_colour() -> None:
         "alone",
     ):
         assert np.isfinite(rank(parse(text), objects)).all()
+
+
+def test_real_lengths_pick_by_measured_size() -> None:
+    def fits(text: str, metres_per_unit: float) -> set[int]:
+        scores = rank(parse(text), scene(), metres_per_unit=metres_per_unit)
+        return set(scene().object_ids[scores > 0.5].tolist())
+
+    assert fits("taller than 30 cm", 1.0) == {1, 5}
+    assert fits("shorter than 15 cm", 1.0) == {3, 4, 6}
+    assert fits("not shorter than 15 cm", 1.0) == {1, 2, 5}
+    assert fits("10 cm tall", 0.5) == {2}
+    assert fits("wider than 1 m", 3.0) == {1, 6}
+
+
+@pytest.mark.parametrize("factor", [0.01, 30.0])
+def test_lengths_mean_the_same_in_any_unit(factor: float) -> None:
+    """Scaling the scene and its scale together changes nothing."""
+    objects = scene()
+    scaled = dataclasses.replace(objects, extent=objects.extent / factor)
+    query = parse("wider than 25 cm")
+    own = rank(query, objects, metres_per_unit=1.0)
+    assert np.allclose(own, rank(query, scaled, metres_per_unit=factor))

@@ -1,0 +1,199 @@
+"""Measuring a scene: the distance between two places, and the scale that one known distance gives it.
+
+The scale belongs to the scene (`scale.json` beside its reconstruction): everybody who opens it measures in real units.
+"""
+
+import json
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components.errors import InputError
+from components.files import write_json
+from components.scale import METRES, UNIT_OF_WORD, box_text, length_text
+from components.text.attributes import extent_of
+from lab.config_records import config_from_record, to_plain
+from lab.markers import marker_of
+from lab.prompts import PhotoClick, check_click
+from lab.session_parts import point_on_ray
+
+if TYPE_CHECKING:
+    from lab.session import Session
+    from lab.workspace import Workspace
+
+Point = tuple[float, float, float]
+"""World frame, scene units."""
+SCHEMA_VERSION = 1
+LENGTH_MAX = 1e6
+
+log = logging.getLogger("liftlab")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What one known distance says about a scene."""
+
+    points: tuple[Point, Point]
+    """The two places."""
+    length: float
+    """How far they are apart in reality, in `unit`."""
+    unit: str
+    """One of `components.scale.METRES`."""
+
+    @property
+    def metres_per_unit(self) -> float:
+        """Metres of one scene unit."""
+        return self.length * METRES[self.unit] / math.dist(*self.points)
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """An edit: the scene's scale before and after it."""
+
+    scene_key: str
+    before: Scale | None
+    after: Scale | None
+
+    def do(self, state: "Session") -> None:
+        write_scale(state.lab.workspace, self.scene_key, self.after)
+
+    def undo(self, state: "Session") -> None:
+        write_scale(state.lab.workspace, self.scene_key, self.before)
+
+
+class Ruler:
+    """Two places in a session's scene, and the scene's scale. Setting the scale can be undone through the session."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self.points: tuple[Point, ...] = ()
+        """What is measured: up to two places."""
+
+    @property
+    def scale(self) -> Scale | None:
+        """What somebody measured in the scene; None while nobody has."""
+        scene = self._session.scene
+        return None if scene is None else read_scale(self._session.lab.workspace, scene.key)
+
+    @property
+    def metres_per_unit(self) -> float | None:
+        """Metres of one scene unit; None while the scale is not known."""
+        scene = self._session.scene
+        return None if scene is None else metres_per_unit(self._session.lab.workspace, scene)
+
+    def mark(self, photo: str, x: float, y: float) -> None:
+        """Add a place by photo pixel; a third starts a new measurement.
+
+        Raises:
+            InputError: It lies outside the photo, or the reconstruction has no point there.
+        """
+        scene = self._session._need_scene()
+        click = check_click(scene, PhotoClick(photo, x, y))
+        world = marker_of(scene, click).world
+        if world is None:
+            raise InputError("The distance of this place is not known; click on a place with more detail.")
+        self._add(world)
+
+    def mark_ray(self, origin: Any, direction: Any) -> None:
+        """Add the place that a ray of the 3D view meets. InputError when it meets nothing."""
+        self._add(point_on_ray(self._session._need_scene(), origin, direction))
+
+    def mark_point(self, point: Point) -> None:
+        """Add a place by its world coordinates."""
+        x, y, z = (float(value) for value in point)
+        if not all(map(math.isfinite, (x, y, z))):
+            raise InputError("A place needs three finite numbers.")
+        self._add((x, y, z))
+
+    def clear(self) -> None:
+        """Measure nothing."""
+        self.points = ()
+
+    @property
+    def length(self) -> float | None:
+        """Between the two places, scene units; None before the second."""
+        return math.dist(*self.points) if len(self.points) == 2 else None
+
+    def set_scale(self, length: float, unit: str = "m") -> Scale:
+        """Say how long the measured distance is in reality: from then on the scene has real units.
+
+        Args:
+            unit: mm, cm, m, in or ft (or written out).
+
+        Raises:
+            InputError: Two places are not marked yet, they are the same, or the length is no length.
+        """
+        known = UNIT_OF_WORD.get(unit.strip().casefold())
+        if known is None:
+            raise InputError(f"Lengths may be given in {', '.join(METRES)}; got '{unit}'.")
+        if not (math.isfinite(length) and 0 < length * METRES[known] <= LENGTH_MAX):
+            raise InputError(f"The real distance must be larger than 0; got {length:g} {known}.")
+        scene = self._session._need_scene()
+        if len(self.points) != 2 or math.dist(*self.points) == 0:
+            raise InputError("Click on two places first, whose distance you know.")
+        first, second = self.points
+        scale = Scale((first, second), float(length), known)
+        self._session.history.do(Rescale(scene.key, self.scale, scale))
+        return scale
+
+    def forget_scale(self) -> None:
+        """Go back to a scene without a scale."""
+        before = self.scale
+        if before is not None:
+            self._session.history.do(Rescale(self._session._need_scene().key, before, None))
+
+    def size(self, object_id: int) -> tuple[float, float, float] | None:
+        """Length and width on the ground and height of an object, scene units; None without a place in 3D."""
+        state, scene = self._session.object(object_id), self._session._need_scene()
+        if state.answer is None or state.answer.result.empty:
+            return None
+        points = scene.pointmap.points[state.answer.selected("points")]
+        extent = extent_of(scene, points)
+        return None if extent is None else (float(extent[0]), float(extent[1]), float(extent[2]))
+
+    def length_text(self, length: float) -> str:
+        """A length given in scene units, for people."""
+        factor = self.metres_per_unit
+        return f"{length:.3g} scene units" if factor is None else length_text(length * factor)
+
+    def size_text(self, object_id: int) -> str:
+        """Size of an object for people; empty without a scale or a place in 3D."""
+        factor, size = self.metres_per_unit, self.size(object_id)
+        if factor is None or size is None:
+            return ""
+        return box_text((size[0] * factor, size[1] * factor, size[2] * factor))
+
+    def _add(self, point: Point) -> None:
+        self.points = (*self.points, point) if len(self.points) < 2 else (point,)
+
+
+def metres_per_unit(workspace: "Workspace", scene: Any) -> float | None:
+    """Metres of one unit of a scene: as measured, else 1 where its cameras came in metres, else None."""
+    scale = read_scale(workspace, scene.key)
+    if scale is not None:
+        return scale.metres_per_unit
+    return 1.0 if scene.units == "metres" else None
+
+
+def read_scale(workspace: "Workspace", scene_key: str) -> Scale | None:
+    """The scale kept with a scene; None where there is none, or its file is damaged (that is logged)."""
+    path = workspace.scene_folder(scene_key) / "scale.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return config_from_record(Scale, record["scale"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("The scale of scene %s is damaged (%s) and left out.", scene_key, error)
+        return None
+
+
+def write_scale(workspace: "Workspace", scene_key: str, scale: Scale | None) -> None:
+    """Keep a scale with a scene; None removes it."""
+    path = workspace.scene_folder(scene_key) / "scale.json"
+    if scale is None:
+        path.unlink(missing_ok=True)
+        return
+    with workspace.disk_full_explained():
+        write_json(path, {"schema_version": SCHEMA_VERSION, "scale": to_plain(scale)})
