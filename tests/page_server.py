@@ -1,5 +1,6 @@
 """The real server as a process of its own, on a workspace with the toy scene; one for all tests of a run."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from pipelines.base import get_method
 from tests import toy_workspace
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
@@ -83,9 +85,10 @@ def serving(workspace: Path, *arguments: str, command: str = "serve") -> Iterato
 
 @pytest.fixture(scope="session")
 def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace in which the toy scene is ready to be clicked; copy it before changing it."""
+    """A workspace in which the toy scene is ready to be clicked with two methods; copy it before changing it."""
     root = tmp_path_factory.mktemp("toy-workspace")
-    toy_workspace.fill(root, splats=True).close()
+    with contextlib.closing(toy_workspace.fill(root, splats=True)) as lab:
+        lab.prepare(toy_workspace.NAME, "saga", get_method("saga").quick)
     return root
 
 

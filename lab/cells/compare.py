@@ -21,9 +21,10 @@ TEMPLATE = """
     <ul class="cmp-legend" aria-label="Colours in 3D" hidden></ul>
     <div class="cmp-below">
       <div class="cmp-wide">
-        <table class="cmp-table"><thead><tr><th>Method</th><th>Time</th><th>Selected</th><th>Pixels</th>
+        <table class="cmp-table"><thead><tr><th>Method</th>
           <th title="Intersection over union with the right answer, all its photos together">IoU</th>
-          <th title="The same along the outline only">Outline</th><th></th></tr></thead><tbody></tbody></table>
+          <th title="The same along the outline only">Outline</th>
+          <th>Time</th><th>Selected</th><th>Pixels</th><th></th></tr></thead><tbody></tbody></table>
         <a class="cmp-report" href="/lab/compare-report" download
           title="Table, outlines in all photos, prompts and settings as one HTML file">&darr; Report of this comparison</a>
       </div>

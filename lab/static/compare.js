@@ -116,11 +116,11 @@ class Compare {
     const own = String(index) === message.reference;
     const cells = [
       pane.method,
+      own ? "reference" : share(pane.iou),
+      own ? "" : share(pane.boundary),
       pane.ms === null ? "" : `${pane.ms < 10 ? pane.ms.toFixed(1) : Math.round(pane.ms)} ms`,
       pane.primitives === null ? "" : `${pane.primitives.toLocaleString("en")} ${pane.splats ? "splats" : "points"}`,
       pane.pixels?.toLocaleString("en") ?? "",
-      own ? "reference" : share(pane.iou),
-      own ? "" : share(pane.boundary),
     ];
     row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
     const last = document.createElement("td");
