@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from components.agreement import disagreement, pairwise_iou, standing
+from components.agreement import agreement, disagreement, pairwise_iou, standing
 from components.errors import InputError
 from components.metrics import boundary_iou, mean_view_iou, pooled_iou
 from lab.engine import Lab
@@ -148,6 +148,11 @@ class Comparison:
         masks = [states[i].masks for i in answered]  # type: ignore[union-attr]
         table[np.ix_(answered, answered)] = pairwise_iou(masks)
         return table
+
+    def agreement(self) -> float | None:
+        """Mean IoU of every two answers, all photos together; None with fewer than two."""
+        answers = self._answers()
+        return agreement(answers) if len(answers) > 1 else None
 
     def disagreement_in_photo(self, photo: str) -> np.ndarray | None:
         """How split the answers are [H, W] in [0, 1], view pixels; None with fewer than two answers."""

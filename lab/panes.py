@@ -65,6 +65,7 @@ class Panes:
         self._asked: Any = None
         self._painted: Any = None
         self._viewers: dict[int, Viewer] = {}
+        self._table: Any = None
         self._shades: Recent[np.ndarray] = Recent(PANES_MAX)
 
     def choose(self, methods: "Sequence[str]") -> None:
@@ -195,9 +196,7 @@ class Panes:
         """For the page: the table and what is compared."""
         if self.comparison is None:
             return {"type": "compare", "panes": [], "note": self.note}
-        reference, note = self.right_answer()
-        table = self.comparison.rows(reference)
-        states = self.comparison.states
+        reference, note, rows, agree = self._scored()
         return {
             "type": "compare",
             "version": self.version,
@@ -210,8 +209,9 @@ class Panes:
             "reference": self.reference,
             "scored": sorted(reference) if self.reference == PAINTED and reference else [],
             "object": "" if self._asked is None else self._asked[0].object,
-            "split": sum(state is not None and state.answer is not None for state in states) > 1,
-            "panes": [self._pane(pane, row) for pane, row in enumerate(table)],
+            "split": agree is not None,
+            "agree": agree,
+            "panes": [self._pane(pane, row) for pane, row in enumerate(rows)],
         }
 
     def right_answer(self) -> tuple[PhotoMasks | None, str]:
@@ -236,7 +236,7 @@ class Panes:
         for viewer in self._viewers.values():
             viewer.close()
         self._viewers.clear()
-        self.comparison, self._asked, self._painted, self.note = None, None, None, ""
+        self.comparison, self._asked, self._painted, self._table, self.note = None, None, None, None, ""
 
     def _with_pane(self, pane: int) -> Comparison:
         if self.comparison is None or not 0 <= pane < len(self.comparison.sessions):
@@ -262,6 +262,16 @@ class Panes:
             )
         photos = sorted({stroke.image for stroke in painted.asked.strokes})
         return {photo: self._session.photo_mask(painted.id, photo) for photo in photos}
+
+    def _scored(self) -> "tuple[PhotoMasks | None, str, list[Row], float | None]":
+        """Right answer, why it is missing, the table, how far the answers agree; kept until one of them changes."""
+        assert self.comparison is not None
+        key = (self.comparison, self.version, self.reference, self._painted)
+        if self._table is None or self._table[0] != key:
+            reference, note = self.right_answer()
+            rows = self.comparison.rows(reference)
+            self._table = (key, (reference, note, rows, self.comparison.agreement()))
+        return self._table[1]
 
     def _truth(self, comparison: Comparison) -> str | None:
         """Name of the capture when it has truth."""

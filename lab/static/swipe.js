@@ -42,7 +42,7 @@ export class Swipe {
     const swiping = this.figure.dataset.show === "swipe";
     const at = `${encodeURIComponent(photo)}?w=960&scene=${scene}`;
     set(this.find(".cmp-photo"), `/lab/photo/${at}`);
-    this.find("figcaption").textContent = swiping ? `Drag the divider: ${photo}` : `Where they disagree in ${photo}`;
+    this.find("figcaption").textContent = `${swiping ? "Drag the divider" : "Where they disagree"}: ${photo}. Agreement in all photos, as mean IoU of every two: ${message.agree.toFixed(3)}`;
     if (!swiping) {
       set(this.find(".cmp-heat"), `/lab/split/${at}&v=${version}`);
       return;

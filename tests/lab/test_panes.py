@@ -43,6 +43,7 @@ def test_every_pane_gets_the_clicks_and_the_table_tells(panes: Panes, toy: Toy) 
     panes.reference = "0"
     message = panes.message()
     assert message["split"] and message["object"] == "object 1"
+    assert message["agree"] == 1.0
     first, second = message["panes"]
     assert first["pixels"] == second["pixels"] > 100
     assert second["iou"] == 1.0
