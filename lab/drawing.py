@@ -20,7 +20,7 @@ from lab.view_frame import Frame, thin, tint
 if TYPE_CHECKING:
     from viser import SceneApi, SceneNodeHandle
 
-Tone = Literal["photo", "objects", "depth", "normals", "features"]
+Tone = Literal["photo", "objects", "depth", "normals", "features", "heat"]
 Rest = Literal["shown", "dimmed", "hidden"]
 Offset = tuple[float, float, float]
 Colours = Callable[[SurfaceName], UInt8[Array, "N 3"]]

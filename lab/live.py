@@ -102,6 +102,15 @@ CHANGES: dict[str, tuple[Fields, Change]] = {
     "put_back": ({"id": whole}, lambda s, id: s.stage.put_back(id)),
     "crop": ({"id": whole}, lambda s, id: s.stage.crop_around(id)),
     "uncrop": ({}, lambda s: s.stage.uncrop()),
+    "measure": (
+        {"photo": text, "x": number, "y": number},
+        lambda s, photo, x, y: s.ruler.mark(photo, x, y),
+    ),
+    "set_scale": (
+        {"length": number, "unit": text},
+        lambda s, length, unit: s.ruler.set_scale(length, unit),
+    ),
+    "forget_scale": ({}, lambda s: s.ruler.forget_scale()),
 }
 """Commands that change the session: fields, and what they do to it."""
 
@@ -206,6 +215,7 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "look": ({"photo": text}, look_from),
     "look_3d": ({"surface": text, "tone": text, "rest": text}, look_3d),
     "moving": ({"on": truth}, lambda visitor, on: visitor.set_moving(on)),
+    "measuring": ({"on": truth}, lambda visitor, on: visitor.set_measuring(on)),
     "mode": ({"positive": truth}, set_mode),
     "setting": ({"method": text, "name": text, "value": text}, methods.set_value),
     "prepare": ({"names": text}, prepare),
@@ -326,9 +336,9 @@ def live_routes(visitors: Visitors) -> APIRouter:
         return found
 
     @router.get("/export/{kind}")
-    def export(request: Request, kind: str) -> Response:
+    def export(request: Request, kind: str, metres: bool = False) -> Response:
         try:
-            path = export_file(visitor_of(request), kind)
+            path = export_file(visitor_of(request), kind, metres=metres)
         except InputError as error:
             raise HTTPException(409, str(error)) from error
         return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})

@@ -95,6 +95,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "look": asdict(visitor.look),
         "cropped": session.stage.arrangement.crop is not None,
         "moving": visitor.moving,
+        "heat": bool(visitor.words.asks),
+        "ruler": _ruler(scene, session),
         "objects": [_object(visitor, entry) for entry in objects],
         "current": current.id if current is not None else None,
         "lit": lit,
@@ -138,6 +140,8 @@ def _note(visitor: "Visitor", entry: "ObjectState") -> str:
     """What is said of an object under its name."""
     count = len(visitor.photos_of(entry))
     parts = [f"in {count} {'photo' if count == 1 else 'photos'}"]
+    if size := visitor.session.ruler.size_text(entry.id):
+        parts.insert(0, size)
     place = visitor.session.stage.arrangement.of(entry.id)
     if place.removed:
         parts.append("taken out")
@@ -146,6 +150,23 @@ def _note(visitor: "Visitor", entry: "ObjectState") -> str:
     if place.copies and not place.removed:
         parts.append(f"{len(place.copies) + 1} of it")
     return ", ".join(parts)
+
+
+def _ruler(scene: "Scene", session: "Session") -> dict[str, Any]:
+    """What is measured and the scene's scale, for people; per photo the ends that are in it."""
+    ruler = session.ruler
+    points: dict[str, list[list[float]]] = {}
+    for point in ruler.points:
+        for photo, (x, y) in _seen_from(scene, point, hidden=True).items():
+            points.setdefault(photo, []).append([x, y])
+    factor, length = ruler.metres_per_unit, ruler.length
+    return {
+        "count": len(ruler.points),
+        "length": None if length is None else ruler.length_text(length),
+        "points": points,
+        "scale": "" if factor is None else f"1 scene unit = {ruler.length_text(1.0)}",
+        "measured": ruler.scale is not None,
+    }
 
 
 def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list], dict[str, list]]:
@@ -167,8 +188,10 @@ def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list], dict[st
     return marks, boxes
 
 
-def _seen_from(scene: "Scene", world: tuple[float, float, float]) -> dict[str, tuple[float, float]]:
-    """Photo pixels of a world point, in the photos where nothing lies before it."""
+def _seen_from(
+    scene: "Scene", world: tuple[float, float, float], *, hidden: bool = False
+) -> dict[str, tuple[float, float]]:
+    """Photo pixels of a world point, in the photos where nothing lies before it (or also there, where `hidden`)."""
     places = {}
     for index, view in enumerate(scene.views):
         xy, depth = project(view.camera, np.array(world))
@@ -177,7 +200,7 @@ def _seen_from(scene: "Scene", world: tuple[float, float, float]) -> dict[str, t
             continue
         row, column = int(xy[1]), int(xy[0])
         _, surface = project(view.camera, scene.pointmap.pts3d[index, row, column].astype(np.float64))
-        if scene.pointmap.valid[index, row, column] and surface < depth * (1 - HIDDEN_BEHIND):
+        if not hidden and scene.pointmap.valid[index, row, column] and surface < depth * (1 - HIDDEN_BEHIND):
             continue
         x, y = photo_from_view(view, xy).tolist()
         places[view.name] = (x, y)

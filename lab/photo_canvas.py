@@ -9,6 +9,7 @@ import gradio as gr
 from lab.cells.frame import PROGRESS
 
 TEMPLATE = f"""
+<link rel="stylesheet" href="/lab/static/ruler.css">
 <section class="ws" data-phase="loading" aria-label="Segment">
   <div class="ws-bar" role="toolbar" aria-label="Tools">
     <div class="seg" role="radiogroup" aria-label="What a click does">
@@ -24,6 +25,9 @@ TEMPLATE = f"""
       <button type="button" role="radio" data-mode="brush" aria-checked="false"
         title="Paint the mask of this photo; right button or Shift rubs out">
         <i class="ico ico-brush"></i>Brush</button>
+      <button type="button" role="radio" data-mode="measure" aria-checked="false"
+        title="Click two places, in a photo or in 3D, to measure between them">
+        <i class="ico ico-ruler"></i>Measure</button>
     </div>
     <label class="brush-size" hidden title="Size of the brush ([ and ])"><span>Size</span>
       <input type="range" min="1" max="60" value="12" aria-label="Size of the brush"></label>
@@ -50,6 +54,18 @@ TEMPLATE = f"""
     <label class="pick method"><span>Method</span><select aria-label="Method"></select></label>
     <span class="ws-time" role="status" aria-label="Time of the last click"></span>
   </div>
+  <div class="ruler" hidden role="group" aria-label="Measure">
+    <output aria-live="polite"></output>
+    <form hidden><label>In reality this is <input type="number" min="0" step="any" required
+      aria-label="Real distance"></label>
+      <select aria-label="Unit"><option>cm</option><option>mm</option><option>m</option><option>in</option>
+        <option>ft</option></select>
+      <button type="submit" class="tool wide" title="From then on sizes are real, for everybody who opens the scene">
+        Set scale</button></form>
+    <span class="ruler-scale"></span>
+    <button type="button" class="tool wide" data-unscale hidden title="Go back to a scene without real units">
+      Forget scale</button>
+  </div>
   <div class="ws-main">
     <figure class="pane pane-3d">
       <iframe title="3D view" data-src="/viser/" tabindex="0"></iframe>
@@ -61,7 +77,7 @@ TEMPLATE = f"""
         <select data-tone aria-label="Colours" title="Colours of the 3D view">
           <option value="photo">Photo colours</option><option value="objects">By object</option>
           <option value="depth">Depth</option><option value="normals">Normals</option>
-          <option value="features">Learnt features</option>
+          <option value="features">Learnt features</option><option value="heat" hidden>Search heat</option>
         </select>
         <select data-rest aria-label="Around the objects" title="What is not an object">
           <option value="shown">Everything</option><option value="dimmed">Rest dimmed</option>
@@ -111,6 +127,7 @@ TEMPLATE = f"""
       <div class="take">
         <h3>Take it away</h3>
         <div class="take-links"></div>
+        <label class="take-metres" hidden><input type="checkbox" data-metres> Coordinates in metres</label>
       </div>
     </aside>
     <div class="ws-veil" role="status">

@@ -19,6 +19,7 @@ from lab.prompts import PhotoClick, check_click
 from lab.session_parts import point_on_ray
 
 if TYPE_CHECKING:
+    from lab.objects import Answer
     from lab.session import Session
     from lab.workspace import Workspace
 
@@ -69,6 +70,8 @@ class Ruler:
         self._session = session
         self.points: tuple[Point, ...] = ()
         """What is measured: up to two places."""
+        self._sizes: dict[int, tuple[Answer, tuple[float, float, float] | None]] = {}
+        """By object: the answer that was measured last, and its size."""
 
     @property
     def scale(self) -> Scale | None:
@@ -109,6 +112,7 @@ class Ruler:
     def clear(self) -> None:
         """Measure nothing."""
         self.points = ()
+        self._sizes = {}
 
     @property
     def length(self) -> float | None:
@@ -148,9 +152,12 @@ class Ruler:
         state, scene = self._session.object(object_id), self._session._need_scene()
         if state.answer is None or state.answer.result.empty:
             return None
-        points = scene.pointmap.points[state.answer.selected("points")]
-        extent = extent_of(scene, points)
-        return None if extent is None else (float(extent[0]), float(extent[1]), float(extent[2]))
+        known = self._sizes.get(object_id)
+        if known is None or known[0] is not state.answer:
+            extent = extent_of(scene, scene.pointmap.points[state.answer.selected("points")])
+            size = None if extent is None else (float(extent[0]), float(extent[1]), float(extent[2]))
+            known = self._sizes[object_id] = (state.answer, size)
+        return known[1]
 
     def length_text(self, length: float) -> str:
         """A length given in scene units, for people."""

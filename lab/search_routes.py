@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
@@ -50,14 +49,16 @@ class ShowBody:
 def search_routes(visitors: Visitors) -> APIRouter:
     """Routes under /lab/search."""
     router = APIRouter(prefix="/lab/search")
-    panels: WeakKeyDictionary[Visitor, WordPanel] = WeakKeyDictionary()
+
+    def visitor_of(request: Request) -> Visitor:
+        return visitors.get(request.scope["state"]["visitor"])
 
     def panel_of(request: Request) -> WordPanel:
-        visitor = visitors.get(request.scope["state"]["visitor"])
-        return panels.setdefault(visitor, WordPanel(visitor.lab, visitor.session))
+        return visitor_of(request).words
 
-    def answered(panel: WordPanel, change: Callable[[], Any]) -> dict[str, Any]:
-        """Do what was asked and tell the panel's state; a sentence for people becomes its note."""
+    def answered(visitor: Visitor, change: Callable[[], Any]) -> dict[str, Any]:
+        """Do what was asked, redraw its heat and tell the panel's state; a sentence for people becomes its note."""
+        panel = visitor.words
         panel.note = ""
         try:
             change()
@@ -68,6 +69,10 @@ def search_routes(visitors: Visitors) -> APIRouter:
         except Exception:
             log.exception("a search failed")
             panel.note = DEFECT_SENTENCE
+        if visitor.look.tone == "heat":
+            visitor.look_at(visitor.look)  # draws the new scores
+        else:
+            visitor.push()  # there may be heat to show now, or none any more
         return panel.state()
 
     @router.get("")
@@ -76,12 +81,13 @@ def search_routes(visitors: Visitors) -> APIRouter:
 
     @router.post("/ask")
     def ask(request: Request, body: AskBody) -> dict[str, Any]:
-        panel = panel_of(request)
-        return answered(panel, lambda: panel.ask(body.text, body.encoder, beside=body.beside))
+        visitor = visitor_of(request)
+        return answered(visitor, lambda: visitor.words.ask(body.text, body.encoder, beside=body.beside))
 
     @router.post("/show")
     def show(request: Request, body: ShowBody) -> dict[str, Any]:
-        panel = panel_of(request)
+        visitor = visitor_of(request)
+        panel = visitor.words
 
         def change() -> None:
             if body.threshold is not None:
@@ -90,18 +96,18 @@ def search_routes(visitors: Visitors) -> APIRouter:
             if body.forget is not None:
                 panel.forget(None if body.forget < 0 else body.forget)
 
-        return answered(panel, change)
+        return answered(visitor, change)
 
     @router.post("/add")
     def add(request: Request, body: AddBody) -> dict[str, Any]:
-        visitor = visitors.get(request.scope["state"]["visitor"])
-        panel = panel_of(request)
+        visitor = visitor_of(request)
+        panel = visitor.words
 
         def change() -> None:
             visitor.act(lambda session: panel.add(body.object_id))
             panel.note = visitor.note
 
-        return answered(panel, change)
+        return answered(visitor, change)
 
     @router.get("/thumb/{object_id}")
     def thumb(request: Request, object_id: int) -> Response:

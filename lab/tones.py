@@ -18,6 +18,7 @@ from lab.view_frame import scene_colours, tint
 if TYPE_CHECKING:
     from components.types import Scene
     from lab.session import Session
+    from lab.word_panel import WordPanel
 
 _colours: Recent[np.ndarray] = Recent(6)
 """Shared by everybody; of points, 3 bytes each."""
@@ -48,6 +49,16 @@ def tone_colours(session: "Session", tone: Tone, surface: SurfaceName) -> UInt8[
     if surface == "points":
         return colours
     return carried(colours, session.nearest_points(), default=128)
+
+
+def heat_colours(session: "Session", words: "WordPanel", surface: SurfaceName) -> UInt8[Array, "N 3"]:
+    """What a search found, as heat over the scene; the photos' colours where nothing was searched."""
+    scene = session.scene
+    assert scene is not None
+    colours = words.heat_in_3d(scene_colours(scene))
+    if colours is None:
+        return scene_colours(scene) if surface == "points" else splat_colours(scene.gaussians, scene)  # type: ignore[arg-type]
+    return colours if surface == "points" else carried(colours, session.nearest_points(), default=128)
 
 
 def _features(session: "Session", scene: "Scene", surface: SurfaceName) -> UInt8[Array, "N 3"]:

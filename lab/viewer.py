@@ -35,6 +35,8 @@ BACKGROUNDS = {False: (244, 244, 241), True: (24, 26, 27)}
 """Of the 3D canvas, by dark mode; the page's own surface colours."""
 MAX_PREVIEW_SPLATS = 30_000
 """Of the Gaussians shown while they are trained, which are sent anew every few seconds."""
+RULER = (204, 121, 167)
+"""Colour of what is measured."""
 GIZMO = "/gizmo"
 ECHO_SECS = 0.5
 """After a browser's camera was placed from here, its reports for this long are only the echo of that."""
@@ -84,6 +86,8 @@ class Viewer:
         self.on_camera: CameraHandler | None = None
         self._placed_at = -math.inf
         self._marker_names: list[str] = []
+        self._rule: list[Any] = []
+        self._ruled: tuple[tuple[float, ...], ...] = ()
         self._frustums: list = []
         self._server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
         # No public way to see a connection's headers: viser is pinned and a test watches this.
@@ -109,6 +113,7 @@ class Viewer:
             self._marker_names.clear()
             self._frustums.clear()
             self._preview.clear()
+            self._rule, self._ruled = [], ()
             self._gizmo = self._crop_box = self._crop = None
             self._scene, self._frame = scene, frame_of(scene)
             self._drawing = Drawing(self._server.scene, self._frame, BACKGROUNDS[self._dark])
@@ -182,6 +187,28 @@ class Viewer:
                     position=tuple(self._frame.from_world(marker.point)),
                 )
             self._marker_names = names
+
+    def rule(self, points: Sequence[Float[Array, "3"]]) -> None:
+        """Show the ends of what is measured (world points, at most two) and the line between them."""
+        with self._lock, self._server.atomic():
+            if tuple(map(tuple, points)) == self._ruled:
+                return
+            self._ruled = tuple(map(tuple, points))
+            for handle in self._rule:
+                handle.remove()
+            placed = [self._frame.from_world(point) for point in points]
+            scene = self._server.scene
+            self._rule = [
+                scene.add_icosphere(f"/ruler/{i}", radius=0.009, color=RULER, position=tuple(point))
+                for i, point in enumerate(placed)
+            ]
+            if len(placed) == 2:
+                line = np.stack(placed)[None].astype(np.float32)
+                self._rule.append(
+                    scene.add_line_segments(
+                        "/ruler/line", line, RULER, thickness=3.0, thickness_units="screen"
+                    )
+                )
 
     def show_cameras(self, visible: bool) -> None:
         with self._lock, self._server.atomic():

@@ -24,8 +24,9 @@ from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
 from lab.panes import Panes
 from lab.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
-from lab.tones import tone_colours, tone_token
+from lab.tones import heat_colours, tone_colours, tone_token
 from lab.viewer import Marker, Viewer
+from lab.word_panel import WordPanel
 
 if TYPE_CHECKING:
     from components.types import Gaussians, Scene
@@ -51,6 +52,8 @@ class Visitor:
         self.lab = lab
         self.lock = threading.RLock()
         self.session: Session = Session(lab)
+        self.words = WordPanel(lab, self.session)
+        """What it searches for."""
         self.panes = Panes(lab, self.session, most=viewer_points)
         self.scene_name: str | None = None
         """Scene the cells are about; open, or being built."""
@@ -65,6 +68,8 @@ class Visitor:
         """Objects whose colours are switched off."""
         self.look = Look()
         """How the 3D view draws the scene."""
+        self.measuring = False
+        """Whether clicks go to the ruler."""
         self.moving = False
         """Whether the current object has handles to be dragged by."""
         self.note = ""
@@ -256,11 +261,14 @@ class Visitor:
             self._handles_at = None
             viewer.show_scene(scene)
             if scene.gaussians is not None:  # seconds on a large scene, and the first lit object needs it
-                threading.Thread(target=self.session.nearest_points, name="liftlab-links", daemon=True).start()
+                threading.Thread(
+                    target=self.session.nearest_points, name="liftlab-links", daemon=True
+                ).start()
         current = self.session.current
         viewer.show(self._picture(), self._colours)
         markers = self.session.markers(current.id) if current is not None else []
         viewer.mark([Marker(np.array(m.world), m.positive) for m in markers if m.world is not None])
+        viewer.rule([np.array(point) for point in self.session.ruler.points])
         self._draw_handles(viewer, current)
 
     def _picture(self) -> Picture:
@@ -280,9 +288,14 @@ class Visitor:
                 )
             )  # fmt: skip
         look = self.look if shown else replace(self.look, rest="shown")  # nothing apart from nothing
-        return Picture(look, tuple(shown), arrangement.crop, tone_token(self.session, look.tone))
+        token = tone_token(self.session, look.tone)
+        if look.tone == "heat":
+            token = (*token, self.words.version)
+        return Picture(look, tuple(shown), arrangement.crop, token)
 
     def _colours(self, surface: SurfaceName) -> np.ndarray:
+        if self.look.tone == "heat":
+            return heat_colours(self.session, self.words, surface)
         return tone_colours(self.session, self.look.tone, surface)
 
     def _draw_handles(self, viewer: Viewer, current: "ObjectState | None") -> None:
@@ -319,6 +332,14 @@ class Visitor:
             self.moving = on
             self.act(lambda session: None)
 
+    def set_measuring(self, on: bool) -> None:
+        """Send clicks to the ruler, or to the current object again."""
+        with self.lock:
+            self.measuring = on
+            if not on:
+                self.session.ruler.clear()
+            self.act(lambda session: None)
+
     def preview(self, gaussians: "Gaussians | None") -> None:
         """Show splats in the making in place of the scene; None goes back to the scene."""
         with self.lock:
@@ -329,6 +350,9 @@ class Visitor:
             self.draw()
 
     def _clicked_in_3d(self, origin: np.ndarray, direction: np.ndarray, inverted: bool) -> None:
+        if self.measuring:
+            self.act(lambda session: session.ruler.mark_ray(origin, direction))
+            return
         positive = self.positive != inverted
         self.act(lambda session: session.click_ray(origin, direction, positive))
 

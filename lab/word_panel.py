@@ -10,10 +10,11 @@ import numpy as np
 from components.errors import InputError
 from components.text.encoder import CropConfig, object_crops
 from lab.given_names import names_token
-from lab.overlays import drawn, overlay_png, photo_jpeg, photo_lookup, picture_size
+from lab.overlays import photo_jpeg, photo_lookup
 from lab.palette import next_colour, rgb
 from lab.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from lab.ruler import metres_per_unit
+from lab.word_heat import Hot, heat_of_points, heat_of_view, heat_png
 from lab.word_search import Encoder, WordLookup, checked_search_text, lookup_of, with_what_people_said
 
 if TYPE_CHECKING:
@@ -130,17 +131,30 @@ class WordPanel:
         lookup, scene = self._lookup, self.session.scene
         if lookup is None or scene is None or photo not in {view.name for view in scene.views}:
             return None
-        index = scene.view_index(photo)
-        view = scene.views[index]
-        pixel_of = photo_lookup(view, width)
-        layers = []
         with self.lock:
-            for ask in self.asks:
-                best = [f for f in ask.result.found[:SHOWN_MAX] if f.score >= self._least(ask)]
-                for order, found in enumerate(reversed(best)):
-                    mask = drawn(lookup.index.mask(index, found.object_id), pixel_of)
-                    layers.append((mask, rgb(ask.colour), order == len(best) - 1))
-        return overlay_png(layers, *picture_size(view, width))
+            heat = heat_of_view(lookup.index, self._hots(), scene.view_index(photo))
+        return heat_png(heat, photo_lookup(scene.views[scene.view_index(photo)], width))
+
+    def heat_in_3d(self, colours: np.ndarray) -> np.ndarray | None:
+        """Colours [N, 3] of the scene's points, with what fits the queries; None before one.
+
+        Args:
+            colours: Of the points, as in the photos.
+        """
+        lookup, scene = self._lookup, self.session.scene
+        with self.lock:
+            if lookup is None or scene is None or not self.asks or self._lookup_of[1] != scene.key:
+                return None
+            return heat_of_points(scene, lookup.index, self._hots(), colours)
+
+    def _hots(self) -> list[Hot]:
+        """What is shown of all queries."""
+        return [
+            Hot(f.object_id, f.score / ask.result.found[0].score, rgb(ask.colour))
+            for ask in self.asks
+            for f in ask.result.found[:SHOWN_MAX]
+            if f.score >= self._least(ask)
+        ]
 
     def _least(self, ask: Ask) -> float:
         best = ask.result.found[0].score if ask.result.found else 0.0

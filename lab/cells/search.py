@@ -23,7 +23,9 @@ TEMPLATE = """
     <div class="find-asks"></div>
     <div class="find-photo"><div><img class="find-image" alt=""><img class="find-heat" alt=""></div>
       <div class="find-turn"><button type="button" data-turn="-1" aria-label="Photo before">&#8249;</button>
-      <span></span><button type="button" data-turn="1" aria-label="Photo after">&#8250;</button></div></div>
+      <span></span><button type="button" data-turn="1" aria-label="Photo after">&#8250;</button></div>
+      <button type="button" class="find-3d" aria-pressed="false" title="Colour the 3D view by how well things fit">
+        Heat in 3D</button></div>
   </div>
 </section>
 """

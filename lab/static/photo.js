@@ -1,6 +1,8 @@
 // The photo one clicks in. All coordinates that leave this file are photo pixels: the drawing is an SVG whose
 // viewBox is the photo, so screen size, zoom and device pixel ratio cannot shift a click.
 
+import { drawRuler } from "./ruler.js";
+
 const DRAG_PX = 5;
 const HOVER_MS = 60;
 const MAX_ZOOM = 8;
@@ -88,6 +90,12 @@ export class PhotoCanvas {
     this.drawMarks();
   }
 
+  /** ruler: {points: [[x, y], ...], label}, at most two points in photo pixels. */
+  setRuler(ruler) {
+    this.ruler = ruler;
+    this.drawMarks();
+  }
+
   setMode(mode) {
     this.mode = mode;
     this.stage.dataset.mode = mode;
@@ -166,7 +174,7 @@ export class PhotoCanvas {
     }
     if (this.drag) {
       const moved = Math.hypot(event.clientX - this.drag.clientX, event.clientY - this.drag.clientY);
-      const draws = event.pointerType === "mouse" || this.draws;
+      const draws = this.mode !== "measure" && (event.pointerType === "mouse" || this.draws);
       if (draws && this.drag.button === 0 && (this.drag.far || moved > DRAG_PX)) {
         this.drag.far = true;
         this.drag.end = this.pixel(event, true);
@@ -176,7 +184,7 @@ export class PhotoCanvas {
     }
     const now = performance.now();
     const at = this.pixel(event);
-    if (event.pointerType !== "mouse" || this.mode === "brush" || now - this.hovered < HOVER_MS) return;
+    if (event.pointerType !== "mouse" || this.mode === "brush" || this.mode === "measure" || now - this.hovered < HOVER_MS) return;
     this.hovered = now;
     if (at) this.act.hover(at.x, at.y);
     else this.setHover(null);
@@ -239,6 +247,7 @@ export class PhotoCanvas {
       this.drawBox([Math.min(start.x, end.x), Math.min(start.y, end.y), Math.max(start.x, end.x), Math.max(start.y, end.y)], unit);
     }
     for (const point of this.points ?? []) this.drawPoint(point, unit);
+    if (this.ruler) drawRuler((tag, attributes) => this.add(tag, attributes), this.ruler, unit);
   }
 
   drawBox([x0, y0, x1, y1], unit) {
@@ -261,6 +270,7 @@ export class PhotoCanvas {
     const node = document.createElementNS(SVG, tag);
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
     this.marks.append(node);
+    return node;
   }
 }
 

@@ -13,6 +13,7 @@ export function follow(state) {
   const changed = scene !== (state?.scene_key ?? null) || names.join() !== photos.join();
   scene = state?.scene_key ?? null;
   photos = names;
+  panel?.find(".find-3d").setAttribute("aria-pressed", String(state?.look?.tone === "heat"));
   if (changed) panel?.sceneChanged();
 }
 
@@ -38,6 +39,11 @@ class Panel {
     });
     this.find(".find-also").addEventListener("click", () => this.ask(true));
     this.encoder.addEventListener("change", () => (this.input.value.trim() ? this.ask(false) : this.say("")));
+    this.find(".find-3d").addEventListener("click", (event) => {
+      const tone = document.querySelector(".ws [data-tone]");
+      tone.value = event.currentTarget.getAttribute("aria-pressed") === "true" ? "photo" : "heat";
+      tone.dispatchEvent(new Event("change"));
+    });
     for (const turn of root.querySelectorAll("[data-turn]"))
       turn.addEventListener("click", () => this.turn(Number(turn.dataset.turn)));
   }

@@ -57,6 +57,7 @@ export class Stage {
     }
     this.find("[data-tone]").value = state.look.tone;
     this.find("[value=features]").hidden = !state.features && state.look.tone !== "features";
+    this.find("[value=heat]").hidden = !state.heat && state.look.tone !== "heat";
     this.find("[data-rest]").value = state.look.rest;
     this.find(".stage").hidden = !state.lit;
     this.find(".slow").hidden = !this.object?.slow;

@@ -5,6 +5,7 @@ import * as compare from "./compare.js";
 import * as search from "./search.js";
 import { Live } from "./live.js";
 import { PhotoCanvas } from "./photo.js";
+import { Ruler } from "./ruler.js";
 import { Stage } from "./stage.js";
 
 const THUMB_WIDTH = 192;
@@ -43,6 +44,7 @@ class Workspace {
       hover: (x, y) => this.hover(x, y),
       leave: () => (this.hoverNext = null),
     });
+    this.ruler = new Ruler(root, this.live, (command, fields) => this.busy(command, fields));
     this.stage = new Stage(root, this.live, (command, fields) => this.busy(command, fields));
     this.listen();
     this.followColours();
@@ -121,6 +123,7 @@ class Workspace {
       button.setAttribute("aria-checked", String(button.dataset.mode === mode));
     this.find(".brush-size").hidden = mode !== "brush";
     this.canvas.setMode(mode);
+    this.ruler.setMode(mode);
     this.live.send("mode", { positive: mode !== "remove" });
   }
 
@@ -134,6 +137,7 @@ class Workspace {
   click(x, y, positive) {
     this.hoverNext = null;
     this.canvas.setHover(null);
+    if (this.ruler.on) return this.busy("measure", { photo: this.photo, x, y });
     this.canvas.setMarks([...(this.canvas.points ?? []), { x, y, positive }], this.canvas.boxes); // at once
     this.busy("click", { photo: this.photo, x, y, positive });
   }
@@ -174,6 +178,7 @@ class Workspace {
     else {
       this.live.send("dark", { dark: this.dark() });
       this.live.send("graphics", { software: drawsInSoftware() });
+      if (this.ruler.on) this.live.send("measuring", { on: true });
       this.live.send("show", { photo: this.photo });
     }
   }
@@ -195,6 +200,7 @@ class Workspace {
     if (!frame.src) frame.src = frame.dataset.src;
     this.renderTools(state);
     this.stage.render(state);
+    this.ruler.render(state);
     this.renderObjects(state);
     cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
@@ -332,6 +338,7 @@ class Workspace {
     if (this.state.overlay?.photo === photo.name) this.canvas.setOverlay(this.state.overlay.url);
     else this.canvas.setOverlay(seen ? `${this.url("overlay", photo.name, width)}&v=${seen}` : null);
     this.canvas.setMarks(this.state.marks[photo.name] ?? [], this.state.boxes[photo.name] ?? []);
+    this.canvas.setRuler({ points: this.state.ruler.points[photo.name] ?? [], label: this.state.ruler.length });
     this.renderLayer(photo, width);
     const names = this.state.photos.map((entry) => entry.name);
     compare.follow(this.state, photo.name);
@@ -387,6 +394,10 @@ export function button(className, title, act) {
 
 function exportLink(entry) {
   const link = document.createElement("a");
+  link.addEventListener("click", () => {
+    const metres = document.querySelector("[data-metres]")?.checked;
+    if (link.hasAttribute("href")) link.href = `/lab/export/${entry.kind}${metres ? "?metres=true" : ""}`;
+  });
   link.className = "take-link";
   link.title = entry.missing || entry.summary;
   link.setAttribute("aria-label", `${entry.title}, ${entry.format}`);

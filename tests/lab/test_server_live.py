@@ -10,6 +10,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from lab.arrangement import Stage
 from lab.live import CHANGES, VIEWS, perform
+from lab.ruler import Ruler
 from lab.session import Session
 from tests import toy_workspace
 from tests.page_server import PageServer
@@ -100,6 +101,25 @@ def test_undo_takes_back_to_nothing_and_redo_returns(line: Line) -> None:
     assert line.state["lit"]
 
 
+def test_a_known_distance_makes_sizes_real(line: Line) -> None:
+    line.click(0)
+    assert "cm" not in line.state["objects"][0]["note"] and line.state["ruler"]["scale"] == ""
+    line.ask("measuring", on=True)
+    for number in (1, 2):
+        x, y = toy_workspace.box_center(TOY, 0, number)
+        line.ask("measure", photo="000.png", x=x, y=y)
+    measured = line.state["ruler"]
+    assert measured["length"].endswith("scene units") and len(measured["points"]["000.png"]) == 2
+    line.ask("set_scale", length=30, unit="cm")
+    assert line.state["ruler"]["length"] == "30 cm" and line.state["ruler"]["scale"].startswith(
+        "1 scene unit = "
+    )
+    assert " × " in line.state["objects"][0]["note"]
+    line.ask("forget_scale")
+    line.ask("measuring", on=False)
+    assert line.state["ruler"] == {"count": 0, "length": None, "points": {}, "scale": "", "measured": False}
+
+
 class Recorder:
     """Stands in for a visitor: notes what reached the session."""
 
@@ -110,21 +130,25 @@ class Recorder:
         change(self)
 
     @property
-    def stage(self) -> "StageRecorder":
-        return StageRecorder(self.calls)
+    def stage(self) -> "PartRecorder":
+        return PartRecorder(self.calls, "stage")
+
+    @property
+    def ruler(self) -> "PartRecorder":
+        return PartRecorder(self.calls, "ruler")
 
     def __getattr__(self, name: str):
         return lambda *args: self.calls.append(name)
 
 
-class StageRecorder:
-    """Stands in for a session's stage."""
+class PartRecorder:
+    """Stands in for a session's stage or ruler."""
 
-    def __init__(self, calls: list[str]) -> None:
-        self.calls = calls
+    def __init__(self, calls: list[str], part: str) -> None:
+        self.calls, self.part = calls, part
 
     def __getattr__(self, name: str):
-        return lambda *args: self.calls.append(f"stage.{name}")
+        return lambda *args: self.calls.append(f"{self.part}.{name}")
 
 
 EXAMPLES = {
@@ -138,6 +162,7 @@ EXAMPLES = {
     "visible": True,
     "dark": True,
     "cell": "x",
+    "unit": "cm",
 }
 
 
@@ -148,7 +173,7 @@ def test_every_change_calls_a_method_that_the_session_has(command: str) -> None:
     perform(recorder, json.dumps({"do": command, **fields}))  # type: ignore[arg-type]
     assert len(recorder.calls) == 1
     owner, _, method = recorder.calls[0].rpartition(".")
-    assert callable(getattr(Stage if owner else Session, method))
+    assert callable(getattr({"": Session, "stage": Stage, "ruler": Ruler}[owner], method))
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,14 @@ def test_markers_do_not_grow(viewer: Viewer) -> None:
     assert len(messages(viewer)) <= after_few
 
 
+def test_the_ruler_does_not_grow(viewer: Viewer) -> None:
+    before = len(messages(viewer))
+    for number in range(60):
+        viewer.rule([point.astype(float) for point in POINTS[number : number + number % 3]])
+    viewer.rule([])
+    assert len(messages(viewer)) <= before + 6, "what was taken away is told once"
+
+
 def test_a_connection_without_the_key_gets_nothing(viewer: Viewer) -> None:
     for headers in ({}, {KEY_HEADER: "guess"}):
         with (

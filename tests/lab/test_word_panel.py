@@ -11,7 +11,10 @@ from PIL import Image
 
 from components.errors import InputError
 from lab.engine import Lab
+from lab.palette import rgb
 from lab.session import Session
+from lab.view_frame import scene_colours
+from lab.word_heat import Hot, heat_of_view
 from lab.word_panel import QUERIES_MAX, WordPanel
 from tests.toy import Toy
 from tests.toy_workspace import NAME
@@ -75,6 +78,37 @@ def test_pictures_show_what_was_found(panel: WordPanel, toy: Toy) -> None:
     thumb = Image.open(io.BytesIO(panel.thumb(best_id(panel))))
     assert thumb.size[0] == thumb.size[1]
     assert panel.thumb(999) is None and panel.heat("nowhere.png", 160) is None
+
+
+def test_heat_lies_on_what_fits_in_3d_too(panel: WordPanel, toy: Toy) -> None:
+    colours = scene_colours(panel.session.scene)
+    assert panel.heat_in_3d(colours) is None, "nothing was asked yet"
+    panel.ask("the blue thing", "attributes")
+    panel.ask("the green thing", "attributes", beside=True)
+    panel.threshold = 1.0
+    lit = panel.heat_in_3d(colours).astype(int)
+    grey = (lit.max(axis=1) == lit.min(axis=1)) | (np.ptp(lit, axis=1) <= 1)
+    box = toy.instance[toy.scene.pointmap.valid]
+    assert grey[(box != 2) & (box != 3)].mean() > 0.97
+    for number, ask in ((2, 0), (3, 1)):
+        wanted = np.array(rgb(panel.state()["asks"][ask]["colour"]))
+        hue = lit[box == number].mean(axis=0)
+        assert np.corrcoef(hue, wanted)[0, 1] > 0.95, "each question in its colour"
+
+
+def test_better_fits_are_hotter(panel: WordPanel) -> None:
+    panel.ask("small", "attributes")
+    panel.threshold = 0.0
+    index = panel._lookup.index
+    found = panel.asks[0].result.found
+    hots = [Hot(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
+    heat = heat_of_view(index, hots, 0)
+    for hot in hots:
+        inside = index.mask(0, hot.object_id)
+        assert (heat.strength[inside] >= 0.3 + 0.7 * hot.share - 1e-6).all(), (
+            "never less than the object deserves"
+        )
+    assert heat.strength.max() <= 1
 
 
 @pytest.mark.parametrize("box", [1, 2, 3])
