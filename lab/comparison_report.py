@@ -52,33 +52,34 @@ def report_of(comparison: Comparison, reference: PhotoMasks | None, reference_na
 
 def _numbers(comparison: Comparison, rows: Sequence[Row], reference_name: str) -> Table:
     scored = any(row.iou is not None for row in rows)
-    score = f"with {reference_name}" if scored else "no right answer was chosen"
-    lines = []
-    for row, choice in zip(rows, comparison.choices, strict=True):
-        own = choice.granularity
-        lines.append(
-            (
-                Cell(row.method),
-                Cell("as asked" if own is None else f"{own:.2f}"),
-                _cell(row.ms, "{:.1f} ms"),
-                _cell(row.primitives, "{:,}"),
-                _cell(row.pixels, "{:,}"),
-                _cell(row.iou, "{:.3f}"),
-                _cell(row.view_iou, "{:.3f}"),
-                _cell(row.boundary_iou, "{:.3f}"),
-                Cell(row.message),
-            )
-        )
-    return Table(
-        "numbers", "Numbers", "",
-        ("method", "granularity", "time", "selected", "pixels", "IoU", "IoU per photo", "outline IoU", "said"),
+    score = f"; right: {reference_name}" if scored else "; no right answer was chosen"
+    columns = (
+        ("IoU", f"All photos together{score}", [_cell(row.iou, "{:.3f}") for row in rows]),
+        ("IoU per photo", f"Mean over photos{score}", [_cell(row.view_iou, "{:.3f}") for row in rows]),
+        ("outline IoU", f"Along the outline{score}", [_cell(row.boundary_iou, "{:.3f}") for row in rows]),
         (
-            "", "0 = smallest part, 1 = largest whole", "Server time from the prompts to masks in memory",
-            "Points or Gaussians", "Over all photos", f"All photos together, {score}", f"Mean over photos, {score}",
-            f"Along the outline, {score}", "What the method said about its answer",
+            "time",
+            "Server time from the prompts to masks in memory",
+            [_cell(row.ms, "{:.1f} ms") for row in rows],
         ),
-        tuple(lines),
-    )  # fmt: skip
+        ("selected", "Points or Gaussians", [_cell(row.primitives, "{:,}") for row in rows]),
+        ("pixels", "Over all photos", [_cell(row.pixels, "{:,}") for row in rows]),
+        (
+            "granularity",
+            "0 = smallest part, 1 = largest whole",
+            [
+                Cell("as asked") if c.granularity is None else _cell(c.granularity, "{:.2f}")
+                for c in comparison.choices
+            ],
+        ),
+    )
+    note = " ".join(f"{row.method}: {row.message}" for row in rows if row.message)
+    lines = (
+        tuple(cells)
+        for cells in zip([Cell(row.method) for row in rows], *(c for *_, c in columns), strict=True)
+    )
+    headers = ("method", *(header for header, *_ in columns))
+    return Table("numbers", "Numbers", note, headers, ("", *(m for _, m, _ in columns)), tuple(lines))
 
 
 def _cell(value: float | None, form: str) -> Cell:
@@ -116,13 +117,11 @@ def _photos(comparison: Comparison, rows: Sequence[Row], reference: PhotoMasks |
             picture = _picture(view, drawn(masks[index], lookup), right, lookup, _points(comparison, view))
             name = f"{rows[pane].method} in {view.name}"
             image = f'<img alt="{escape(name)}" src="data:image/jpeg;base64,{_jpeg(picture)}">'
-            figures.append(figure_html(image, rows[pane].method))
+            left_out = reference is not None and right is None
+            figures.append(figure_html(image, rows[pane].method + (" (not scored here)" if left_out else "")))
         parts.append(f'<h3>{escape(view.name)}</h3><div class="pictures">{"".join(figures)}</div>')
-    meanings = (
-        (RIGHT, "right, or selected where nothing is known to be right"),
-        (MISSED, "missed"),
-        (WRONG, "wrongly taken"),
-    )
+    known = ((RIGHT, "right"), (MISSED, "missed"), (WRONG, "wrongly taken"))
+    meanings = known if reference is not None else ((RIGHT, "selected"),)
     key = "".join(
         f'<li><span class="swatch" style="background:rgb{colour}"></span>{name}</li>'
         for colour, name in meanings
