@@ -215,7 +215,7 @@ def query_times() -> list[list[str]]:
     import torch
     from torch.nn.functional import normalize
 
-    from pipelines.saga import similarities
+    from pipelines.saga_clicks import similarities
 
     generator = torch.Generator().manual_seed(0)
     features = normalize(torch.randn(QUERY_GAUSSIANS, QUERY_CHANNELS, generator=generator), dim=1)

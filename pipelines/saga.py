@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from components.config_keys import LATER
 from components.errors import InputError
 from components.features.affinity import (
     ScaleQuantiles,
@@ -65,15 +66,12 @@ from pipelines.gaussian_answers import (
     save_state,
     seen_clicks,
 )
+from pipelines.saga_clicks import GRANULARITIES, Affinity, click_score, fitting_size, mask_query
 
 MIN_PIXELS = 10
 """A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
 SETUP_SHARE = 0.1
 """Share of the preparation that looks at the masks."""
-GRANULARITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Sizes offered side by side."""
-OTHER_SHARE = 0.15
-"""A further click through a pixel that blends two things means the fitting one, if it has at least this share."""
 DISTINCT_IOU = 0.9
 """Selections that overlap more than this are one offer."""
 
@@ -111,6 +109,10 @@ class SagaConfig:
     click_scale: Literal["mask", "middle"] = "mask"
     """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
     one is cached, else that of a typical object; or 0.5, as the authors' viewer starts with."""
+    click_query: Literal["mask", "pixel"] = field(default="mask", metadata=LATER)
+    """What a first click compares when the person gives no size: its pixel and the mean feature of the mask they most
+    likely mean in that photo (eq. 14), at the size that fits the mask best; or its pixel alone, as in the paper. Ours:
+    a pixel often shows one part of a thing whose parts are masks too."""
     cleaning: bool = False
     """Keep only parts of the selection that hang together with a clicked spot."""
     sample_share: float = 0.02
@@ -148,6 +150,10 @@ class SagaPrepared:
     """Cluster of every Gaussian at the size of a typical object, 0 = none."""
     about: dict[str, Any]
     """Training curve, seconds, iterations; seconds of clustering apart."""
+    asked: dict[tuple[int, int, float, float], tuple[float, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Size and query of masks that were clicked before, by view, mask, own size and threshold."""
 
 
 @dataclass(frozen=True)
@@ -272,10 +278,13 @@ class Saga:
         about = {"method": "saga", "config": self.config, "started": started, "message": given.message}
         if not given.positives:
             return nothing_selected(prepared.views, **about)
-        scale = given.granularity
+        scale, meant = given.granularity, prepared.features[:0]
         if scale is None:
-            scale = self._scale_of(prepared, given.positives[0])
-        score = self._score(prepared, given.positives, given.negatives, scale)
+            scale, meant = self._asked_for(prepared, given.positives[0])
+        score = click_score(
+            self._affinity(prepared), given.positives, given.negatives, scale,
+            meant=meant, threshold=self.config.threshold, margin=self.config.margin,
+        ).cpu().numpy()  # fmt: skip
         if self.config.cleaning:
             score = _cleaned(prepared, score, given.positives, self.config.threshold)
         return answer(prepared.views, score, self.config.threshold, **about)
@@ -309,7 +318,7 @@ class Saga:
         than 0.5 to all of them to none. Clusters that lie mostly outside the masks of things are surroundings and get
         none either (ours: WildSeg3D's answer does not show them, so methods can be compared).
         """
-        values = normalize(prepared.features * self._gate(prepared, scale), dim=1).cpu()
+        values = normalize(prepared.features * self._affinity(prepared).gates(scale), dim=1).cpu()
         count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
         chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
         found = density_clusters(values[chosen].numpy(), smallest=10, epsilon=0.01)
@@ -355,98 +364,37 @@ class Saga:
             about=about,
         )
 
-    def _gate(self, prepared: SagaPrepared, scale: float) -> Float[Tensor, "D"]:
-        if not self.config.gated:
-            return torch.ones_like(prepared.gate_weight)
-        at = torch.tensor([scale], device=prepared.gate_weight.device)
-        return gate(at, prepared.gate_weight, prepared.gate_bias)[0]
+    def _affinity(self, prepared: SagaPrepared) -> Affinity:
+        return Affinity(
+            prepared.features, prepared.squares, prepared.gate_weight, prepared.gate_bias, self.config.gated,
+            prepared.foreground,
+        )  # fmt: skip
 
-    def _score(
-        self,
-        prepared: SagaPrepared,
-        positives: Sequence[SeenClick],
-        negatives: Sequence[SeenClick],
-        scale: float,
-    ) -> Float32[Array, "N"]:
-        """Similarity to the nearest positive click; at most the threshold where a negative one is as near.
-
-        A pixel at an outline blends two things. A further positive click there means the part of it that is like the
-        positive clicks before, a negative one the part that is unlike them: else correcting a rim would take the table,
-        or lose the object. A further positive click that would add mostly surroundings to a thing hit the other side of
-        the rim, and is left out. Where all of a pixel is like the positive clicks, a negative click is compared at the
-        next smaller size that tells the two apart ("both without this one"); where no size does, only what is closer to
-        it goes. Ours: the paper gives no rule for negative clicks, and takes positive ones as they are.
+    def _asked_for(self, prepared: SagaPrepared, seen: SeenClick) -> tuple[float, Float[Tensor, "_ D"]]:
+        """What a first click asks for when the person gives no size: the size, and queries that stand for the mask
+        they most likely mean in that photo.
         """
-        wanted = positives[0].blend(prepared.features)[None]
-        score = self._similarities(prepared, wanted, scale)[:, 0]
-        for click in positives[1:]:
-            own = click.blend(torch.where((score > self.config.threshold)[:, None], prepared.features, 0.0))
-            if float(own.norm()) < OTHER_SHARE * click.alpha:
-                own = click.blend(prepared.features)
-            also = self._similarities(prepared, own[None], scale)[:, 0]
-            if self._turns_to_surroundings(prepared, score, also):
-                continue
-            wanted = torch.cat([wanted, own[None]])
-            score = torch.maximum(score, also)
-        alike = (score > self.config.threshold)[:, None]
-        for click in negatives:
-            size, margin = scale, self.config.margin
-            unwanted = click.blend(torch.where(alike, 0.0, prepared.features))[None]
-            if float(unwanted.norm()) < OTHER_SHARE * click.alpha:
-                unwanted = click.blend(prepared.features)[None]
-                size, told = self._telling_scale(prepared, wanted, unwanted, scale)
-                margin = self.config.margin if told else 0.0
-            similar = self._similarities(prepared, torch.cat([wanted, unwanted]), size)
-            beaten = similar[:, :-1].amax(dim=1) <= similar[:, -1] + margin
-            score = torch.where(beaten, score.clamp_max(self.config.threshold), score)
-        return score.cpu().numpy()
-
-    def _turns_to_surroundings(
-        self, prepared: SagaPrepared, score: Float[Tensor, "N"], also: Float[Tensor, "N"]
-    ) -> bool:
-        """Whether what a further click would add lies outside the masks of things, while the selection lies inside."""
-        before = (score > self.config.threshold).cpu().numpy()
-        added = (also > self.config.threshold).cpu().numpy() & ~before
-        if not before.any() or not added.any():
-            return False
-        return bool(prepared.foreground[before].mean() >= 0.5 > prepared.foreground[added].mean())
-
-    def _similarities(
-        self, prepared: SagaPrepared, clicks: Float[Tensor, "C D"], scale: float
-    ) -> Float[Tensor, "N C"]:
-        return similarities(prepared.features, prepared.squares, self._gate(prepared, scale), clicks)
-
-    def _telling_scale(
-        self,
-        prepared: SagaPrepared,
-        wanted: Float[Tensor, "C D"],
-        unwanted: Float[Tensor, "1 D"],
-        scale: float,
-    ) -> tuple[float, bool]:
-        """The largest size up to `scale` at which a negative click differs from all positive ones, and True; where none
-        does, the one at which it differs most, and False.
-        """
-        sizes = [scale, *(g for g in reversed(GRANULARITIES) if g < scale)]
-        likeness = []
-        for size in sizes:
-            open_channels = self._gate(prepared, size)
-            values = normalize(torch.cat([wanted, unwanted]) * open_channels, dim=1)
-            likeness.append(float((values[:-1] @ values[-1]).max()))
-            if likeness[-1] < self.config.threshold:
-                return size, True
-        return sizes[int(np.argmin(likeness))], False
-
-    def _scale_of(self, prepared: SagaPrepared, seen: SeenClick) -> float:
-        """The size a first click asks for when the person does not say."""
-        if self.config.click_scale == "mask":
-            click = seen.click
-            held = prepared.masks.at(click.view, click.x, click.y)
-            meant = prepared.masks.preferred(held, click=(click.view, click.x, click.y))
-            if meant is not None and meant <= prepared.mask_scales.shape[1]:
-                size = prepared.mask_scales[click.view, meant - 1]
-                if np.isfinite(size):
-                    return float(prepared.quantiles(np.array(size)))
-        return self._typical_scale(prepared)
+        click, masks = seen.click, prepared.masks
+        held = masks.at(click.view, click.x, click.y)
+        meant = masks.preferred(held, click=(click.view, click.x, click.y))
+        if meant is None or meant > prepared.mask_scales.shape[1]:
+            return self._typical_scale(prepared), prepared.features[:0]
+        size = prepared.mask_scales[click.view, meant - 1]
+        scale = self._typical_scale(prepared)
+        if self.config.click_scale == "mask" and np.isfinite(size):
+            scale = float(prepared.quantiles(np.array(size)))
+        if self.config.click_query == "pixel":
+            return scale, prepared.features[:0]
+        key = (click.view, meant, scale, self.config.threshold)
+        if key not in prepared.asked:
+            view, mask = prepared.views.view(click.view), masks.mask(click.view, meant)
+            query = mask_query(prepared.features, view, mask)
+            if self.config.click_scale == "mask" and len(query):
+                sizes = (scale, *GRANULARITIES)
+                affinity = self._affinity(prepared)
+                scale = fitting_size(affinity, view, mask, query, sizes, self.config.threshold)
+            prepared.asked[key] = (scale, query)
+        return prepared.asked[key]
 
     def _typical_scale(self, prepared: SagaPrepared) -> float:
         """Normalised size of the median whole object; 0.5 when asked for, or when no object is cached."""
@@ -456,22 +404,6 @@ class Saga:
         if self.config.click_scale == "middle" or len(sizes) == 0:
             return 0.5
         return float(prepared.quantiles(np.array(np.median(sizes))))
-
-
-def similarities(
-    features: Float[Tensor, "N D"],
-    squares: Float[Tensor, "N D"],
-    gates: Float[Tensor, "D"],
-    clicks: Float[Tensor, "C D"],
-) -> Float[Tensor, "N C"]:
-    """Cosine of every Gaussian's gated feature with every gated click's (eq. 13), by two products and no gated copy.
-
-    Args:
-        squares: Of the features.
-    """
-    queries = normalize(gates * clicks, dim=1) * gates
-    lengths = (squares @ gates.square()).sqrt().clamp_min(1e-9)
-    return (features @ queries.T) / lengths[:, None]
 
 
 def _loss(

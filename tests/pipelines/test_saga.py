@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from components.clicks import clicks_of
 from components.errors import InputError
 from components.masks.cache import MaskCache
 from components.progress import CancelToken
 from components.types import Prompt
 from pipelines.base import get_method, seeded
-from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded, similarities
+from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded
+from pipelines.saga_clicks import similarities
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
 
 CPU = torch.device("cpu")
@@ -65,14 +67,72 @@ def test_the_scales_of_masks_are_those_of_the_boxes(prepared: SagaPrepared, toy:
 
 
 def test_without_a_size_a_click_asks_for_the_mask_it_hits(prepared: SagaPrepared, toy: Toy) -> None:
-    method = saga()
+    method = saga(click_query="pixel")
     own = prepared.quantiles(prepared.mask_scales[1:2, 1])[0]
     plain = method.segment(prepared, [click(toy, 2, 1)])
     asked = method.segment(prepared, [click(toy, 2, 1, granularity=float(own))])
     assert np.array_equal(plain.selected, asked.selected)
-    middle = saga(click_scale="middle")
+    middle = saga(click_scale="middle", click_query="pixel")
     half = middle.segment(prepared, [click(toy, 2, 1, granularity=0.5)])
     assert np.array_equal(middle.segment(prepared, [click(toy, 2, 1)]).selected, half.selected)
+
+
+def own_and_others(prepared: SagaPrepared, toy: Toy, selected: np.ndarray, box: int) -> tuple[float, float]:
+    others = [share_of(prepared, toy, selected, other) for other in (1, 2, 3) if other != box]
+    return share_of(prepared, toy, selected, box), max(others)
+
+
+def test_the_mask_under_a_click_stands_for_all_of_the_object(prepared: SagaPrepared, toy: Toy) -> None:
+    """Where a pixel is like nothing else, its mask's mean feature still finds the object."""
+    rng = np.random.default_rng(0)
+    odd = prepared.features.clone()
+    own = np.flatnonzero(box_of_gaussians(toy) == 2)
+    some = rng.choice(own, len(own) // 3, replace=False)
+    odd[some] = torch.nn.functional.normalize(odd[some] - 2 * odd[own].mean(dim=0), dim=1)
+    split = replace(prepared, features=odd, squares=odd.square())
+    seen = split.views.through(clicks_of(toy.scene, [click(toy, 2, 1)]).clicks[0]).gaussian_ids
+    blind = odd.clone()
+    blind[seen] = torch.nn.functional.normalize(torch.ones(odd.shape[1]), dim=0)  # the pixel says nothing
+    split = replace(split, features=blind, squares=blind.square())
+    by_pixel = saga(click_query="pixel").segment(split, [click(toy, 2, 1)]).selected
+    by_mask = saga().segment(split, [click(toy, 2, 1)]).selected
+    assert share_of(prepared, toy, by_mask, 2) > share_of(prepared, toy, by_pixel, 2) + 0.2
+
+
+def test_a_mask_measured_too_large_is_asked_for_at_the_size_that_fits_it(
+    prepared: SagaPrepared, toy: Toy
+) -> None:
+    """Pixels on what lies behind make a mask's size in 3D that of the group."""
+    spoilt = prepared.mask_scales.copy()
+    spoilt[1, 1] = prepared.mask_scales[1, GROUP - 1]
+    state = replace(prepared, mask_scales=spoilt)
+    as_measured = saga(click_query="pixel").segment(state, [click(toy, 2, 1)]).selected
+    found = saga().segment(state, [click(toy, 2, 1)]).selected
+    assert own_and_others(prepared, toy, as_measured, 2)[1] > 0.5
+    own, other = own_and_others(prepared, toy, found, 2)
+    assert own > 0.6 and other < 0.1
+    again = saga().segment(state, [click(toy, 2, 1)]).selected
+    assert np.array_equal(found, again) and len(state.asked) == 1
+
+
+def test_a_negative_click_on_another_object_leaves_what_the_mask_stands_for(
+    prepared: SagaPrepared, toy: Toy
+) -> None:
+    alone = saga().segment(prepared, [click(toy, 2, 1)]).selected
+    both = saga().segment(prepared, [click(toy, 2, 1), click(toy, 1, 1, positive=False)]).selected
+    own, other = own_and_others(prepared, toy, alone, 2), own_and_others(prepared, toy, both, 2)
+    assert other[0] > 0.9 * own[0] and other[1] <= own[1]
+
+
+def test_a_mask_that_a_negative_click_refuses_is_not_asked_for(prepared: SagaPrepared, toy: Toy) -> None:
+    """The mask under the click holds two boxes; a negative click on the second leaves the first."""
+    joined = [toy.masks.mask(view, GROUP) for view in range(len(toy.scene.views))]
+    masks = MaskCache.build(
+        toy.scene.key, [joined], sizes=toy.masks.sizes, kinds=["object"], foreground=[True], scores=[1.0]
+    )
+    one = replace(prepared, masks=masks, mask_scales=prepared.mask_scales[:, [1]])
+    found = saga().segment(one, [click(toy, 2, 1), click(toy, 3, 1, positive=False)]).selected
+    assert share_of(prepared, toy, found, 2) > 0.5 and share_of(prepared, toy, found, 3) < 0.1
 
 
 def test_a_negative_click_divides_what_is_one_at_the_size(prepared: SagaPrepared, toy: Toy) -> None:
@@ -144,6 +204,8 @@ def test_every_ablation_trains_and_answers(toy: Toy, changes: dict) -> None:
     answer = method.segment(state, [click(toy, 3, 1)])
     assert answer.score[box_of_gaussians(toy) == 3].mean() > answer.score[box_of_gaussians(toy) == 1].mean()
     if changes.get("gated") is False:
+        method = saga(**changes, click_query="pixel")
+        answer = method.segment(state, [click(toy, 3, 1)])
         other = method.segment(state, [click(toy, 3, 1, granularity=1.0)])
         assert np.array_equal(answer.score, other.score)
 
