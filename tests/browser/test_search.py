@@ -23,3 +23,61 @@ def test_words_find_an_object_and_take_it_into_the_selection(open_page: OpenPage
     assert "something blue" in objects.first.inner_text()
     page.get_by_role("button", name="Drop “the red teapot”").click()
     expect(page.locator(".find-asks article")).to_have_count(1)
+
+
+def test_the_threshold_the_history_and_a_given_name(open_page: OpenPage) -> None:
+    page = open_page()
+    box = page.get_by_label("Find by words")
+    box.fill("small, not red")
+    box.press("Enter")
+    article = page.locator(".find-asks article")
+    expect(article).to_have_count(1, timeout=60_000)
+    slider = page.get_by_label("Smallest share of the best score")
+    for share, compare in (("0", int.__ge__), ("1", int.__le__)):
+        before = page.locator(".find figure").count()
+        slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('change')); }", share)
+        expect(article.locator(".find-cut small")).to_have_text(f"from {int(share) * 100} % of the best")
+        assert compare(page.locator(".find figure").count(), before)
+    assert page.locator("#find-history option").evaluate_all("all => all.map(o => o.value)") == [
+        "small, not red"
+    ]
+    page.get_by_role("button", name="Add object").first.click()
+    objects = page.get_by_role("listbox", name="Objects").get_by_role("option")
+    expect(objects).to_have_count(1, timeout=60_000)
+    objects.first.get_by_role("button", name="Rename").click()
+    page.get_by_label("New name of").fill("my mug")
+    page.keyboard.press("Enter")
+    expect(objects.first).to_contain_text("my mug")
+    box.fill("the mug")
+    box.press("Enter")
+    expect(page.locator(".find-said")).to_contain_text("I don't know 'mug'")
+    box.fill("my mug")
+    box.press("Enter")
+    expect(page.locator(".find figcaption span")).to_have_text(["my mug"])
+    page.get_by_role("button", name="Heat in 3D").click()
+    expect(page.get_by_label("Colours", exact=True)).to_have_value("heat")
+    expect(page.get_by_role("button", name="Heat in 3D")).to_have_attribute("aria-pressed", "true")
+    box.fill("the mug")  # leave nothing behind for other tests of this server
+    objects.first.get_by_role("button", name="Delete").click()
+    expect(objects).to_have_count(0)
+
+
+def test_measuring_and_the_scale(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("radio", name="Measure").click()
+    photo = page.locator(".photo-image")
+    photo.scroll_into_view_if_needed()
+    place = photo.bounding_box()
+    assert place is not None
+    said = page.locator(".ruler output")
+    for share, sentence in ((0.35, "second place"), (0.6, "scene units")):
+        page.mouse.click(place["x"] + share * place["width"], place["y"] + 0.5 * place["height"])
+        expect(said).to_contain_text(sentence)
+    page.get_by_label("Real distance").fill("12.5")
+    page.get_by_role("button", name="Set scale").click()
+    expect(said).to_have_text("12.5 cm")
+    expect(page.locator(".rule-label")).to_have_text("12.5 cm")
+    page.get_by_role("button", name="Forget scale").click()
+    expect(said).to_contain_text("scene units")
+    page.get_by_role("radio", name="Add").click()
+    expect(page.locator(".rule-label")).to_have_count(0)
