@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from benchmarks.tables import markdown, write_result
 from components.errors import InputError
@@ -70,22 +70,24 @@ WATCH = """
 (() => {
   const now = () => performance.timeOrigin + performance.now();
   if (window.top === window) {
-    Object.assign(window, { came: [], asked: null, pressed: null });
+    Object.assign(window, { came: null, drawn: null, asked: null, pressed: null });
     addEventListener("pointerdown", (e) => { window.pressed = performance.timeOrigin + e.timeStamp; }, true);
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (data) {
       if (this.url.includes("/lab/live") && JSON.parse(data).do !== "hover") window.asked = now();
       return send.call(this, data);
     };
-    new BroadcastChannel("came").onmessage = (e) => window.came.push(e.data);
+    new BroadcastChannel("came").onmessage = (e) => {
+      window.came = e.data;
+      requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = now(); }));
+    };
   }
   const inWorker = `{
     const told = new BroadcastChannel("came");
     self.WebSocket = class extends self.WebSocket {
       constructor(...given) {
         super(...given);
-        this.addEventListener("message", (e) =>
-          told.postMessage([performance.timeOrigin + performance.now(), e.data.byteLength]));
+        this.addEventListener("message", () => told.postMessage(performance.timeOrigin + performance.now()));
       }
     };
   }
@@ -97,8 +99,6 @@ WATCH = """
 """
 """Runs in every frame before its own scripts: notes when a person pressed, when the page sent the command, and when
 the viewer's worker, which holds the websocket, was given each message: it is, also while the page draws."""
-TWO_FRAMES = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-  () => done(performance.timeOrigin + performance.now()))))"""
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ class Came:
     megabytes: float
     received_ms: float
     """From the page's command, as it was sent, to the last message of the answer."""
-    waited_ms: float | None
-    """From the press of the mouse to the command: how long the page, when it draws, keeps a person waiting; None
+    waited_ms: float
+    """From the press of the mouse to the command: how long the page, when it draws, keeps a person waiting; NaN
     where no mouse was pressed."""
     drawn_ms: float
     """From the command until the page had drawn two frames more."""
@@ -119,29 +119,31 @@ class Received:
     """Messages as they come to the viewer in the browser."""
 
     def __init__(self, page: Page) -> None:
-        self.page = page
+        self.page, self.bytes, self.last = page, 0, time.perf_counter()
         page.add_init_script(WATCH)
+        page.on("websocket", self._opened)
+
+    def _opened(self, socket: WebSocket) -> None:
+        if "/viser" in socket.url:
+            socket.on("framereceived", self._came)
+
+    def _came(self, payload: str | bytes) -> None:
+        self.bytes += len(payload)
+        self.last = time.perf_counter()
 
     def during(self, act: Callable[[], object], *, at_least: int = 1) -> Came:
-        """What `act` brings about, once nothing more comes."""
-        self.page.evaluate("window.came.length = 0, window.asked = window.pressed = null, 0")
+        """What `act` brings about, once nothing more comes. The page, which may be busy, is only asked afterwards."""
+        before, started = self.bytes, time.perf_counter()
         act()
-        drawn = self.page.evaluate(TWO_FRAMES)
-        started = last = time.perf_counter()
-        seen = 0
         while time.perf_counter() - started < MOST_SECS:
-            self.page.wait_for_timeout(200)
-            total = self.page.evaluate("window.came.reduce((sum, entry) => sum + entry[1], 0)")
-            if total > seen:
-                seen, last = total, time.perf_counter()
-                drawn = self.page.evaluate(TWO_FRAMES)
-            if seen >= at_least and time.perf_counter() - last > QUIET_SECS:
+            self.page.wait_for_timeout(50)
+            enough = self.bytes - before >= at_least
+            if enough and time.perf_counter() - self.last > QUIET_SECS:
                 break
-        came, asked, pressed = self.page.evaluate(
-            "[window.came.at(-1)?.[0] ?? NaN, window.asked ?? NaN, window.pressed]"
+        came, asked, pressed, drawn = self.page.evaluate(
+            "[window.came, window.asked, window.pressed, window.drawn].map((time) => time ?? NaN)"
         )
-        waited = None if pressed is None else asked - pressed
-        return Came(seen / 1e6, came - asked, waited, drawn - asked)
+        return Came((self.bytes - before) / 1e6, came - asked, asked - pressed, drawn - asked)
 
 
 @contextmanager

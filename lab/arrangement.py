@@ -3,6 +3,7 @@
 Nothing is computed again and nothing is lost: an arrangement is applied when the scene is drawn or written.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,11 @@ class Arrangement:
     def with_placement(self, placement: Placement) -> "Arrangement":
         others = tuple(p for p in self.placements if p.object_id != placement.object_id)
         return replace(self, placements=others if placement.untouched else (*others, placement))
+
+    def renumbered(self, ids: Mapping[int, int]) -> "Arrangement":
+        """The same of objects that go by other ids; what is done with those that have none is left out."""
+        places = (replace(p, object_id=ids[p.object_id]) for p in self.placements if p.object_id in ids)
+        return replace(self, placements=tuple(places))
 
     @property
     def untouched(self) -> bool:
@@ -123,7 +129,19 @@ class Stage:
         """Keep only what lies near an object: its box, widened on each side by `margin` of its size."""
         low, high = self.extent(object_id)
         wide = margin * float(np.max(high - low))
-        self._change(replace(self.arrangement, crop=(_sum(NOWHERE, low - wide), _sum(NOWHERE, high + wide))))
+        self.crop(_sum(NOWHERE, low - wide), _sum(NOWHERE, high + wide))
+
+    def crop(self, low: Offset, high: Offset) -> None:
+        """Keep only what lies between two corners, world frame."""
+        if not all(a < b for a, b in zip(low, high, strict=True)):
+            raise InputError(f"A crop needs a lowest and a highest corner; got {low} and {high}.")
+        self._change(replace(self.arrangement, crop=(low, high)))
+
+    def arrange(self, arrangement: Arrangement) -> None:
+        """Make the scene stand as in an arrangement, in one step. InputError when one of its objects is gone."""
+        for place in arrangement.placements:
+            self._session.object(place.object_id)
+        self._change(arrangement)
 
     def uncrop(self) -> None:
         """Keep the whole scene again."""

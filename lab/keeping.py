@@ -55,6 +55,36 @@ def keep_object(lab: "Lab", name: str, masks_of_views: Sequence[np.ndarray]) -> 
     return _load(added, lab, name)
 
 
+def kept_runs(lab: "Lab", name: str) -> tuple[tuple[str, ...], ...]:
+    """Of each object kept for a scene, in order, its mask in every view as run lengths (`components.masks.runs`)."""
+    from components.masks.runs import runs_of
+
+    cache, found = masks_with_kept(lab, name), len(lab.masks(name).object_ids)
+    return tuple(
+        tuple(runs_of(cache.mask(view, object_id)) for view in range(cache.num_views))
+        for object_id in cache.object_ids[found:].tolist()
+    )
+
+
+def keep_again(lab: "Lab", name: str, objects: Sequence[Sequence[str]]) -> None:
+    """Keep what `kept_runs` gave of the same scene somewhere else, but for what is kept here already.
+
+    Raises:
+        InputError: The run lengths are of other photos, or damaged.
+    """
+    from components.masks.runs import mask_of_runs
+
+    sizes, there = lab.masks(name).sizes, kept_runs(lab, name)
+    for runs in objects:
+        if tuple(runs) in there:
+            continue
+        try:
+            masks = [mask_of_runs(text, *size) for text, size in zip(runs, sizes, strict=True)]
+        except ValueError as error:
+            raise InputError(f"The kept objects are damaged, or of other photos than '{name}'.") from error
+        keep_object(lab, name, masks)
+
+
 def with_kept(
     segmenter: "Segmenter", prepared: "Prepared", masks: "MaskCache", *, method: str, config: Any
 ) -> "Prepared":

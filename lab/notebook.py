@@ -7,7 +7,7 @@ whether the masks came out the same. Each cell is one call of the Python API; `c
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,9 +17,11 @@ import numpy as np
 from components.errors import InputError
 from components.files import write_json
 from components.progress import CancelToken, Progress, no_progress, part_of
+from lab.arrangement import Arrangement
 from lab.captures import capture_key, file_hashes
 from lab.config_records import config_from_record, to_plain
 from lab.engine import Lab
+from lab.keeping import keep_again, kept_runs
 from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick
 from lab.records import versions
 from lab.ruler import Scale, write_scale
@@ -56,6 +58,15 @@ class StepCell:
 
 
 @dataclass(frozen=True)
+class KeepCell:
+    """The objects that people kept for the scene, which clicks find beside those of the masks."""
+
+    objects: tuple[tuple[str, ...], ...]
+    """Of each object its mask in every view, in order, as COCO's compressed run lengths, view pixels."""
+    kind: Literal["keep"] = "keep"
+
+
+@dataclass(frozen=True)
 class PrepareCell:
     """A prepared method."""
 
@@ -86,10 +97,12 @@ class SegmentCell:
 
     method: str
     objects: tuple[SegmentedObject, ...]
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    """How the objects stand in the scene; they are numbered from 1 in the order above."""
     kind: Literal["segment"] = "segment"
 
 
-Cell = CaptureCell | StepCell | PrepareCell | SegmentCell
+Cell = CaptureCell | StepCell | KeepCell | PrepareCell | SegmentCell
 
 
 @dataclass(frozen=True)
@@ -175,6 +188,8 @@ def notebook_of(session: "Session") -> Notebook:
         cells.append(_step_cell("gaussians", records["gaussians"]))
     if "masks" in records:
         cells.append(_step_cell("masks", records["masks"]))
+        if kept := kept_runs(lab, name):
+            cells.append(KeepCell(kept))
     for method in status.methods:
         record = records[method]
         cells.append(PrepareCell(method, record["config"], record["key"], record["seconds"]))
@@ -190,7 +205,8 @@ def notebook_of(session: "Session") -> Notebook:
         for state in session.objects
     )
     if objects:
-        cells.append(SegmentCell(session.method, objects))
+        numbers = {state.id: number for number, state in enumerate(session.objects, start=1)}
+        cells.append(SegmentCell(session.method, objects, session.stage.arrangement.renumbered(numbers)))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Notebook(SCHEMA_VERSION, name, created, versions(), tuple(cells), session.ruler.scale)
 
@@ -239,6 +255,8 @@ def replay(
     if (masks := notebook.cell("masks")) is not None:
         masks_config = config_from_record(MasksConfig, masks.config)
         lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
+    if (keep := notebook.cell("keep")) is not None:
+        keep_again(lab, name, keep.objects)
     configs: dict[str, Any] = {}
     for cell in notebook.cells:
         if isinstance(cell, PrepareCell):
@@ -259,6 +277,8 @@ def replay(
         for entry in segment.objects:
             state = session.add_object(entry.prompts, colour=entry.colour, named=entry.named)
             objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
+        ids = {number: state.id for number, state in enumerate(session.objects, start=1)}
+        session.stage.arrange(segment.arrangement.renumbered(ids))
     return Replay(session, tuple(objects))
 
 
@@ -293,6 +313,8 @@ def code_for(cell: Cell, scene: str) -> str:
         return f"lab.{cell.kind}({scene!r}, {_config_code(cell)})"
     if isinstance(cell, PrepareCell):
         return f"lab.prepare({scene!r}, {cell.method!r}, {_config_code(cell)})"
+    if isinstance(cell, KeepCell):
+        return f"keep_again(lab, {scene!r}, {cell.objects!r})"
     lines = ["session = Session(lab)", f"session.open({scene!r})", f"session.set_method({cell.method!r})"]
     for entry in cell.objects:
         lines.append(f"session.new_object({entry.prompts.object!r})")
@@ -305,6 +327,9 @@ def code_for(cell: Cell, scene: str) -> str:
             f"session.paint({s.image!r}, {list(s.points)!r}, {s.radius:g}, {s.positive})"
             for s in entry.prompts.strokes
         ]
+    if not cell.arrangement.untouched:
+        arrangement = f"config_from_record(Arrangement, {to_plain(cell.arrangement)!r})"
+        lines.append(f"session.stage.arrange({arrangement})")
     return "\n".join(lines)
 
 
@@ -314,7 +339,9 @@ def to_python(notebook: Notebook) -> str:
         '"""Made by LiftLab from a notebook."""',
         "",
         "from lab.config_records import config_from_record",
+        "from lab.arrangement import Arrangement",
         "from lab.engine import Lab",
+        "from lab.keeping import keep_again",
         "from lab.prompts import WorldClick",
         "from lab.session import Session",
         "from pipelines.base import get_method",

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from components.errors import InputError, closest
 from components.export import (
     NamedMasks,
+    PointCloud,
     cloud_of,
     write_coco,
     write_colmap,
@@ -187,7 +188,7 @@ def write_segmentation(session: "Session", folder: Path, *, started: float) -> S
         if state.result is not None and state.result.geometry == "gaussians":
             _write_splats(session, state, folder)
         else:
-            _write_ply(scene, state, folder, Unit.of(session))
+            _write_ply(session, scene, state, folder, Unit.of(session))
     record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
     write_json(folder / "segmentation.json", _plain(record))
     return record
@@ -263,11 +264,10 @@ def _write_kind(
 ) -> None:
     if kind == "ply":
         for state in objects:
-            _write_ply(scene, state, folder, unit)
+            _write_ply(session, scene, state, folder, unit)
     elif kind == "glb":
         for state in objects:
-            assert state.answer is not None
-            write_glb(folder / f"{state.name}.glb", cloud_of(scene, state.answer.selected("points")))
+            write_glb(folder / f"{state.name}.glb", _cloud(session, scene, state, unit))
     elif kind == "masks":
         for state in objects:
             _write_masks(session, scene, state, folder)
@@ -295,10 +295,28 @@ def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder:
         write_mask_png(masks / f"{_stem(name)}.png", session.photo_mask(state.id, name))
 
 
-def _write_ply(scene: Scene, state: "ObjectState", folder: Path, unit: "Unit") -> None:
+def _write_ply(session: "Session", scene: Scene, state: "ObjectState", folder: Path, unit: "Unit") -> None:
+    write_ply(folder / f"{state.name}.ply", _cloud(session, scene, state, unit), metres_per_unit=unit.metres)
+
+
+def _cloud(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> PointCloud:
+    """The object's points where it stands now, and those of its doubles.
+
+    Args:
+        scene: In `unit`.
+    """
     count = int(scene.pointmap.offsets[-1])
     selected = state.answer.selected("points") if state.answer is not None else np.zeros(count, bool)
-    write_ply(folder / f"{state.name}.ply", cloud_of(scene, selected), metres_per_unit=unit.metres)
+    cloud, place = cloud_of(scene, selected), session.stage.arrangement.of(state.id)
+    if place.untouched:
+        return cloud
+    places = np.array([place.offset, *(np.add(place.offset, copy) for copy in place.copies)])
+    points = cloud.points + unit.factor * (places[:1] if place.removed else places)[:, None]
+    rows = np.tile(np.arange(len(cloud.points)), len(points))
+    return replace(
+        cloud, points=points.reshape(-1, 3).astype(np.float32), colours=cloud.colours[rows],
+        views=cloud.views[rows], photo_xy=cloud.photo_xy[rows],
+    )  # fmt: skip
 
 
 def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> None:

@@ -1,14 +1,21 @@
-"""What is exported of an object's splats: files for other viewers, the scene without it, a turn around it."""
+"""What is exported of an object's splats: files for other viewers, the scene without it, a turn around it.
+
+Objects and scene are written as they stand after the person moved, doubled, removed or cropped them.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from components.errors import InputError
+from components.gaussians.selection import subset, under_masks
 from components.scale import scaled_gaussians
 from components.types import Gaussians, Scene
+from lab.arranged_splats import apart, arranged, put_in, standing, within
+from lab.arrangement import Placement
 from lab.static_viewer import write_viewer
 
 if TYPE_CHECKING:
@@ -55,13 +62,13 @@ class SplatWriter:
         self.session, self.scale = session, scale
         self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
-        self._parted: dict[int, Parted] = {}
+        self._parted: dict[tuple[int, ...], Parted] = {}
         self._turns: dict[int, list[np.ndarray]] = {}
 
     def write(self, kind: str, objects: "Sequence[ObjectState]", folder: Path) -> None:
         """One kind of `SPLAT_EXPORTS`. InputError for an object that has no splats."""
         if kind == "viewer":
-            write_viewer(folder / "viewer.html", self.scene, [self._lit(state) for state in objects])
+            self._write_viewer(folder / "viewer.html", objects)
             return
         for state in objects:
             self._write_one(kind, state, folder)
@@ -70,11 +77,11 @@ class SplatWriter:
         from components.export import write_gif, write_mp4
 
         if kind == "splats":
-            self._save(folder / f"{state.name}-splats.ply", self.thing(state))
+            self._save(folder / f"{state.name}-splats.ply", self.standing(state))
         elif kind == "spz":
-            self._save(folder / f"{state.name}.spz", self.thing(state))
+            self._save(folder / f"{state.name}.spz", self.standing(state))
         elif kind == "without":
-            self._save(folder / "without" / f"{state.name}.ply", self.part(state).rest)
+            self._save(folder / "without" / f"{state.name}.ply", self.without(state))
         elif kind == "gif":
             write_gif(folder / f"{state.name}.gif", self.turn(state))
         else:
@@ -85,33 +92,63 @@ class SplatWriter:
 
         write_gaussians(path, gaussians if self.scale == 1 else scaled_gaussians(gaussians, self.scale))
 
-    def _lit(self, state: "ObjectState") -> tuple[tuple[int, int, int], np.ndarray]:
-        """Colour and Gaussians of an object."""
-        from components.gaussians.selection import under_masks
+    def _write_viewer(self, path: Path, objects: "Sequence[ObjectState]") -> None:
+        """The scene as it stands, with `objects` lit."""
+        gaussians, crop = self.scene.gaussians, self.session.stage.arrangement.crop
+        assert gaussians is not None
+        ids = {state.id for state in objects}
+        every = [*objects, *(state for state in self._placed() if state.id not in ids)]
+        whole, theirs = arranged(
+            gaussians, [(self._chosen(state), self._place(state)) for state in every], crop
+        )
+        colours = [bytes.fromhex(state.colour.lstrip("#")) for state in objects]
+        lit = [((c[0], c[1], c[2]), rows) for c, rows in zip(colours, theirs, strict=False)]
+        write_viewer(path, replace(self.scene, gaussians=whole), lit)
 
+    def _chosen(self, state: "ObjectState") -> np.ndarray:
+        """Which of the scene's Gaussians are an object's, bool [N]."""
         gaussians, result = self.scene.gaussians, state.result
         assert gaussians is not None and result is not None
-        red, green, blue = bytes.fromhex(state.colour.lstrip("#"))
         if result.geometry == "gaussians":
-            return (red, green, blue), result.selected
+            return result.selected
         cameras = [view.camera for view in self.scene.views]
-        return (red, green, blue), under_masks(
-            gaussians, cameras, state.masks, device=self.session.lab.device
-        )
+        return under_masks(gaussians, cameras, state.masks, device=self.session.lab.device)
 
-    def part(self, state: "ObjectState") -> "Parted":
-        """The scene's splats in two: the object's and the rest."""
+    def _place(self, state: "ObjectState") -> Placement:
+        return self.session.stage.arrangement.of(state.id)
+
+    def _placed(self) -> "list[ObjectState]":
+        """Every object that was rearranged, exported or not."""
+        answered = [state for state in self.session.objects if state.result and not state.result.empty]
+        return [state for state in answered if not self._place(state).untouched]
+
+    def part(self, *states: "ObjectState") -> "Parted":
+        """The scene's splats in two: those of one object, or of several together, and the rest."""
         from components.gaussians.boundary import part
 
-        if state.id not in self._parted:
-            gaussians, result = self.scene.gaussians, state.result
-            assert gaussians is not None and result is not None
-            own = result.selected if result.geometry == "gaussians" else None
-            self._parted[state.id] = part(
-                gaussians, [view.camera for view in self.scene.views], state.masks, selected=own,
+        key = tuple(state.id for state in states)
+        if key not in self._parted:
+            gaussians = self.scene.gaussians
+            assert gaussians is not None
+            picked = [s.result for s in states if s.result is not None and s.result.geometry == "gaussians"]
+            own = np.any([result.selected for result in picked], axis=0) if picked else None
+            masks = [np.any(of_view, axis=0) for of_view in zip(*(s.masks for s in states), strict=True)]
+            self._parted[key] = part(
+                gaussians, [view.camera for view in self.scene.views], masks, selected=own,
                 boundary=self.boundary, device=self.session.lab.device,
             )  # fmt: skip
-        return self._parted[state.id]
+        return self._parted[key]
+
+    def standing(self, state: "ObjectState") -> Gaussians:
+        """The object's splats where it was moved to, and those of its doubles."""
+        return standing(self.thing(state), self._place(state))
+
+    def without(self, state: "ObjectState") -> Gaussians:
+        """The scene as it stands, without this object and its doubles."""
+        others = [other for other in self._placed() if other.id != state.id]
+        rest = self.part(state, *(other for other in others if apart(self._place(other)))).rest
+        whole = put_in(rest, [(self.part(other).thing, self._place(other)) for other in others])
+        return subset(whole, within(whole, self.session.stage.arrangement.crop))
 
     def thing(self, state: "ObjectState") -> Gaussians:
         """The object's splats."""

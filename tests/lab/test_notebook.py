@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from components.errors import InputError
 from lab.engine import Lab
+from lab.keeping import kept_runs
 from lab.notebook import Notebook, code_for, masks_digest, replay, to_python
 from lab.session import Session
 from tests.toy import Toy
@@ -52,6 +54,66 @@ def test_a_notebook_replays_in_an_empty_workspace_with_the_same_masks(
     assert counted_steps == {"reconstruct": 1, "masks": 1}, "nothing is computed twice"
 
 
+@pytest.fixture
+def rearranged(lab: Lab, toy: Toy, tmp_path: Path) -> tuple[Session, Path]:
+    """A run with a kept object that a click finds, and objects that do not stand where they were."""
+    session = Session(lab)
+    session.open(NAME)
+    session.new_object("gone")
+    session.delete_object(session.current.id)  # so that numbers and places in the list differ
+    session.new_object("floor")
+    floor = (10.5, session.scene.views[0].image.shape[0] - 6.5)
+    session.click("000.png", *floor)
+    session.keep()
+    session.new_object("mug")
+    session.click("001.png", *box_center(toy, 1, 1))
+    session.stage.move(session.current.id, (0.1, 0.0, -0.2))
+    session.stage.duplicate(session.current.id, (0.5, 0.0, 0.0))
+    session.stage.crop_around(session.current.id)
+    session.stage.remove(session.objects[0].id)
+    session.notebook().save(tmp_path / "notebook.json")
+    return session, tmp_path / "notebook.json"
+
+
+def standing(session: Session) -> dict[str, object]:
+    """What was done with every object, by its name."""
+    arrangement = session.stage.arrangement
+    return {state.name: replace(arrangement.of(state.id), object_id=0) for state in session.objects}
+
+
+def test_kept_objects_and_the_arrangement_are_part_of_the_run(
+    rearranged: tuple[Session, Path], tmp_path: Path, counted_steps, lab: Lab
+) -> None:
+    session, saved = rearranged
+    notebook = Notebook.load(saved)
+    assert len(notebook.cell("keep").objects) == 1
+    empty = Lab(tmp_path / "empty")
+    script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(tmp_path / 'script')!r})")
+    for replayed in (replay(notebook, empty).session, replay(notebook, empty).session, ran(script)):
+        assert kept_runs(replayed.lab, NAME) == kept_runs(lab, NAME), "kept once"
+        assert [state.result.object_ids for state in replayed.objects] == [
+            state.result.object_ids for state in session.objects
+        ]
+        assert standing(replayed) == standing(session)
+        assert replayed.stage.arrangement.crop == session.stage.arrangement.crop
+    assert replay(notebook, empty).identical
+
+
+def test_kept_objects_of_other_photos_are_refused(rearranged: tuple[Session, Path], lab: Lab) -> None:
+    record = json.loads(rearranged[1].read_text())
+    keep = next(cell for cell in record["cells"] if cell["kind"] == "keep")
+    keep["objects"][0][0] = "41"
+    rearranged[1].write_text(json.dumps(record))
+    with pytest.raises(InputError, match="damaged, or of other photos than 'toy'"):
+        replay(Notebook.load(rearranged[1]), lab)
+
+
+def ran(script: str) -> Session:
+    names: dict = {}
+    exec(compile(script, "notebook.py", "exec"), names)
+    return names["session"]
+
+
 def test_photos_that_moved_are_found_where_one_says(saved: Path, tmp_path: Path, counted_steps) -> None:
     record = json.loads(saved.read_text())
     folder = Path(record["cells"][0]["folder"])
@@ -75,9 +137,7 @@ def test_other_photos_are_refused(saved: Path, tmp_path: Path, photos_of) -> Non
 def test_the_shown_python_does_what_the_notebook_did(saved: Path, lab: Lab) -> None:
     notebook = Notebook.load(saved)
     script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(lab.workspace.root)!r})")
-    names: dict = {}
-    exec(compile(script, "notebook.py", "exec"), names)
-    for state, entry in zip(names["session"].objects, notebook.cell("segment").objects, strict=True):
+    for state, entry in zip(ran(script).objects, notebook.cell("segment").objects, strict=True):
         assert state.name == entry.prompts.object
         assert masks_digest(state.masks) == entry.masks_sha256
 

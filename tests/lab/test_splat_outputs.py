@@ -1,11 +1,13 @@
 """Exports of splats: of methods that select points and of those that select splats."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from plyfile import PlyData
 
 from components.errors import InputError
 from components.gaussians.files import read_gaussians
@@ -20,7 +22,7 @@ from pipelines.gaussians import GaussiansConfig
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
 from tests.toy import Toy
-from tests.toy_workspace import NAME, VIEWS, box_center
+from tests.toy_workspace import NAME, VIEWS, box_center, untrained
 
 __all__ = ["lifted"]
 FINE = GaussiansConfig(start_count=30_000, train=TrainConfig(iterations=30, max_side=120, report_every=30))
@@ -78,6 +80,52 @@ def test_trimming_bleeds_less_than_keeping(lab: Lab, toy: Toy, tmp_path: Path) -
             float(cover(thing, lab, view)[toy.instance[view] != 1].sum()) for view in range(VIEWS)
         )
     assert bleeding["trim"] < bleeding["split"] < bleeding["keep"]
+
+
+def rows_of(path: Path) -> set[tuple[float, ...]]:
+    """Where the splats of a file are."""
+    return {tuple(row) for row in np.round(read_gaussians(path).means.astype(float), 3).tolist()}
+
+
+def points_of(path: Path) -> np.ndarray:
+    """Points [N, 3] of a point cloud."""
+    vertex = PlyData.read(str(path))["vertex"]
+    return np.stack([vertex[axis] for axis in "xyz"], axis=1)
+
+
+def shifted(rows: set[tuple[float, ...]], *by: float) -> set[tuple[float, ...]]:
+    return {tuple(row) for row in np.round(np.array(sorted(rows)) + by, 3).tolist()}
+
+
+def test_what_is_written_stands_as_it_was_arranged(lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    with mock.patch("pipelines.gaussians.build_gaussians", untrained):
+        session = clicked(lab, toy)
+    box = session.current
+    session.new_object("other")
+    other = session.click("001.png", *box_center(toy, 1, 2))
+    assert box is not None
+    before, after = tmp_path / "before", tmp_path / "after"
+    export(session, ["ply", "splats", "without"], before, boundary="keep")
+    session.stage.move(other.id, (0.25, 0.0, 0.5))
+    session.stage.duplicate(other.id, (0.0, 1.0, 0.0))
+    session.stage.remove(box.id)
+    export(session, ["ply", "glb", "splats", "spz", "without", "viewer"], after, boundary="keep")
+
+    mine, was = rows_of(before / "box-splats.ply"), rows_of(before / "other-splats.ply")
+    moved, double = shifted(was, 0.25, 0.0, 0.5), shifted(was, 0.25, 1.0, 0.5)
+    assert len(mine) > 20 and len(was) > 20
+    assert rows_of(after / "other-splats.ply") == moved | double
+    assert len(read_gaussians(after / "other.spz").means) == len(moved) + len(double)
+    cloud, moved_cloud = (points_of(folder / "other.ply") for folder in (before, after))
+    wanted = (np.array([[[0.25, 0.0, 0.5]], [[0.25, 1.0, 0.5]]]) + cloud).reshape(-1, 3)
+    np.testing.assert_allclose(moved_cloud, wanted, atol=1e-5)
+    assert rows_of(after / "box-splats.ply") == mine, "what is taken out can still be taken away"
+    scene = shifted(mine, 0.0, 0.0, 0.0) | rows_of(before / "without" / "box.ply")
+    left, gone = scene - mine - was, rows_of(after / "without" / "other.ply")
+    assert gone <= left, "and what lies half in one box, half in the other, goes with them"
+    assert len(left - gone) < 0.01 * len(scene)
+    assert rows_of(after / "without" / "box.ply") == gone | moved | double
+    assert (after / "viewer.html").stat().st_size > 500_000
 
 
 def test_films_and_the_page_to_share(lab: Lab, toy: Toy, tmp_path: Path) -> None:
