@@ -23,6 +23,7 @@ from components.geometry import photo_from_view, pixel_centers
 from components.text.attributes import measure
 from components.types import Scene, View
 from lab.engine import Lab
+from pipelines.masks import MasksConfig
 from pipelines.search import SearchIndex, build_index, masks_from_labels, masks_of, search
 
 HIT_IOU = 0.5
@@ -106,6 +107,7 @@ def indexes_of(lab: Lab, name: str, folder: Path) -> tuple[Scene, dict[str, Sear
     """The scene, its index on default and on truth masks, and the truth at view pixels."""
     if name not in lab.scenes():
         lab.import_capture(folder / "images", name)
+    lab.masks(name, MasksConfig())  # not what an older run in this workspace recorded
     prepared = lab.prepare(name, METHOD)
     scene = lab.reconstruct(name)
     truth = read_truth(folder)

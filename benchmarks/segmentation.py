@@ -25,6 +25,7 @@ from components.masks.click_solver import GraphCutSolver
 from components.metrics import pooled_iou
 from components.types import Prompt, Scene
 from lab.engine import Lab
+from pipelines.masks import MasksConfig
 from pipelines.simulated_user import SimulatedClick, SimulatedRun, scorable_objects, simulate
 from pipelines.wildseg3d import WildSeg3DConfig
 
@@ -110,7 +111,7 @@ def score_capture(lab: Lab, folder: Path, *, cameras: bool, answer: str, clicks:
         folder / "images", name, cameras=folder / "truth/cameras.json" if cameras else None
     )
     scene = lab.reconstruct(name, capture=imported.name)
-    cache = lab.masks(name)
+    cache = lab.masks(name, MasksConfig())  # not what an older run in this workspace recorded
     truth = read_truth(folder)
     photos = [path.name for path in sorted((folder / "images").iterdir()) if path.stem in truth.labels]
     labels = [truth.labels[Path(photo).stem] for photo in photos]

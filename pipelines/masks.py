@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int8
 
 from components.config_keys import LATER
 from components.errors import InputError
+from components.masks.borders import leaf_borders
 from components.masks.cache import MaskCache
 from components.masks.candidates import CandidateConfig, find_candidates
 from components.masks.hole_filling import fill_surfaces
@@ -26,10 +27,10 @@ from components.masks.scene_graph import SceneGraph, SceneGraphConfig, build_sce
 from components.masks.solver_state import SolverState
 from components.masks.tracking import GeometryTracker, GeometryTrackerConfig, Track
 from components.progress import CancelToken, Progress, no_progress, part_of
-from components.types import Array, MaskSet, Scene
+from components.types import Array, MaskSet, Scene, focal_of
 from pipelines.models import Sam2Config, default_device
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,13 @@ def build_masks(
     proposals = proposals if by_sam2 is None else by_sam2
     graph = fill_surfaces(graph, regions)
     progress(0.55, "Giving objects one name over all photos")
-    tree = GeometryTracker(config.tracker).track(graph, proposals)
     leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)
+    cameras = [view.camera for view in scene.views]
+    borders = leaf_borders(
+        [leaf[: c.height, : c.width] for leaf, c in zip(leaf_of_pixel, cameras, strict=True)],
+        depths, [focal_of(camera) for camera in cameras],
+    )  # fmt: skip
+    tree = GeometryTracker(config.tracker).track(graph, proposals, borders)
     if config.following == "sam2":
         from pipelines.sam2_masks import sam2_tracks
 

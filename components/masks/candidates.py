@@ -15,7 +15,7 @@ from components.types import Array
 class CandidateConfig:
     """How the merge tree is cut."""
 
-    object_cost: float = 0.9
+    object_cost: float = 1.15
     """Joins cheaper than this stay inside one object."""
     group_cost: float = 0.35
     """Joins dearer than that by up to this much make groups: what may be one thing after all."""

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Int32
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from components.masks.borders import LeafBorders
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
 
@@ -18,6 +19,8 @@ BOND_FALL = 6.0
 """How fast a bond weakens with the cost of the border."""
 NECK = (0.3, 30.0)
 """Voxel pairs across a border, as a multiple of the square root of the smaller side's voxels: a neck, and none."""
+FEW_PX, USUAL_SHARE = 20.0, 0.4
+"""A border of few pixels says little: its share of one surface counts as if this many pixels more had the usual one."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Track:
 class Tracker(Protocol):
     """Proposals of every view in, objects with one id over views out."""
 
-    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet]) -> "Hierarchy":
-        """Associate the proposals of views 0..V-1."""
+    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet], borders: LeafBorders) -> "Hierarchy":
+        """Associate the proposals of views 0..V-1; `borders` says how the leaves meet in the photos."""
         ...
 
 
@@ -97,7 +100,7 @@ class Hierarchy:
 class GeometryTrackerConfig:
     """How pieces are joined; every term of the cost is a share in [0, 1] times its weight."""
 
-    disagreement: float = 0.8
+    disagreement: float = 0.7
     """Weight of: the views' proposals keep the two apart."""
     color: float = 0.3
     """Weight of: their colour distributions differ."""
@@ -111,6 +114,9 @@ class GeometryTrackerConfig:
     """Price of a gap."""
     neck: float = 0.32
     """Weight of: their border is short for their size. Things that only touch hang together by a neck."""
+    apart: float = 0.5
+    """Weight of: where they meet in the photos, depth makes a step or an inner corner. A dial or a lid of another
+    colour continues the surface it is on; a thing that touches another does not."""
 
 
 class GeometryTracker:
@@ -124,7 +130,7 @@ class GeometryTracker:
     def __init__(self, config: GeometryTrackerConfig) -> None:
         self.config = config
 
-    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet]) -> Hierarchy:
+    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet], borders: LeafBorders) -> Hierarchy:
         """Merge tree of the scene's leaves; surfaces and components are never joined with each other."""
         pairs, lengths, creases = _touching_leaves(graph)
         near, gaps = _leaves_over_gaps(graph, self.config.bridge)
@@ -132,7 +138,8 @@ class GeometryTracker:
         fixed = self.config.disagreement * (1 - _agreement(graph, proposals, pairs))
         fixed[: len(creases)] += self.config.crease * np.minimum(creases / self.config.crease_full, 1)
         fixed[len(creases) :] += self.config.bridge_cost
-        return _merge(pairs, lengths, fixed, _color_histograms(graph), _sizes(graph), self.config)
+        sums = np.stack([lengths, lengths * fixed, *borders.of(pairs)], axis=1)
+        return _merge(pairs, sums, _color_histograms(graph), _sizes(graph), self.config)
 
 
 def _sizes(graph: SceneGraph) -> Int[Array, "L"]:
@@ -230,30 +237,40 @@ def _narrowness(length: float, voxels: int) -> float:
 
 def _merge(
     pairs: Int[Array, "P 2"],
-    lengths: Float[Array, "P"],
-    fixed: Float[Array, "P"],
+    sums: Float[Array, "P 4"],
     histograms: Float[Array, "L 384"],
     sizes: Int[Array, "L"],
     config: GeometryTrackerConfig,
 ) -> Hierarchy:
-    """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first)."""
+    """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first).
+
+    Args:
+        pairs: Leaves with a border.
+        sums: What adds up when borders do: length in voxels, length times cost, pixels of the border in the photos,
+            those of them that are one surface.
+        histograms: Colours of the leaves.
+        sizes: Voxels of the leaves.
+        config: Weights.
+    """
     count = len(sizes)
+    lengths, fixed = sums[:, 0], sums[:, 1] / np.maximum(sums[:, 0], 1e-9)
     shares = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
-    borders: list[dict[int, tuple[float, float]]] = [{} for _ in range(count)]
+    borders: list[dict[int, tuple[float, float, float, float]]] = [{} for _ in range(count)]
     apart = 1 - np.minimum(shares[pairs[:, 0]], shares[pairs[:, 1]]).sum(axis=1)
     bond = lengths * np.exp(-BOND_FALL * (fixed + config.color * apart))
-    for (a, b), length, cost in zip(pairs.tolist(), lengths.tolist(), fixed.tolist(), strict=True):
-        borders[a][b] = borders[b][a] = (length, length * cost)
+    for (a, b), border in zip(pairs.tolist(), sums.tolist(), strict=True):
+        borders[a][b] = borders[b][a] = tuple(border)
     color = list(shares)
     voxels = sizes.tolist()
     parent, cost_of = [-1] * count, [0.0] * count
     children: list[tuple[int, int]] = []
 
     def price(a: int, b: int) -> float:
-        length, cost = borders[a][b]
+        length, cost, meeting, one_surface = borders[a][b]
         apart = 1 - np.minimum(color[a], color[b]).sum()
         neck = _narrowness(length, min(voxels[a], voxels[b]))
-        return float(cost / length + config.color * apart + config.neck * neck)
+        surface = (one_surface + USUAL_SHARE * FEW_PX) / (meeting + FEW_PX)
+        return float(cost / length + config.color * apart + config.neck * neck + config.apart * (1 - surface))
 
     heap = [(price(a, b), a, b) for a, b in pairs.tolist()]
     heapq.heapify(heap)
@@ -268,12 +285,15 @@ def _merge(
         cost_of.append(max(cost, cost_of[a], cost_of[b]))
         voxels.append(voxels[a] + voxels[b])
         color.append((color[a] * voxels[a] + color[b] * voxels[b]) / voxels[node])
-        joined: dict[int, tuple[float, float]] = {}
+        joined: dict[int, tuple[float, float, float, float]] = {}
         for old in (a, b):
-            for other, (length, weighted) in borders[old].items():
+            for other, border in borders[old].items():
                 if other not in (a, b):
-                    before = joined.get(other, (0.0, 0.0))
-                    joined[other] = (before[0] + length, before[1] + weighted)
+                    before = joined.get(other, (0.0, 0.0, 0.0, 0.0))
+                    joined[other] = (
+                        before[0] + border[0], before[1] + border[1],
+                        before[2] + border[2], before[3] + border[3],
+                    )  # fmt: skip
                     del borders[other][old]
         borders.append(joined)
         for other, value in joined.items():

@@ -14,18 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 from scipy.ndimage import distance_transform_edt
 
+from components.masks.borders import border_pixels
 from components.masks.cache import MaskCache
 from components.masks.scene_graph import view_depths
 from components.text.attributes import Attributes
 from components.text.colours import colour_shares
 from components.types import Array, Scene, focal_of
 
-NEAR_PX, FAR_PX = 2, 7
-"""Depth is compared this far from a border between two masks on both sides."""
-STEP_SLOPE = 1.5
-"""Depth over width across a border, from which it separates two surfaces: a surface seen at more than 56 degrees."""
-CORNER_SLOPE = 0.11
-"""The border of an inner corner lies deeper than the line between its sides by this share of their distance."""
 JOINED, JOINED_SMALL = 0.23, 0.15
 """Share of the outline of the smaller of two pieces along which they must be one surface; the second holds for a piece
 of less than `SMALL` times the area of the other."""
@@ -180,26 +175,15 @@ def meetings(
 
 def _count(found: Meetings, label: Integer[Array, "H W"], depth: Float32[Array, "H W"], focal: float) -> None:
     """Count the borders between rows."""
-    rows, columns = np.nonzero(label[:-1] != label[1:])
-    above, below = label[rows, columns], label[rows + 1, columns]
-    for side in (above, below):
+    borders = border_pixels(label, depth, focal)
+    for side in (borders.above, borders.below):
         found.outline.update(
             dict(zip(*(a.tolist() for a in np.unique(side, return_counts=True)), strict=True))
         )
-    inside = (above > 0) & (below > 0) & (rows >= FAR_PX) & (rows + 1 + FAR_PX < len(label))
-    rows, columns, above, below = rows[inside], columns[inside], above[inside], below[inside]
-    offsets = (-FAR_PX, -NEAR_PX, 1 + NEAR_PX, 1 + FAR_PX)
-    far_a, near_a, near_b, far_b = (depth[rows + offset, columns] for offset in offsets)
-    middle = (near_a + near_b) / 2
-    level = (
-        (near_a > 0)
-        & (near_b > 0)
-        & (np.abs(near_a - near_b) < STEP_SLOPE * (1 + 2 * NEAR_PX) / focal * middle)
-    )
-    profile = (far_a > 0) & (far_b > 0)
-    profile &= (label[rows - FAR_PX, columns] == above) & (label[rows + 1 + FAR_PX, columns] == below)
-    corner = profile & (middle - (far_a + far_b) / 2 > CORNER_SLOPE * (1 + 2 * FAR_PX) / focal * middle)
-    joined = level & ~corner
+    profile = (borders.beyond_above == borders.above) & (borders.beyond_below == borders.below)
+    inside = (borders.above > 0) & (borders.below > 0) & borders.complete
+    joined = (borders.level & ~(borders.corner & profile))[inside]
+    above, below = borders.above[inside], borders.below[inside]
     pairs = zip(np.minimum(above, below).tolist(), np.maximum(above, below).tolist(), strict=True)
     for pair, one_surface in zip(pairs, joined.tolist(), strict=True):
         (found.joined if one_surface else found.apart)[pair] += 1

@@ -3,18 +3,20 @@
 import numpy as np
 import pytest
 
+from components.masks.borders import LeafBorders, leaf_borders
 from components.masks.candidates import CandidateConfig, _groups, _split, find_candidates, likelihood
 from components.masks.proposals import Proposer, RegionConfig, RegionProposer, masks_of_levels
-from components.masks.scene_graph import SceneGraphConfig, build_scene_graph, view_depths
+from components.masks.scene_graph import SceneGraph, SceneGraphConfig, build_scene_graph, view_depths
 from components.masks.tracking import (
     GeometryTracker,
     GeometryTrackerConfig,
     Hierarchy,
     Tracker,
+    _merge,
     _narrowness,
 )
-from components.types import MaskSet
-from tests.toy import make_toy
+from components.types import MaskSet, focal_of
+from tests.toy import Toy, make_toy
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,13 @@ def case():
         MaskSet(np.stack([image == i for i in (1, 2, 3, 201)]), np.ones(4, np.float32))
         for image in toy.instance
     ]
-    return toy, graph, GeometryTracker(GeometryTrackerConfig()).track(graph, truth)
+    return toy, graph, GeometryTracker(GeometryTrackerConfig()).track(graph, truth, borders_of(toy, graph))
+
+
+def borders_of(toy: Toy, graph: SceneGraph) -> LeafBorders:
+    leaves = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)
+    focals = [focal_of(view.camera) for view in toy.scene.views]
+    return leaf_borders(list(leaves), view_depths(toy.scene), focals)
 
 
 def test_protocols_are_satisfied() -> None:
@@ -153,3 +161,17 @@ def test_a_long_border_joins_more_cheaply_than_a_neck() -> None:
     shares = [_narrowness(length, 400) for length in (1.0, 6.0, 60.0, 600.0, 9000.0)]
     assert shares == pytest.approx([1, 1, 0.5, 0, 0])
     assert _narrowness(60.0, 400) < _narrowness(60.0, 1600)
+
+
+def test_pieces_of_one_surface_join_before_pieces_that_meet_in_a_corner() -> None:
+    def order(one_surface: tuple[float, float]) -> list[int]:
+        """Children of the first join of leaves 0-1-2 in a row, equal but for what the photos say of their borders."""
+        sums = np.array([[20.0, 8.0, 200.0, share * 200] for share in one_surface])
+        tree = _merge(
+            np.array([[0, 1], [1, 2]]), sums, np.ones((3, 384)), np.full(3, 400), GeometryTrackerConfig()
+        )
+        assert (np.diff(tree.cost[3:]) >= 0).all()
+        return sorted(tree.children[0].tolist())
+
+    assert order((0.9, 0.1)) == [0, 1]
+    assert order((0.1, 0.9)) == [1, 2]
