@@ -18,6 +18,7 @@ from components.text.attributes import Attributes, measure
 from components.text.encoder import TextImageEncoder, relevancy_of_text
 from components.text.grammar import Named, Query, parse, tokenise
 from components.text.matching import rank
+from components.text.names import answers_to, callable_names
 from components.text.things import find_things, put_together, stacked_pieces
 from components.text.vocabulary import SILENT
 from components.types import Array, Scene
@@ -136,7 +137,7 @@ def search(
         names: Object id to the name a person gave it; such names may be used in the text.
         metres_per_unit: Metres of one scene unit; None while the scale is not known, then real lengths are left out.
     """
-    query = parse(text, names=set((names or {}).values()), scaled=metres_per_unit is not None)
+    query = parse(text, names=callable_names((names or {}).values()), scaled=metres_per_unit is not None)
     scores = rank(query, index.objects, prior=index.prior, names=names, metres_per_unit=metres_per_unit)
     return SearchResult(query, _ranked(index, scores))
 
@@ -158,13 +159,13 @@ def search_by_model(
         text: What a person typed; what follows "not" or "without" counts against.
         names: Object id to the name a person gave it; an object that is named in the text fits it fully.
     """
-    read = parse(text, names=set((names or {}).values()))
+    read = parse(text, names=callable_names((names or {}).values()))
     named = {term.name.casefold() for term in read.wanted.terms if isinstance(term, Named)}
     words = tuple(word for word in tokenise(text) if word not in SILENT and word != ",")
     query = Query(text, read.wanted, tuple(dict.fromkeys(words)), ())
     scores = relevancy_of_text(embeddings, text, encoder) * index.prior**PRIOR_BY_MODEL
     for place, object_id in enumerate(index.objects.object_ids.tolist()):
-        if (names or {}).get(object_id, "").casefold() in named:
+        if answers_to((names or {}).get(object_id, "")) & named:
             scores[place] = 1.0
     return SearchResult(query, _ranked(index, scores) if words else ())
 

@@ -1,6 +1,5 @@
 """Masks and label maps as PNG, and as COCO annotations with names."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,8 @@ import numpy as np
 from jaxtyping import Bool, UInt16
 
 from components.files import atomic_write, write_json
+from components.text.names import kind_of
 from components.types import Array
-
-_TRAILING_NUMBER = re.compile(r"(?<=\S)\s*\d+$")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
     """
     from pycocotools import mask as rle
 
-    category_of = [_TRAILING_NUMBER.sub("", entry.name) for entry in objects]
+    category_of = [kind_of(entry.name) for entry in objects]
     category_ids = {name: number for number, name in enumerate(dict.fromkeys(category_of), start=1)}
     image_ids = {name: number for number, name in enumerate(photos, start=1)}
     annotations: list[dict[str, Any]] = []

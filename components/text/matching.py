@@ -26,6 +26,7 @@ from components.text.grammar import (
     Query,
     Term,
 )
+from components.text.names import answers_to
 from components.types import Array
 
 Scores = Float[Array, "O"]
@@ -117,10 +118,8 @@ class Matcher:
             case Length():
                 return self._length(term)
             case Named(name):
-                wanted = name.casefold()
-                return np.array(
-                    [float(self.names.get(int(i), "").casefold() == wanted) for i in self.objects.object_ids]
-                )
+                given = (self.names.get(int(i), "") for i in self.objects.object_ids)
+                return np.array([float(name.casefold() in answers_to(one)) for one in given])
             case Place():
                 return _soft(self._place(term))
             case Not(inner):

@@ -10,6 +10,7 @@ from components.text.attributes import Attributes
 from components.text.colours import NAMES
 from components.text.grammar import parse
 from components.text.matching import rank
+from components.text.names import callable_names
 
 # name: colour, (right, away) of the centre, base height, (length, width, height)
 THINGS = {
@@ -191,3 +192,12 @@ def test_lengths_mean_the_same_in_any_unit(factor: float) -> None:
     query = parse("wider than 25 cm")
     own = rank(query, objects, metres_per_unit=1.0)
     assert np.allclose(own, rank(query, scaled, metres_per_unit=factor))
+
+
+def test_a_kind_finds_all_that_are_numbered() -> None:
+    names = {1: "mug 1", 3: "Mug 2", 5: "mugshot", 6: "2"}
+    query = parse("the mugs", names=callable_names(names.values()))
+    scores = rank(query, scene(), names=names)
+    assert scene().object_ids[scores > 0.5].tolist() == [1, 3]
+    (only,) = np.flatnonzero(rank(parse("mug 2", names=callable_names(names.values())), scene(), names=names))
+    assert scene().object_ids[only] == 3
