@@ -207,7 +207,7 @@ class Panes:
             "legend": [list(entry) for entry in STANDING.values()],
             "truth": self._truth(self.comparison) is not None,
             "reference": self.reference,
-            "scored": sorted(reference) if self.reference == PAINTED and reference else [],
+            "painted": self._painted_note(reference),
             "object": "" if self._asked is None else self._asked[0].object,
             "split": agree is not None,
             "agree": agree,
@@ -272,6 +272,15 @@ class Panes:
             rows = self.comparison.rows(reference)
             self._table = (key, (reference, note, rows, self.comparison.agreement()))
         return self._table[1]
+
+    def _painted_note(self, reference: PhotoMasks | None) -> str:
+        """Against what is scored, when that was painted."""
+        painted = painted_object(self._session) if self.reference == PAINTED and reference else None
+        return (
+            ""
+            if painted is None
+            else f"Scored against {painted.name}, painted in {', '.join(reference or ())}."
+        )
 
     def _truth(self, comparison: Comparison) -> str | None:
         """Name of the capture when it has truth."""

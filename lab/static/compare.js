@@ -143,8 +143,7 @@ function note(message) {
   if (message.note) return message.note;
   if (missing.length) return `Not prepared yet: ${missing.join(", ")}. Prepare in the cell Methods.`;
   if (!message.object) return "Click an object above; every method gets the same clicks.";
-  if (message.scored.length) return `Scored in what was painted: ${message.scored.join(", ")}.`;
-  return "";
+  return message.painted;
 }
 
 function view(method, index) {

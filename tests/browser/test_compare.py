@@ -25,6 +25,10 @@ def picture(page: Page, pane: int, *, settle_ms: int = 1500) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[70:].astype(float)
 
 
+def both(page: Page) -> list[np.ndarray]:
+    return [picture(page, 0), picture(page, 1, settle_ms=0)]
+
+
 def blueness(shown: np.ndarray) -> int:
     """Pixels in the light of the first object; the toy's own blue box is darker."""
     red, green, blue = shown[..., 0], shown[..., 1], shown[..., 2]
@@ -60,11 +64,11 @@ def test_two_methods_side_by_side(open_page: OpenPage, tmp_path: Path) -> None:
     page = start(open_page)
     rows = page.locator(".cmp-table tbody tr")
     assert [rows.nth(pane).locator("td").first.inner_text() for pane in range(2)] == ["wildseg3d", "saga"]
-    dark = [blueness(picture(page, pane)) for pane in range(2)]
+    dark = [blueness(shown) for shown in both(page)]
 
     click_photo(page, RED)
     page.wait_for_function("document.querySelectorAll('.cmp-table .tool').length === 2", timeout=20_000)
-    lit = [blueness(picture(page, pane)) for pane in range(2)]
+    lit = [blueness(shown) for shown in both(page)]
     assert min(np.subtract(lit, dark)) > 100, f"both panes light the box; {dark} pixels before, {lit} after"
     assert "points" in rows.nth(0).inner_text() and "splats" in rows.nth(1).inner_text()
 
@@ -114,19 +118,18 @@ def paint_the_right_answer(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(*at_photo(page, x, y + 6), steps=3)
     act(page, page.mouse.up)
-    page.get_by_text("Scored in what was painted: 000.png").wait_for(timeout=10_000)
+    page.get_by_text("Scored against object 2, painted in 000.png.").wait_for(timeout=10_000)
 
 
 def cameras_follow_while_linked(page: Page) -> None:
     first = page.locator(".cmp-panes iframe").nth(0)
     first.scroll_into_view_if_needed()
-    before = picture(page, 1)
+    before = picture(page, 1, settle_ms=0)
     drag(page, first, (0.3, 0.8), (90, 0))
     followed = picture(page, 1)
     assert np.abs(followed - before).mean() > TURNED, "the other pane turns too"
     page.get_by_role("checkbox", name="One camera for all").uncheck()
-    page.wait_for_timeout(500)
-    own = picture(page, 0)
+    own = picture(page, 0, settle_ms=500)
     drag(page, first, (0.3, 0.8), (-90, 0))
     assert np.abs(picture(page, 0) - own).mean() > TURNED, "the pane itself turns"
     assert np.abs(picture(page, 1, settle_ms=0) - followed).mean() < 1, "the other one stays where it was"

@@ -73,7 +73,7 @@ def test_a_painted_object_is_a_right_answer_and_no_question(panes: Panes, toy: T
     assert panes.follow(own), "there is something to score against"
     message = panes.message()
     assert panes.comparison.asked == asked and message["object"] == "object 1"
-    assert message["scored"] == ["000.png"]
+    assert message["painted"] == "Scored against by hand, painted in 000.png."
     mask = panes.comparison.states[0].masks[0]
     assert message["panes"][0]["iou"] == pytest.approx(mask.mean()), "all of one photo is painted"
     own.click("000.png", *box_center(toy, 0, 2))
