@@ -80,7 +80,7 @@ def _renderer() -> Check:
     import torch
 
     if torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None:
-        return Check("splats", True, "gsplat on the graphics card where asked for, compiled kernels else")
+        return Check("splats", True, "gsplat on the graphics card")
     import numba
 
     threads = numba.get_num_threads()

@@ -9,6 +9,7 @@ config, code version); a step it needs and that is missing is run, and said thro
     lab.prepare("desk", "wildseg3d")
 """
 
+import importlib.util
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,10 +83,16 @@ class SceneStatus:
 class Lab(CaptureShelf):
     """All captures and scenes of one workspace, and the queue for slow work."""
 
-    def __init__(self, workspace: Workspace | Path | str | None = None, *, device: str = "cpu") -> None:
+    def __init__(self, workspace: Workspace | Path | str | None = None, *, device: str = "auto") -> None:
+        """Open a workspace.
+
+        Args:
+            device: "cuda" trains and renders on the graphics card, "cpu" on the processor; "auto" takes the card
+                where one is that splats can be rendered on.
+        """
         self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
         self.workspace.open_log()
-        self.device = device
+        self._wanted_device = device
         self.jobs = JobQueue()
         self._scenes: Recent[Scene] = Recent(4)
         self._gaussians: Recent[Gaussians] = Recent(4)
@@ -93,6 +101,16 @@ class Lab(CaptureShelf):
         self.indexes: Recent[SearchIndex] = Recent(4)
         self.embeddings: Recent[np.ndarray] = Recent(4)
         self._encoders: Recent[TextImageEncoder] = Recent(1)
+
+    @cached_property
+    def device(self) -> str:
+        """What torch is to compute on: "cpu", "cuda" or one card by its number."""
+        if self._wanted_device != "auto":
+            return self._wanted_device
+        import torch
+
+        renders = torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None
+        return "cuda" if renders else "cpu"
 
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""

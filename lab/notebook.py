@@ -7,7 +7,7 @@ whether the masks came out the same. Each cell is one call of the Python API; `c
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from components.errors import InputError
-from components.files import write_json
+from components.files import is_sealed, write_json
 from components.progress import CancelToken, Progress, no_progress, part_of
 from lab.arrangement import Arrangement
 from lab.captures import capture_key, file_hashes
@@ -55,6 +55,9 @@ class StepCell:
     key: str
     seconds: float | None
     """When it was computed; null when nobody measured."""
+    iterations: int | None = None
+    """Steps after which the clock, or a person, ended a training; null where the configuration says when it ends. A
+    run that is replayed elsewhere trains as many, so that it does not depend on how fast a computer is."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,9 @@ def notebook_of(session: "Session") -> Notebook:
         _step_cell("reconstruct", records["reconstruct"]),
     ]
     if "gaussians" in records:
-        cells.append(_step_cell("gaussians", records["gaussians"]))
+        report = lab.gaussians_report(name)
+        ended = report["iterations"] if report["stopped"] in ("budget", "cancelled") else None
+        cells.append(replace(_step_cell("gaussians", records["gaussians"]), iterations=ended))
     if "masks" in records:
         cells.append(_step_cell("masks", records["masks"]))
         if kept := kept_runs(lab, name):
@@ -232,7 +237,6 @@ def replay(
     """
     from lab.session import Session
     from pipelines.base import get_method
-    from pipelines.gaussians import GaussiansConfig
     from pipelines.masks import MasksConfig
     from pipelines.reconstruct import ReconstructConfig
 
@@ -250,8 +254,7 @@ def replay(
         name, reconstruct, capture=capture, progress=part_of(progress, *parts["reconstruct"]), cancel=cancel
     )
     if (splats := notebook.cell("gaussians")) is not None:
-        splats_config = config_from_record(GaussiansConfig, splats.config)
-        lab.gaussians(name, splats_config, progress=part_of(progress, *parts["gaussians"]), cancel=cancel)
+        _train_again(lab, name, splats, part_of(progress, *parts["gaussians"]), cancel)
     if (masks := notebook.cell("masks")) is not None:
         masks_config = config_from_record(MasksConfig, masks.config)
         lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
@@ -377,6 +380,19 @@ def _find_capture(cell: CaptureCell, lab: Lab, photos: Path | None, cancel: Canc
     if capture_key(lab.workspace.capture_folder(name)) != cell.key:
         raise InputError(f"These are not the photos of the notebook: {photos or cell.folder}")
     return name
+
+
+def _train_again(lab: Lab, name: str, cell: StepCell, progress: Progress, cancel: CancelToken | None) -> None:
+    """Train the splats for as many steps as the run had; nothing where its very splats are here."""
+    from pipelines.gaussians import GaussiansConfig, in_steps
+
+    scene = lab.scene(name)
+    if scene.gaussians_key == cell.key:
+        return
+    config = config_from_record(GaussiansConfig, cell.config)
+    if cell.iterations is not None and not is_sealed(lab.workspace.gaussians_folder(scene.key, cell.key)):
+        config = in_steps(config, cell.iterations)
+    lab.gaussians(name, config, progress=progress, cancel=cancel)
 
 
 def _config_code(cell: StepCell | PrepareCell) -> str:

@@ -60,12 +60,20 @@ class GaussiansReport:
 
 
 def default_config(device: str) -> GaussiansConfig:
-    """What is worth waiting for on `device`: about a minute of a processor, or full size on a graphics card."""
+    """What is worth waiting for on `device`: about a minute of two processor cores, or full size on a graphics card.
+
+    Counted in steps, not in seconds: the same steps give the same splats on a processor, however fast it is.
+    """
     if torch.device(device).type == "cuda":
         return GaussiansConfig(
             start_count=100_000, train=TrainConfig(iterations=7000, max_side=1600, sh_degree=2)
         )
-    return GaussiansConfig(train=TrainConfig(iterations=3000, budget_secs=60.0, max_side=320))
+    return GaussiansConfig(train=TrainConfig(iterations=800, max_side=320))
+
+
+def in_steps(config: GaussiansConfig, iterations: int) -> GaussiansConfig:
+    """The same training, ended after so many steps and not by the clock."""
+    return replace(config, train=replace(config.train, iterations=iterations, budget_secs=None))
 
 
 def build_gaussians(

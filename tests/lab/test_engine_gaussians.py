@@ -12,7 +12,7 @@ from components.gaussians import training
 from components.gaussians.training import TrainConfig
 from components.progress import CancelToken
 from lab.engine import Lab
-from pipelines.gaussians import GaussiansConfig
+from pipelines.gaussians import GaussiansConfig, default_config
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
 from tests.toy_workspace import NAME
@@ -146,6 +146,29 @@ def test_stopped_before_the_first_step_keeps_nothing(lab: Lab) -> None:
     assert not lab.status(NAME).gaussians
     with pytest.raises(InputError, match="no splats yet"):
         lab.gaussians_report(NAME)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_trained_by_default_does_not_depend_on_how_fast_a_computer_is(device: str) -> None:
+    assert default_config(device).train.budget_secs is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "card", "gsplat", "device"),
+    [
+        ("auto", True, True, "cuda"),
+        ("auto", True, False, "cpu"),
+        ("auto", False, True, "cpu"),
+        ("cpu", True, True, "cpu"),
+        ("cuda:1", False, False, "cuda:1"),
+    ],
+)
+def test_the_graphics_card_is_taken_where_splats_can_be_rendered_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, card: bool, gsplat: bool, device: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: card)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if gsplat else None)
+    assert Lab(tmp_path, device=wanted).device == device
 
 
 def test_a_method_on_splats_has_them_trained_first_and_said(

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from components.gaussians.training import TrainConfig
 from lab.engine import Lab
 from lab.notebook import Notebook, code_for, replay, to_python
+from lab.session import Session
+from pipelines.gaussians import GaussiansConfig
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
 from tests.lab.test_splat_outputs import clicked
@@ -30,6 +33,30 @@ def test_splats_are_trained_again_and_the_same_ones_selected(
     first, again = session.objects[0].result, replayed.session.objects[0].result
     assert first is not None and again is not None
     np.testing.assert_array_equal(first.selected, again.selected)
+
+
+def test_a_training_that_the_clock_ended_is_replayed_step_by_step(
+    lab: Lab, counted_steps, tmp_path: Path
+) -> None:
+    timed = TrainConfig(iterations=10**6, budget_secs=0.4, max_side=48, report_every=10**6)
+    lab.gaussians(NAME, GaussiansConfig(start_count=400, train=timed))
+    session = Session(lab)
+    session.open(NAME)
+    session.notebook().save(tmp_path / "notebook.json")
+    saved = Notebook.load(tmp_path / "notebook.json")
+    steps = saved.cell("gaussians").iterations
+    assert steps == lab.gaussians_report(NAME)["iterations"] > 0
+    reports = []
+    for folder in ("first", "second"):
+        elsewhere = Lab(tmp_path / folder)
+        replay(saved, elsewhere)
+        reports.append((elsewhere.gaussians_report(NAME), elsewhere.scene(NAME).gaussians))
+    assert [report["iterations"] for report, _ in reports] == [steps, steps]
+    np.testing.assert_array_equal(reports[0][1].means, reports[1][1].means)
+
+    key = lab.scene(NAME).gaussians_key
+    replay(saved, lab)
+    assert lab.scene(NAME).gaussians_key == key, "where its very splats are, they are taken"
 
 
 def test_the_code_shown_trains_them(lab: Lab, toy: Toy) -> None:
