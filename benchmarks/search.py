@@ -5,26 +5,35 @@
 Queries are made from templates and each capture's truth, which also says what the right answers are. No names of
 objects are loaded. Two rows per capture: on the objects that the default masks give, and (ORACLE) on the truth's own
 masks, which shows what the words cost and what the masks cost.
+
+With `--plumbing ARCHITECTURE` the same list is asked of OpenCLIP with random weights: that shows that it runs and what
+it costs, and nothing about quality, so no accuracy is reported.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
+import torch
 import tyro
 
 from benchmarks.search_queries import TruthQuery, make_queries, read_objects
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
 from components.geometry import photo_from_view, pixel_centers
+from components.progress import CancelToken, no_progress
 from components.text.attributes import measure
+from components.text.encoder import CropConfig, TextImageEncoder, embed_objects
+from components.text.open_clip import build
 from components.types import Scene, View
 from lab.engine import Lab
 from pipelines.masks import MasksConfig
-from pipelines.search import SearchIndex, build_index, masks_from_labels, masks_of, search
+from pipelines.search import SearchIndex, build_index, masks_from_labels, masks_of, search, search_by_model
 
 HIT_IOU = 0.5
 METHOD = "wildseg3d"
@@ -103,17 +112,21 @@ def score(
     return out
 
 
-def indexes_of(lab: Lab, name: str, folder: Path) -> tuple[Scene, dict[str, SearchIndex], list[np.ndarray]]:
-    """The scene, its index on default and on truth masks, and the truth at view pixels."""
+def indexes_of(
+    lab: Lab, name: str, folder: Path, *, default: bool = True
+) -> tuple[Scene, dict[str, SearchIndex], list[np.ndarray]]:
+    """The scene, its index on default (where wanted) and on truth masks, and the truth at view pixels."""
     if name not in lab.scenes():
         lab.import_capture(folder / "images", name)
     lab.masks(name, MasksConfig())  # not what an older run in this workspace recorded
-    prepared = lab.prepare(name, METHOD)
     scene = lab.reconstruct(name)
     truth = read_truth(folder)
     labels = [truth_labels(view, truth.labels[view.stem]) for view in scene.views]
-    default = build_index(scene, masks_of(lab.segmenter(METHOD), prepared))
-    return scene, {"default masks": default, "ORACLE masks": oracle_index(scene, labels)}, labels
+    indexes = {}
+    if default:
+        prepared = lab.prepare(name, METHOD)
+        indexes["default masks"] = build_index(scene, masks_of(lab.segmenter(METHOD), prepared))
+    return scene, {**indexes, "ORACLE masks": oracle_index(scene, labels)}, labels
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[list[object]]:
@@ -137,12 +150,56 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[list[object]]:
     return rows
 
 
+def plumbing_row(
+    capture: str, scene: Scene, index: SearchIndex, queries: Sequence[TruthQuery], encoder: TextImageEncoder
+) -> list[object]:
+    """What every query costs, and whether it is answered at all, with an image-text model."""
+    ids = index.objects.object_ids.tolist()
+    started = time.perf_counter()
+    embeddings = embed_objects(
+        scene, index.masks, ids, encoder, CropConfig(), progress=no_progress, cancel=CancelToken()
+    )
+    embedded = time.perf_counter() - started
+    answered, seconds = 0, []
+    for query in queries:
+        started = time.perf_counter()
+        found = search_by_model(index, embeddings, encoder, query.text).found
+        seconds.append(time.perf_counter() - started)
+        scores = [one.score for one in found]
+        assert scores == sorted(scores, reverse=True) and all(0 <= score <= 1 for score in scores)
+        answered += bool(found)
+    return [capture, len(ids), len(queries), answered, embedded, 1e3 * float(np.median(seconds))]
+
+
+def plumbing(captures: Sequence[Path], workspace: Path, architecture: str, result: str, seed: int) -> None:
+    """Ask the whole list of a model with random weights, on the objects of the truth's masks."""
+    encoder = build(architecture, device=torch.device("cpu"), weights=None)
+    rows, lab = [], Lab(workspace)
+    try:
+        for folder in captures:
+            scene, indexes, _ = indexes_of(lab, folder.name, folder, default=False)
+            queries = make_queries(read_objects(folder, scene.views[0].stem), seed=seed)
+            rows.append(plumbing_row(folder.name, scene, indexes["ORACLE masks"], queries, encoder))
+    finally:
+        lab.close()
+    head = ["capture", "objects", "queries", "with an answer", "all objects embedded, s", "median query, ms"]
+    note = (
+        f"**Plumbing only, random weights.** {architecture} knows nothing here: which object comes first is chance, so "
+        "no accuracy is given. The table says that the same list of queries runs end to end through crops, embeddings, "
+        "relevancy and ranking, and what that costs. Objects are those of the truth's masks."
+    )
+    write_result(
+        result, "Search by an image-text model: plumbing only, random weights", [note, markdown(head, rows)]
+    )
+
+
 def main(
     captures: tyro.conf.Positional[tuple[Path, ...]],
     workspace: Path,
     result: str | None = "search",
     wrong: bool = False,
     seed: int = 0,
+    architecture: Annotated[str | None, tyro.conf.arg(name="plumbing")] = None,
 ) -> None:
     """Ask all queries of captures with truth.
 
@@ -152,7 +209,11 @@ def main(
         result: Name of the table in benchmarks/results; nothing is written without one.
         wrong: Print the queries that were answered wrongly.
         seed: Of the choice among templates.
+        architecture: Ask OpenCLIP of this architecture with random weights: plumbing, no accuracy.
     """
+    if architecture is not None:
+        plumbing(captures, workspace, architecture, "search_plumbing", seed)
+        return
     lab = Lab(workspace)
     found: dict[str, list[Outcome]] = defaultdict(list)
     try:

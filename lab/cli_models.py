@@ -6,6 +6,7 @@ from typing import Any
 
 from components.errors import InputError
 from components.models import ModelEntry, ModelStatus, ModelStore, download, reachable, status_of
+from components.models.kept_files import clear_kept, kept_bytes
 from components.models.memory import memory_advice
 from components.models.states import size_text
 from lab.command_support import say, working
@@ -23,6 +24,8 @@ def run_models(command: Models) -> dict[str, Any]:
         return _list(store, command)
     if command.action == "verify":
         return _verify(store, command)
+    if command.action == "clear":
+        return _clear(store, command)
     if command.name is None:
         names = ", ".join(entry.name for entry in store.entries)
         raise InputError(f"Say which model: `liftlab models get NAME`. Available: {names}.")
@@ -39,7 +42,29 @@ def _list(store: ModelStore, command: Models) -> dict[str, Any]:
             print(
                 f"{entry.name:26} {status.state:16} {size:>7}  {entry.licence}\n  {entry.summary}\n  {status.sentence}"
             )
-    return {"folder": str(store.folders[0]), "models": [status_record(status) for status in statuses]}
+        print(kept_sentence(store))
+    return {
+        "folder": str(store.folders[0]), "models": [status_record(status) for status in statuses],
+        "kept_bytes": kept_bytes(store.kept_folder),
+    }  # fmt: skip
+
+
+def kept_sentence(store: ModelStore) -> str:
+    """What results of networks take up, and how to clear them."""
+    size = kept_bytes(store.kept_folder)
+    if size == 0:
+        return "No results of networks are kept."
+    return f"Results of networks kept, so that nothing is computed twice: {size / 1e6:.0f} MB. `liftlab models clear`"
+
+
+def _clear(store: ModelStore, command: Models) -> dict[str, Any]:
+    """Remove kept results of networks; models stay."""
+    if command.name is not None:
+        raise InputError("`liftlab models clear` removes all kept results of networks; leave out the name.")
+    gone = clear_kept(store.kept_folder)
+    if not command.json:
+        print(f"{gone / 1e6:.1f} MB of results of networks removed; they are computed again when needed")
+    return {"bytes_removed": gone}
 
 
 def model_statuses(store: ModelStore, *, ask_network: bool) -> list[ModelStatus]:

@@ -206,9 +206,11 @@ class Methods(Common):
 
 @dataclass(frozen=True)
 class Models(Common):
-    """List the models with weights and how each stands, download one, or check their files."""
+    """List the models with weights and how each stands, download one, check their files, or clear what networks
+    computed before.
+    """
 
-    action: Positional[Literal["list", "get", "verify"]] = "list"
+    action: Positional[Literal["list", "get", "verify", "clear"]] = "list"
     """What to do."""
     name: Annotated[Positional[str | None], arg(metavar="NAME")] = None
     """Model to get or verify; see `liftlab models`."""

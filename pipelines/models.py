@@ -19,7 +19,7 @@ from components.masks.sam2_proposer import Sam2ProposerConfig
 from components.masks.sam2_solver import Sam2ClickConfig
 from components.masks.sam2_tracker import Sam2TrackerConfig
 from components.models import ModelEntry, ModelStore, memory_advice
-from components.models.result_cache import FOLDER, ResultCache
+from components.models.result_cache import ResultCache
 from components.models.states import has_code, install_command
 from components.models.store import read_record
 from components.pointmaps.mast3r_network import load_pair_network
@@ -88,7 +88,7 @@ def free_memory(device: torch.device) -> int:
 
 def results_of(store: ModelStore) -> ResultCache:
     """Where results of networks are kept: in the first models folder, or in memory where that cannot be written."""
-    folder = store.folders[0] / FOLDER
+    folder = store.kept_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

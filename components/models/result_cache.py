@@ -14,10 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from components.files import atomic_write
+from components.models.kept_files import kept_files
 
 MEMORY_BYTES = 512 << 20
 DISK_BYTES = 4 << 30
-FOLDER = "cache"
 
 Tensors = dict[str, torch.Tensor]
 
@@ -87,15 +87,9 @@ class ResultCache:
             self._make_room(path.parent)
 
     def _make_room(self, folder: Path) -> None:
-        kept = []
-        for path in folder.glob("*.safetensors"):
-            try:
-                stat = path.stat()
-            except FileNotFoundError:  # another process made room
-                continue
-            kept.append((stat.st_mtime_ns, stat.st_size, path))
+        kept = kept_files(folder)
         total = sum(size for _, size, _ in kept)
-        for _, size, path in sorted(kept)[:-1]:
+        for _, size, path in kept[:-1]:
             if total <= self._disk_bytes:
                 break
             path.unlink(missing_ok=True)

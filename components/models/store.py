@@ -9,6 +9,7 @@ from pathlib import Path
 from components.errors import InputError, closest
 from components.files import sha256_of, write_json
 from components.models.catalogue import ModelEntry, load_catalogue
+from components.models.kept_files import FOLDER
 
 FOLDER_VARIABLE = "LIFTLAB_MODELS"
 CODE_VARIABLE = "LIFTLAB_MAST3R"
@@ -52,6 +53,11 @@ class ModelStore:
         return ModelStore(
             unique, load_catalogue(*unique), Path(code).expanduser().resolve() if code else None
         )
+
+    @property
+    def kept_folder(self) -> Path:
+        """Where results of networks are kept between runs; see `kept_files`."""
+        return self.folders[0] / FOLDER
 
     def entry(self, name: str) -> ModelEntry:
         """The entry called `name`; InputError with the nearest names when there is none."""

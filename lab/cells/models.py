@@ -8,11 +8,12 @@ import gradio as gr
 
 from components.errors import InputError
 from components.models import ModelEntry, ModelStatus, ModelStore, download
+from components.models.kept_files import clear_kept
 from components.models.states import size_text
 from components.progress import CancelToken, Progress
 from lab.cells.frame import cell
 from lab.cells.status import CellStatus, with_job
-from lab.cli_models import model_statuses
+from lab.cli_models import kept_sentence, model_statuses
 from lab.jobs import JobQueue
 from lab.model_choices import choices_of
 
@@ -59,6 +60,9 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
             bring = gr.Button("Download", variant="primary", scale=1, min_width=120)
             look = gr.Button("Check downloads", scale=1, min_width=160)
         with gr.Row():
+            kept = gr.HTML(apply_default_css=False)
+            clear = gr.Button("Clear kept results", scale=1, min_width=160)
+        with gr.Row():
             finder = gr.Radio(list(FINDERS), value=FINDERS[0][1], label="Find objects with", scale=4)
             sam2 = gr.Dropdown(["sam2.1-tiny"], value="sam2.1-tiny", label="SAM 2.1", scale=2)
             find = gr.Button("Find objects", scale=1, min_width=140)
@@ -72,13 +76,14 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         try:
             names = [entry.name for entry in ModelStore.open(os.environ).entries]
         except InputError:  # the cell's status says why
-            return (gr.skip(),) * 5
+            return (gr.skip(),) * 6
         masks = [name for name in names if name.startswith("sam2")]
         return (
             *tables(visitor, ask_network=False),
             gr.update(choices=names),
             gr.update(choices=masks),
             gr.update(value=finder_of(visitor)),
+            _with_code(kept_sentence(ModelStore.open(os.environ))),
         )
 
     def ask(request: gr.Request) -> Any:
@@ -94,11 +99,17 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
+    def forget() -> str:
+        store = ModelStore.open(os.environ)
+        gone = clear_kept(store.kept_folder)
+        return f"{gone / 1e6:.0f} MB removed. {_with_code(kept_sentence(store))}"
+
     def run(kind: str, model: str, request: gr.Request) -> None:
         start_masks(visitor_of(visitors, request), kind, model)
 
     for event in (page.load, opened.click):
-        event(show, None, [steps, table, wanted, sam2, finder], show_progress="hidden")
+        event(show, None, [steps, table, wanted, sam2, finder, kept], show_progress="hidden")
+    clear.click(forget, None, kept, show_progress="hidden")
     look.click(ask, None, [steps, table], show_progress="minimal")
     bring.click(fetch, [wanted, accepted], None, show_progress="hidden")
     find.click(run, [finder, sam2], None, show_progress="hidden")

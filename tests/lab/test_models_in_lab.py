@@ -1,6 +1,7 @@
 """Models through the lab: `liftlab models` with nothing here, and a scene whose masks and clicks come from SAM 2.1."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import torch
 
 from components.errors import InputError
 from components.masks.sam2_proposer import Sam2ProposerConfig
+from components.models import ModelStore
+from components.models.result_cache import ResultCache
 from lab import cli
 from lab.engine import Lab
 from lab.notebook import Notebook, replay
@@ -113,6 +116,20 @@ def test_a_model_is_brought_and_listed_as_ready(liftlab, models: Path) -> None:
     (models / "sam2.1-test.pt").write_bytes(b"x")
     code, checked, _ = liftlab("models", "verify", "sam2.1-test")
     assert not checked["models"][0]["sound"]
+
+
+def test_kept_results_are_told_and_cleared_and_models_stay(liftlab, models: Path, with_file: Path) -> None:
+    cache = ResultCache(ModelStore.open(os.environ).kept_folder)
+    for number in range(3):
+        cache.get(f"r{number}", lambda: {"level_0": torch.zeros(2500)})
+    listed = liftlab("models", "--offline")[1]
+    assert listed["kept_bytes"] == sum(f.stat().st_size for f in cache.folder.iterdir()) > 30_000
+    here = [model["name"] for model in listed["models"] if model["path"]]
+    code, cleared, _ = liftlab("models", "clear")
+    assert (code, cleared["bytes_removed"]) == (0, listed["kept_bytes"])
+    after = liftlab("models", "--offline")[1]
+    assert after["kept_bytes"] == 0 and [m["name"] for m in after["models"] if m["path"]] == here != []
+    assert liftlab("models", "clear", "sam2.1-tiny")[0] == 2
 
 
 def test_a_licence_is_shown_and_confirmed_before_a_download(liftlab, models: Path) -> None:
