@@ -42,6 +42,7 @@ from components.geometry import pixel_centers, unproject
 from components.masks.cache import MaskCache
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.rasterize.frozen import FrozenView
+from components.text.encoder import CropConfig, TextImageEncoder
 from components.types import Array, Camera, Prompt, Scene, Segmentation
 from pipelines.base import register
 from pipelines.feature_trainer import (
@@ -67,6 +68,14 @@ from pipelines.gaussian_answers import (
     seen_clicks,
 )
 from pipelines.saga_clicks import GRANULARITIES, Affinity, click_score, fitting_size, mask_query
+from pipelines.saga_text import (
+    PAPER_CROPS,
+    TextHit,
+    VotedMasks,
+    embed_masks,
+    find_by_votes,
+    vote,
+)
 
 MIN_PIXELS = 10
 """A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
@@ -326,6 +335,35 @@ class Saga:
         labels = assigned(values, means, least=0.5)
         share = np.bincount(labels, prepared.foreground) / np.maximum(np.bincount(labels), 1)
         return np.where(share[labels] >= 0.5, labels, 0)
+
+    def votes(self, prepared: SagaPrepared, *, cancel: CancelToken | None = None) -> VotedMasks:
+        """Which masks of all photos stand for the same Gaussians; what words are looked up in."""
+        scales = np.full(prepared.mask_scales.shape, np.nan)
+        known = np.isfinite(prepared.mask_scales)
+        scales[known] = prepared.quantiles(prepared.mask_scales[known])
+        return vote(
+            self._affinity(prepared), prepared.views, prepared.masks, scales,
+            cancel=cancel or CancelToken(), generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+
+    def find(
+        self,
+        prepared: SagaPrepared,
+        text: str,
+        encoder: TextImageEncoder,
+        *,
+        crops: CropConfig = PAPER_CROPS,
+        cancel: CancelToken | None = None,
+    ) -> tuple[TextHit, ...]:
+        """The paper's open-vocabulary segmentation: what a text names, best first (eq. 14 and 15).
+
+        Raises:
+            Cancelled: `cancel` was set.
+        """
+        cancel = cancel or CancelToken()
+        voted = self.votes(prepared, cancel=cancel)
+        embeddings = embed_masks(prepared.views.scene, prepared.masks, voted, encoder, crops, cancel=cancel)
+        return find_by_votes(self._affinity(prepared), voted, embeddings, encoder, text)
 
     def save(self, prepared: SagaPrepared, folder: Path) -> None:
         """Write features, gate and scales; scene, Gaussians and masks are stored by themselves."""

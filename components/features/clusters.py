@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 from sklearn.cluster import HDBSCAN
 from torch import Tensor
 
@@ -51,11 +53,49 @@ def density_clusters(
     found = HDBSCAN(
         min_cluster_size=smallest,
         min_samples=min_samples,
-        cluster_selection_epsilon=epsilon,
         allow_single_cluster=allow_single,
         copy=True,  # pyright: ignore[reportArgumentType]  (its default is the text 'warn')
     ).fit(np.asarray(samples, np.float64))
-    return DensityClusters(found.labels_.astype(np.int64), np.asarray(found.probabilities_, np.float64))
+    labels = _joined(np.asarray(samples, np.float64), found.labels_.astype(np.int64), epsilon)
+    return DensityClusters(labels, np.asarray(found.probabilities_, np.float64))
+
+
+def _joined(samples: Float[Array, "n D"], labels: Int[Array, "n"], epsilon: float) -> Int[Array, "n"]:
+    """Clusters with members nearer to each other than epsilon as one, numbered anew in the same order.
+
+    scikit-learn's own `cluster_selection_epsilon` fails with NumPy 2.4, which takes an array of one number for none:
+    "only 0-dimensional arrays can be converted to Python scalars", as soon as a cluster is that tight.
+    """
+    count = int(labels.max(initial=-1)) + 1
+    if not epsilon or count < 2:
+        return labels
+    inside = np.flatnonzero(labels >= 0)
+    near = np.zeros((count, count), bool)
+    for cluster in range(count):
+        tree = KDTree(samples[labels == cluster])
+        gap, _ = tree.query(samples[inside], distance_upper_bound=epsilon)
+        near[cluster, labels[inside[np.isfinite(gap)]]] = True
+    _, owner = connected_components(near | near.T, directed=False)
+    _, first = np.unique(owner, return_index=True)
+    order = np.argsort(np.argsort(first))  # a joined cluster is named after its first
+    return np.where(labels >= 0, order[owner[labels]], -1)
+
+
+def clusters_of_distances(
+    distances: Float[Array, "n n"], *, smallest: int, epsilon: float = 0.0
+) -> Int[Array, "n"]:
+    """HDBSCAN on distances: clusters 0 to C - 1, -1 = noise; all noise when there are fewer than `smallest` rows."""
+    smallest = max(smallest, 2)
+    if len(distances) < smallest:
+        return np.full(len(distances), -1)
+    # all that is nearer than epsilon is equally near, so nothing is split there
+    clamped = np.where(np.eye(len(distances), dtype=bool), 0.0, np.maximum(distances, epsilon))
+    found = HDBSCAN(
+        min_cluster_size=smallest,
+        metric="precomputed",
+        copy=True,  # pyright: ignore[reportArgumentType]  (its default is the text 'warn')
+    ).fit(np.asarray(clamped, np.float64))
+    return found.labels_.astype(np.int64)
 
 
 def cluster_means(

@@ -86,12 +86,13 @@ def object_crops(
     areas = [masks.area(view, object_id) for view in range(masks.num_views)]
     order = sorted((v for v in range(len(areas)) if areas[v]), key=lambda v: -areas[v])
     large = [v for v in order if areas[v] >= config.min_pixels] or order[:1]
-    return [_crop(scene, masks, v, object_id, config) for v in large[: config.max_views]]
+    return [crop(scene, masks, v, object_id, config) for v in large[: config.max_views]]
 
 
-def _crop(
+def crop(
     scene: Scene, masks: MaskCache, view: int, object_id: int, config: CropConfig
 ) -> UInt8[Array, "S S 3"]:
+    """A square picture of an object as one view shows it."""
     image, mask = scene.views[view].image, masks.mask(view, object_id)
     if config.background != "kept":
         sigma = 0.02 * max(image.shape[:2])
