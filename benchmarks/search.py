@@ -37,6 +37,8 @@ from pipelines.search import SearchIndex, build_index, masks_from_labels, masks_
 
 HIT_IOU = 0.5
 METHOD = "wildseg3d"
+PLUMBING_VIEWS = 2
+"""Pictures of each object for a model that knows nothing."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,13 @@ def plumbing_row(
     ids = index.objects.object_ids.tolist()
     started = time.perf_counter()
     embeddings = embed_objects(
-        scene, index.masks, ids, encoder, CropConfig(), progress=no_progress, cancel=CancelToken()
+        scene,
+        index.masks,
+        ids,
+        encoder,
+        CropConfig(max_views=PLUMBING_VIEWS),
+        progress=no_progress,
+        cancel=CancelToken(),
     )
     embedded = time.perf_counter() - started
     answered, seconds = 0, []
@@ -186,7 +194,8 @@ def plumbing(captures: Sequence[Path], workspace: Path, architecture: str, resul
     note = (
         f"**Plumbing only, random weights.** {architecture} knows nothing here: which object comes first is chance, so "
         "no accuracy is given. The table says that the same list of queries runs end to end through crops, embeddings, "
-        "relevancy and ranking, and what that costs. Objects are those of the truth's masks."
+        "relevancy and ranking, and what that costs. Objects are those of the truth's masks, "
+        f"{PLUMBING_VIEWS} pictures each."
     )
     write_result(
         result, "Search by an image-text model: plumbing only, random weights", [note, markdown(head, rows)]

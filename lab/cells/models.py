@@ -61,7 +61,7 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
             look = gr.Button("Check downloads", scale=1, min_width=160)
         with gr.Row():
             kept = gr.HTML(apply_default_css=False)
-            clear = gr.Button("Clear kept results", scale=1, min_width=160)
+            clear = gr.Button("Clear kept results", scale=0, min_width=200)
         with gr.Row():
             finder = gr.Radio(list(FINDERS), value=FINDERS[0][1], label="Find objects with", scale=4)
             sam2 = gr.Dropdown(["sam2.1-tiny"], value="sam2.1-tiny", label="SAM 2.1", scale=2)
