@@ -22,6 +22,7 @@ import numpy as np
 import tyro
 
 from benchmarks.method_cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
+from benchmarks.method_pictures import save_pictures
 from benchmarks.tables import markdown, write_result
 from components.errors import InputError
 
@@ -260,6 +261,7 @@ def run(
     case_secs: float = 3600.0,
     again: tuple[str, ...] = (),
     retry: bool = False,
+    pictures: Path | None = None,
     note: str = "",
 ) -> None:
     """Do the cases that are missing or out of date, then write the table of all.
@@ -273,6 +275,7 @@ def run(
         case_secs: A case that takes longer is given up and named.
         again: Rows to do anew although nothing about them changed, such as those measured on a busy machine.
         retry: Do cases that failed once more.
+        pictures: Folder for a picture per capture of what every method segments by itself (docs/images/methods).
         note: A sentence for the table, such as how busy the machine was.
     """
     for name in (*variants, *again):
@@ -289,7 +292,15 @@ def run(
         row = run_apart(case, case_secs)
         append_row(path, row)
         print(f"  {'failed: ' + row['failed'] if 'failed' in row else row['iou']}", flush=True)
-    _write(current(known_results(path).values(), workspace), note)
+    known = known_results(path)
+    if pictures is not None:
+        shown = [
+            case
+            for case in cases
+            if case.variant in VARIANTS and case.seed == 0 and "failed" not in known[case.key]
+        ]
+        save_pictures(shown, pictures)
+    _write(current(known.values(), workspace), note)
 
 
 def _forget(path: Path, workspace: Path, cases: Sequence[Case], again: Sequence[str]) -> None:
