@@ -23,6 +23,11 @@ class CandidateConfig:
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
     """A piece below this share of its sibling is no object of its own but belongs to it."""
+    detail_share: float = 0.25
+    """A piece below this share of its closest neighbour that stands on no surface is a detail of it: the bell of a
+    clock, a knob."""
+    standing: float = 1.0
+    """Voxel contacts with surfaces, over the square root of the piece's voxels, from which it stands on one."""
     parts_per_object: int = 8
     """Most persistent parts kept per object."""
     part_share: float = 0.08
@@ -43,6 +48,7 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
     """Objects first (largest first), then groups, parts and planes; near-duplicates are left out."""
     sizes = tree.voxels[: tree.num_leaves]
     on_plane = surface_of_leaves(graph)
+    contacts = _surface_contacts(graph)
     roots = [int(node) for node in np.flatnonzero(tree.parent < 0)]
     objects: list[Track] = []
     parts: list[Track] = []
@@ -54,7 +60,7 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
             continue
         if tree.voxels[root] < config.min_object:
             continue
-        wholes = _split(tree, root, config)
+        wholes = _with_details(tree, _split(tree, root, config), contacts, config)
         for members, node in wholes:
             objects.append(Track(members, "object", likelihood(tree, node, config), True))
             parts.extend(_parts(tree, node, config))
@@ -100,6 +106,58 @@ def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[In
         wholes[largest] = (np.union1d(members, tree.leaves_of(right)), name)
         return wholes
     return wholes + _split(tree, right, config)
+
+
+def _surface_contacts(graph: SceneGraph) -> Int[Array, "L"]:
+    """How often voxels of each leaf touch voxels of surfaces."""
+    a, b = graph.edges[:, 0], graph.edges[:, 1]
+    touching = np.concatenate(
+        [
+            graph.leaf[one][(graph.leaf[one] >= 0) & (graph.surface[one] < 0) & (graph.surface[other] >= 0)]
+            for one, other in ((a, b), (b, a))
+        ]
+    )
+    return np.bincount(touching, minlength=graph.num_leaves)
+
+
+def _with_details(
+    tree: Hierarchy,
+    wholes: list[tuple[Int[Array, "_"], int]],
+    contacts: Int[Array, "L"],
+    config: CandidateConfig,
+) -> list[tuple[Int[Array, "_"], int]]:
+    """The wholes of one root with details joined, smallest first, to the whole they hold together with most.
+
+    Where a scene has no surfaces nothing is known to stand, and nothing is joined.
+    """
+    if len(wholes) < 2 or not contacts.any():
+        return wholes
+    sizes = tree.voxels[: tree.num_leaves]
+    owner = np.full(tree.num_leaves, -1)
+    for index, (leaves, _) in enumerate(wholes):
+        owner[leaves] = index
+    ends = owner[tree.pairs]
+    across = (ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])
+    bonds = np.zeros((len(wholes), len(wholes)))
+    np.add.at(bonds, (ends[across, 0], ends[across, 1]), tree.bond[across])
+    bonds += bonds.T
+    volume = np.array([sizes[leaves].sum() for leaves, _ in wholes], float)
+    stands = np.bincount(owner[owner >= 0], contacts[owner >= 0], len(wholes)) >= config.standing * np.sqrt(
+        volume
+    )
+    home = np.arange(len(wholes))
+    for index in np.argsort(volume, kind="stable").tolist():
+        nearest = int(bonds[index].argmax())
+        small = volume[index] < config.detail_share * volume[nearest]
+        if small and bonds[index, nearest] > 0 and not stands[index]:
+            home[index] = nearest
+    for index in np.argsort(-volume, kind="stable").tolist():  # a detail of a detail goes where that went
+        home[index] = home[home[index]]
+    return [
+        (np.flatnonzero(np.isin(owner, np.flatnonzero(home == index))), wholes[index][1])
+        for index in range(len(wholes))
+        if home[index] == index
+    ]
 
 
 def _groups(tree: Hierarchy, root: int, config: CandidateConfig) -> list[Track]:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from components.masks.borders import LeafBorders, leaf_borders
-from components.masks.candidates import CandidateConfig, _groups, _split, find_candidates, likelihood
+from components.masks.candidates import (
+    CandidateConfig,
+    _groups,
+    _split,
+    _with_details,
+    find_candidates,
+    likelihood,
+)
 from components.masks.proposals import Proposer, RegionConfig, RegionProposer, masks_of_levels
 from components.masks.scene_graph import SceneGraph, SceneGraphConfig, build_scene_graph, view_depths
 from components.masks.tracking import (
@@ -175,3 +182,28 @@ def test_pieces_of_one_surface_join_before_pieces_that_meet_in_a_corner() -> Non
 
     assert order((0.9, 0.1)) == [0, 1]
     assert order((0.1, 0.9)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("contacts", "sizes", "expected"),
+    [
+        ([50, 0, 0], [900, 100, 20], [[0, 1, 2]]),  # a bell, and a screw on it
+        ([50, 0, 0], [900, 400, 20], [[0], [1, 2]]),  # too large for a detail
+        ([50, 30, 0], [900, 100, 20], [[0], [1, 2]]),  # stands by itself
+        ([0, 0, 0], [900, 100, 20], [[0], [1], [2]]),  # nothing is known to stand
+    ],
+)
+def test_a_small_piece_that_stands_on_nothing_is_a_detail_of_its_neighbour(
+    contacts: list[int], sizes: list[int], expected: list[list[int]]
+) -> None:
+    tree = Hierarchy(
+        children=np.array([[0, 1], [3, 2]], np.int32),
+        cost=np.array([0, 0, 0, 2.0, 2.1]),
+        parent=np.array([3, 3, 4, 4, -1], np.int32),
+        voxels=np.array([*sizes, sum(sizes[:2]), sum(sizes)]),
+        pairs=np.array([[0, 1], [1, 2]]),
+        bond=np.array([5.0, 4.0]),
+    )
+    wholes = [(np.array([i]), i) for i in range(3)]
+    found = _with_details(tree, wholes, np.array(contacts), CandidateConfig())
+    assert [leaves.tolist() for leaves, _ in found] == expected
