@@ -196,6 +196,8 @@ class Panes:
         """For the page: the table and what is compared."""
         if self.comparison is None:
             return {"type": "compare", "panes": [], "note": self.note}
+        from lab.cells.compare import code_of
+
         reference, note, rows, agree = self._scored()
         return {
             "type": "compare",
@@ -211,6 +213,7 @@ class Panes:
             "object": "" if self._asked is None else self._asked[0].object,
             "split": agree is not None,
             "agree": agree,
+            "code": code_of(self.comparison),
             "panes": [self._pane(pane, row) for pane, row in enumerate(rows)],
         }
 

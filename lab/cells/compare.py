@@ -1,8 +1,16 @@
 """Compare: several methods on the same prompts, in 3D views that turn together, with their numbers."""
 
+from typing import TYPE_CHECKING
+
 import gradio as gr
 
-TEMPLATE = """
+from lab.cells.frame import CODE
+
+if TYPE_CHECKING:
+    from lab.comparison import Comparison
+
+ID = "compare"
+TEMPLATE = f"""
 <link rel="stylesheet" href="/lab/static/compare.css">
 <section class="cmp" data-compare aria-label="Compare methods" data-open="false">
   <button type="button" class="cmp-head" aria-expanded="false"><b>Compare</b>
@@ -26,7 +34,8 @@ TEMPLATE = """
           <th title="The same along the outline only">Outline</th>
           <th>Time</th><th>Selected</th><th>Pixels</th><th></th></tr></thead><tbody></tbody></table>
         <a class="cmp-report" href="/lab/compare-report" download
-          title="Table, outlines in all photos, prompts and settings as one HTML file">&darr; Report of this comparison</a>
+          title="Table, outlines in all photos, prompts and settings as one HTML file">
+          &darr; Report of this comparison</a>
       </div>
       <figure class="cmp-split" data-show="split" hidden>
         <header><span class="seg" role="radiogroup" aria-label="Over the photo">
@@ -43,6 +52,7 @@ TEMPLATE = """
             aria-valuemin="0" aria-valuemax="100"></div></div>
         <figcaption></figcaption></figure>
     </div>
+    {CODE.format(id=ID)}
   </div>
 </section>
 """
@@ -51,3 +61,22 @@ MOUNT = "import('/lab/static/compare.js').then(m => m.mount(element)).catch(e =>
 
 def build() -> None:
     gr.HTML(value="", html_template=TEMPLATE, js_on_load=MOUNT, apply_default_css=False, elem_id="compare")
+
+
+def code_of(comparison: "Comparison") -> str:
+    """The comparison as Python, to paste below that of the cell Segment."""
+    panes = []
+    for choice in comparison.choices:
+        given = [repr(choice.method)]
+        if choice.config is not None:
+            given.append(f"lab.config_of({comparison.scene_name!r}, {choice.method!r})")
+        if choice.granularity is not None:
+            given.append(f"granularity={choice.granularity:.2f}")
+        panes.append(f"    Choice({', '.join(given)}),\n")
+    return (
+        "from lab.comparison import Choice, Comparison\n\n"
+        f"comparison = Comparison(lab, {comparison.scene_name!r}, [\n{''.join(panes)}])\n"
+        "comparison.ask(session.current.asked)\n"
+        "for row in comparison.rows(comparison.masks_of_pane(0)):\n"
+        "    print(row.method, row.ms, row.iou)"
+    )

@@ -1,6 +1,6 @@
 // The Compare cell: panes that turn together, one table, and where the methods disagree.
 
-import { command } from "./cells.js";
+import { command, showCode } from "./cells.js";
 import { Swipe } from "./swipe.js";
 import { button } from "./workspace.js";
 
@@ -73,6 +73,7 @@ class Compare {
     this.root.dataset.version = message.version ?? 0;
     if (this.shown !== this.names().join()) this.build(message);
     if (!open) return;
+    showCode("compare", message.code);
     this.find("[data-link]").checked = message.linked;
     this.find("[data-agreement]").checked = message.agreement;
     this.find("[data-reference]").value = message.reference;

@@ -147,6 +147,20 @@ def test_the_report_tells_what_the_table_tells(panes: Panes, toy: Toy) -> None:
     assert "http" not in page.replace("http://www.w3.org", ""), "it needs no network"
 
 
+def test_the_python_beneath_gives_the_same_table(
+    panes: Panes, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = session_of(panes)
+    own.click("000.png", *box_center(toy, 0, 2))
+    panes.choose(["wildseg3d", "wildseg3d"])
+    panes.set_granularity(1, 1.0)
+    panes.reference = "0"
+    message = panes.message()
+    exec(message["code"], {"lab": panes._lab, "session": own})
+    printed = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+    assert printed == [entry["iou"] for entry in message["panes"]]
+
+
 def test_a_closed_comparison_has_no_panes(panes: Panes) -> None:
     panes.choose(["wildseg3d"])
     assert panes.viewer(0) is not None
