@@ -14,6 +14,7 @@ from lab.engine import Lab
 from lab.notebook import Notebook, replay
 from lab.ruler import Ruler
 from lab.session import Session
+from lab.visitor import Visitor
 from tests.lab.test_cli import liftlab  # noqa: F401  (fixture)
 from tests.toy import BOXES, Toy
 from tests.toy_workspace import NAME, box_center
@@ -141,6 +142,21 @@ def test_a_notebook_brings_the_scale_along(own: Session, lab: Lab, tmp_path: Pat
     own.ruler.forget_scale()
     replayed = replay(Notebook.load(tmp_path / "run.json"), lab)
     assert replayed.session.ruler.scale == wanted == own.ruler.scale
+
+
+def test_clicks_in_3d_measure_while_the_ruler_is_out(lab: Lab) -> None:
+    visitor = Visitor("someone", lab)
+    visitor.open(NAME)
+    camera = visitor.scene.views[1].camera
+    visitor.set_measuring(True)
+    for end in ([0.33, 0.0, 0.2], [0.05, 0.0, 0.2]):  # along the front of the first box
+        aim = BOXES[0][0] + end
+        visitor._clicked_in_3d(camera.center, aim - camera.center, False)
+    assert visitor.session.objects == [] and visitor.session.ruler.length == pytest.approx(0.28, abs=0.03)
+    visitor.set_measuring(False)
+    assert visitor.session.ruler.points == ()
+    visitor._clicked_in_3d(camera.center, aim - camera.center, False)
+    assert len(visitor.session.objects) == 1
 
 
 def test_words_may_say_real_lengths(own: Session, lab: Lab) -> None:
