@@ -120,12 +120,12 @@ def indexes_of(
     """The scene, its index on default (where wanted) and on truth masks, and the truth at view pixels."""
     if name not in lab.scenes():
         lab.import_capture(folder / "images", name)
-    lab.masks(name, MasksConfig())  # not what an older run in this workspace recorded
     scene = lab.reconstruct(name)
     truth = read_truth(folder)
     labels = [truth_labels(view, truth.labels[view.stem]) for view in scene.views]
     indexes = {}
     if default:
+        lab.masks(name, MasksConfig())  # not what an older run in this workspace recorded
         prepared = lab.prepare(name, METHOD)
         indexes["default masks"] = build_index(scene, masks_of(lab.segmenter(METHOD), prepared))
     return scene, {**indexes, "ORACLE masks": oracle_index(scene, labels)}, labels
