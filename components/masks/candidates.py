@@ -19,6 +19,8 @@ class CandidateConfig:
     """Joins cheaper than this stay inside one object."""
     group_cost: float = 0.35
     """Joins dearer than that by up to this much make groups: what may be one thing after all."""
+    doubt: float = 1.7
+    """Likelihood lost per unit of cost by which a join is dearer than those within one object."""
     min_object: int = 60
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
@@ -83,12 +85,12 @@ def likelihood(tree: Hierarchy, node: int, config: CandidateConfig) -> float:
     """How likely a node is one whole thing, in [0, 1].
 
     1 where it came to be cheaply and its next join is dear; less by how much dearer than `object_cost` its own joins
-    were, or cheaper its next one is.
+    were, or cheaper its next one is, times `doubt`.
     """
     made = float(tree.cost[node])
     left = float(tree.cost[tree.parent[node]]) if tree.parent[node] >= 0 else np.inf
     doubt = max(0.0, made - config.object_cost) + max(0.0, config.object_cost - left)
-    return float(np.clip(1 - doubt, 0, 1))
+    return float(np.clip(1 - config.doubt * doubt, 0, 1))
 
 
 def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:

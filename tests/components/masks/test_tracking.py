@@ -147,7 +147,7 @@ def test_an_expensive_join_splits_and_a_fragment_stays_with_its_object(chain: Hi
 
 
 def test_what_is_made_cheaply_and_left_dearly_is_likeliest_a_thing(chain: Hierarchy) -> None:
-    config = CandidateConfig(object_cost=0.5)
+    config = CandidateConfig(object_cost=0.5, doubt=1.0)
     assert likelihood(chain, 4, config) == 1  # made at .1, left at .8
     assert likelihood(chain, 0, config) == pytest.approx(1 - (0.5 - 0.1))
     assert likelihood(chain, 5, config) == pytest.approx(1 - (0.8 - 0.5))
