@@ -198,7 +198,7 @@ class _ViewMasks:
 class Saga:
     """Scale-gated affinity features."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
     geometry: Literal["points", "gaussians"] = "gaussians"
 
     def __init__(self, config: SagaConfig, *, device: torch.device) -> None:
