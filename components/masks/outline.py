@@ -43,7 +43,7 @@ class OutlineConfig:
     """Price of an outline along a strong edge."""
     edge: float = 8.0
     """Lab distance that counts as an edge."""
-    max_pixels: int = 25000
+    max_pixels: int = 40000
     """Larger windows are cut at a coarser grid."""
 
 
