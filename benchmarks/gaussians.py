@@ -11,12 +11,12 @@ not computed again, so a long run can be done in pieces. The table is written wh
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch loads: see components/__init__.py
 
@@ -40,7 +40,8 @@ from pipelines.reconstruct import ReconstructConfig, reconstruct
 START_COUNT = 15_000
 EVERY = 8
 """Photos of a capture without test photos: one of so many is left out, counted from the first."""
-VARIANTS = ("start", "with the pointmap", "colour alone")
+GUIDED, ALONE = "with the pointmap", "colour alone"
+VARIANTS = ("start", GUIDED, ALONE)
 
 
 def scene_of(folder: Path, work: Path, max_side: int) -> tuple[Scene, float]:
@@ -94,8 +95,11 @@ def picture(gaussians: Gaussians, frames: tuple[Frame, ...], path: Path) -> None
     cv2.imwrite(str(path), np.round(np.vstack(rows)[..., ::-1] * 255).astype(np.uint8))
 
 
-def measure(folder: Path, variant: str, work: Path, budget: float, side: int) -> list[object]:
-    """One row of the table: a training, or the start."""
+def measure(
+    folder: Path, variant: str, work: Path, budget: float, side: int, steps_before: int
+) -> list[object]:
+    """One row of the table: a training, or the start. The ablation takes as many steps as the training with the
+    pointmap took, whatever else the machine does meanwhile."""
     scene, seconds = scene_of(folder, work, side)
     views, pointmap, unseen = split(folder, scene)
     start = gaussians_from_pointmap(pointmap, views, count=START_COUNT)
@@ -103,8 +107,10 @@ def measure(folder: Path, variant: str, work: Path, budget: float, side: int) ->
     gaussians, steps, fitted = start, 0, evaluate(start, make_frames(views, max_side=side)).psnr
     if variant != "start":
         config = TrainConfig(iterations=100_000, budget_secs=budget, max_side=side)
-        if variant == "colour alone":
-            config = dataclasses.replace(config, depth_weight=0.0, cover_weight=0.0)
+        if variant == ALONE:
+            config = TrainConfig(
+                iterations=steps_before, budget_secs=None, max_side=side, depth_weight=0.0, cover_weight=0.0
+            )
         result = train(views, start, config, pointmap=pointmap)
         gaussians, steps, seconds = result.gaussians, result.iterations, result.seconds
         fitted = evaluate(gaussians, make_frames(views, max_side=side)).psnr
@@ -120,18 +126,24 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for what is kept between runs")
     parser.add_argument("--budget", type=float, default=180.0, help="seconds of each training")
     parser.add_argument("--side", type=int, default=320)
+    parser.add_argument(
+        "--note", default="", help="a sentence for the table, such as what is odd about a capture"
+    )
     parser.add_argument("--only", choices=VARIANTS, help="compute no other variant now")
     arguments = parser.parse_args()
     warm_up()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    rows: list[list[object]] = []
+    rows: list[list[Any]] = []
     missing = False
     for folder in arguments.captures:
         for variant in VARIANTS:
             name = f"{folder.name}_{variant}_{arguments.budget:g}_{arguments.side}".replace(" ", "_")
             kept = arguments.work / f"{name}.json"
-            if not kept.is_file() and arguments.only in (None, variant):
-                row = measure(folder, variant, arguments.work, arguments.budget, arguments.side)
+            guided = [row[4] for row in rows if row[:2] == [folder.name, GUIDED]]
+            possible = variant != ALONE or guided
+            if not kept.is_file() and possible and arguments.only in (None, variant):
+                steps = guided[0] if guided else 0
+                row = measure(folder, variant, arguments.work, arguments.budget, arguments.side, steps)
                 write_json(kept, row)
             if not kept.is_file():
                 print(f"{folder.name}, {variant}: not computed yet")

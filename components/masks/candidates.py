@@ -24,7 +24,7 @@ class CandidateConfig:
     min_object: int = 60
     """Voxels of the smallest object."""
     fragment_share: float = 0.06
-    """A piece below this share of its sibling is no object of its own but belongs to it."""
+    """A piece below this share of its closest neighbour is no object of its own but belongs to it."""
     detail_share: float = 0.25
     """A piece below this share of its closest neighbour that stands on no surface is a detail of it: the bell of a
     clock, a knob."""
@@ -62,7 +62,7 @@ def find_candidates(graph: SceneGraph, tree: Hierarchy, config: CandidateConfig)
             continue
         if tree.voxels[root] < config.min_object:
             continue
-        wholes = _with_details(tree, _split(tree, root, config), contacts, config)
+        wholes = _joined(tree, _split(tree, root, config), contacts, config)
         for members, node in wholes:
             objects.append(Track(members, "object", likelihood(tree, node, config), True))
             parts.extend(_parts(tree, node, config))
@@ -94,20 +94,11 @@ def likelihood(tree: Hierarchy, node: int, config: CandidateConfig) -> float:
 
 
 def _split(tree: Hierarchy, node: int, config: CandidateConfig) -> list[tuple[Int[Array, "K"], int]]:
-    """Cut a tree into objects: (leaves, node that names its cost) each; fragments go to the larger side."""
+    """Cut a tree into pieces: (leaves, node that names its cost) each."""
     if node < tree.num_leaves or tree.cost[node] <= config.object_cost:
         return [(tree.leaves_of(node), node)]
     left, right = (int(child) for child in tree.children[node - tree.num_leaves])
-    if tree.voxels[left] < tree.voxels[right]:
-        left, right = right, left
-    wholes = _split(tree, left, config)
-    fragment = max(config.min_object, config.fragment_share * tree.voxels[left])
-    if tree.voxels[right] < fragment:
-        largest = max(range(len(wholes)), key=lambda i: int(tree.voxels[wholes[i][1]]))
-        members, name = wholes[largest]
-        wholes[largest] = (np.union1d(members, tree.leaves_of(right)), name)
-        return wholes
-    return wholes + _split(tree, right, config)
+    return _split(tree, left, config) + _split(tree, right, config)
 
 
 def _surface_contacts(graph: SceneGraph) -> Int[Array, "L"]:
@@ -122,42 +113,51 @@ def _surface_contacts(graph: SceneGraph) -> Int[Array, "L"]:
     return np.bincount(touching, minlength=graph.num_leaves)
 
 
-def _with_details(
+def _joined(
     tree: Hierarchy,
-    wholes: list[tuple[Int[Array, "_"], int]],
+    pieces: list[tuple[Int[Array, "_"], int]],
     contacts: Int[Array, "L"],
     config: CandidateConfig,
 ) -> list[tuple[Int[Array, "_"], int]]:
-    """The wholes of one root with details joined, smallest first, to the whole they hold together with most.
+    """The pieces of one root with fragments and details joined, smallest first, to the one they hold together with
+    most.
 
-    Where a scene has no surfaces nothing is known to stand, and nothing is joined.
+    Where a scene has no surfaces nothing is known to stand, and there are no details.
     """
-    if len(wholes) < 2 or not contacts.any():
-        return wholes
     sizes = tree.voxels[: tree.num_leaves]
     owner = np.full(tree.num_leaves, -1)
-    for index, (leaves, _) in enumerate(wholes):
+    for index, (leaves, _) in enumerate(pieces):
         owner[leaves] = index
     ends = owner[tree.pairs]
     across = (ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])
-    bonds = np.zeros((len(wholes), len(wholes)))
+    bonds = np.zeros((len(pieces), len(pieces)))
     np.add.at(bonds, (ends[across, 0], ends[across, 1]), tree.bond[across])
     bonds += bonds.T
-    volume = np.array([sizes[leaves].sum() for leaves, _ in wholes], float)
-    stands = np.bincount(owner[owner >= 0], contacts[owner >= 0], len(wholes)) >= config.standing * np.sqrt(
-        volume
-    )
-    home = np.arange(len(wholes))
+    touching = np.bincount(owner[owner >= 0], contacts[owner >= 0], len(pieces))
+    volume = np.array([sizes[leaves].sum() for leaves, _ in pieces], float)
+    home = np.arange(len(pieces))
     for index in np.argsort(volume, kind="stable").tolist():
         nearest = int(bonds[index].argmax())
-        small = volume[index] < config.detail_share * volume[nearest]
-        if small and bonds[index, nearest] > 0 and not stands[index]:
+        if bonds[index, nearest] <= 0:
+            continue
+        stands = not contacts.any() or touching[index] >= config.standing * np.sqrt(volume[index])
+        share = config.fragment_share if stands else config.detail_share
+        if (
+            volume[index] < max(config.min_object, share * volume[nearest])
+            and volume[index] <= volume[nearest]
+        ):
             home[index] = nearest
-    for index in np.argsort(-volume, kind="stable").tolist():  # a detail of a detail goes where that went
-        home[index] = home[home[index]]
+            volume[nearest] += volume[index]
+            touching[nearest] += touching[index]
+            bonds[nearest] += bonds[index]
+            bonds[:, nearest] += bonds[:, index]
+            bonds[index], bonds[:, index], bonds[nearest, nearest] = 0, 0, 0
+    for index in range(len(pieces)):
+        while home[home[index]] != home[index]:
+            home[index] = home[home[index]]
     return [
-        (np.flatnonzero(np.isin(owner, np.flatnonzero(home == index))), wholes[index][1])
-        for index in range(len(wholes))
+        (np.flatnonzero(np.isin(owner, np.flatnonzero(home == index))), pieces[index][1])
+        for index in range(len(pieces))
         if home[index] == index
     ]
 
