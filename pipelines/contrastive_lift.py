@@ -51,6 +51,7 @@ from pipelines.label_answers import (
     Labelling,
     chosen_objects,
     frame_labels,
+    meant_objects,
     packed,
     position_of,
     select,
@@ -58,7 +59,6 @@ from pipelines.label_answers import (
     things,
     unpacked,
     without_structure,
-    without_surroundings,
 )
 
 NAME = "contrastive_lift"
@@ -278,7 +278,7 @@ class ContrastiveLift:
             return nothing_selected(prepared.views, **about)
         yes = [self._object_at(prepared, click) for click in clicks.positives]
         no = [self._object_at(prepared, click) for click in clicks.negatives]
-        yes = without_surroundings(yes, prepared.labelling.thing)
+        yes = meant_objects(yes, clicks.positives, prepared.labelling)
         distances = _distances(prepared.centroids)
         tolerance = (clicks.granularity or 0.0) * 0.5 * float(distances[1:, 1:].max(initial=0.0))
         chosen = chosen_objects(yes, no, distances.__getitem__, tolerance)

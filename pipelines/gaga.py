@@ -59,7 +59,7 @@ class GagaConfig:
 class Gaga(IdentityMethod):
     """Association by depth and a linear classifier of identity features."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
     name = NAME
     geometry: Literal["points", "gaussians"] = "gaussians"
 

@@ -47,12 +47,13 @@ from pipelines.label_answers import (
     SCORE_THRESHOLD,
     Labelling,
     chosen_objects,
+    labels_by_votes,
+    meant_objects,
     packed,
     select,
     things,
     unpacked,
     without_structure,
-    without_surroundings,
 )
 
 MERGE_RANGE = 0.5
@@ -131,7 +132,7 @@ class IdentityMethod:
             [int(prepared.head.objects_of(click.blend(prepared.features))) for click in side]
             for side in (clicks.positives, clicks.negatives)
         )
-        yes = without_surroundings(yes, prepared.labelling.thing)
+        yes = meant_objects(yes, clicks.positives, prepared.labelling)
         tolerance = (clicks.granularity or 0.0) * MERGE_RANGE
         chosen = chosen_objects(
             yes, no, lambda rows: 1 - cosine_rows(prepared.centers, rows).cpu().numpy(), tolerance
@@ -208,14 +209,15 @@ def read_identities(
     about: dict[str, Any],
     cancel: CancelToken,
 ) -> IdentityPrepared:
-    """The state from features and head: objects of Gaussians and of all pixels, and which of them are things."""
-    labels = head.objects_of(features)
+    """The state from features and head: objects of all pixels and of Gaussians, and which of them are things."""
     maps = []
     for index in range(len(scene.views)):
         cancel.check()
         maps.append(label_pixels(head, features, views.view(index)))
-    labelling = Labelling(labels.cpu().numpy().astype(np.int32), tuple(maps), things(maps, truth, head.count))
-    centers = means_by_label(features, labels, head.count)
+    cameras = [view.camera for view in scene.views]
+    labels = labels_by_votes(views.gaussians, cameras, maps, head.objects_of(features), head.count)
+    labelling = Labelling(labels, tuple(maps), things(maps, truth, head.count))
+    centers = means_by_label(features, torch.from_numpy(labels).to(features.device, torch.int64), head.count)
     return IdentityPrepared(scene.key, views, features, head, centers, labelling, about)
 
 

@@ -3,20 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int32, UInt16
+from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, UInt16
 from torch import Tensor
 
 from components.errors import InputError
 from components.features.label_maps import LabelMap, paint, with_rest
 from components.masks.cache import MaskCache
-from components.types import Array, Scene
+from components.rasterize import GaussianTensors, lift
+from components.types import Array, Camera, Scene
 from pipelines.feature_trainer import TrainingFrame
 from pipelines.gaussian_answers import SeenClick, SeenClicks
 
 SCORE_THRESHOLD = 0.5
 """Scores of objects are 0 or 1."""
+MIDDLE = 0.5
+"""Share of the largest distance to an object's border from which a further click lies in its middle."""
 
 KeepPart = Callable[[Int[Array, "_"], Sequence[SeenClick], Sequence[SeenClick]], Bool[Array, "_"]]
 """Of the Gaussians of one object that was clicked both positively and negatively, which are kept."""
@@ -80,14 +84,34 @@ def things(
     return out
 
 
-def without_surroundings(yes: Sequence[int], thing: Bool[Array, "O_plus_1"]) -> list[int]:
-    """Objects under positive clicks, those that a rim click hit by mistake as 0.
+def meant_objects(under: Sequence[int], clicks: Sequence[SeenClick], labelling: Labelling) -> list[int]:
+    """Objects under positive clicks, those that a click hit by mistake as 0.
 
     Whoever clicked a thing first and then on its rim, where the pixel already shows what lies behind, wants more of the
-    thing, not the table: surroundings count only when they were clicked first.
+    thing, not all of that: surroundings count only when they were clicked first, and another thing only in its middle
+    (`MIDDLE`), where someone clicks who was given half of what was meant.
     """
-    first = next((i for i in yes if i), 0)
-    return [i if thing[i] or not thing[first] else 0 for i in yes]
+    first = next((i for i in under if i), 0)
+    return [
+        i
+        if i == first or not labelling.thing[first]
+        or (labelling.thing[i] and depth_inside(labelling, click, i)[1] >= MIDDLE)
+        else 0
+        for i, click in zip(under, clicks, strict=True)
+    ]  # fmt: skip
+
+
+def depth_inside(labelling: Labelling, click: SeenClick, label: int) -> tuple[float, float]:
+    """How far a click lies from the border of an object in its photo: in pixels, and as a share of the farthest that
+    any pixel of the same connected region does. Zeros where the photo's label map has another object there."""
+    inside = (labelling.maps[click.click.view] == label).astype(np.uint8)
+    y, x = int(click.click.y), int(click.click.x)
+    if not inside[y, x]:
+        return 0.0, 0.0
+    _, regions = cv2.connectedComponents(inside)
+    inside[regions != regions[y, x]] = 0
+    distance = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return float(distance[y, x]), float(distance[y, x] / distance.max())
 
 
 def chosen_objects(
@@ -138,6 +162,30 @@ def without_structure(labelling: Labelling) -> tuple[UInt16[Array, "_H _W"], ...
     """The label maps with surroundings as 0."""
     number = np.where(labelling.thing, np.arange(labelling.count + 1), 0).astype(np.uint16)
     return tuple(number[image] for image in labelling.maps)
+
+
+def labels_by_votes(
+    gaussians: GaussianTensors,
+    cameras: Sequence[Camera],
+    maps: Sequence[UInt16[Array, "_ _"]],
+    otherwise: Int64[Tensor, "N"],
+    count: int,
+) -> Int32[Array, "N"]:
+    """The object of each Gaussian: of the pixels it is seen in, the one with most of its blending weight.
+
+    A classifier that is trained through rendering is right about what Gaussians show together, less so about each by
+    itself.
+
+    Args:
+        maps: Per camera, objects 0..count of its pixels.
+        otherwise: Of Gaussians that are seen nowhere.
+    """
+    inside = torch.zeros((len(gaussians), count + 1), device=gaussians.means.device)
+    for camera, image in zip(cameras, maps, strict=True):
+        pixels = torch.from_numpy(image.astype(np.int64))[None].to(inside.device)
+        inside += lift(gaussians, [camera], torch.nn.functional.one_hot(pixels, count + 1).bool()).inside
+    seen = inside.sum(dim=1) > 0
+    return torch.where(seen, inside.argmax(dim=1), otherwise).cpu().numpy().astype(np.int32)
 
 
 def position_of(click: SeenClick, means: Float[Tensor, "N 3"]) -> Float[Array, "3"]:

@@ -100,7 +100,7 @@ class ProtoSaGaConfig:
 class ProtoSaGa(IdentityMethod):
     """View-specific classifiers, semantic-aware association, prototype ensemble."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
     name = NAME
     geometry: Literal["points", "gaussians"] = "gaussians"
 

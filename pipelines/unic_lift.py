@@ -61,6 +61,7 @@ from pipelines.label_answers import (
     Labelling,
     chosen_objects,
     frame_labels,
+    meant_objects,
     packed,
     position_of,
     select,
@@ -68,7 +69,6 @@ from pipelines.label_answers import (
     things,
     unpacked,
     without_structure,
-    without_surroundings,
 )
 
 NAME = "unic_lift"
@@ -337,7 +337,7 @@ class UniCLift:
             )
         yes = [self._object_at(prepared, click) for click in clicks.positives]
         no = [self._object_at(prepared, click) for click in clicks.negatives]
-        yes = without_surroundings(yes, prepared.labelling.thing)
+        yes = meant_objects(yes, clicks.positives, prepared.labelling)
         tolerance = float(round((clicks.granularity or 0.0) * self.config.max_tolerance))
         chosen = chosen_objects(yes, no, prepared.objects.bits_from, tolerance)
         score = select(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,15 +17,17 @@ from pipelines.gaussian_answers import gaussian_views, seen_clicks
 from pipelines.label_answers import (
     Labelling,
     chosen_objects,
+    depth_inside,
+    labels_by_votes,
+    meant_objects,
     packed,
     select,
     supervision,
     things,
     unpacked,
     without_structure,
-    without_surroundings,
 )
-from tests.toy import gaussian_toy
+from tests.toy import box_of_gaussians, gaussian_toy
 
 DISTANCE = np.array(
     [[0, 9, 9, 9, 9], [9, 0, 1, 2, 9], [9, 1, 0, 1, 9], [9, 2, 1, 0, 9], [9, 9, 9, 9, 0]], float
@@ -53,20 +56,65 @@ def test_chosen_objects(yes: list[int], no: list[int], tolerance: float, expecte
     assert choose(yes, no, tolerance) == expected
 
 
+@pytest.fixture(scope="module")
+def instances() -> Labelling:
+    """The toy's boxes as things 1..3, all else as surroundings 4."""
+    toy = gaussian_toy()
+    maps = tuple(np.where(np.isin(image, (1, 2, 3)), image, 4).astype(np.uint16) for image in toy.instance)
+    return Labelling(np.zeros(0, np.int32), maps, np.array([False, True, True, True, False]))
+
+
+def spot(labelling: Labelling, label: int, *, rim: bool) -> tuple[float, float]:
+    """A pixel of an object in view 1: the farthest from its border, or one beside it."""
+    inside = np.pad(labelling.maps[1] == label, 1).astype(np.uint8)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    y, x = np.argwhere((distance == 1) if rim else (distance == distance.max()))[0]
+    return float(x) + 0.5, float(y) + 0.5
+
+
 @pytest.mark.parametrize(
-    ("yes", "expected"),
+    ("given", "expected"),
     [
-        ([1, 3], [1, 0]),  # a rim click on a thing hits the table behind it
-        ([0, 1, 3, 2], [0, 1, 0, 2]),
-        ([3, 1], [3, 1]),  # the table was meant
-        ([3, 3], [3, 3]),
-        ([0, 0], [0, 0]),
+        ([(1, False), (4, False)], [1, 0]),  # a thing does not grow into surroundings
+        ([(1, False), (2, True)], [1, 0]),  # nor on its rim into what lies behind
+        ([(1, False), (2, False)], [1, 2]),  # but into another thing that is clicked in its middle
+        ([(1, False), (1, True)], [1, 1]),  # its own rim is its own
+        ([(4, False), (1, True)], [4, 1]),  # whoever began with the table means all of everything
         ([], []),
     ],
 )
-def test_a_thing_does_not_grow_into_surroundings(yes: list[int], expected: list[int]) -> None:
-    thing = np.array([False, True, True, False])
-    assert without_surroundings(yes, thing) == expected
+def test_further_clicks_on_rims_take_nothing_else(
+    instances: Labelling, given: list[tuple[int, bool]], expected: list[int]
+) -> None:
+    spots = np.array([spot(instances, label, rim=rim) for label, rim in given]).reshape(-1, 2)
+    prompts = [Prompt(1, spots, np.ones(len(given), bool))] if given else []
+    clicks = seen_clicks(gaussian_views(gaussian_toy().scene, torch.device("cpu")), prompts)
+    assert len(clicks.positives) == len(given)
+    assert meant_objects([label for label, _ in given], clicks.positives, instances) == expected
+
+
+def test_depth_inside_is_that_of_the_click_s_own_photo(instances: Labelling) -> None:
+    spots = np.array([spot(instances, 1, rim=False)])
+    clicks = seen_clicks(
+        gaussian_views(gaussian_toy().scene, torch.device("cpu")), [Prompt(1, spots, np.ones(1, bool))]
+    )
+    pixels, share = depth_inside(instances, clicks.positives[0], 1)
+    assert share == 1 and pixels > 2
+    assert depth_inside(instances, clicks.positives[0], 2) == (0, 0)
+
+
+def test_gaussians_take_the_object_that_most_of_their_pixels_show(instances: Labelling) -> None:
+    toy = gaussian_toy()
+    views = gaussian_views(toy.scene, torch.device("cpu"))
+    cameras = [view.camera for view in toy.scene.views]
+    nowhere = torch.full((len(views.gaussians),), 2)
+    labels = labels_by_votes(views.gaussians, cameras, instances.maps, nowhere, 4)
+    owner = box_of_gaussians(toy)
+    seen = np.isin(np.arange(len(owner)), np.flatnonzero(owner))
+    assert (labels[seen] == owner[seen]).mean() > 0.8
+    blank = [np.zeros_like(image) for image in instances.maps]
+    assert set(labels_by_votes(views.gaussians, cameras, blank, nowhere, 4)) <= {0, 2}
+    assert (labels_by_votes(views.gaussians, [], [], nowhere, 4) == 2).all()
 
 
 def test_only_contested_objects_are_split() -> None:
