@@ -1,6 +1,7 @@
 """Cases on the machines of a Ray cluster; they share the workspace's folder and the captures'."""
 
 import importlib.util
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lab.bench.runner import Outcome, run_case
 LOCAL = "local"
 """Address that starts workers on this machine alone."""
 _WAIT_SECS = 0.5
+_KNOCK_SECS = 5.0
 
 
 class Cluster:
@@ -38,8 +40,9 @@ class Cluster:
             if address == LOCAL:
                 ray.init(num_cpus=workers, **quiet)
             else:
+                _knock(address)
                 ray.init(address=address, **{k: v for k, v in quiet.items() if k != "include_dashboard"})
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"No Ray cluster answers at '{address}'; start one with: ray start --head"
             ) from error
@@ -72,3 +75,10 @@ class Cluster:
             if cancel.cancelled:
                 self._ray.cancel(waiting, force=True)
                 cancel.check()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError at once where nothing listens: Ray itself tries for minutes. "auto" has no address to look at."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECS).close()

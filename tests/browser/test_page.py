@@ -165,7 +165,7 @@ def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Next photo").click()
     for x, y in ((0.5, 0.5), (60.5, 80.5), (toy_workspace.WIDTH - 0.5, toy_workspace.HEIGHT - 0.5)):
         act(page, lambda x=x, y=y: page.mouse.click(*at_photo(page, x, y)))
-    page.get_by_text("The same in Python").last.click()
+    page.locator("[data-code=segment] summary").click()
     code = page.locator("[data-code=segment] pre")
     page.wait_for_function("n => n.textContent.includes('159.')", arg=code.element_handle(), timeout=5000)
     sent = [line for line in code.inner_text().splitlines() if line.startswith("session.click(")]

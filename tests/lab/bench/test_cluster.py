@@ -50,7 +50,6 @@ def test_two_workers_give_the_rows_of_a_serial_run(
 
 
 @needs_ray
-@pytest.mark.slow
 def test_no_cluster_at_an_address_is_one_sentence() -> None:
     with pytest.raises(InputError, match=r"No Ray cluster answers at '127\.0\.0\.1:1'"):
         Cluster("127.0.0.1:1", workers=1)
