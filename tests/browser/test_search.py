@@ -1,8 +1,13 @@
 """The Search cell in a real browser: a question, its answer, and the found object among the selected ones."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
+
+ADD = re.compile("^Add ")
+"""Followed by the object's name: names stay with a scene, and other tests give some."""
 
 
 def test_words_find_an_object_and_take_it_into_the_selection(open_page: OpenPage) -> None:
@@ -14,13 +19,13 @@ def test_words_find_an_object_and_take_it_into_the_selection(open_page: OpenPage
     page.wait_for_selector(".find figure", timeout=60_000)
     assert page.locator(".find-said").inner_text() == "I don't know 'teapot' without a text model; used: red."
     assert page.locator(".find-heat").evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
-    box.fill("something blue")
+    box.fill("something green")
     page.get_by_role("button", name="Find also").click()
     expect(page.locator(".find-asks article")).to_have_count(2, timeout=60_000)
-    page.locator(".find-asks article").nth(1).get_by_role("button", name="Add object").first.click()
+    page.locator(".find-asks article").nth(1).locator("figure").first.get_by_role("button", name=ADD).click()
     objects = page.get_by_role("listbox", name="Objects").get_by_role("option")
     expect(objects).to_have_count(1, timeout=60_000)
-    assert "something blue" in objects.first.inner_text()
+    assert "something green" in objects.first.inner_text()
     page.get_by_role("button", name="Drop “the red teapot”").click()
     expect(page.locator(".find-asks article")).to_have_count(1)
 
@@ -41,7 +46,7 @@ def test_the_threshold_the_history_and_a_given_name(open_page: OpenPage) -> None
     assert page.locator("#find-history option").evaluate_all("all => all.map(o => o.value)") == [
         "small, not red"
     ]
-    page.get_by_role("button", name="Add object").first.click()
+    page.locator(".find figure").first.get_by_role("button", name=ADD).click()
     objects = page.get_by_role("listbox", name="Objects").get_by_role("option")
     expect(objects).to_have_count(1, timeout=60_000)
     objects.first.get_by_role("button", name="Rename").click()
