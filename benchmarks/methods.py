@@ -13,7 +13,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,13 +22,15 @@ import tyro
 
 from benchmarks.method_cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
 from benchmarks.method_pictures import save_pictures
+from benchmarks.method_times import QUERY_CHANNELS, QUERY_GAUSSIANS, decode_times, query_times
 from benchmarks.tables import markdown, write_result
 from components.errors import InputError
 
 SHORT_SECS = 60.0
 BEHIND = 0.05
 """IoU by which a method may lie below WildSeg3D on the default proposals."""
-BASE = "wildseg3d"
+BASE, DECODED = "wildseg3d", "unic_lift"
+"""What the others are compared with, and the method whose reading of pixels is timed."""
 
 
 def cases_of(
@@ -208,50 +209,6 @@ def behind(rows: Sequence[dict[str, Any]]) -> str:
     return f"Below WildSeg3D by more than {BEHIND:g} IoU with the default proposals (clicks): {says}."
 
 
-QUERY_GAUSSIANS, QUERY_CHANNELS, QUERIES, WARM_UPS = 300_000, 32, 30, 3
-
-
-def query_times() -> list[list[str]]:
-    """SAGA's comparison of one click with 300,000 random features, beside the formula written down plainly."""
-    import torch
-    from torch.nn.functional import normalize
-
-    from pipelines.saga_clicks import similarities
-
-    generator = torch.Generator().manual_seed(0)
-    features = normalize(torch.randn(QUERY_GAUSSIANS, QUERY_CHANNELS, generator=generator), dim=1)
-    squares = features.square()
-    gates = torch.rand(QUERY_CHANNELS, generator=generator)
-    click = torch.randn(1, QUERY_CHANNELS, generator=generator)
-
-    def plain() -> np.ndarray:
-        return (normalize(gates * features, dim=1) @ normalize(gates * click, dim=1).T)[:, 0].numpy()
-
-    def ours() -> np.ndarray:
-        return similarities(features, squares, gates, click)[:, 0].numpy()
-
-    assert np.allclose(plain(), ours(), atol=1e-5)
-    rows = []
-    for name, ask in (("plain formula", plain), ("as built", ours)):
-        wall, cpu = [], []
-        for _ in range(WARM_UPS + QUERIES):
-            start, busy = time.perf_counter(), time.process_time()
-            ask()
-            wall.append(1e3 * (time.perf_counter() - start))
-            cpu.append(1e3 * (time.process_time() - busy))
-        kept = np.array(wall[WARM_UPS:])
-        rows.append(
-            [
-                name,
-                f"{np.median(kept):.1f}",
-                f"{np.percentile(kept, 95):.1f}",
-                f"{kept.min():.1f}",
-                f"{np.median(cpu[WARM_UPS:]):.1f}",
-            ]
-        )
-    return rows
-
-
 def run(
     captures: tyro.conf.Positional[tuple[Path, ...]],
     workspace: Path,
@@ -300,7 +257,10 @@ def run(
             if case.variant in VARIANTS and case.seed == 0 and "failed" not in known[case.key]
         ]
         save_pictures(shown, pictures)
-    _write(current(known.values(), workspace), note)
+    decoded = next(
+        (case for case in cases if case.variant == DECODED and "failed" not in known[case.key]), None
+    )
+    _write(current(known.values(), workspace), note, decoded)
 
 
 def _forget(path: Path, workspace: Path, cases: Sequence[Case], again: Sequence[str]) -> None:
@@ -313,7 +273,7 @@ def _forget(path: Path, workspace: Path, cases: Sequence[Case], again: Sequence[
             shutil.rmtree(record.parent)
 
 
-def _write(rows: Sequence[dict[str, Any]], note: str) -> None:
+def _write(rows: Sequence[dict[str, Any]], note: str, decoded: Case | None) -> None:
     methods = [row for row in rows if row["variant"] in VARIANTS]
     ablations = [row for row in rows if row["variant"] in ABLATIONS]
     sections = [
@@ -334,8 +294,13 @@ def _write(rows: Sequence[dict[str, Any]], note: str) -> None:
         ]
     sections += [
         f"SAGA's query over {QUERY_GAUSSIANS:,} splats with {QUERY_CHANNELS} channels, without drawing masks:",
-        markdown(["way", "median ms", "p95 ms", "best ms", "CPU ms"], query_times()),
+        query_times(),
     ]
+    if decoded is not None:
+        sections += [
+            f"UniC-Lift's objects of a photo of {decoded.capture.name}, drawn and read at 640 x 480:",
+            decode_times(decoded),
+        ]
     if note:
         sections.insert(1, note)
     write_result("methods", "Methods on the same splats and masks, scored on unseen photos", sections)

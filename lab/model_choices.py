@@ -36,9 +36,7 @@ def choices_of(lab: "Lab", scene: str | None) -> list[StepChoice]:
         ),
         StepChoice(
             "Alignment (WildSeg3D)",
-            "the reconstruction's depths"
-            if method.get("alignment", "reconstruction") == "reconstruction"
-            else f"{method['alignment'].upper()} on {_named(method.get('pairs', 'stereo'), stereo='stereo')} pairs",
+            _alignment(method),
             "DGA on MASt3R pairs, as in the paper",
             f"liftlab prepare {name} --set alignment=dga --set pairs=mast3r",
         ),
@@ -77,3 +75,12 @@ def _proposals(config: dict[str, Any], setting: str, default: str, words: str) -
     if config.get(setting, default) == default:
         return words
     return f"SAM 2.1 ({config.get('sam2', {}).get('model', 'sam2.1-tiny')})"
+
+
+def _alignment(method: dict[str, Any]) -> str:
+    kind = method.get("alignment", "reconstruction")
+    if kind == "reconstruction":
+        return "the reconstruction's depths"
+    return (
+        f"{kind.upper().replace('_', ' ')} on {_named(method.get('pairs', 'stereo'), stereo='stereo')} pairs"
+    )

@@ -1,9 +1,12 @@
 """Photos to a scene by a two-view network: pairs by MASt3R or DUSt3R, then global alignment.
 
-Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is `components.pointmaps.alignment`.
+Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is `components.pointmaps.alignment` or,
+by matches alone, `components.pointmaps.sparse_alignment`.
 """
 
 import time
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +16,8 @@ from components.errors import InputError
 from components.geometry import undistort_photo
 from components.planes import find_planes
 from components.pointmaps.alignment import Alignment, AlignmentConfig, align
-from components.pointmaps.pairs import Edge, pair_graph, predict_pairs
+from components.pointmaps.pairs import Edge, PairPredictor, PairResult, pair_graph, predict_pairs
+from components.pointmaps.sparse_alignment import SparseAlignmentConfig, align_sparse
 from components.progress import CancelToken, Progress, part_of
 from components.sfm.frame import up_direction
 from components.sfm.undistort import covered_by_photo, working_camera
@@ -57,20 +61,10 @@ def reconstruct_by_pairs(
     )
     lap("pairs")
     focals_known = all(photo.exif_focal_px is not None for photo in capture.photos)
-    alignment = align(
-        views,
-        pairs,
-        AlignmentConfig(
-            method="ga",
-            conf_transform="log",
-            cameras="known" if known else "known_focal" if focals_known else "unknown",
-            iterations=ITERATIONS,
-            pixel_stride=PIXEL_STRIDE,
-            valid_confidence=predictor.conf_valid_threshold,
-        ),
-        progress=part_of(progress, 0.7, 0.95),
-        cancel=cancel,
+    frozen: Literal["known", "known_focal", "unknown"] = (
+        "known" if known else "known_focal" if focals_known else "unknown"
     )
+    alignment = _align(views, pairs, config, frozen, predictor, part_of(progress, 0.7, 0.95), cancel)
     lap("alignment")
     views, pointmap = _world(views, alignment, keep_frame=known)
     share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
@@ -106,6 +100,33 @@ def reconstruct_by_pairs(
         warnings=tuple(warnings),
     )
     return scene, report
+
+
+def _align(
+    views: tuple[View, ...],
+    pairs: Mapping[Edge, PairResult],
+    config: ReconstructConfig,
+    cameras: Literal["known", "known_focal", "unknown"],
+    predictor: PairPredictor,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Alignment:
+    """Put the pairs together as the configuration says."""
+    threshold = predictor.conf_valid_threshold
+    if config.alignment == "sparse_ga":
+        sparse = SparseAlignmentConfig(
+            cameras=cameras, matching_threshold=threshold, valid_confidence=threshold
+        )
+        return align_sparse(views, pairs, sparse, progress=progress, cancel=cancel)
+    dense = AlignmentConfig(
+        method="ga",
+        conf_transform="log",
+        cameras=cameras,
+        iterations=ITERATIONS,
+        pixel_stride=PIXEL_STRIDE,
+        valid_confidence=threshold,
+    )
+    return align(views, pairs, dense, progress=progress, cancel=cancel)
 
 
 def graph_of(num_views: int) -> list[Edge]:

@@ -58,6 +58,8 @@ class ReconstructConfig:
     pointmaps: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
     """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and
     their global alignment."""
+    alignment: Literal["ga", "sparse_ga"] = field(default="ga", metadata=LATER)
+    """How a network's pairs are put together: by all their pixels (DUSt3R), or by their matches alone (MASt3R)."""
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ SCHEMA_VERSION = 1
 class WildSeg3DConfig:
     """Choices of WildSeg3D."""
 
-    alignment: Literal["reconstruction", "ga", "dga"] = "reconstruction"
-    """Whose depths say which points are valid: the reconstruction's alone, or also those of (dynamic) global
+    alignment: Literal["reconstruction", "ga", "dga", "sparse_ga"] = "reconstruction"
+    """Whose depths say which points are valid: the reconstruction's alone, or also those of (dynamic, sparse) global
     alignment over pairs of photos with the scene's cameras known, which takes some 20 s for a dozen photos; points
     it contradicts are not selected. We differ from the paper, which aligns always: with pairs by stereo, without
     weights, alignment removes more right points than wrong ones (desk: 1.4 % of all points by GA, 2.2 % by DGA, and
@@ -554,7 +554,6 @@ def _aligned_depths(found: SceneAlignment, method: str) -> AlignedDepths:
     for view, (d, v) in enumerate(zip(alignment.depths, alignment.valid, strict=True)):
         depth[view, : d.shape[0], : d.shape[1]] = d
         valid[view, : v.shape[0], : v.shape[1]] = v
-    histogram = alignment.histogram
     report = {
         "method": method,
         "pairs": [list(edge) for edge in alignment.pair_poses],
@@ -565,12 +564,7 @@ def _aligned_depths(found: SceneAlignment, method: str) -> AlignedDepths:
         "loss": [float(alignment.losses[0]), float(alignment.losses[-1])],
         "seconds": round(alignment.seconds, 3),
         "contradicted": round(float(found.contradicted.mean()), 5),
-        "weights": {
-            "edges": histogram.edges.tolist(),
-            "matched": histogram.matched.tolist(),
-            "unmatched": histogram.unmatched.tolist(),
-            "clamped": histogram.clamped,
-        },
+        "weights": None if alignment.histogram is None else alignment.histogram.plain(),
     }
     return AlignedDepths(depth, valid, report)
 

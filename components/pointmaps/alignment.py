@@ -19,7 +19,13 @@ from torch import Tensor
 from components.errors import InputError
 from components.geometry import pixel_centers, points_from_depth
 from components.pointmaps.alignment_clean import front_points, refined_depths
-from components.pointmaps.alignment_init import Similarity, Start, start_from_cameras, start_from_tree
+from components.pointmaps.alignment_init import (
+    Similarity,
+    Start,
+    rescaled,
+    start_from_cameras,
+    start_from_tree,
+)
 from components.pointmaps.alignment_loss import EdgePixels, WeightedDistance
 from components.pointmaps.alignment_weights import (
     Adjustment,
@@ -80,11 +86,12 @@ class Alignment:
     conf: tuple[Float[Array, "_ _"], ...]
     """Largest pair confidence of each pixel."""
     valid: tuple[Bool[Array, "_ _"], ...]
-    """Confident, weighted above 0 by some edge, and not in front of a surer surface."""
+    """Confident, weighted above 0 by some edge (not in the sparse alignment), and not in front of a surer surface."""
     pair_poses: dict[Edge, Similarity]
     losses: Float[Array, "I"]
-    """Loss (8) per pixel before each iteration."""
-    histogram: WeightHistogram
+    """Loss before each iteration: (8) per pixel, or that of the sparse alignment's second stage."""
+    histogram: WeightHistogram | None
+    """Of the weights; None where matches alone are aligned."""
     seconds: float
 
     def points(self, view: int) -> Float[Array, "_ _ 3"]:
@@ -140,7 +147,7 @@ def align(
     found = model.result(start)
     if config.pixel_stride > 1:
         found = replace(found, depths=refined_depths(found, pairs, weights))
-    found = _rescaled(found, unit)
+    found = rescaled(found, unit)
     conf, weighted = _view_confidence(edges, pairs, weights, cameras)
     ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
     valid = tuple(
@@ -415,18 +422,4 @@ def _normalised(start: Start, *, gauge: bool) -> tuple[Start, float]:
         unit = math.exp(np.mean([math.log(s.scale) for s in start.pair_poses.values()]))
     else:
         unit = float(np.median(np.concatenate([depth[depth > 0] for depth in start.depths])))
-    return _rescaled(start, 1 / unit), 1.0 if gauge else unit
-
-
-def _rescaled(start: Start, factor: float) -> Start:
-    """The same arrangement with all world lengths multiplied."""
-    cameras = []
-    for camera in start.cameras:
-        pose = camera.world_to_camera.copy()
-        pose[:3, 3] *= factor
-        cameras.append(replace(camera, world_to_camera=pose))
-    return Start(
-        cameras=tuple(cameras),
-        depths=tuple(depth * factor for depth in start.depths),
-        pair_poses={edge: replace(s, scale=s.scale * factor) for edge, s in start.pair_poses.items()},
-    )
+    return rescaled(start, 1 / unit), 1.0 if gauge else unit

@@ -4,7 +4,7 @@ Source: wildseg3d.md section 3.5 a to e, after DUSt3R (CVPR 2024). Pixel centres
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -44,6 +44,20 @@ class Start:
     depths: tuple[Float[Array, "_ _"], ...]
     """Along +Z; 0 where no edge has the view."""
     pair_poses: dict[Edge, Similarity]
+
+
+def rescaled(start: Start, factor: float) -> Start:
+    """The same arrangement with all world lengths multiplied."""
+    cameras = []
+    for camera in start.cameras:
+        pose = camera.world_to_camera.copy()
+        pose[:3, 3] *= factor
+        cameras.append(replace(camera, world_to_camera=pose))
+    return Start(
+        cameras=tuple(cameras),
+        depths=tuple(depth * factor for depth in start.depths),
+        pair_poses={edge: replace(s, scale=s.scale * factor) for edge, s in start.pair_poses.items()},
+    )
 
 
 def edge_score(pair: PairResult) -> float:
@@ -153,7 +167,7 @@ def start_from_tree(
             world[first], conf[first] = points[first].astype(np.float64), confs[first]
             poses[first] = np.eye(4)
         old = first if new == second else second
-        scale, R, t = _register(points[old], world[old], confs[old])
+        scale, R, t = register_pair(points[old], world[old], confs[old])
         world[new], conf[new] = scale * points[new] @ R.T + t, confs[new]
         if new == first:  # its pointmap is in its own camera frame
             poses[new] = _rigid_inverse(R, t)
@@ -169,7 +183,7 @@ def start_from_tree(
     )
     pair_poses = {}
     for edge, pair in pairs.items():
-        scale, R, t = _register(pair.pts3d_1, world[edge[0]], pair.conf_1)
+        scale, R, t = register_pair(pair.pts3d_1, world[edge[0]], pair.conf_1)
         pair_poses[edge] = Similarity(scale, R, t / scale)
     return Start(tuple(placed), depths, pair_poses)
 
@@ -223,7 +237,7 @@ def _place_pair(first: Camera, second: Camera, pair: PairResult, threshold: floa
     return Similarity(scale, R, middle / scale - R @ own_middle)
 
 
-def _register(source: Array, target: Array, conf: Array) -> tuple[float, Array, Array]:
+def register_pair(source: Array, target: Array, conf: Array) -> tuple[float, Array, Array]:
     """Similarity that takes `source` to `target`, robust to points that are far off.
 
     Weighted Procrustes as in the source, with two differences. Weights are C - 1 instead of C: a pixel that knows

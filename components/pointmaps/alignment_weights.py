@@ -5,7 +5,7 @@ Source: WildSeg3D, ICCV 2025 (arXiv:2503.08407), eq. (1), (3) to (5), and the cl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Any, Literal, assert_never
 
 import cv2
 import numpy as np
@@ -35,6 +35,15 @@ class WeightHistogram:
     unmatched: Int[Array, "B"]
     clamped: int
     """Pixels whose weight was negative and became 0."""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "edges": self.edges.tolist(),
+            "matched": self.matched.tolist(),
+            "unmatched": self.unmatched.tolist(),
+            "clamped": self.clamped,
+        }
 
 
 def transformed_confidence(conf: Float[Array, "*N"], kind: ConfTransform) -> Float[Array, "*N"]:

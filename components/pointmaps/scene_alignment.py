@@ -1,4 +1,4 @@
-"""GA or DGA over the photos of a reconstructed scene, as a second opinion on its pointmap.
+"""GA, DGA or sparse GA over the photos of a reconstructed scene, as a second opinion on its pointmap.
 
 Every pair is predicted from its two photos alone; the alignment then ties the pairs to the scene's cameras. Where its
 depth and the reconstruction's contradict each other, the point is not to be trusted.
@@ -25,6 +25,7 @@ from components.pointmaps.pairs import (
     predict_pairs,
     shrunk,
 )
+from components.pointmaps.sparse_alignment import SparseAlignmentConfig, align_sparse
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Scene
 
@@ -59,14 +60,15 @@ def align_scene(
     masks: MaskCache,
     predictor: PairPredictor,
     *,
-    method: Literal["ga", "dga"],
+    method: Literal["ga", "dga", "sparse_ga"],
     config: SceneAlignmentConfig,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> SceneAlignment:
     """Predict pairs of neighbouring photos and align them to the scene's cameras.
 
-    GA weighs by ln C, as DUSt3R's optimiser does: many pixels of weight-free pairs know nothing (C close to 1).
+    GA weighs by ln C, as DUSt3R's optimiser does: many pixels of weight-free pairs know nothing (C close to 1). Sparse
+    GA moves nothing but depths then, and does not look at what `config` says of iterations and pixels.
 
     Raises:
         InputError: No pair of photos could be matched.
@@ -83,21 +85,24 @@ def align_scene(
         scene.views, edges, predictor, progress=part_of(progress, 0.0, 0.5), cancel=cancel
     )
     sizes = [(camera.height, camera.width) for camera in cameras]
-    alignment = align(
-        views,
-        pairs,
-        AlignmentConfig(
+    rest = part_of(progress, 0.5, 1.0)
+    threshold = predictor.conf_valid_threshold
+    if method == "sparse_ga":
+        sparse = SparseAlignmentConfig(
+            cameras="known", matching_threshold=threshold, valid_confidence=threshold
+        )
+        alignment = align_sparse(views, pairs, sparse, progress=rest, cancel=cancel)
+    else:
+        dense = AlignmentConfig(
             method=method,
             conf_transform="log" if method == "ga" else "raw",
             cameras="known",
             iterations=config.iterations,
             pixel_stride=config.pixel_stride,
-            valid_confidence=predictor.conf_valid_threshold,
-        ),
-        soft_masks=soft_masks(masks, sizes, "all_objects") if method == "dga" else None,
-        progress=part_of(progress, 0.5, 1.0),
-        cancel=cancel,
-    )
+            valid_confidence=threshold,
+        )
+        soft = soft_masks(masks, sizes, "all_objects") if method == "dga" else None
+        alignment = align(views, pairs, dense, soft_masks=soft, progress=rest, cancel=cancel)
     return SceneAlignment(alignment, contradicted_points(scene, alignment, config.contradiction), failures)
 
 

@@ -1,6 +1,7 @@
 """A scene from pairs of a two-view network that knows the toy: cameras and depths are those of the truth."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipelines.reconstruct import ReconstructConfig, reconstruct
 from tests.knowing_network import KnowingNetwork
 from tests.toy import Toy, make_toy
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CONFIG = ReconstructConfig(pointmaps="mast3r")
 
 
@@ -45,10 +47,12 @@ def network(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> KnowingNetwork:
     return network
 
 
+@pytest.mark.parametrize(("alignment", "limit"), [("ga", 0.02), ("sparse_ga", 0.04)])
 def test_cameras_and_depths_are_found_up_to_a_similarity(
-    toy: Toy, capture: Capture, network: KnowingNetwork
+    toy: Toy, capture: Capture, network: KnowingNetwork, alignment, limit
 ) -> None:
-    scene, report = reconstruct(capture, CONFIG, key="k")
+    """Matches are whole pixels, of a small photo here: by them alone depths come out less exact."""
+    scene, report = reconstruct(capture, replace(CONFIG, alignment=alignment), key="k")
     assert scene.key == "k" and report.registered == tuple(view.name for view in toy.scene.views)
     assert sorted(network.encoded) == [0, 1, 2] and not report.missing and not report.cameras_known
     ratios = []
@@ -62,7 +66,7 @@ def test_cameras_and_depths_are_found_up_to_a_similarity(
         depth = in_camera + found.camera.world_to_camera[2, 3]
         ratios.append(depth / toy.depth[index][valid])
     scale = np.median(np.concatenate(ratios))
-    assert all(np.median(np.abs(r / scale - 1)) < 0.02 for r in ratios)
+    assert all(np.median(np.abs(r / scale - 1)) < limit for r in ratios)
     distance = [np.linalg.norm(v.camera.center - scene.views[0].camera.center) for v in scene.views]
     truth = [np.linalg.norm(v.camera.center - toy.scene.views[0].camera.center) for v in toy.scene.views]
     assert np.allclose(np.array(distance[1:]) / scale, truth[1:], rtol=0.1)

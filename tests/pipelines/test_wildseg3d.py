@@ -9,6 +9,7 @@ import torch
 
 from components.clicks import Click, ClickList, best_view_of_point, clicks_of
 from components.masks.cache import MaskCache
+from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
 from components.pointmaps.scene_alignment import SceneAlignmentConfig
 from components.pointmaps.stereo_pairs import StereoPairConfig
 from components.progress import CancelToken, no_progress
@@ -16,6 +17,7 @@ from components.types import Prompt
 from pipelines.base import seeded
 from pipelines.masks import MasksConfig, build_masks
 from pipelines.wildseg3d import WildSeg3D, WildSeg3DConfig, choose, eroded, points_in_masks, union_mask
+from tests.knowing_network import KnowingNetwork
 from tests.toy import GROUP, TOP_OF_FIRST, Toy, make_toy
 
 SMALLEST = WildSeg3DConfig(first_candidate="smallest")
@@ -275,6 +277,24 @@ def test_few_right_points_are_contradicted_and_wrong_ones_are(large_toy: Toy, al
         scene, large_toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)
     )
     assert (~again.usable)[patch[scene.pointmap.valid]].mean() > 0.8
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_matches_alone_align_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a network's pairs, whose matches are whole pixels: at this size they leave some percent of depth open."""
+    toy = make_toy(width=160, height=120, views=4)
+    predictor = NetworkPairPredictor(KnowingNetwork(toy), NetworkPairConfig(max_side=160))
+    monkeypatch.setattr("pipelines.wildseg3d.pair_predictor", lambda *_: predictor)
+    method = WildSeg3D(WildSeg3DConfig(alignment="sparse_ga", pairs="mast3r"), device=torch.device("cpu"))
+    prepared = method.prepare(
+        toy.scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)
+    )
+    found = prepared.aligned
+    assert found is not None and found.report["method"] == "sparse_ga" and found.report["weights"] is None
+    sure = found.valid & (toy.depth < 6)
+    error = np.abs(found.depth / toy.depth - 1)[sure]
+    assert sure.mean() > 0.3 and np.median(error) < 0.04
+    assert prepared.usable.mean() > 0.9
 
 
 def test_aligned_state_survives_saving(large_toy: Toy, aligned, tmp_path) -> None:

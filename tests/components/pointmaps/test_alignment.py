@@ -24,16 +24,8 @@ from components.progress import CancelToken
 from components.types import Camera, Scene
 from tests.toy import make_toy
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 rng = np.random.default_rng(3)
-
-
-@pytest.fixture(autouse=True)
-def one_torch_thread():
-    """The arrays are small: waiting for a second thread costs more than it does."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_rotation(generator: np.random.Generator) -> np.ndarray:
