@@ -15,6 +15,13 @@ NAMES = (
     "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "grey", "white", "black", "beige",
 )  # fmt: skip
 """Columns of all tables here. The first twelve are those of `vocabulary.COLOURS`; beige counts partly as brown."""
+SPILLS: dict[str, tuple[str, ...]] = {
+    "red": ("orange", "pink"), "orange": ("red", "yellow", "brown", "beige"), "yellow": ("orange", "beige"),
+    "green": ("teal",), "teal": ("green", "blue"), "blue": ("teal", "purple"), "purple": ("blue", "pink"),
+    "pink": ("purple", "red"), "brown": ("orange", "red"), "grey": ("white", "black"), "white": ("grey",),
+    "black": ("grey",),
+}  # fmt: skip
+"""Per name those whose paint shows it in its light and its shade: a brown bowl has orange pixels, a grey bear white."""
 BEIGE_IS_BROWN = 0.3
 BITS = 5
 """Bits per channel of the table of names; 32 steps per channel are finer than the borders between names are sharp."""

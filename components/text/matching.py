@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from components.errors import InputError, closest
 from components.text.attributes import Attributes
-from components.text.colours import BEIGE_IS_BROWN, NAMES
+from components.text.colours import BEIGE_IS_BROWN, NAMES, SPILLS
 from components.text.grammar import (
     Colour,
     Description,
@@ -33,6 +33,9 @@ Scores = Float[Array, "O"]
 
 SOFT_FLOOR = 0.25
 """What is left of a score when a size, shape or place does not fit at all."""
+BESIDE_COLOUR = 0.5
+"""Exponent of the grade of a size or shape beside a colour: "the small brown thing" is the brown one, even where it is
+not small, before something small with a little brown."""
 COLOUR_HALF = 0.15
 """Share of an object that must have a colour for half of the full grade."""
 MATCHES = 0.5
@@ -83,8 +86,10 @@ class Matcher:
 
     def _graded(self, wanted: Description) -> Scores:
         out = self.prior.copy()
+        coloured = any(isinstance(term, Colour) for term in wanted.terms)
         for term in wanted.terms:
-            out = out * self._grade(term)
+            loose = coloured and isinstance(term, Property)
+            out = out * self._grade(term) ** (BESIDE_COLOUR if loose else 1.0)
         return out
 
     def _ordered(self, wanted: Description, scores: Scores) -> Scores:
@@ -163,7 +168,10 @@ class Matcher:
         return share
 
     def _colour(self, name: str) -> Scores:
+        """Grade of a colour; where a colour that it could be the shade of is commoner, only that share of it counts."""
         share = self._share(name)
+        spills = [self.objects.colours[:, NAMES.index(other)] for other in SPILLS[name]]
+        share = share * share / np.maximum(np.max([share, *spills], axis=0), 1e-9)
         return share**2 / (share**2 + COLOUR_HALF**2)
 
     # Sizes, shapes, places in the photo

@@ -130,6 +130,28 @@ def test_what_is_unlikely_to_be_meant_comes_last() -> None:
     assert best("the rightmost red thing", prior=prior) == 1
 
 
+def painted(shares: dict[int, dict[str, float]]) -> Attributes:
+    """The scene with other colours for some objects."""
+    objects = scene()
+    colours = objects.colours.copy()
+    for object_id, own in shares.items():
+        colours[object_id - 1] = [own.get(name, 0.0) for name in NAMES]
+    return dataclasses.replace(objects, colours=colours)
+
+
+def test_light_on_a_paint_is_not_another_paint() -> None:
+    """A brown thing shines orange; a thing with an orange part has less orange, but means it."""
+    objects = painted({1: {"brown": 0.45, "orange": 0.3, "beige": 0.25}, 3: {"blue": 0.75, "orange": 0.25}})
+    assert best("the orange thing", objects) == 3
+    assert best("the brown thing", objects) == 1
+
+
+def test_a_colour_outweighs_a_size() -> None:
+    """The only blue thing is large; something small has a little blue."""
+    objects = painted({1: {"blue": 0.9, "grey": 0.1}, 3: {"red": 1.0}, 4: {"green": 0.9, "blue": 0.1}})
+    assert best("the small blue thing", objects) == 1
+
+
 def test_named_objects_are_landmarks_and_answers() -> None:
     names = {5: "lamp", 3: "plate"}
     assert best("the lamp", names=names) == 5
