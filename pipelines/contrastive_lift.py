@@ -84,6 +84,9 @@ class ContrastiveLiftConfig:
     """Pixels under no mask are one more segment of every view."""
     samples: int = 10_000
     """Pixels clustered: 50,000 in the original, which takes tens of minutes on a processor."""
+    smallest_share: float = 0.002
+    """Of those pixels that a cluster has at least. The original's 1 % leaves out what is smaller in the photos: on a
+    shelf of 25 things, masks of the truth, IoU after one click was 0.14 with it and is 0.87."""
     train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
@@ -130,7 +133,7 @@ class ContrastiveLiftPrepared:
 class ContrastiveLift:
     """Contrastive vectors and HDBSCAN."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
     geometry: Literal["points", "gaussians"] = "gaussians"
 
     def __init__(self, config: ContrastiveLiftConfig, *, device: torch.device) -> None:
@@ -216,7 +219,7 @@ class ContrastiveLift:
         """Channel minima and spans, and centroids, from random opaque pixels of all training views.
 
         We differ: pixels of the training views instead of the test views, 10,000 at most instead of 50,000 by default,
-        and clusters of at least max(5, n / 100) samples where the reference needs 500 (unic_lift.md section 6).
+        and clusters of at least `smallest_share` of them where the reference needs 500 (unic_lift.md section 6).
         """
         each = -(-self.config.samples // len(frames))
         pieces = []
@@ -235,8 +238,9 @@ class ContrastiveLift:
         low = samples.amin(dim=0)
         span = (samples.amax(dim=0) - low).clamp_min(1e-9)
         samples = (samples - low) / span
+        smallest = max(5, int(self.config.smallest_share * len(samples)))
         found: DensityClusters = density_clusters(
-            samples.cpu().numpy(), smallest=max(5, len(samples) // 100), min_samples=1, allow_single=True
+            samples.cpu().numpy(), smallest=smallest, min_samples=1, allow_single=True
         )
         return low, span, cluster_means(samples, found, weighted=True)
 

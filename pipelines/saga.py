@@ -109,6 +109,9 @@ class SagaConfig:
     """False trains and asks without the gate: one answer for all sizes."""
     resampling: bool = True
     """False compares all pairs alike."""
+    groups: bool = False
+    """Whether masks of several things together teach too. Ours: the paper's masks are things and their parts; where
+    groups nest many levels deep, half of all drawn sizes would pull neighbouring things together."""
     reweighting: bool = True
     """False weighs pairs in large and small masks alike."""
     threshold: float = 0.75
@@ -198,7 +201,7 @@ class _ViewMasks:
 class Saga:
     """Scale-gated affinity features."""
 
-    STEP_VERSION = 2
+    STEP_VERSION = 3
     geometry: Literal["points", "gaussians"] = "gaussians"
 
     def __init__(self, config: SagaConfig, *, device: torch.device) -> None:
@@ -224,8 +227,9 @@ class Saga:
         cancel.check()
         config, views = self.config, gaussian_views(scene, self.device)
         frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
-        given, table = _measured_masks(frames, masks, part_of(progress, 0.0, SETUP_SHARE), cancel)
-        sizes = table[np.isfinite(table)]
+        teaching = np.array([config.groups or kind != "group" for kind in masks.kinds], bool)
+        given, table = _measured_masks(frames, masks, teaching, part_of(progress, 0.0, SETUP_SHARE), cancel)
+        sizes = table[np.isfinite(table) & teaching]
         if len(sizes) == 0:
             raise InputError("No mask covers enough of the splats to be measured: build the masks again.")
         quantiles = ScaleQuantiles.of(sizes)
@@ -491,9 +495,15 @@ def _loss(
 
 
 def _measured_masks(
-    frames: Sequence[TrainingFrame], masks: MaskCache, progress: Progress, cancel: CancelToken
+    frames: Sequence[TrainingFrame],
+    masks: MaskCache,
+    teaching: Bool[Array, "O"],
+    progress: Progress,
+    cancel: CancelToken,
 ) -> tuple[list[_ViewMasks | None], Float[Array, "V O"]]:
-    """Masks of every view at training size with their scales (None for a view without any), and all scales."""
+    """Teaching masks of every view at training size with their scales (None for a view without any), and the scales
+    of all masks.
+    """
     table = np.full((len(frames), len(masks.kinds)), np.nan)
     given: list[_ViewMasks | None] = []
     for frame in frames:
@@ -512,8 +522,9 @@ def _measured_masks(
             if mask.all() or len(inner) < MIN_PIXELS:
                 continue
             table[frame.index, object_id - 1] = mask_scale(inner)
-            kept.append(mask)
-            ids.append(object_id - 1)
+            if teaching[object_id - 1]:
+                kept.append(mask)
+                ids.append(object_id - 1)
         given.append(_view_masks(kept, table[frame.index, ids]) if kept else None)
     progress(1.0, "Masks measured")
     return given, table

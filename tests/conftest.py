@@ -10,9 +10,20 @@ from tests.page_server import page_server, toy_root
 __all__ = ["page_server", "pytest_collection_modifyitems", "toy_root"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Playwright keeps an event loop running in the main thread, in which `asyncio.run` of other tests would fail."""
-    items.sort(key=lambda item: item.path.parent.name == "browser")
+    """Browser tests come last, all in one worker: Playwright keeps an event loop running in the main thread, in which
+    `asyncio.run` of other tests would fail, and two browsers at once would starve each other. Tests of another file
+    stay together, as they share what they prepare.
+    """
+    items.sort(key=in_browser)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("browser" if in_browser(item) else item.path.as_posix()))
+
+
+def in_browser(item: pytest.Item) -> bool:
+    """Whether a test drives a browser."""
+    return item.path.parent.name == "browser"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from components.masks.cache import MaskCache
 from components.progress import CancelToken
 from components.types import Prompt
 from pipelines.base import get_method, seeded
+from pipelines.feature_trainer import FeatureTrainConfig
 from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded
 from pipelines.saga_clicks import similarities
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
@@ -34,7 +35,7 @@ def toy() -> Toy:
 
 @pytest.fixture(scope="module")
 def prepared(toy: Toy) -> SagaPrepared:
-    return prepared_with(saga(), toy)
+    return prepared_with(saga(groups=True), toy)
 
 
 def click(
@@ -57,6 +58,25 @@ def test_a_larger_size_takes_the_group(prepared: SagaPrepared, toy: Toy) -> None
     assert share_of(prepared, toy, small, 2) > 0.6 and share_of(prepared, toy, small, 3) < 0.1
     assert share_of(prepared, toy, large, 2) > 0.6 and share_of(prepared, toy, large, 3) > 0.6
     assert share_of(prepared, toy, large, 1) < 0.2
+
+
+def test_groups_teach_only_where_asked_for(toy: Toy) -> None:
+    """Without them it is as if the cache had none; their size is still known, for clicks that mean one."""
+    masks, short = toy.masks, FeatureTrainConfig(iterations=5, max_side=96)
+    alone = [o for o in masks.object_ids.tolist() if masks.kinds[o - 1] != "group"]
+    without = MaskCache.build(
+        masks.scene_key,
+        [[masks.mask(view, o) for view in range(masks.num_views)] for o in alone],
+        sizes=masks.sizes,
+        kinds=[masks.kinds[o - 1] for o in alone],
+        foreground=[bool(masks.foreground[o - 1]) for o in alone],
+        scores=[float(masks.scores[o - 1]) for o in alone],
+    )
+    plain, bare = (prepared_with(saga(train=short), toy, given) for given in (masks, without))
+    taught = prepared_with(saga(train=short, groups=True), toy)
+    assert torch.equal(plain.features, bare.features)
+    assert not torch.equal(plain.features, taught.features)
+    assert np.isfinite(plain.mask_scales[:, GROUP - 1]).any()
 
 
 def test_the_scales_of_masks_are_those_of_the_boxes(prepared: SagaPrepared, toy: Toy) -> None:
