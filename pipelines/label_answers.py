@@ -95,23 +95,29 @@ def meant_objects(under: Sequence[int], clicks: Sequence[SeenClick], labelling: 
     return [
         i
         if i == first or not labelling.thing[first]
-        or (labelling.thing[i] and depth_inside(labelling, click, i)[1] >= MIDDLE)
+        or (labelling.thing[i] and depth_inside(labelling, click, i) >= MIDDLE)
         else 0
         for i, click in zip(under, clicks, strict=True)
     ]  # fmt: skip
 
 
-def depth_inside(labelling: Labelling, click: SeenClick, label: int) -> tuple[float, float]:
-    """How far a click lies from the border of an object in its photo: in pixels, and as a share of the farthest that
-    any pixel of the same connected region does. Zeros where the photo's label map has another object there."""
-    inside = (labelling.maps[click.click.view] == label).astype(np.uint8)
-    y, x = int(click.click.y), int(click.click.x)
-    if not inside[y, x]:
-        return 0.0, 0.0
-    _, regions = cv2.connectedComponents(inside)
-    inside[regions != regions[y, x]] = 0
-    distance = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return float(distance[y, x]), float(distance[y, x] / distance.max())
+def depth_inside(labelling: Labelling, click: SeenClick, label: int) -> float:
+    """How far a click lies from the border of an object in its photo, as a share of the farthest that any of the
+    object's pixels does in a typical photo: the middle of a sliver beside another thing is no middle. 0 where the
+    photo's label map has another object there.
+    """
+    here = _border_distances(labelling.maps[click.click.view] == label)
+    own = float(here[int(click.click.y), int(click.click.x)])
+    if own == 0:
+        return 0.0
+    farthest = [float(_border_distances(image == label).max()) for image in labelling.maps]
+    return own / float(np.median([distance for distance in farthest if distance]))
+
+
+def _border_distances(inside: Bool[Array, "H W"]) -> Float32[Array, "H W"]:
+    """Of every pixel inside to the nearest outside, pixels; 0 outside. The photo's rim is outside."""
+    padded = np.pad(inside.astype(np.uint8), 1)
+    return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
 
 
 def chosen_objects(

@@ -40,7 +40,7 @@ from components.progress import CancelToken, Progress, no_progress
 from components.types import Array, Camera, View
 
 NEAREST = 1e-3
-"""Depth below which a point counts as this far in front of the camera it is projected into, as a share of the scene."""
+"""What is nearer to a camera it is projected into, or behind it, counts as this far in front; 1 = the median depth."""
 STEP = 1.1
 """Neighbouring pixels whose depths differ by more than this factor belong to different things."""
 

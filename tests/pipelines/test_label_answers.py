@@ -93,14 +93,26 @@ def test_further_clicks_on_rims_take_nothing_else(
     assert meant_objects([label for label, _ in given], clicks.positives, instances) == expected
 
 
-def test_depth_inside_is_that_of_the_click_s_own_photo(instances: Labelling) -> None:
-    spots = np.array([spot(instances, 1, rim=False)])
-    clicks = seen_clicks(
-        gaussian_views(gaussian_toy().scene, torch.device("cpu")), [Prompt(1, spots, np.ones(1, bool))]
-    )
-    pixels, share = depth_inside(instances, clicks.positives[0], 1)
-    assert share == 1 and pixels > 2
-    assert depth_inside(instances, clicks.positives[0], 2) == (0, 0)
+def depth_at(labelling: Labelling, at: tuple[float, float], label: int) -> float:
+    prompt = Prompt(1, np.array([at]), np.ones(1, bool))
+    clicks = seen_clicks(gaussian_views(gaussian_toy().scene, torch.device("cpu")), [prompt])
+    return depth_inside(labelling, clicks.positives[0], label)
+
+
+def test_depth_inside_is_measured_by_the_object_in_all_photos(instances: Labelling) -> None:
+    middle = spot(instances, 1, rim=False)
+    assert 0.8 < depth_at(instances, middle, 1) < 1.25
+    assert depth_at(instances, spot(instances, 1, rim=True), 1) < 0.5
+    assert depth_at(instances, middle, 2) == 0
+
+
+def test_the_middle_of_a_sliver_of_another_thing_is_no_middle(instances: Labelling) -> None:
+    """A few pixels of box 2 lie where box 1 is, as where two learnt objects meet."""
+    x, y = spot(instances, 1, rim=False)
+    spoilt = instances.maps[1].copy()
+    spoilt[int(y) - 3 : int(y) + 4, int(x)] = 2
+    split = replace(instances, maps=(instances.maps[0], spoilt, *instances.maps[2:]))
+    assert depth_at(split, (x, y), 2) < 0.5
 
 
 def test_gaussians_take_the_object_that_most_of_their_pixels_show(instances: Labelling) -> None:
