@@ -1,6 +1,7 @@
 """Compare on the page: two methods, the same click, two cameras that turn together, one table, one report."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.browser
 TURNED = 4.0
 """Mean difference of two pictures of a pane, in grey levels, above which it shows something else; the same drawn twice
 differs by less than 1."""
+DRAWN_LATEST = 40
+"""Half seconds until a pane must show what was asked for."""
 
 
 def picture(page: Page, pane: int, *, settle_ms: int = 1500) -> np.ndarray:
@@ -25,8 +28,23 @@ def picture(page: Page, pane: int, *, settle_ms: int = 1500) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))[70:].astype(float)
 
 
-def both(page: Page) -> list[np.ndarray]:
-    return [picture(page, 0), picture(page, 1, settle_ms=0)]
+def settled(page: Page, pane: int, changed: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """The pane once it has changed and two pictures are alike; the last one if that takes too long. Without a graphics
+    card a busy machine draws it late.
+    """
+    last = picture(page, pane, settle_ms=0)
+    for _ in range(DRAWN_LATEST):
+        shown = picture(page, pane, settle_ms=500)
+        if changed(shown) and np.abs(shown - last).mean() < 1:
+            return shown
+        last = shown
+    return last
+
+
+def turned(page: Page, pane: int, before: np.ndarray) -> bool:
+    """Whether a pane comes to show something else."""
+    shown = settled(page, pane, lambda now: np.abs(now - before).mean() > TURNED)
+    return bool(np.abs(shown - before).mean() > TURNED)
 
 
 def blueness(shown: np.ndarray) -> int:
@@ -64,17 +82,18 @@ def test_two_methods_side_by_side(open_page: OpenPage, tmp_path: Path) -> None:
     page = start(open_page)
     rows = page.locator(".cmp-table tbody tr")
     assert [rows.nth(pane).locator("td").first.inner_text() for pane in range(2)] == ["wildseg3d", "saga"]
-    dark = [blueness(shown) for shown in both(page)]
+    dark = [blueness(settled(page, pane, lambda shown: shown.std() > 1)) for pane in range(2)]
 
     click_photo(page, RED)
     page.wait_for_function("document.querySelectorAll('.cmp-table .tool').length === 2", timeout=20_000)
-    lit = [blueness(shown) for shown in both(page)]
-    assert min(np.subtract(lit, dark)) > 100, f"both panes light the box; {dark} pixels before, {lit} after"
+    for pane in range(2):
+        lit = blueness(settled(page, pane, lambda shown, pane=pane: blueness(shown) > dark[pane] + 100))
+        assert lit > dark[pane] + 100, f"pane {pane} lights the box; {dark[pane]} pixels before, {lit} after"
     assert "points" in rows.nth(0).inner_text() and "splats" in rows.nth(1).inner_text()
 
     as_lit = picture(page, 1, settle_ms=0)
     page.get_by_role("combobox", name="View of pane 2").select_option("Features")
-    assert np.abs(picture(page, 1) - as_lit).mean() > TURNED, "the whole scene changes its colours"
+    assert turned(page, 1, as_lit), "the whole scene changes its colours"
     assert not page.get_by_role("combobox", name="View of pane 1").is_visible(), (
         "look-ups have learnt nothing"
     )
@@ -126,12 +145,12 @@ def cameras_follow_while_linked(page: Page) -> None:
     first.scroll_into_view_if_needed()
     before = picture(page, 1, settle_ms=0)
     drag(page, first, (0.3, 0.8), (90, 0))
+    assert turned(page, 1, before), "the other pane turns too"
     followed = picture(page, 1)
-    assert np.abs(followed - before).mean() > TURNED, "the other pane turns too"
     page.get_by_role("checkbox", name="One camera for all").uncheck()
     own = picture(page, 0, settle_ms=500)
     drag(page, first, (0.3, 0.8), (-90, 0))
-    assert np.abs(picture(page, 0) - own).mean() > TURNED, "the pane itself turns"
+    assert turned(page, 0, own), "the pane itself turns"
     assert np.abs(picture(page, 1, settle_ms=0) - followed).mean() < 1, "the other one stays where it was"
 
 

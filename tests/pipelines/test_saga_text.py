@@ -1,5 +1,7 @@
 """SAGA's votes for words on the toy: boxes of three colours, and an encoder that reads colours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,8 @@ from pipelines.saga_text import PAPER_CROPS, embed_masks
 from tests.components.text.test_encoder import ColourEncoder
 from tests.toy import Toy, box_of_gaussians, gaussian_toy
 
-SAGA = Saga(get_method("saga").quick, device=torch.device("cpu"))
+SAGA = Saga(replace(get_method("saga").quick, groups=True), device=torch.device("cpu"))
+"""Taught by groups as well, or the best mask of a colour might be a part of its box."""
 WORDS = {1: "red", 3: "green"}
 
 
