@@ -22,6 +22,10 @@ SCORE_THRESHOLD = 0.5
 MIDDLE = 0.5
 """Share of the largest distance to an object's border from which a further click lies in its middle."""
 
+HOLE = 0.01
+"""Of a photo's diagonal: so near to an object, a click on a pixel of no object still means that object. Classes of "no
+object" leave small holes in what they border on."""
+
 KeepPart = Callable[[Int[Array, "_"], Sequence[SeenClick], Sequence[SeenClick]], Bool[Array, "_"]]
 """Of the Gaussians of one object that was clicked both positively and negatively, which are kept."""
 
@@ -89,8 +93,9 @@ def meant_objects(under: Sequence[int], clicks: Sequence[SeenClick], labelling: 
 
     Whoever clicked a thing first and then on its rim, where the pixel already shows what lies behind, wants more of the
     thing, not all of that: surroundings count only when they were clicked first, and another thing only in its middle
-    (`MIDDLE`), where someone clicks who was given half of what was meant.
+    (`MIDDLE`), where someone clicks who was given half of what was meant. A click in a hole means what is around it.
     """
+    under = [i or object_around(labelling, click) for i, click in zip(under, clicks, strict=True)]
     first = next((i for i in under if i), 0)
     return [
         i
@@ -99,6 +104,18 @@ def meant_objects(under: Sequence[int], clicks: Sequence[SeenClick], labelling: 
         else 0
         for i, click in zip(under, clicks, strict=True)
     ]  # fmt: skip
+
+
+def object_around(labelling: Labelling, click: SeenClick) -> int:
+    """The object nearest to a click in its photo's label map; 0 where none is within `HOLE`."""
+    image = labelling.maps[click.click.view]
+    radius = HOLE * float(np.hypot(*image.shape))
+    ys, xs = np.nonzero(image)
+    squared = (xs + 0.5 - click.click.x) ** 2 + (ys + 0.5 - click.click.y) ** 2
+    if len(squared) == 0 or squared.min() > radius**2:
+        return 0
+    nearest = int(squared.argmin())
+    return int(image[ys[nearest], xs[nearest]])
 
 
 def depth_inside(labelling: Labelling, click: SeenClick, label: int) -> float:

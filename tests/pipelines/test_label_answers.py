@@ -93,6 +93,20 @@ def test_further_clicks_on_rims_take_nothing_else(
     assert meant_objects([label for label, _ in given], clicks.positives, instances) == expected
 
 
+@pytest.mark.parametrize(("radius", "expected"), [(1, 1), (100, 0)])
+def test_a_click_in_a_small_hole_means_what_is_around_it(
+    instances: Labelling, radius: int, expected: int
+) -> None:
+    x, y = spot(instances, 1, rim=False)
+    holed = instances.maps[1].copy()
+    rows, columns = np.indices(holed.shape)
+    holed[np.hypot(rows + 0.5 - y, columns + 0.5 - x) < radius] = 0
+    maps = (instances.maps[0], holed, *instances.maps[2:])
+    prompt = Prompt(1, np.array([[x, y]]), np.ones(1, bool))
+    clicks = seen_clicks(gaussian_views(gaussian_toy().scene, torch.device("cpu")), [prompt])
+    assert meant_objects([0], clicks.positives, replace(instances, maps=maps)) == [expected]
+
+
 def depth_at(labelling: Labelling, at: tuple[float, float], label: int) -> float:
     prompt = Prompt(1, np.array([at]), np.ones(1, bool))
     clicks = seen_clicks(gaussian_views(gaussian_toy().scene, torch.device("cpu")), [prompt])
