@@ -19,7 +19,7 @@ def run_scenes(command: Scenes) -> dict[str, Any]:
             lab.workspace.rename_scene(*given)
         removed = lab.workspace.delete_scene(*given) if command.action == "delete" else []
         freed = sum(item.bytes for item in removed)
-        statuses = [lab.status(name) for name in lab.scenes()]
+        statuses = [lab.status(name, any_version=True) for name in lab.scenes()]
     if not command.json:
         for status in statuses:
             parts = {

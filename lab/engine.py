@@ -17,19 +17,26 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from components.config_keys import key_record
 from components.errors import Cancelled, InputError, closest
 from components.files import content_key, is_sealed
 from components.progress import CancelToken, Progress, no_progress, part_of
-from lab.captures import CaptureShelf, capture_key
+from lab.captures import CaptureShelf
 from lab.config_records import recorded_config, to_plain
 from lab.jobs import JobQueue
 from lab.recent import Recent
+from lab.scene_status import KnownVersions, SceneStatus, gaussians_are_there, status_of
+from lab.step_keys import (
+    gaussians_key,
+    masks_key,
+    prepared_key,
+    scene_inputs,
+    scene_key,
+)
 from lab.steps import (
     SHARE_OF_STEP,
     load_gaussians,
@@ -66,20 +73,6 @@ STEP_NAMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class SceneStatus:
-    """Which steps of a scene are done."""
-
-    name: str
-    capture: str
-    reconstructed: bool
-    masks: bool
-    methods: tuple[str, ...]
-    """Prepared methods."""
-    gaussians: bool = False
-    """Splats are trained, as far as a training that was stopped came."""
-
-
 class Lab(CaptureShelf):
     """All captures and scenes of one workspace, and the queue for slow work."""
 
@@ -98,6 +91,7 @@ class Lab(CaptureShelf):
         self._gaussians: Recent[Gaussians] = Recent(4)
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
+        self._versions = KnownVersions()
         self.indexes: Recent[SearchIndex] = Recent(4)
         self.embeddings: Recent[np.ndarray] = Recent(4)
         self._encoders: Recent[TextImageEncoder] = Recent(1)
@@ -122,22 +116,13 @@ class Lab(CaptureShelf):
         """Names of the scenes, made or to be made again."""
         return self.workspace.scene_names()
 
-    def status(self, name: str) -> SceneStatus:
-        """Which steps of a scene are done. InputError when there is no such scene."""
-        entry = self._entry(name)
-        scene_done = is_sealed(self.workspace.scene_folder(entry.scene_key))
-        masks_done = bool(
-            entry.masks_key and is_sealed(self.workspace.masks_folder(entry.scene_key, entry.masks_key))
-        )
-        methods = tuple(
-            method
-            for method, key in (entry.methods or {}).items()
-            if masks_done and is_sealed(self.workspace.method_folder(key))
-        )
-        gaussians_done = scene_done and self._gaussians_done(entry)
-        return SceneStatus(
-            name, entry.capture, scene_done, scene_done and masks_done, methods, gaussians_done
-        )
+    def status(self, name: str, *, any_version: bool = False) -> SceneStatus:
+        """Which steps of a scene are done, as today's code would do them. InputError when there is no such scene.
+
+        Args:
+            any_version: Results of earlier code count too. This loads nothing, so it is fast in a new process.
+        """
+        return status_of(self, self._entry(name), self._versions, any_version=any_version)
 
     def scene(self, name: str) -> "Scene":
         """A reconstructed scene as far as it is made: with its Gaussians when they are trained.
@@ -146,9 +131,15 @@ class Lab(CaptureShelf):
             InputError: There is no such scene, or it is not reconstructed yet.
         """
         if not self.status(name).reconstructed:
-            raise InputError(f"The scene '{name}' is not reconstructed yet; run its reconstruction first.")
+            earlier = self.status(name, any_version=True).reconstructed
+            state = (
+                "was reconstructed by an earlier version of LiftLab"
+                if earlier
+                else "is not reconstructed yet"
+            )
+            raise InputError(f"The scene '{name}' {state}; run its reconstruction first.")
         scene, entry = self.reconstruct(name), self._entry(name)
-        if not self._gaussians_done(entry):
+        if not gaussians_are_there(self.workspace, entry):
             return scene
         assert entry.gaussians_key is not None
         folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
@@ -187,10 +178,7 @@ class Lab(CaptureShelf):
         opened = self.capture(capture or (entry.capture if entry else name))
         if config is None:
             config = recorded_config(step.ReconstructConfig, entry.config if entry else {})
-        inputs: dict[str, Any] = {"capture": capture_key(opened.folder)}
-        if opened.splats is not None:
-            inputs["splat_scene"] = splat_scene.STEP_VERSION
-        key = content_key("reconstruct", inputs, key_record(config), step.STEP_VERSION)
+        key = scene_key(opened, config)
 
         def build(part: Progress) -> Any:
             make = step.reconstruct if opened.splats is None else splat_scene.scene_of_splats
@@ -202,7 +190,7 @@ class Lab(CaptureShelf):
             write_report(folder, report)
 
         scene = self.step(
-            "reconstruct", key, self.workspace.scene_folder(key), self._scenes, inputs, config,
+            "reconstruct", key, self.workspace.scene_folder(key), self._scenes, scene_inputs(opened), config,
             build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress,
             cancel=cancel,
         )  # fmt: skip
@@ -252,8 +240,7 @@ class Lab(CaptureShelf):
                 config = recorded_config(step.GaussiansConfig, entry.gaussians_config)
         inputs = {"scene": scene.key}
         own = self.capture(entry.capture).splats
-        settings = key_record(config) if own is None else "as they came"
-        key = content_key("gaussians", inputs, settings, step.STEP_VERSION)
+        key = gaussians_key(scene.key, config if own is None else None)
         checkpoint = self.workspace.checkpoint_path(scene.key, key)
         stopped_key: str | None = None
 
@@ -300,7 +287,7 @@ class Lab(CaptureShelf):
             InputError: The scene has no splats yet.
         """
         entry = self._entry(name)
-        if not self._gaussians_done(entry):
+        if not gaussians_are_there(self.workspace, entry):
             raise InputError(f"The scene '{name}' has no splats yet; train them first.")
         assert entry.gaussians_key is not None
         folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
@@ -323,7 +310,7 @@ class Lab(CaptureShelf):
         if config is None:
             config = recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
-        key = content_key("masks", inputs, key_record(config), step.STEP_VERSION)
+        key = masks_key(scene.key, config)
         cache = self.step(
             "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
             build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
@@ -375,7 +362,7 @@ class Lab(CaptureShelf):
         )
         masks = self.masks(name, cancel=cancel)
         entry = self._entry(name)
-        key = self.prepared_key(entry, method, segmenter)
+        key = prepared_key(entry, method, segmenter)
         inputs = {"scene": scene.key, "masks": entry.masks_key, "method": method}
         if segmenter.geometry == "gaussians":
             inputs["gaussians"] = scene.gaussians_key
@@ -401,7 +388,7 @@ class Lab(CaptureShelf):
         segmenter = self.segmenter(method, config)
         if self._lacks_gaussians(name, segmenter):
             return None
-        key = self.prepared_key(self._entry(name), method, segmenter)
+        key = prepared_key(self._entry(name), method, segmenter)
         if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
             return None
         return self.prepare(name, method, config)
@@ -549,16 +536,12 @@ class Lab(CaptureShelf):
         entry = self.workspace.scene_entry(name)
         return entry is not None and self.status(name).masks
 
-    def _gaussians_done(self, entry: SceneEntry) -> bool:
-        return bool(
-            entry.gaussians_key
-            and is_sealed(self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key))
-        )
-
     def _lacks_gaussians(self, name: str, segmenter: "Segmenter") -> bool:
         """Whether the method selects splats that are not trained yet."""
         entry = self.workspace.scene_entry(name)
-        return segmenter.geometry == "gaussians" and (entry is None or not self._gaussians_done(entry))
+        return segmenter.geometry == "gaussians" and (
+            entry is None or not gaussians_are_there(self.workspace, entry)
+        )
 
     def _record_gaussians(self, name: str, scene_key: str, key: str, config: "GaussiansConfig") -> None:
         """Make `key` the splats of the scene; methods prepared on others no longer count."""
@@ -580,11 +563,3 @@ class Lab(CaptureShelf):
                 f"There is no scene '{name}'; reconstruct a capture first. {closest(name, self.scenes())}"
             )
         return entry
-
-    def prepared_key(self, entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
-        """Key of a method's state for a scene."""
-        config = key_record(segmenter.config)
-        splats = [entry.gaussians_key] if segmenter.geometry == "gaussians" else []
-        return content_key(
-            "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION
-        )

@@ -30,8 +30,9 @@ from lab.word_panel import WordPanel
 
 if TYPE_CHECKING:
     from components.types import Gaussians, Scene
-    from lab.engine import Lab, SceneStatus
+    from lab.engine import Lab
     from lab.jobs import Job
+    from lab.scene_status import SceneStatus
     from lab.session import ObjectState, Session
 
 CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")

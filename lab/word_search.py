@@ -16,6 +16,7 @@ from components.types import Scene
 from lab.given_names import given_names
 from lab.records import versions
 from lab.ruler import metres_per_unit
+from lab.step_keys import prepared_key
 
 if TYPE_CHECKING:
     from components.text.encoder import TextImageEncoder
@@ -123,7 +124,7 @@ def lookup_of(
     segmenter, scene = lab.segmenter(method, config), lab.reconstruct(name, cancel=cancel)
     entry = lab.workspace.scene_entry(name)
     assert entry is not None
-    inputs = {"scene": scene.key, "method": lab.prepared_key(entry, method, segmenter)}
+    inputs = {"scene": scene.key, "method": prepared_key(entry, method, segmenter)}
     key = content_key("search", inputs, step.STEP_VERSION)
 
     def build(part: Progress) -> "SearchIndex":
