@@ -22,6 +22,8 @@ SPILLS: dict[str, tuple[str, ...]] = {
     "black": ("grey",),
 }  # fmt: skip
 """Per name those whose paint shows it in its light and its shade: a brown bowl has orange pixels, a grey bear white."""
+NEUTRAL = ("grey", "white", "black")
+"""Names of what has no paint. Paint names a thing first: a teal clock with a white face is a teal one."""
 BEIGE_IS_BROWN = 0.3
 BITS = 5
 """Bits per channel of the table of names; 32 steps per channel are finer than the borders between names are sharp."""

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from components.errors import InputError, closest
 from components.text.attributes import Attributes
-from components.text.colours import BEIGE_IS_BROWN, NAMES, SPILLS
+from components.text.colours import BEIGE_IS_BROWN, NAMES, NEUTRAL, SPILLS
 from components.text.grammar import (
     Colour,
     Description,
@@ -38,6 +38,8 @@ BESIDE_COLOUR = 0.5
 not small, before something small with a little brown."""
 COLOUR_HALF = 0.15
 """Share of an object that must have a colour for half of the full grade."""
+PAINTS = [i for i, name in enumerate(NAMES) if name not in (*NEUTRAL, "beige")]
+"""Columns of the colours that are neither neutral nor, as beige, nearly so."""
 MATCHES = 0.5
 """Objects with at least this share of the best score count as satisfying a description."""
 LENGTH_SOFTNESS = 0.04
@@ -168,11 +170,18 @@ class Matcher:
         return share
 
     def _colour(self, name: str) -> Scores:
-        """Grade of a colour; where a colour that it could be the shade of is commoner, only that share of it counts."""
+        """Grade of a colour. Where a colour that it could be the shade of is commoner, only that share of it counts;
+        of white, grey and black only the share that these together have beside paint.
+        """
         share = self._share(name)
         spills = [self.objects.colours[:, NAMES.index(other)] for other in SPILLS[name]]
         share = share * share / np.maximum(np.max([share, *spills], axis=0), 1e-9)
-        return share**2 / (share**2 + COLOUR_HALF**2)
+        grade = share**2 / (share**2 + COLOUR_HALF**2)
+        if name in NEUTRAL:
+            neutral = self.objects.colours[:, [NAMES.index(other) for other in NEUTRAL]].sum(axis=1)
+            paint = self.objects.colours[:, PAINTS].sum(axis=1)
+            grade = grade * neutral / np.maximum(neutral + paint, 1e-9)
+        return grade
 
     # Sizes, shapes, places in the photo
 

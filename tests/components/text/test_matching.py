@@ -146,6 +146,16 @@ def test_light_on_a_paint_is_not_another_paint() -> None:
     assert best("the brown thing", objects) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("the white thing", 3), ("the teal thing", 1), ("something grey", 3)]
+)
+def test_paint_names_a_thing_before_white_does(text: str, expected: int) -> None:
+    """A teal clock has a larger white face than a white can has light on it."""
+    clock = {"teal": 0.3, "yellow": 0.2, "white": 0.4, "grey": 0.1}
+    objects = painted({1: clock, 3: {"white": 0.3, "grey": 0.5, "beige": 0.1, "green": 0.1}, 6: {"red": 1.0}})
+    assert best(text, objects) == expected
+
+
 def test_a_colour_outweighs_a_size() -> None:
     """The only blue thing is large; something small has a little blue."""
     objects = painted({1: {"blue": 0.9, "grey": 0.1}, 3: {"red": 1.0}, 4: {"green": 0.9, "blue": 0.1}})
