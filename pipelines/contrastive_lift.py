@@ -14,8 +14,7 @@ from typing import Any, Literal, assert_never
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int64, UInt16
-from scipy.spatial import KDTree
+from jaxtyping import Float, Float32, Int, Int64, UInt16
 from torch import Tensor
 
 from components.features.cluster_loss import bounded, cluster_loss
@@ -52,8 +51,8 @@ from pipelines.label_answers import (
     chosen_objects,
     frame_labels,
     meant_objects,
+    nearer_part,
     packed,
-    position_of,
     select,
     supervision,
     things,
@@ -287,7 +286,8 @@ class ContrastiveLift:
         tolerance = (clicks.granularity or 0.0) * 0.5 * float(distances[1:, 1:].max(initial=0.0))
         chosen = chosen_objects(yes, no, distances.__getitem__, tolerance)
         labels = prepared.labelling.gaussians
-        score = select(labels, chosen, clicks, yes, no, partial(_nearer_part, prepared))
+        keep = partial(nearer_part, prepared.labelling, prepared.views.gaussians.means)
+        score = select(labels, chosen, clicks, yes, no, keep)
         return answer(prepared.views, score, SCORE_THRESHOLD, **about)
 
     def _object_at(self, prepared: ContrastiveLiftPrepared, click: SeenClick) -> int:
@@ -327,19 +327,3 @@ def _distances(centroids: Float32[Tensor, "C D"]) -> Float[Array, "O_plus_1 O_pl
     out[1:, 1:] = torch.cdist(centroids, centroids).cpu().numpy()
     np.fill_diagonal(out, 0)
     return out
-
-
-def _nearer_part(
-    prepared: ContrastiveLiftPrepared,
-    own: Int[Array, "_"],
-    positives: Sequence[SeenClick],
-    negatives: Sequence[SeenClick],
-) -> Bool[Array, "_"]:
-    """Gaussians of a contested object that lie nearer to a positive than to a negative click."""
-    means = prepared.views.gaussians.means
-    points = means.cpu().numpy()[own]
-    yes, no = (
-        KDTree(np.stack([position_of(click, means) for click in clicks])).query(points)[0]
-        for clicks in (positives, negatives)
-    )
-    return np.asarray(yes < no)

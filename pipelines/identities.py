@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int64, UInt16
+from jaxtyping import Float, Float32, Int64, UInt16
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -34,7 +34,6 @@ from pipelines.feature_trainer import (
 from pipelines.gaussian_answers import (
     MIN_ALPHA,
     GaussianViews,
-    SeenClick,
     answer,
     check_inputs,
     gaussian_views,
@@ -49,6 +48,7 @@ from pipelines.label_answers import (
     chosen_objects,
     labels_by_votes,
     meant_objects,
+    nearer_part,
     packed,
     select,
     things,
@@ -115,7 +115,7 @@ class IdentityMethod:
         """Select the Gaussians of the object under each positive click.
 
         Granularity joins objects of like features. A negative click takes away its object; one on the same object as
-        a positive click splits it: those Gaussians stay whose features are closer to the positive ones.
+        a positive click splits it (`nearer_part`).
 
         Raises:
             InputError: A click lies outside its photo, or names a view that the scene does not have.
@@ -137,7 +137,7 @@ class IdentityMethod:
         chosen = chosen_objects(
             yes, no, lambda rows: 1 - cosine_rows(prepared.centers, rows).cpu().numpy(), tolerance
         )
-        keep = partial(_closer_in_features, prepared)
+        keep = partial(nearer_part, prepared.labelling, prepared.views.gaussians.means)
         score = select(prepared.labelling.gaussians, chosen, clicks, yes, no, keep)
         return answer(
             prepared.views, score, SCORE_THRESHOLD, method=self.name, config=self.config, started=started,
@@ -308,19 +308,3 @@ def lift_identities(
     for labels in objects:
         seen[labels[labels >= lowest]] = True
     return result, ObjectHead("linear", result.extra["weight"], result.extra["bias"], seen)
-
-
-def _closer_in_features(
-    prepared: IdentityPrepared,
-    own: Int[Array, "_"],
-    positives: Sequence[SeenClick],
-    negatives: Sequence[SeenClick],
-) -> Bool[Array, "_"]:
-    """Gaussians whose features are closer (cosine) to a positive click's than to any negative one's."""
-    index = torch.from_numpy(own).to(prepared.features.device)
-    unit = torch.nn.functional.normalize(prepared.features[index], dim=1)
-    best = []
-    for side in (positives, negatives):
-        clicked = torch.stack([click.blend(prepared.features) for click in side])
-        best.append((unit @ torch.nn.functional.normalize(clicked, dim=1).T).max(dim=1).values)
-    return (best[0] > best[1]).cpu().numpy()

@@ -26,6 +26,9 @@ HOLE = 0.01
 """Of a photo's diagonal: so near to an object, a click on a pixel of no object still means that object. Classes of "no
 object" leave small holes in what they border on."""
 
+RIM = 0.15
+"""How far a negative click on an object's very rim reaches, as a share of how far it is from the positive one."""
+
 KeepPart = Callable[[Int[Array, "_"], Sequence[SeenClick], Sequence[SeenClick]], Bool[Array, "_"]]
 """Of the Gaussians of one object that was clicked both positively and negatively, which are kept."""
 
@@ -179,6 +182,37 @@ def select(
         negatives = [click for click, i in zip(clicks.negatives, no, strict=True) if i == contested]
         selected[own] = keep_part(own, positives, negatives)
     return selected.astype(np.float32)
+
+
+def nearer_part(
+    labelling: Labelling,
+    means: Float[Tensor, "N 3"],
+    own: Int[Array, "_"],
+    positives: Sequence[SeenClick],
+    negatives: Sequence[SeenClick],
+) -> Bool[Array, "_"]:
+    """Gaussians of a contested object that stay: those nearer to a positive than to every negative click.
+
+    A negative click halves the way to the positive one only in the middle of the object, where it means another thing
+    that was joined to it. Towards the rim it reaches less far, and only the strip that it lies on goes.
+
+    Args:
+        own: The object's Gaussians, ascending.
+    """
+    if len(own) == 0:
+        return np.zeros(0, bool)
+    label = int(labelling.gaussians[own[0]])
+    points = means.cpu().numpy()[own].astype(np.float64)
+    to_yes = np.min([_distances(points, position_of(click, means)) for click in positives], axis=0)
+    kept = np.ones(len(own), bool)
+    for click in negatives:
+        reach = float(np.clip(depth_inside(labelling, click, label) / MIDDLE, RIM, 1.0))
+        kept &= reach * to_yes < _distances(points, position_of(click, means))
+    return kept
+
+
+def _distances(points: Float[Array, "n 3"], place: Float[Array, "3"]) -> Float[Array, "n"]:
+    return np.linalg.norm(points - place, axis=1)
 
 
 def without_structure(labelling: Labelling) -> tuple[UInt16[Array, "_H _W"], ...]:

@@ -62,6 +62,7 @@ from pipelines.label_answers import (
     chosen_objects,
     frame_labels,
     meant_objects,
+    nearer_part,
     packed,
     position_of,
     select,
@@ -366,9 +367,8 @@ class UniCLift:
         part = components_by_code(points, np.zeros(len(own), np.int64), radius=self.config.radius * unit)
         tree = KDTree(points)
         yes = np.stack([position_of(click, means) for click in positives])
-        no = np.stack([position_of(click, means) for click in negatives])
-        kept = np.isin(part, part[tree.query(yes)[1]])
-        return kept & (KDTree(yes).query(points)[0] < KDTree(no).query(points)[0])
+        clicked = np.isin(part, part[tree.query(yes)[1]])
+        return clicked & nearer_part(prepared.labelling, means, own, positives, negatives)
 
     def decompose(
         self, prepared: UniCLiftPrepared, granularity: float | None = None

@@ -20,6 +20,7 @@ from pipelines.label_answers import (
     depth_inside,
     labels_by_votes,
     meant_objects,
+    nearer_part,
     packed,
     select,
     supervision,
@@ -158,6 +159,36 @@ def test_only_contested_objects_are_split() -> None:
     chosen = np.array([False, True, True])
     score = select(labels, chosen, clicks, [1, 2], [2], keep)
     assert asked == [[3, 4, 5]] and score.tolist() == [0, 1, 1, 0, 1, 0]
+
+
+def boxes_left(joined: list[int], yes: int, no: int, *, rim: bool) -> dict[int, float]:
+    """Share of each box that stays when boxes are one object, and `yes` is clicked positively, `no` negatively."""
+    toy = gaussian_toy()
+    owner = box_of_gaussians(toy)
+    maps = tuple(np.where(np.isin(image, joined), 1, 0).astype(np.uint16) for image in toy.instance)
+    labels = np.where(np.isin(owner, joined), 1, 0).astype(np.int32)
+    alone = Labelling(labels, tuple(image.astype(np.uint16) for image in toy.instance), np.ones(9, bool))
+    spots = np.array([spot(alone, yes, rim=False), spot(alone, no, rim=rim)])
+    views = gaussian_views(toy.scene, torch.device("cpu"))
+    clicks = seen_clicks(views, [Prompt(1, spots, np.array([True, False]))])
+    own = np.flatnonzero(labels)
+    object_of_all = Labelling(labels, maps, np.array([False, True]))
+    kept = nearer_part(object_of_all, views.gaussians.means, own, clicks.positives, clicks.negatives)
+    return {box: float(kept[owner[own] == box].mean()) for box in joined}
+
+
+def test_a_negative_click_in_the_middle_of_a_joined_thing_takes_it_away() -> None:
+    left = boxes_left([1, 2], 1, 2, rim=False)
+    assert left[1] > 0.9 and left[2] < 0.1
+
+
+def test_a_negative_click_on_the_rim_takes_little() -> None:
+    assert 0.85 < boxes_left([1], 1, 1, rim=True)[1] < 1.0
+
+
+def test_an_object_without_gaussians_has_no_part_to_keep(instances: Labelling) -> None:
+    none = np.zeros(0, np.int64)
+    assert nearer_part(instances, torch.zeros((0, 3)), none, [], []).shape == (0,)
 
 
 def test_things_are_objects_mostly_on_masks_of_things() -> None:
