@@ -18,7 +18,7 @@ from components.progress import CancelToken, Progress, no_progress
 from components.rasterize import resolve_backend, tensors_from_gaussians
 from components.types import Gaussians, Scene
 
-STEP_VERSION = 1
+STEP_VERSION = 2
 """Raised when the computation changes; part of the key of a scene's Gaussians."""
 
 

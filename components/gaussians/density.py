@@ -4,15 +4,19 @@ gsplat's own strategy objects need its CUDA rasteriser's records; this reads `Re
 every back end.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from components.gaussians.parameters import FIELDS, Parameters
+from components.geometry import project
 from components.rasterize import RenderResult
 from components.rasterize.reference import rotations
+from components.types import Array, Camera
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class DensityConfig:
     """Fainter Gaussians are dropped."""
     count_max: int = 60_000
     """No Gaussian is added beyond this number."""
+    clear_share: float = 0.5
+    """Nothing may lie nearer to a camera than this share of the way to the surfaces it sees; see `clear_of_cameras`."""
 
 
 class GradientRecord:
@@ -51,6 +57,37 @@ class GradientRecord:
 
     def mean(self) -> Float[Tensor, "N"]:
         return self.total / self.seen.clamp_min(1)
+
+    def keep(self, rows: Bool[Tensor, "N"]) -> None:
+        self.total, self.seen = self.total[rows], self.seen[rows]
+
+
+def surface_distances(cameras: Sequence[Camera], points: Float[Array, "N 3"]) -> Float[Array, "V"]:
+    """Distance from each camera to the nearest of the points in its picture, but for one in a hundred; 0 where it
+    sees none."""
+    out = np.zeros(len(cameras))
+    for index, camera in enumerate(cameras):
+        xy, depth = project(camera, points.astype(np.float64))
+        seen = (depth > 0) & (xy >= 0).all(axis=1) & (xy < [camera.width, camera.height]).all(axis=1)
+        if seen.any():
+            out[index] = np.percentile(np.linalg.norm(points[seen] - camera.center, axis=1), 1)
+    return out
+
+
+def clear_of_cameras(
+    means: Float[Tensor, "N 3"], cameras: Sequence[Camera], distances: Float[Array, "V"]
+) -> Bool[Tensor, "N"]:
+    """Which Gaussians do not lie right in front of a camera, nearer than its distance.
+
+    Few photos leave the space in front of the lens unobserved by the others: a Gaussian there mends one photo and is
+    fog in every view from beside it. No surface is that near, so it is dropped.
+    """
+    clear = torch.ones(len(means), dtype=torch.bool, device=means.device)
+    for camera, distance in zip(cameras, distances.tolist(), strict=True):
+        offset = means - torch.tensor(camera.center).to(means)
+        ahead = offset @ torch.tensor(camera.world_to_camera[2, :3]).to(means) > 0
+        clear &= ~(ahead & (offset.norm(dim=1) < distance))
+    return clear
 
 
 def adapt(

@@ -16,7 +16,13 @@ from torch import Tensor
 
 from components.errors import InputError
 from components.files import atomic_write
-from components.gaussians.density import DensityConfig, GradientRecord, adapt
+from components.gaussians.density import (
+    DensityConfig,
+    GradientRecord,
+    adapt,
+    clear_of_cameras,
+    surface_distances,
+)
 from components.gaussians.frames import Frame, make_frames, scene_scale
 from components.gaussians.parameters import FIELDS, Parameters, parameters_from_gaussians
 from components.gaussians.similarity import psnr, ssim
@@ -180,7 +186,9 @@ class _Trainer:
         half = max(config.max_side // 2, 1)
         self.coarse = make_frames(views, max_side=half, pointmap=pointmap, device=device)
         self.held_out = make_frames(held_out, max_side=config.max_side, device=device)
-        self.scale = scene_scale([view.camera for view in views])
+        self.cameras = [view.camera for view in views]
+        self.clear = config.density.clear_share * surface_distances(self.cameras, start.means)
+        self.scale = scene_scale(self.cameras)
         self.parameters: Parameters = parameters_from_gaussians(
             start, sh_degree=config.sh_degree, device=device
         )
@@ -219,6 +227,8 @@ class _Trainer:
                     self.earlier_secs = before + time.perf_counter() - began
                     self.save(checkpoint)
                     saved = time.perf_counter()
+        if stopped != "cancelled":  # one that goes on must find what it left
+            self._drop_fog()
         self.earlier_secs = before + time.perf_counter() - began
         last = self.parameters.snapshot()
         use_best = self.best is not None and (stopped == "cancelled" or bool(self.held_out))
@@ -252,9 +262,17 @@ class _Trainer:
                 self.record.add(result, frame.camera.width, frame.camera.height)
         self.parameters.step(self._rates(done))
         due = (self.iteration + 1) % config.densify_every == 0
+        if due:
+            self._drop_fog()
         if due and config.densify_from <= done < config.densify_until:
             adapt(self.parameters, self.record, self.scale, config.density, self.generator)
             self.record = GradientRecord(len(self.parameters), self.record.total.device)
+
+    def _drop_fog(self) -> None:
+        clear = clear_of_cameras(self.parameters.values["means"].detach(), self.cameras, self.clear)
+        if clear.any() and not clear.all():
+            self.parameters.keep(clear)
+            self.record.keep(clear)
 
     def _geometry_loss(self, depth: Tensor, alpha: Tensor, target: Tensor) -> Tensor:
         """Relative depth error, and light passed, where the pointmap confirms a surface."""

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from components.errors import InputError
-from components.gaussians.density import DensityConfig, GradientRecord, adapt
+from components.gaussians.density import (
+    DensityConfig,
+    GradientRecord,
+    adapt,
+    clear_of_cameras,
+    surface_distances,
+)
 from components.gaussians.frames import depth_of_view, make_frames, scene_scale
 from components.gaussians.initialise import gaussians_from_pointmap, gaussians_from_points
 from components.gaussians.parameters import FIELDS, parameters_from_gaussians
@@ -223,6 +229,47 @@ def test_no_more_gaussians_than_allowed() -> None:
     record.total, record.seen = torch.ones(50), torch.ones(50)
     adapt(parameters, record, 100.0, DensityConfig(count_max=60), torch.Generator().manual_seed(0))
     assert len(parameters) == 60
+
+
+def test_surfaces_are_as_far_as_the_nearest_points_in_the_picture() -> None:
+    away = np.column_stack([np.zeros(300), np.zeros(300), np.linspace(2, 5, 300)])
+    unseen = np.array([[0, 0, -1.0], [9, 0, 1.0]])
+    stray = np.array([[0, 0, 0.1]])
+    points = np.concatenate([away, unseen, stray])
+    near, blind = surface_distances([eye(0), eye(50)], points)
+    assert near == pytest.approx(2, abs=0.05) and blind == 0
+
+
+def test_what_lies_right_in_front_of_a_camera_is_not_clear() -> None:
+    means = torch.tensor([[0, 0, 0.9], [0, 0, 1.1], [0, 0, -0.5], [2, 0, 0.5], [0.1, 0, 0.5]])
+    clear = clear_of_cameras(means, [eye(0)], np.array([1.0]))
+    assert clear.tolist() == [False, True, True, True, False]
+    assert clear_of_cameras(means, [eye(0)], np.zeros(1)).all(), "nothing is known of what it sees"
+    assert clear_of_cameras(means, [eye(0), eye(2)], np.ones(2)).tolist() == [False, True, True, False, False]
+
+
+def test_no_fog_is_left_before_a_lens(toy: tuple[list[View], Pointmap]) -> None:
+    views, pointmap = toy
+    start = gaussians_from_pointmap(pointmap, views, count=150)
+    fog = dataclasses.replace(
+        gaussians_from_points(
+            np.random.default_rng(0).normal([0, 0, 0.6], 0.05, (8, 3)),
+            np.full((8, 3), 200, np.uint8),
+        ),
+        opacities=np.full(8, 0.3, np.float32),
+    )
+    foggy = Gaussians(
+        **{
+            f.name: np.concatenate([getattr(start, f.name), getattr(fog, f.name)])
+            for f in dataclasses.fields(Gaussians)
+        }
+    )
+    kept = dataclasses.replace(QUICK, density=dataclasses.replace(QUICK.density, clear_share=0.0))
+    cleared, as_before = (
+        train(views, foggy, config, pointmap=pointmap).gaussians for config in (QUICK, kept)
+    )
+    assert (cleared.means[:, 2] > 1).all()
+    assert (as_before.means[:, 2] < 1).any()
 
 
 def test_points_on_a_grid_become_round_gaussians_of_its_spacing() -> None:
