@@ -1,7 +1,7 @@
 """What methods share that divide a scene's Gaussians into numbered objects: clicks on numbers, and pictures of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -42,11 +42,20 @@ class Labelling:
     """One per view, view pixels."""
     thing: Bool[Array, "O_plus_1"]
     """Per object: a thing (True) or surroundings such as table and walls (False); entry 0 is False."""
+    _typical_depths: dict[int, float] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `typical_depth` found before: it looks at every photo, and a click must not wait for hundreds twice."""
 
     @property
     def count(self) -> int:
         """Objects O."""
         return len(self.thing) - 1
+
+    def typical_depth(self, label: int) -> float:
+        """Median, over the views that show an object, of how far its innermost pixel lies from its border, pixels."""
+        if label not in self._typical_depths:
+            innermost = (float(_border_distances(image == label).max()) for image in self.maps)
+            self._typical_depths[label] = float(np.median([depth for depth in innermost if depth]))
+        return self._typical_depths[label]
 
 
 def supervision(
@@ -130,8 +139,7 @@ def depth_inside(labelling: Labelling, click: SeenClick, label: int) -> float:
     own = float(here[int(click.click.y), int(click.click.x)])
     if own == 0:
         return 0.0
-    farthest = [float(_border_distances(image == label).max()) for image in labelling.maps]
-    return own / float(np.median([distance for distance in farthest if distance]))
+    return own / labelling.typical_depth(label)
 
 
 def _border_distances(inside: Bool[Array, "H W"]) -> Float32[Array, "H W"]:
