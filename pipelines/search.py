@@ -19,12 +19,12 @@ from components.text.encoder import TextImageEncoder, relevancy_of_text
 from components.text.grammar import Named, Query, parse, tokenise
 from components.text.matching import rank
 from components.text.names import answers_to, callable_names
-from components.text.things import find_things, put_together, stacked_pieces
+from components.text.things import find_things, pieces_of_one_thing, put_together
 from components.text.vocabulary import SILENT
 from components.types import Array, Scene
 from pipelines.base import Segmenter
 
-STEP_VERSION = 5
+STEP_VERSION = 6
 SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
 AWAY = 0.15
@@ -81,9 +81,9 @@ def build_index(scene: Scene, masks: MaskCache) -> SearchIndex:
     """Find the things among cached masks and measure them."""
     things = find_things(scene, replace(masks, solver_state=None))
     objects = measure(scene, things.masks, things.object_ids.tolist())
-    stacked = stacked_pieces(objects, int((things.weight >= 1).sum()))
-    if stacked:
-        things = put_together(things, stacked)
+    pieces = pieces_of_one_thing(objects, int((things.weight >= 1).sum()))
+    if pieces:
+        things = put_together(things, pieces)
         objects = measure(scene, things.masks, things.object_ids.tolist())
     return SearchIndex(things.masks, objects, things.weight * object_prior(objects, things.weight))
 

@@ -19,7 +19,7 @@ from components.types import Array, Scene
 POINTS_PER_OBJECT = 3000
 MIN_PIXELS = 30
 """Smaller pieces of an object in a view say nothing of its shape."""
-TRIM = 2.0
+TRIM = 0.5
 """Percent of the points at either end of an axis that are taken for noise."""
 LEVEL = 0.96
 """Cosine between a plane's normal and up from which things can stand on it."""
@@ -209,7 +209,7 @@ def _measure_one(
 
 def _inner(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
     """The mask without its outline, whose pixels mix two surfaces; as it is when nothing else is left."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=2).astype(bool)
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     return inner if inner.sum() >= MIN_PIXELS else mask
 
 

@@ -35,10 +35,15 @@ APART = 0.05
 their colours differ too."""
 OTHER_COLOUR = 0.5
 """Half the sum of differences between shares of colours from which two parts differ in colour."""
-HALF_OF_THING = 0.2
+HALF_OF_THING = 0.15
 """Share of a thing from which a part can be a thing of its own."""
 STALK = 0.6
-"""Footprint of a stalk, as a share of its cap's."""
+"""Footprint of a stalk, as a share of its cap's; of what stands on a base, as a share of the base's."""
+SAME_PLACE = 0.3
+"""IoU of the boxes round two pieces from which they are one thing: solid things do not enter each other so far."""
+FLAT_BASE, ROUND_BASE, MIDDLE_OF_BASE = 0.3, 1.3, 0.15
+"""Height over width, and length over width, of a base such as the plate of a candle at most; how far from its middle
+what stands on it may be, as a share of its length."""
 SECOND_CHOICE, GROUP = 0.4, 0.2
 """Weight of parts, and of groups, beside that of whole objects."""
 PART_OF_THING = 0.1
@@ -87,28 +92,68 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
     return Things(masks, ids, np.array([*np.ones(len(whole)), *second_weight]))
 
 
-def stacked_pieces(objects: Attributes, whole: int) -> list[tuple[int, int]]:
-    """Pairs of indices (lower, upper) among the first `whole` objects that are one thing standing on its own piece.
+def pieces_of_one_thing(objects: Attributes, whole: int) -> list[tuple[int, int]]:
+    """Pairs of indices among the first `whole` objects that are one thing by how they lie in space.
 
-    The cap of a mushroom is much wider than the stalk it stands on, which nothing is that was set down.
+    The cap of a mushroom stands on a stalk, which nothing that was set down does; a candle stands in the middle of its
+    plate; the inside and the outside of a mug take the same place.
     """
     found = []
-    low, high, extent, center = objects.low, objects.high, objects.extent, objects.center
-    area = extent[:, 0] * extent[:, 1]
-    for lower in range(whole):
-        for upper in range(whole):
-            if lower == upper or not np.isfinite(area[[lower, upper]]).all():
+    for a in range(whole):
+        for b in range(whole):
+            if a == b or not np.isfinite(objects.extent[[a, b]]).all():
                 continue
-            offset = np.linalg.norm(center[lower, :2] - center[upper, :2])
-            shared = np.minimum(high[lower, :2], high[upper, :2]) - np.maximum(low[lower, :2], low[upper, :2])
-            if (shared <= 0).any() or center[lower, 2] >= center[upper, 2]:
-                continue
-            narrow = area[lower] < STALK * area[upper] and offset < 0.3 * extent[upper, 0]
-            carries = abs(low[upper, 2] - high[lower, 2]) < 0.5 * extent[[lower, upper], 2].max()
-            grounded = low[upper, 2] - low[lower, 2] > 0.4 * extent[lower, 2]
-            if narrow and carries and grounded:
-                found.append((lower, upper))
+            if (
+                (a < b and _same_place(objects, a, b))
+                or _stalk_and_cap(objects, a, b)
+                or _on_base(objects, a, b)
+            ):
+                found.append((a, b))
     return found
+
+
+def _same_place(objects: Attributes, a: int, b: int) -> bool:
+    low, high = objects.low[[a, b]], objects.high[[a, b]]
+    shared = np.prod(np.clip(high.min(axis=0) - low.max(axis=0), 0, None))
+    return bool(shared > SAME_PLACE * (np.prod(high - low, axis=1).sum() - shared))
+
+
+def _stalk_and_cap(objects: Attributes, lower: int, upper: int) -> bool:
+    """The cap hides the top of its stalk, so the two need not meet in what is measured."""
+    size, offset, gap = objects.extent, _offset(objects, lower, upper), _gap(objects, lower, upper)
+    return bool(
+        np.prod(size[lower, :2]) < STALK * np.prod(size[upper, :2])
+        and objects.low[upper, 2] - objects.low[lower, 2] > 0.4 * size[lower, 2]
+        and offset < 0.3 * size[upper, 0]
+        and gap < size[[lower, upper], 2].max()
+    )
+
+
+def _on_base(objects: Attributes, lower: int, upper: int) -> bool:
+    size, offset, gap = objects.extent, _offset(objects, lower, upper), _gap(objects, lower, upper)
+    round_and_flat = (
+        size[lower, 2] < FLAT_BASE * size[lower, 1] and size[lower, 0] < ROUND_BASE * size[lower, 1]
+    )
+    return bool(
+        round_and_flat
+        and np.prod(size[upper, :2]) < STALK * np.prod(size[lower, :2])
+        and size[upper, 2] > size[upper, 0]
+        and offset < MIDDLE_OF_BASE * size[lower, 0]
+        and gap < 0.5 * size[lower, 0]
+    )
+
+
+def _offset(objects: Attributes, a: int, b: int) -> float:
+    """Distance between the middles along the ground."""
+    return float(np.linalg.norm(objects.center[a, :2] - objects.center[b, :2]))
+
+
+def _gap(objects: Attributes, lower: int, upper: int) -> float:
+    """How far the underside of one is from the top of the other; inf where it is not over and above it."""
+    low, high = objects.low[[lower, upper]], objects.high[[lower, upper]]
+    over = (low[:, :2].max(axis=0) < high[:, :2].min(axis=0)).all()
+    above = objects.center[lower, 2] < objects.center[upper, 2]
+    return abs(float(low[1, 2] - high[0, 2])) if over and above else float("inf")
 
 
 def put_together(things: Things, pairs: Sequence[tuple[int, int]]) -> Things:

@@ -1,12 +1,15 @@
 """What is measured of the toy's boxes, and which of its masks are things."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from components.masks.cache import MaskCache
 from components.text.attributes import Attributes, frame_of, measure
 from components.text.colours import NAMES
-from components.text.things import find_things, meetings, put_together, stacked_pieces
+from components.text.things import find_things, meetings, pieces_of_one_thing, put_together
 from components.types import Plane
 from tests.toy import BOXES, FLOOR, GROUP, PLANE, TOP_OF_FIRST, Toy, make_toy
 
@@ -22,9 +25,7 @@ def toy() -> Toy:
 
 
 def _with_plane(scene, plane):
-    import dataclasses
-
-    return dataclasses.replace(scene, planes=(plane,))
+    return replace(scene, planes=(plane,))
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +105,39 @@ def test_meetings_count_each_border_once(toy: Toy) -> None:
     assert meetings([label], step, [640.0]).apart[1, 2] == 20
 
 
-def test_a_cap_on_its_stalk_is_one_thing_and_a_box_on_a_box_is_not(toy: Toy, boxes: Attributes) -> None:
-    import dataclasses
+def stacked(
+    boxes: Attributes, lower: Sequence[float], upper: Sequence[float], *, gap: float = 0.0, aside: float = 0.0
+) -> list[tuple[int, int]]:
+    """`pieces_of_one_thing` for two boxes given by length, width and height, one over the other."""
+    size = np.array([lower, upper])
+    low = np.concatenate([-size[:, :2] / 2, [[0.0], [lower[2] + gap]]], axis=1)
+    low[1, 0] += aside
+    pair = boxes.rows([0, 1])
+    return pieces_of_one_thing(replace(pair, low=low, high=low + size, center=low + size / 2, extent=size), 2)
 
-    def stacked(stalk_side: float) -> list[tuple[int, int]]:
-        low = np.array([[-stalk_side / 2] * 2 + [0.0], [-0.2, -0.2, 0.3]])
-        high = np.array([[stalk_side / 2] * 2 + [0.3], [0.2, 0.2, 0.5]])
-        pair = boxes.rows([0, 1])
-        size = high - low
-        return stacked_pieces(
-            dataclasses.replace(pair, low=low, high=high, center=(low + high) / 2, extent=size), 2
-        )
 
-    assert stacked(0.1) == [(0, 1)]
-    assert stacked(0.5) == []
+def test_a_cap_on_its_stalk_is_one_thing_and_a_box_on_a_box_is_not(boxes: Attributes) -> None:
+    cap = (0.4, 0.4, 0.2)
+    assert stacked(boxes, (0.1, 0.1, 0.3), cap) == [(0, 1)]
+    assert stacked(boxes, (0.1, 0.1, 0.3), cap, gap=0.2) == [(0, 1)], "the cap hides the top of its stalk"
+    assert stacked(boxes, (0.1, 0.1, 0.3), cap, gap=0.4) == []
+    assert stacked(boxes, (0.5, 0.5, 0.3), cap) == []
+
+
+def test_what_stands_in_the_middle_of_a_round_base_is_one_thing_with_it(boxes: Attributes) -> None:
+    plate, candle = (0.4, 0.38, 0.05), (0.2, 0.2, 0.4)
+    assert stacked(boxes, plate, candle) == [(0, 1)]
+    assert stacked(boxes, plate, candle, aside=0.1) == [], "put down on it"
+    assert stacked(boxes, (0.6, 0.38, 0.05), candle) == [], "a book is longer than wide"
+    assert stacked(boxes, plate, (0.2, 0.2, 0.1)) == [], "lies on it, as food on a plate"
+    assert stacked(boxes, (0.4, 0.38, 0.3), candle) == [], "a box under it"
+
+
+def test_two_pieces_in_one_place_are_one_thing_and_an_apple_in_its_bowl_is_not(boxes: Attributes) -> None:
+    mug = (0.3, 0.3, 0.4)
+    assert stacked(boxes, mug, (0.3, 0.2, 0.35), gap=-0.4) == [(0, 1)]
+    assert stacked(boxes, mug, mug, gap=-0.4, aside=0.2) == [], "they touch"
+    assert stacked(boxes, (0.5, 0.5, 0.2), (0.25, 0.25, 0.25), gap=-0.17) == []
 
 
 def test_put_together_keeps_the_pieces_as_second_choices(toy: Toy) -> None:
