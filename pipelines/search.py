@@ -28,7 +28,9 @@ STEP_VERSION = 6
 SEEN_ENOUGH = 0.6
 """Share of the photos of the best seen object in which an object must be seen to be taken in full."""
 AWAY = 0.15
-"""Weight of what lies below or beside the plane that things stand on."""
+"""Weight of what lies below or beside the plane that things stand on, or in it, such as a shadow."""
+TINY, PIECE = 0.5, 0.4
+"""Length of what is tiny, beside the median thing's (cube roots of volumes), and its weight."""
 PRIOR_BY_MODEL = 0.25
 """Power of the prior in a ranking by an image-text model, which itself tells things from surroundings."""
 MIN_SCORE = 0.02
@@ -180,21 +182,31 @@ def _ranked(index: SearchIndex, scores: Float[Array, "O"]) -> tuple[Found, ...]:
 def object_prior(objects: Attributes, weight: Float[Array, "O"]) -> Float[Array, "O"]:
     """How likely objects are things the photos were taken of, not surroundings.
 
-    Such things are seen in most photos, stand over the plane that things stand on, and do not reach below it.
+    Such things are seen in most photos, stand over the plane that things stand on, rise above it, and do not reach
+    below it. What is tiny beside the others is more often a piece of something.
     """
     if objects.count == 0:
         return np.zeros(0)
     seen = (objects.share > 0).sum(axis=0)
     prior = np.minimum(seen / (SEEN_ENOUGH * seen.max()), 1.0) ** 2
+    sure = (prior >= 1) & (weight >= 1)
+    if sure.any():
+        size = np.cbrt(np.prod(np.nan_to_num(objects.extent), axis=1))
+        prior = prior * _falling((TINY - size / max(float(np.median(size[sure])), 1e-9)) / 0.04, PIECE)
     if np.isfinite(objects.ground):
         height = np.nan_to_num(objects.extent[:, 2])
-        sure = (prior >= 1) & (weight >= 1)
         typical = float(np.median(height[sure])) if sure.any() else 1.0
         below = np.nan_to_num((objects.ground - objects.low[:, 2]) / max(typical, 1e-9), nan=1.0)
         beside = 0.5 - np.nan_to_num(objects.over_ground)
-        for excess in ((below - 0.6) / 0.1, beside / 0.08):
-            prior = prior * (AWAY + (1 - AWAY) / (1 + np.exp(np.clip(excess, -30, 30))))
+        rise = np.nan_to_num((objects.high[:, 2] - objects.ground) / max(typical, 1e-9))
+        for excess in ((below - 0.6) / 0.1, beside / 0.08, (0.1 - rise) / 0.03):
+            prior = prior * _falling(excess, AWAY)
     return prior
+
+
+def _falling(excess: Float[Array, "O"], floor: float) -> Float[Array, "O"]:
+    """1 well below 0, `floor` well above."""
+    return floor + (1 - floor) / (1 + np.exp(np.clip(excess, -30, 30)))
 
 
 def save_index(index: SearchIndex, folder: Path) -> None:
