@@ -1,5 +1,7 @@
 """Words to objects over the masks of a method, and the index on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from pipelines.search import (
     load_index,
     masks_from_labels,
     masks_of,
+    object_prior,
     save_index,
     search,
     search_by_model,
@@ -52,6 +55,25 @@ def test_results_are_ranked_and_nothing_is_listed_for_nonsense(index: SearchInde
     nonsense = search(index, "wug")
     assert nonsense.found == () and "'wug'" in nonsense.message
     assert search(index, "red").message == ""
+
+
+def test_what_is_tiny_or_lies_in_the_table_counts_less(index: SearchIndex) -> None:
+    boxes = index.objects.rows([0, 1, 2])
+    size = np.array([[0.4, 0.3, 0.5]] * 3)
+    boxes = replace(
+        boxes,
+        extent=size,
+        low=np.zeros((3, 3)),
+        high=size,
+        ground=0.0,
+        over_ground=np.ones(3),
+        share=np.ones((3, 3)),
+    )
+    assert (object_prior(boxes, np.ones(3)) > 0.99).all()
+    crumb = replace(boxes, extent=size * [[0.3], [1], [1]])
+    assert object_prior(crumb, np.ones(3))[0] < 0.45 and (object_prior(crumb, np.ones(3))[1:] > 0.99).all()
+    shadow = replace(boxes, high=size * [[1, 1, 0.01], [1, 1, 1], [1, 1, 1]])
+    assert object_prior(shadow, np.ones(3))[0] < 0.3 and (object_prior(shadow, np.ones(3))[1:] > 0.99).all()
 
 
 def test_an_index_is_the_same_after_saving(index: SearchIndex, tmp_path) -> None:
