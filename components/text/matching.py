@@ -346,7 +346,10 @@ class Matcher:
         sure = _with_reference(np.where(np.isfinite(per_view), per_view, np.nan), self.view)
         offset = o.center - o.center[j]
         distance = np.linalg.norm(offset[:, :2], axis=1)
-        main = np.nanmean(np.abs(o.depth - o.depth[:, [j]]), axis=0) if away else np.abs(across)
+        apart = np.abs(o.depth - o.depth[:, [j]])
+        both = np.isfinite(apart)
+        deep = np.where(both, apart, 0.0).sum(axis=0) / np.maximum(both.sum(axis=0), 1)
+        main = deep if away else np.abs(across)
         straight = np.clip(main / np.maximum(distance, 1e-9), 0, 1)
         return np.nan_to_num(sure) * (0.6 + 0.25 * straight + 0.15 * np.exp(-distance / (4 * self.scale)))
 

@@ -27,7 +27,7 @@ class Effort:
 
     clicks: int = 5
     """Simulated clicks per object, at most."""
-    train_steps: int | None = 800
+    train_steps: int | None = 500
     """Steps that a method's training is cut to; None leaves the method's own."""
     splat_steps: int | None = 800
     """Steps of the scene's Gaussians; None takes the default of the device."""
