@@ -98,62 +98,32 @@ def pieces_of_one_thing(objects: Attributes, whole: int) -> list[tuple[int, int]
     The cap of a mushroom stands on a stalk, which nothing that was set down does; a candle stands in the middle of its
     plate; the inside and the outside of a mug take the same place.
     """
-    found = []
-    for a in range(whole):
-        for b in range(whole):
-            if a == b or not np.isfinite(objects.extent[[a, b]]).all():
-                continue
-            if (
-                (a < b and _same_place(objects, a, b))
-                or _stalk_and_cap(objects, a, b)
-                or _on_base(objects, a, b)
-            ):
-                found.append((a, b))
-    return found
-
-
-def _same_place(objects: Attributes, a: int, b: int) -> bool:
-    low, high = objects.low[[a, b]], objects.high[[a, b]]
-    shared = np.prod(np.clip(high.min(axis=0) - low.max(axis=0), 0, None))
-    return bool(shared > SAME_PLACE * (np.prod(high - low, axis=1).sum() - shared))
-
-
-def _stalk_and_cap(objects: Attributes, lower: int, upper: int) -> bool:
-    """The cap hides the top of its stalk, so the two need not meet in what is measured."""
-    size, offset, gap = objects.extent, _offset(objects, lower, upper), _gap(objects, lower, upper)
-    return bool(
-        np.prod(size[lower, :2]) < STALK * np.prod(size[upper, :2])
-        and objects.low[upper, 2] - objects.low[lower, 2] > 0.4 * size[lower, 2]
-        and offset < 0.3 * size[upper, 0]
-        and gap < size[[lower, upper], 2].max()
+    low, high, size, middle = (
+        array[:whole] for array in (objects.low, objects.high, objects.extent, objects.center)
     )
-
-
-def _on_base(objects: Attributes, lower: int, upper: int) -> bool:
-    size, offset, gap = objects.extent, _offset(objects, lower, upper), _gap(objects, lower, upper)
-    round_and_flat = (
-        size[lower, 2] < FLAT_BASE * size[lower, 1] and size[lower, 0] < ROUND_BASE * size[lower, 1]
+    volume, footprint, (length, width, height) = np.prod(high - low, axis=1), size[:, 0] * size[:, 1], size.T
+    shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
+    common = np.prod(np.clip(shared, 0, None), axis=2)
+    same_place = np.triu(common > SAME_PLACE * (volume[:, None] + volume - common), 1)
+    # From here on, rows are what may be below and columns what may stand on it.
+    offset = np.linalg.norm(middle[:, None, :2] - middle[:, :2], axis=2)
+    over = (shared[:, :, :2] > 0).all(axis=2) & (middle[:, None, 2] < middle[:, 2])
+    gap = np.where(over, np.abs(low[:, 2] - high[:, None, 2]), np.inf)
+    stalk = (  # its cap hides the top of it, so the two need not meet in what is measured
+        (footprint[:, None] < STALK * footprint)
+        & (low[:, 2] - low[:, None, 2] > 0.4 * height[:, None])
+        & (offset < 0.3 * length)
+        & (gap < np.maximum(height[:, None], height))
     )
-    return bool(
-        round_and_flat
-        and np.prod(size[upper, :2]) < STALK * np.prod(size[lower, :2])
-        and size[upper, 2] > size[upper, 0]
-        and offset < MIDDLE_OF_BASE * size[lower, 0]
-        and gap < 0.5 * size[lower, 0]
+    round_and_flat = (height < FLAT_BASE * width) & (length < ROUND_BASE * width)
+    base = (
+        round_and_flat[:, None]
+        & (footprint < STALK * footprint[:, None])
+        & (height > length)
+        & (offset < MIDDLE_OF_BASE * length[:, None])
+        & (gap < 0.5 * length[:, None])
     )
-
-
-def _offset(objects: Attributes, a: int, b: int) -> float:
-    """Distance between the middles along the ground."""
-    return float(np.linalg.norm(objects.center[a, :2] - objects.center[b, :2]))
-
-
-def _gap(objects: Attributes, lower: int, upper: int) -> float:
-    """How far the underside of one is from the top of the other; inf where it is not over and above it."""
-    low, high = objects.low[[lower, upper]], objects.high[[lower, upper]]
-    over = (low[:, :2].max(axis=0) < high[:, :2].min(axis=0)).all()
-    above = objects.center[lower, 2] < objects.center[upper, 2]
-    return abs(float(low[1, 2] - high[0, 2])) if over and above else float("inf")
+    return [(int(a), int(b)) for a, b in np.argwhere(same_place | stalk | base)]
 
 
 def put_together(things: Things, pairs: Sequence[tuple[int, int]]) -> Things:
