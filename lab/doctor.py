@@ -13,7 +13,7 @@ from components.errors import InputError
 
 NEEDED = (
     "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
-    "pycocotools", "pycolmap", "PyMaxflow", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
+    "pycocotools", "pycolmap", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
 )  # fmt: skip
 OPTIONAL = {
     "sam2": "SAM 2.1 proposals, clicks and tracks; without it masks come from colour and geometry",

@@ -64,9 +64,11 @@ class Visitors:
             pipelines.base.list_methods()
         finally:
             self._warm.set()
-        from components.view_consensus import warm_up
+        from components import view_consensus
+        from components.masks import grid_cut
 
-        warm_up()
+        grid_cut.warm_up()
+        view_consensus.warm_up()
 
     def reap(self) -> None:
         """Let go of browsers that have been away, the longest away first when there are too many."""

@@ -30,7 +30,7 @@ from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, MaskSet, Scene, focal_of
 from pipelines.models import Sam2Config, default_device
 
-STEP_VERSION = 6
+STEP_VERSION = 7
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,17 @@
 from dataclasses import dataclass
 
 import cv2
-import maxflow
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int8, Int16, UInt8
 
+from components.masks.grid_cut import NEIGHBOURS, grid_cut
 from components.types import Array
 
 CERTAIN = 1e3
 """Seeds above this many nats put their pixels inside."""
 _BINS = (8, 14, 14)
-_CONTRAST = [
-    (np.array([[0, 0, 0], [0, 0, 1], [0, 0, 0]]), (0, 1), 1.0),
-    (np.array([[0, 0, 0], [0, 0, 0], [0, 1, 0]]), (1, 0), 1.0),
-    (np.array([[0, 0, 0], [0, 0, 0], [0, 0, 1]]), (1, 1), 0.7071),
-    (np.array([[0, 0, 0], [0, 0, 0], [1, 0, 0]]), (1, -1), 0.7071),
-]
-"""Neighbours of a pixel met once: structure for the solver, (dy, dx), inverse distance."""
+_DIAGONAL = 0.7071
+"""Weight of diagonal neighbours: inverse distance."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ def outline(
     unary = _unary(colors.bins[coarse], part, config, inside_colors, config.blur_px / step**0.5)
     if seeds is not None:
         unary += seeds[coarse]
-    cut = _cut(colors.lab[coarse].astype(np.float32), unary, config)
+    cut = grid_cut(unary, _contrast(colors.lab[coarse].astype(np.float32), config))
     cut = _voted_pieces(cut, wanted[coarse])
     if step > 1:
         height, width = window[0].stop - window[0].start, window[1].stop - window[1].start
@@ -197,28 +192,18 @@ def _hull(mask: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
     return filled.view(bool)
 
 
-def _cut(
-    lab: Float32[Array, "h w 3"], unary: Float[Array, "h w"], config: OutlineConfig
-) -> Bool[Array, "h w"]:
-    """Minimum cut of the unary term with contrast-dependent smoothness over 8 neighbours."""
-    graph = maxflow.Graph[float](unary.size, 4 * unary.size)
-    nodes = graph.add_grid_nodes(unary.shape)
+def _contrast(lab: Float32[Array, "h w 3"], config: OutlineConfig) -> Float[Array, "4 h w"]:
+    """Price of an outline between each pixel and its `NEIGHBOURS`; 0 where they are outside the image."""
     lab = lab * np.array([100 / 255, 1, 1], np.float32)
-    for structure, (dy, dx), inverse in _CONTRAST:
-        shifted = np.roll(lab, (-dy, -dx), axis=(0, 1))
-        distance = ((lab - shifted) ** 2).sum(axis=2)
-        weights = config.smooth * np.exp(-distance / (2 * config.edge**2)) + config.smooth_floor
-        weights = 0.59 * inverse * weights.astype(np.float64)  # 8 neighbours cost together what 4 would
-        if dy:
-            weights[-1] = 0
-        if dx > 0:
-            weights[:, -1] = 0
-        elif dx < 0:
-            weights[:, 0] = 0
-        graph.add_grid_edges(nodes, weights=weights, structure=structure, symmetric=True)
-    graph.add_grid_tedges(nodes, np.maximum(unary, 0), np.maximum(-unary, 0))
-    graph.maxflow()
-    return ~graph.get_grid_segments(nodes)
+    height, width = lab.shape[:2]
+    prices = np.zeros((len(NEIGHBOURS), height, width))
+    for price, (dy, dx) in zip(prices, NEIGHBOURS, strict=True):
+        rows, left, right = height - dy, max(0, -dx), width - max(0, dx)
+        step = lab[:rows, left:right] - lab[dy:, left + dx : right + dx]
+        weights = config.smooth * np.exp(-(step**2).sum(axis=2) / (2 * config.edge**2)) + config.smooth_floor
+        inverse = _DIAGONAL if dy and dx else 1.0
+        price[:rows, left:right] = 0.59 * inverse * weights  # 8 neighbours cost together what 4 would
+    return prices
 
 
 def _voted_pieces(mask: Bool[Array, "h w"], wanted: Bool[Array, "h w"]) -> Bool[Array, "h w"]:
