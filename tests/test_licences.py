@@ -1,0 +1,105 @@
+"""Nothing that LiftLab needs at run time is under the GPL or AGPL: it is Apache-2.0 itself."""
+
+import ast
+import re
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+NOT_RUN_TIME = {"dev", "captures"}
+"""Extras for those who develop LiftLab or render its captures."""
+LESSER: set[str] = set()
+"""Packages under the LGPL that were looked at and are fine, by name in lower case; none today."""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = sorted(set(PROJECT["optional-dependencies"]) - NOT_RUN_TIME)
+
+
+def licence_of(package: Distribution) -> str:
+    """What a package says of its licence: expression, classifiers, and the first line of the free text."""
+    read = package.metadata
+    classifiers = [c for c in read.get_all("Classifier") or [] if c.startswith("License")]
+    free = (read.get("License") or "").strip().partition("\n")[0]
+    return "; ".join(filter(None, [read.get("License-Expression"), *classifiers, free]))
+
+
+def is_copyleft(licence: str) -> bool:
+    """Whether it is the GPL or AGPL, without an exception for what is linked with it."""
+    rest = re.sub(r"[AL]?GPL[-\w.+]* WITH [-\w.]+", "", licence)
+    return bool(re.search(r"\bA?GPL|Affero|GNU General Public", rest))
+
+
+def is_lesser(licence: str) -> bool:
+    return bool(re.search(r"\bLGPL|Lesser General Public|Library General Public", licence))
+
+
+def needed(requirements: list[str]) -> tuple[dict[str, Distribution], set[str]]:
+    """Installed packages that these requirements bring, theirs included, and those that are not installed."""
+    todo = [Requirement(text) for text in requirements]
+    found: dict[str, Distribution] = {}
+    missing: set[str] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while todo:
+        wanted = todo.pop()
+        name = re.sub(r"[-_.]+", "-", wanted.name).lower()
+        key = name, frozenset(wanted.extras)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            found[name] = distribution(wanted.name)
+        except PackageNotFoundError:
+            missing.add(name)
+            continue
+        for line in found[name].requires or []:
+            further = Requirement(line)
+            extras = ["", *wanted.extras]
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                todo.append(further)
+    return found, missing
+
+
+@pytest.mark.parametrize("extra", ["", *EXTRAS])
+def test_what_is_needed_at_run_time_is_not_gpl(extra: str) -> None:
+    wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
+    found, missing = needed(wanted)
+    if extra and missing:
+        pytest.skip(f"not installed, so its licence cannot be read: {', '.join(sorted(missing))}")
+    assert not missing and found
+    licences = {name: licence_of(package) for name, package in found.items()}
+    assert not {name: licence for name, licence in licences.items() if is_copyleft(licence)}
+    assert {name for name, licence in licences.items() if is_lesser(licence)} <= LESSER
+
+
+def test_nothing_gpl_is_imported_even_when_it_is_installed() -> None:
+    imported = set()
+    for path in [p for package in ("components", "pipelines", "lab") for p in (ROOT / package).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add((node.module or "").split(".")[0])
+    brings = packages_distributions()
+    packages = {name for module in imported for name in brings.get(module, [])} - {PROJECT["name"]}
+    assert {"numpy", "torch"} <= packages
+    assert not {name for name in packages if is_copyleft(licence_of(distribution(name)))}
+
+
+def test_the_gpl_is_recognised() -> None:
+    assert is_copyleft(licence_of(distribution("plyfile")))  # of the tests only
+    for licence in (
+        "GPL-3.0-or-later",
+        "MIT OR AGPL-3.0",
+        "License :: OSI Approved :: GNU General Public License (GPL)",
+    ):
+        assert is_copyleft(licence)
+    for licence in ("LGPL-2.1", "GPL-3.0-or-later WITH GCC-exception-3.1 AND MIT", "Apache-2.0"):
+        assert not is_copyleft(licence)
+    assert (
+        is_lesser("GNU Lesser General Public License v3")
+        and is_lesser("LGPL-2.1")
+        and not is_lesser("GPL-3.0")
+    )
