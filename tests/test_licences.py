@@ -14,6 +14,9 @@ NOT_RUN_TIME = {"dev", "captures"}
 """Extras for those who develop LiftLab or render its captures."""
 LESSER: set[str] = set()
 """Packages under the LGPL that were looked at and are fine, by name in lower case; none today."""
+GPL_LIBRARIES = ("x264", "x265", "xvidcore", "postproc", "vidstab", "rubberband", "fftw3", "gsl", "readline")
+BUNDLED = {"av": {"x264", "x265"}}
+"""Libraries under the GPL that wheels of others hold, by the wheel's folder: said in THIRD_PARTY_NOTICES.md."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = sorted(set(PROJECT["optional-dependencies"]) - NOT_RUN_TIME)
 
@@ -72,6 +75,20 @@ def test_what_is_needed_at_run_time_is_not_gpl(extra: str) -> None:
     licences = {name: licence_of(package) for name, package in found.items()}
     assert not {name: licence for name, licence in licences.items() if is_copyleft(licence)}
     assert {name for name, licence in licences.items() if is_lesser(licence)} <= LESSER
+
+
+def test_gpl_libraries_inside_wheels_are_those_that_the_notices_name() -> None:
+    found, _ = needed(PROJECT["dependencies"])
+    holds: dict[str, set[str]] = {}
+    for folder in {Path(str(package.locate_file(""))) for package in found.values()}:
+        for file in [*folder.glob("*.libs/*"), *folder.glob("*/.dylibs/*")]:
+            wheel = file.relative_to(folder).parts[0].removesuffix(".libs")
+            hits = {name for name in GPL_LIBRARIES if re.match(rf"lib{name}\W", file.name)}
+            if hits:
+                holds.setdefault(wheel, set()).update(hits)
+    assert all(names <= BUNDLED.get(wheel, set()) for wheel, names in holds.items()), holds
+    notices = (ROOT / "THIRD_PARTY_NOTICES.md").read_text()
+    assert all(f"lib{name}" in notices for names in BUNDLED.values() for name in names)
 
 
 def test_nothing_gpl_is_imported_even_when_it_is_installed() -> None:
