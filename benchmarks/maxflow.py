@@ -217,6 +217,7 @@ def main(
 def _sections(
     base: str, rounds: int, rows: Sequence[Sequence[object]], replayed: Sequence[Sequence[object]]
 ) -> list[str]:
+    """The two tables and what they are of."""
     head = ["capture", "solver", "masks step s", "CPU s", "of it cuts, CPU s", f"CPU over {base}"]
     head += ["correction ms", "equal pixels", "mean IoU", "least IoU"]
     note = (

@@ -13,6 +13,7 @@ def main() -> None:
             ["reconstruction", *CAPTURES],
             ["segmentation", *CAPTURES, "--workspace", workspace],
             ["click_latency", CAPTURES[0], "--workspace", workspace],
+            ["maxflow", *CAPTURES, "--workspace", workspace],
             ["alignment", "--captures", CAPTURES[0]],
             ["rasterizer", "--counts", "20000", "100000"],
         ):

@@ -162,6 +162,14 @@ def test_browsers_that_went_away_are_let_go_of(toy_lab: Lab) -> None:
     assert visitors.get(ID) is not away
 
 
+def test_what_clicks_need_compiled_is_loaded_before_the_first(toy_lab: Lab, monkeypatch) -> None:
+    loaded = []
+    monkeypatch.setattr("components.masks.grid_cut.warm_up", lambda: loaded.append("cuts"))
+    monkeypatch.setattr("components.view_consensus.warm_up", lambda: loaded.append("points"))
+    Visitors(toy_lab, initial_scene=None, viewer_points=None).warm_up()
+    assert sorted(loaded) == ["cuts", "points"]
+
+
 async def _join(visitor: Visitor) -> None:
     visitor.join(asyncio.Queue())
 
