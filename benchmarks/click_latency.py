@@ -4,7 +4,7 @@ correction.
     python -m benchmarks.click_latency --workspace DIR assets/captures/desk
 
 A result is the point selection and the masks of all views in memory, from a parsed prompt, caches warm
-(DESIGN 6).
+(docs/architecture.md section 6).
 """
 
 import time

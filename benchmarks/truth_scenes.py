@@ -12,7 +12,7 @@ from components.planes import find_planes
 from components.types import Camera, Lens, Pointmap, Scene, View
 
 STRUCTURE_ID = 201
-"""Instance ids from here up are table, floor and walls: background in every score (DESIGN 8)."""
+"""Instance ids from here up are table, floor and walls: background in every score (docs/architecture.md section 8)."""
 
 
 @dataclass(frozen=True)

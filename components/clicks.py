@@ -86,7 +86,7 @@ def best_view_of_point(scene: Scene, point: Float[Array, "3"]) -> tuple[int, flo
     """View index and view pixel (x, y) of the photo that sees a world point best; None when none does.
 
     Best is the smallest relative difference between the point's depth and the depth of the pixel it falls
-    on; it must be under `VISIBLE_DEPTH_ERROR`. Source: wildseg3d.md section 5.
+    on; it must be under `VISIBLE_DEPTH_ERROR`. Source: docs/methods/wildseg3d.md section 5.
     """
     best: tuple[float, int, float, float] | None = None
     for index, view in enumerate(scene.views):

@@ -29,7 +29,7 @@ def project(
 
 
 def unproject(camera: Camera, xy: Float[Array, "*N 2"], depth: Float[Array, "*N"]) -> Float[Array, "*N 3"]:
-    """World points of continuous view pixels `xy` at `depth` along +Z (wildseg3d.md eq. 2)."""
+    """World points of continuous view pixels `xy` at `depth` along +Z (docs/methods/wildseg3d.md eq. 2)."""
     focal = np.array([camera.K[0, 0], camera.K[1, 1]])
     rays = (np.asarray(xy, dtype=np.float64) - camera.K[:2, 2]) / focal
     in_camera = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1) * np.asarray(depth)[..., None]

@@ -25,8 +25,8 @@ def find_planes(
     """Find dominant planes one after the other by RANSAC on voxel-thinned points.
 
     Lengths are given relative to the median distance between cameras and points, so the answer does not
-    depend on the scene's scale. The tolerance is critical: looser swallows the tops of flat objects (FACTS:
-    .005 against .008).
+    depend on the scene's scale. The tolerance is critical: looser swallows the tops of flat objects
+    (docs/notes.md section 9: .005 against .008).
 
     Args:
         points: World frame; finite.

@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float32, Int32
 from components.types import Array, Scene
 
 TOLERANCE = 0.02
-"""A view sees a point when its own depth there differs by less than this share (wildseg3d.md section 5: 2 %)."""
+"""A view sees a point when its own depth there differs by less than this share: 2 % in docs/methods/wildseg3d.md
+section 5.
+"""
 MIN_SHARE = 0.5
 """Share of the other views that see a point and must have it inside their mask."""
 

@@ -2,7 +2,7 @@
 
 Sources: (a) UniC-Lift's "CL + 3DGS", the same bounded cluster loss without codes (Dhiman et al., 2025);
 (b) "Contrastive Lift", NeurIPS 2023 (arXiv:2306.04633), slow-fast loss on a table of vectors where the original has a
-radiance field. Equation numbers are those of unic_lift.md. We differ where the docstrings below say so.
+radiance field. Equation numbers are those of docs/methods/unic_lift.md. We differ where the docstrings below say so.
 """
 
 import time
@@ -218,7 +218,8 @@ class ContrastiveLift:
         """Channel minima and spans, and centroids, from random opaque pixels of all training views.
 
         We differ: pixels of the training views instead of the test views, 10,000 at most instead of 50,000 by default,
-        and clusters of at least `smallest_share` of them where the reference needs 500 (unic_lift.md section 6).
+        and clusters of at least `smallest_share` of them where the reference needs 500 (docs/methods/unic_lift.md
+        section 6).
         """
         each = -(-self.config.samples // len(frames))
         pieces = []

@@ -55,7 +55,7 @@ class GaussianViews:
         return view.rows(torch.tensor([pixel], device=self.gaussians.device))
 
     def mask(self, selected: Bool[Array, "N"], index: int) -> Bool[Array, "_H _W"]:
-        """Pixels of a view in which selected Gaussians blend to more than half. Source: metrics.md section 1."""
+        """Pixels of a view in which selected Gaussians blend to more than half (docs/methods/metrics.md section 1)."""
         chosen = torch.from_numpy(selected).to(self.gaussians.device, torch.float32)
         with torch.no_grad():
             image = self.view(index).render(chosen[:, None])[..., 0]

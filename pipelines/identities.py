@@ -120,7 +120,7 @@ class IdentityMethod:
         Raises:
             InputError: A click lies outside its photo, or names a view that the scene does not have.
 
-        Source: proto_saga.md section 5 (neither paper has clicks).
+        Source: docs/methods/proto_saga.md section 5 (neither paper has clicks).
         """
         started = time.perf_counter()
         clicks = seen_clicks(prepared.views, prompts)
@@ -271,7 +271,7 @@ def lift_identities(
         count: T.
         label_rest: Pixels of no object are the class 0; without, they teach nothing.
 
-    Source: Gaga's public code after Gaussian Grouping (proto_saga.md section 6 A).
+    Source: Gaga's public code after Gaussian Grouping (docs/methods/proto_saga.md section 6 A).
     """
     means = frames[0].view.gaussians.means.cpu().numpy()
     near = KDTree(means).query(means, k=min(config.neighbours, len(means)), workers=-1)[1]

@@ -1,4 +1,7 @@
-"""Go on training a scene's Gaussians together with embeddings and one classifier per photo."""
+"""Go on training a scene's Gaussians together with embeddings and one classifier per photo.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 import time
 from collections.abc import Mapping, Sequence

@@ -178,7 +178,7 @@ def is_foreground(masks: Sequence[Bool[Array, "_ _"]]) -> bool:
     """Whether a thing is foreground: at most two image borders touched and under 40 % covered in its largest
     view.
 
-    Source: wildseg3d.md section 8 (soft mask before any click).
+    Source: docs/methods/wildseg3d.md section 8 (soft mask before any click).
     """
     mask = max(masks, key=lambda m: int(m.sum()))
     borders = sum(bool(rim.any()) for rim in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))

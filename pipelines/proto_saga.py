@@ -1,7 +1,8 @@
 """Proto-SaGa: one classifier per photo, masks joined by depth and by what the classifiers say, prototypes at the end.
 
-Source: "Proto-SaGa: Prototype-based 3D Scene Segmentation with Semantic-aware Gaussian Grouping" (no code). We differ
-where the docstrings below say so: as a rule the Gaussians are trained beforehand and stay as they are.
+Source: "Proto-SaGa: Prototype-based 3D Scene Segmentation with Semantic-aware Gaussian Grouping" (no code);
+equation numbers are those of docs/methods/proto_saga.md. We differ where the docstrings below say so: as a rule the
+Gaussians are trained beforehand and stay as they are.
 """
 
 import time
@@ -294,7 +295,8 @@ def _centroids(
 
     Started at the prototypes, so that clusters keep the objects' numbers.
 
-    Source: the ablation of Proto-SaGa (proto_saga.md section 6 C). We differ in the start, which the paper leaves open.
+    Source: the ablation of Proto-SaGa (docs/methods/proto_saga.md section 6 C). We differ in the start, which the paper
+    leaves open.
     """
     samples = means[(pixels > 0) & exists]
     out = prototypes.clone()

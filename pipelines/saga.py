@@ -1,7 +1,7 @@
 """SAGA: every Gaussian learns an affinity feature, a gate chooses the channels for a size, a click compares.
 
-Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of saga.md. We differ where
-the docstrings below say so.
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of docs/methods/saga.md. We
+differ where the docstrings below say so.
 """
 
 import time
@@ -538,7 +538,7 @@ def _view_masks(kept: Sequence[Bool[Array, "_H _W"]], scales: Float[Array, "M"])
 
 
 def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
-    """Pixels of which at least five in their 3 x 3 neighbourhood are inside. Source: saga.md section 3."""
+    """Pixels of which at least five in their 3 x 3 neighbourhood are inside. Source: docs/methods/saga.md section 3."""
     inside = cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return inside >= 5
 

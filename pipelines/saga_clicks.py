@@ -1,8 +1,8 @@
 """How SAGA answers clicks: what a click asks for, what is like it, and what a negative click takes away.
 
-Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of saga.md. The paper takes
-positive clicks as they are and gives no rule for negative ones: what the docstrings below say of rims, of masks and of
-negative clicks is ours.
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of docs/methods/saga.md.
+The paper takes positive clicks as they are and gives no rule for negative ones: what the docstrings below say of
+rims, of masks and of negative clicks is ours.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Words by SAGA's votes: masks of all photos that stand for the same Gaussians elect what a text names.
 
-Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of saga.md. We differ: a
-cluster needs masks in half of the photos rather than 30, for scenes of few photos; 30 is the most asked for.
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of docs/methods/saga.md. We
+differ: a cluster needs masks in half of the photos rather than 30, for scenes of few photos; 30 is the most asked for.
 """
 
 from dataclasses import dataclass

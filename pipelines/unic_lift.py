@@ -1,7 +1,8 @@
 """UniC-Lift: splatted vectors are driven to corners of the unit cube; the corner is the object. No clustering.
 
-Source: Dhiman et al., "UniC-Lift: Unified 3D Instance Segmentation via Contrastive Learning", 2025. We differ where the
-docstrings below say so: the Gaussians are trained beforehand and stay as they are, and training is shorter.
+Source: Dhiman et al., "UniC-Lift: Unified 3D Instance Segmentation via Contrastive Learning", 2025; equation numbers
+are those of docs/methods/unic_lift.md. We differ where the docstrings below say so: the Gaussians are trained
+beforehand and stay as they are, and training is shorter.
 """
 
 import time
@@ -328,7 +329,7 @@ class UniCLift:
         Raises:
             InputError: A click lies outside its photo, or names a view that the scene does not have.
 
-        Source: unic_lift.md section 5 (the paper has no clicks).
+        Source: docs/methods/unic_lift.md section 5 (the paper has no clicks).
         """
         started = time.perf_counter()
         clicks = seen_clicks(prepared.views, prompts)
@@ -440,7 +441,7 @@ def agreement(
 
     Two segments of one view with the same commonest code collide; a segment with several codes is in pieces.
 
-    Source: metrics.md section 9, against the training's own segments since there is no truth here.
+    Source: docs/methods/metrics.md section 9, against the training's own segments since there is no truth here.
     """
     rates, pieces = [], []
     for image, label_map in zip(maps, truth, strict=True):

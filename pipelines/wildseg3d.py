@@ -1,7 +1,7 @@
 """WildSeg3D: a click looks up cached masks of all views and lifts their pixels; nothing is trained.
 
-Source: "WildSeg3D: Segment Any 3D Objects in the Wild from 2D Images", ICCV 2025 (arXiv:2503.08407).
-We differ where the docstrings below say so.
+Source: "WildSeg3D: Segment Any 3D Objects in the Wild from 2D Images", ICCV 2025 (arXiv:2503.08407);
+equation numbers are those of docs/methods/wildseg3d.md. We differ where the docstrings below say so.
 """
 
 import json
@@ -365,7 +365,7 @@ def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choic
 
     Each positive click adds one object that contains it. An object that contains a negative click, in that
     click's view, is no candidate; where every candidate is hit, the smallest stays and the smallest object
-    that holds the negative click and no positive one is taken out of it. Source: wildseg3d.md section 5.
+    that holds the negative click and no positive one is taken out of it. Source: docs/methods/wildseg3d.md section 5.
     """
     picks: list[tuple[Click, int, int]] = []  # click, its object, how many times the place was clicked
     missed: list[Click] = []
@@ -412,7 +412,7 @@ def union_mask(masks: MaskCache, choice: Choice, view: int) -> Bool[Array, "H W"
 def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
     """The mask without its 1 px boundary, where flying pixels sit; one so thin that nothing is left stays.
 
-    The image border is no boundary. Source: wildseg3d.md section 7, item 8.
+    The image border is no boundary. Source: docs/methods/wildseg3d.md section 7, item 8.
     """
     inner = cv2.erode(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
     return inner if inner.any() else mask

@@ -1,4 +1,7 @@
-"""The 3D-aware memory bank: masks of later views join the entry with whose Gaussians they overlap most."""
+"""The 3D-aware memory bank: masks of later views join the entry with whose Gaussians they overlap most.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,7 +113,7 @@ def associate(
         ValueError: `order` is not a permutation of the views.
         Cancelled: `cancel` was set.
 
-    Source: Proto-SaGa, section on semantic-aware association (proto_saga.md section 4); Gaga (arXiv:2404.07977).
+    Source: Proto-SaGa's semantic-aware association (docs/methods/proto_saga.md section 4); Gaga (arXiv:2404.07977).
     """
     order = list(range(len(sets))) if order is None else list(order)
     if sorted(order) != list(range(len(sets))):
@@ -134,7 +137,7 @@ def associate(
 def densest_first(labels: Sequence[Int32[Array, "_ _"]]) -> list[int]:
     """Order of views that starts at the one with the most labelled pixels and keeps the list order otherwise.
 
-    Source: proto_saga.md section 7 (ours): the first view founds the bank and is never repaired.
+    Source: docs/methods/proto_saga.md section 7 (ours): the first view founds the bank and is never repaired.
     """
     first = int(np.argmax([int((image > 0).sum()) for image in labels])) if labels else 0
     return [first, *(view for view in range(len(labels)) if view != first)] if labels else []

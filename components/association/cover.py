@@ -1,4 +1,7 @@
-"""Which Gaussians a mask is made of: those behind it, the nearest of them, and the likeliest of them."""
+"""Which Gaussians a mask is made of: those behind it, the nearest of them, and the likeliest of them.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""Association of all masks of a scene: which Gaussians stand for a mask, then the memory bank."""
+"""Association of all masks of a scene: which Gaussians stand for a mask, then the memory bank.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +106,7 @@ def associate_masks(
     Raises:
         Cancelled: `cancel` was set.
 
-    Source: proto_saga.md section 4.
+    Source: docs/methods/proto_saga.md section 4.
     """
     sets = []
     for view, (camera, image, count) in enumerate(zip(cameras, labels, counts, strict=True)):

@@ -1,6 +1,6 @@
 """SAGA's supervision: masks of all sizes in one view become pairs of pixels that belong together at a scale, or not.
 
-Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of saga.md.
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of docs/methods/saga.md.
 """
 
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ def draw_scales(
     Returns:
         count + 2 scales, or fewer where the view has fewer than `count` masks.
 
-    Source: saga.md section 6, as the authors' code does it.
+    Source: docs/methods/saga.md section 6, as the authors' code does it.
     """
     chosen = torch.randperm(len(scales), generator=generator)[:count].numpy()
     chosen = np.concatenate([chosen, [0]])
@@ -150,7 +150,7 @@ def resample(
 ) -> KeptPairs:
     """Keep all pairs that change with the scale, half as many of each kind that do not, and the hard ones.
 
-    Source: saga.md section 5; without any changing pair up to 1,000 of each kind (section 10).
+    Source: docs/methods/saga.md section 5; without any changing pair up to 1,000 of each kind (section 10).
     """
     upper = torch.ones(same.shape[1:], dtype=torch.bool, device=same.device).triu(1)
     always, never = same.all(dim=0) & upper, ~same.any(dim=0) & upper

@@ -1,4 +1,7 @@
-"""UniC-Lift's bounded cluster loss: segments of one view pull together and push each other apart in the unit cube."""
+"""UniC-Lift's bounded cluster loss: segments of one view pull together and push each other apart in the unit cube.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from typing import Literal, assert_never
 
@@ -41,7 +44,7 @@ def cluster_loss(
     Returns:
         0 without segments; with one segment only its spread.
 
-    Source: UniC-Lift, eq. 2 (sums, on Y here: on unbounded vectors it has no minimum) and unic_lift.md eq. 3 (mean).
+    Source: UniC-Lift, eq. 2 (sums, on Y here: on unbounded vectors it has no minimum) and our eq. 3 (mean).
     """
     D = Y.shape[1]
     ids, segment, counts = torch.unique(labels, return_inverse=True, return_counts=True)

@@ -1,4 +1,7 @@
-"""Objects from binary codes: one per code, or per place a code is found in; for Gaussians and for rendered pixels."""
+"""Objects from binary codes: one per code, or per place a code is found in; for Gaussians and for rendered pixels.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,7 +65,7 @@ class CodeObjects:
 
         Where a code has several places, the one that blends most into the pixel is meant.
 
-        Source: UniC-Lift, eqs. 8 and 9; snapping and places are ours (unic_lift.md sections 5 and 8).
+        Source: UniC-Lift, eqs. 8 and 9; snapping and places are ours (docs/methods/unic_lift.md sections 5 and 8).
         """
         S = self.objects.shape[1]
         D = rendered.shape[1] - (S if S > 1 else 0)
@@ -116,7 +119,7 @@ def read_objects(
         radius: Gap between parts of one code that makes them two objects, scene units; None keeps them one. Parts of
             too few Gaussians to be an object go to that of their nearest neighbour.
 
-    Source: unic_lift.md sections 5 and 8.
+    Source: docs/methods/unic_lift.md sections 5 and 8.
     """
     opaque = opaque if opaque.any() else np.ones_like(opaque)
     codes, Y = codes_of(V), bounded(torch.from_numpy(V)).numpy()

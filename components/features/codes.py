@@ -1,4 +1,7 @@
-"""Binary codes: which corner of the unit cube a vector is nearest to, and the repair of what training leaves behind."""
+"""Binary codes: which corner of the unit cube a vector is nearest to, and the repair of what training leaves behind.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from dataclasses import dataclass
 from typing import no_type_check
@@ -76,7 +79,8 @@ class CodeBook:
         """Each code that is not in the book becomes the nearest that is: fewest differing bits, ties by the distance of
         Y to the code's centre, then the smaller code. Unchanged with an empty book.
 
-        Source: unic_lift.md section 5 (ours; repairs the third labels of blended borders, section 8 item 4).
+        Source: docs/methods/unic_lift.md section 5 (ours; repairs the third labels of blended borders: section 8,
+        item 4).
         """
         out = codes.copy()
         strange = np.flatnonzero(self.position(codes) < 0)
@@ -97,7 +101,7 @@ def enough_gaussians(opaque: int) -> int:
 def code_book(codes: Int64[Array, "N"], Y: Float[Array, "N D"], opaque: Bool[Array, "N"]) -> CodeBook:
     """The codes of enough opaque Gaussians; the most frequent one alone when none has enough.
 
-    Source: unic_lift.md section 5 ("segment everything").
+    Source: docs/methods/unic_lift.md section 5 ("segment everything").
     """
     counts = np.bincount(codes[opaque], minlength=1)
     kept = np.flatnonzero(counts >= enough_gaussians(int(opaque.sum())))
@@ -122,7 +126,7 @@ def components_by_code(
     Returns:
         Per Gaussian the part number within its code, 0 = the largest (ties: the one with the first Gaussian).
 
-    Source: unic_lift.md section 8, item 3 (`split_components`).
+    Source: docs/methods/unic_lift.md section 8, item 3 (`split_components`).
     """
     part = np.zeros(len(points), np.int64)
     order = np.argsort(codes, kind="stable")

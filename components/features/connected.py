@@ -18,7 +18,7 @@ def connected_to(
     """The connected parts of a selection that come near a spot; nothing where none does.
 
     Two selected points are connected, and a point is near a spot, within twice the median distance of selected points
-    to their nearest neighbour. Source: saga.md section 8, optional cleaning.
+    to their nearest neighbour. Source: docs/methods/saga.md section 8, optional cleaning.
     """
     ids = np.flatnonzero(selected)
     out = np.zeros_like(selected)

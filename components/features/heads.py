@@ -1,4 +1,7 @@
-"""What reads objects off features: prototypes compared by cosine, or a trained linear classifier."""
+"""What reads objects off features: prototypes compared by cosine, or a trained linear classifier.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,7 @@
 """Masks of all photos that mean the same thing, by the Gaussians they stand for, and what a text says of them.
 
 Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860), section on open-vocabulary segmentation; equation
-numbers are those of saga.md.
+numbers are those of docs/methods/saga.md.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Neighbours of Gaussians in space, and the loss that holds their features together."""
+"""Neighbours of Gaussians in space, and the loss that holds their features together.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from collections.abc import Sequence
 
@@ -17,7 +20,7 @@ def unit_length(cameras: Sequence[Camera], means: Float[Array, "N 3"]) -> float:
 
     With cameras all in one place, half the diagonal of the box around the middle 90 % of the Gaussians.
 
-    Source: unic_lift.md section 8, item 7 (our rule; the papers give radii in their own scenes' units).
+    Source: docs/methods/unic_lift.md section 8, item 7 (our rule; the papers give radii in their own scenes' units).
     """
     centers = np.stack([camera.center for camera in cameras])
     diameter = float(pdist(centers).max()) if len(centers) > 1 else 0.0
@@ -29,7 +32,7 @@ def unit_length(cameras: Sequence[Camera], means: Float[Array, "N 3"]) -> float:
 def neighbour_pairs(points: Float[Array, "N 3"], *, radius: float, at_most: int = 8) -> Int64[Tensor, "E 2"]:
     """Pairs (i, j), j one of the `at_most` nearest of i within `radius` and not i; sorted by i, then distance.
 
-    Source: UniC-Lift, Nb(i) of eq. 6, limited to the nearest as unic_lift.md section 3 says.
+    Source: UniC-Lift, Nb(i) of eq. 6, limited to the nearest as docs/methods/unic_lift.md section 3 says.
     """
     if len(points) < 2:
         return torch.zeros((0, 2), dtype=torch.int64)

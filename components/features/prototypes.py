@@ -1,4 +1,7 @@
-"""Prototypes: the mean feature of an object over the views, used as classifier without training."""
+"""Prototypes: the mean feature of an object over the views, used as classifier without training.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 import numpy as np
 import torch
@@ -46,8 +49,8 @@ def ensemble(
     Returns:
         Prototypes (zero where there is none), and which exist.
 
-    Source: Proto-SaGa, eq. 14. `min_views` and `min_pixels` are ours (proto_saga.md section 7): one tiny mask should
-    not win arbitrary pixels.
+    Source: Proto-SaGa, eq. 14. `min_views` and `min_pixels` are ours (docs/methods/proto_saga.md section 7): one tiny
+    mask should not win arbitrary pixels.
     """
     seen = pixels >= max(min_pixels, 1)  # [V, T]
     views = seen.sum(dim=0)
@@ -77,7 +80,7 @@ def merge_alike(
 ) -> Int64[Array, "T_plus_1"]:
     """Table from object (0..T) to the smallest object it is joined with: chains of cosine above `threshold`.
 
-    With a threshold of 1 nothing is joined. Source: proto_saga.md section 5 (our granularity).
+    With a threshold of 1 nothing is joined. Source: docs/methods/proto_saga.md section 5 (our granularity).
     """
     unit = prototypes / (np.linalg.norm(prototypes, axis=1, keepdims=True) + NORM_FLOOR)
     alike = (unit @ unit.T > threshold) & exists[:, None] & exists[None]

@@ -1,7 +1,7 @@
 """Contrastive-Lift's slow-fast loss: fast features of half the pixels are drawn to slow ones of the other half.
 
 Source: "Contrastive Lift: 3D Object Instance Segmentation by Slow-Fast Contrastive Fusion", NeurIPS 2023
-(arXiv:2306.04633); equation numbers are those of unic_lift.md section 6.
+(arXiv:2306.04633); equation numbers are those of docs/methods/unic_lift.md section 6.
 """
 
 import torch

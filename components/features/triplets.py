@@ -1,4 +1,7 @@
-"""UniC-Lift's triplets: an anchor, and a pixel of its own and of another segment mined at the borders."""
+"""UniC-Lift's triplets: an anchor, and a pixel of its own and of another segment mined at the borders.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from dataclasses import dataclass
 
@@ -88,7 +91,7 @@ def triplet_loss(
 
 
 def near_identity(D: int, generator: torch.Generator, *, noise: float = 0.01) -> Float[Tensor, "D D"]:
-    """The linear layer Wm at the start: identity plus normal noise. Source: unic_lift.md section 2 (our choice)."""
+    """The linear layer Wm at the start: identity plus normal noise (docs/methods/unic_lift.md section 2, ours)."""
     return torch.eye(D) + noise * torch.randn((D, D), generator=generator)
 
 

@@ -1,4 +1,7 @@
-"""Cosine classifiers: one per view, so that ids which differ between views do no harm while features are learnt."""
+"""Cosine classifiers: one per view, so that ids which differ between views do no harm while features are learnt.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 import torch
 from jaxtyping import Float, Int
@@ -31,7 +34,7 @@ def classifier_loss(
     Returns:
         0 when no pixel is labelled.
 
-    Source: Proto-SaGa, eq. 5; unic_lift.md and proto_saga.md section 8: pixels without a mask are ignored.
+    Source: Proto-SaGa, eq. 5; pixels without a mask are ignored (docs/methods/proto_saga.md section 8).
     """
     inside = labels > 0
     logits = cosine_logits(w, F[inside], tau=tau)
@@ -44,7 +47,8 @@ def neighbour_divergence(
 ) -> Float[Tensor, ""]:
     """Mean KL(p_i || p_j) over neighbours j of i, over the number of classes, times `weight`.
 
-    Source: Gaussian Grouping's 3D regularisation as Gaga's public code applies it (proto_saga.md section 6 A).
+    Source: Gaussian Grouping's 3D regularisation as Gaga's public code applies it (docs/methods/proto_saga.md
+    section 6 A).
     """
     floor = torch.finfo(probability.dtype).tiny
     own = probability[:, None]

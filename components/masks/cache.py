@@ -41,8 +41,7 @@ class MaskCache:
     kinds: tuple[str, ...]
     """Per object: "part", "object", "group" or "plane"."""
     foreground: Bool[Array, "O"]
-    """Objects that are things rather than surroundings (wildseg3d.md section 8, soft mask before any click).
-    """
+    """Objects that are things rather than surroundings (docs/methods/wildseg3d.md section 8: S before any click)."""
     scores: Float[Array, "O"]
     """Quality of the proposal in [0, 1]."""
     placement: Int[Array, "V O 7"]

@@ -21,7 +21,7 @@ REMEMBERED = ("maskmem_features", "maskmem_pos_enc", "pred_masks", "obj_ptr", "o
 
 @dataclass(frozen=True)
 class Sam2TrackerConfig:
-    """Choices of `Sam2VideoTracker`. Source: wildseg3d.md section 3.1."""
+    """Choices of `Sam2VideoTracker`. Source: docs/methods/wildseg3d.md section 3.1."""
 
     key_view: int = 0
     """The view whose proposals are followed first."""

@@ -1,4 +1,7 @@
-"""What the lab measures of itself: Gaussians against truth, codes, consistency over views, latency (metrics.md 9)."""
+"""What the lab measures of itself: Gaussians against truth, codes, consistency over views, latency.
+
+Source: docs/methods/metrics.md section 9.
+"""
 
 import math
 from collections.abc import Sequence

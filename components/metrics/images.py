@@ -1,4 +1,4 @@
-"""Image quality: PSNR and SSIM (metrics.md 7), in float64 and for any number of channels.
+"""Image quality: PSNR and SSIM (docs/methods/metrics.md section 7), in float64 and for any number of channels.
 
 The trainer's differentiable SSIM (`components.gaussians.similarity`) follows the same definition; a test compares them.
 """
@@ -18,7 +18,7 @@ C1, C2 = 0.01**2, 0.03**2
 
 
 def psnr(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
-    """Peak signal-to-noise ratio in dB of images in [0, 1], at most 100 (metrics.md eq. 18)."""
+    """Peak signal-to-noise ratio in dB of images in [0, 1], at most 100 (docs/methods/metrics.md eq. 18)."""
     error = float(np.mean((truth.astype(np.float64) - prediction.astype(np.float64)) ** 2))
     return MAX_PSNR if error == 0 else min(MAX_PSNR, -10 * float(np.log10(error)))
 
@@ -30,7 +30,7 @@ def mean_psnr(truths: Sequence[Float[Array, "_ _ _"]], predictions: Sequence[Flo
 
 
 def ssim(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
-    """Mean structural similarity of images in [0, 1]; 1 for equal ones (metrics.md eq. 19).
+    """Mean structural similarity of images in [0, 1]; 1 for equal ones (docs/methods/metrics.md eq. 19).
 
     Gaussian window of 11 pixels, sigma 1.5, zeros outside the image: the convention of 3D Gaussian Splatting. Other
     libraries crop the border or reflect it there.

@@ -1,4 +1,7 @@
-"""Average precision of 3D instances, by the rules of the ScanNet script and of COCO (metrics.md 6)."""
+"""Average precision of 3D instances, by the rules of the ScanNet script and of COCO.
+
+Equation numbers are those of docs/methods/metrics.md section 6.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -68,7 +71,7 @@ def average_precision(
         min_points: Truth instances with fewer points are ignored.
 
     Source: Dai et al., ScanNet benchmark (step rule); Lin et al., COCO, ECCV 2014 (envelope, here over all points of
-    the curve and not 101 of them); metrics.md eq. 15 to 17.
+    the curve and not 101 of them); docs/methods/metrics.md eq. 15 to 17.
     """
     thresholds = SCANNET_THRESHOLDS if variant == "scannet" else COCO_THRESHOLDS
     tables = [_Overlaps.of(scene, min_points) for scene in scenes]

@@ -1,4 +1,4 @@
-"""Scores of label maps whose ids hold over all views (metrics.md 3) and of class maps (5).
+"""Scores of label maps whose ids hold over all views and of class maps (docs/methods/metrics.md sections 3 and 5).
 
 Label maps are integer [H, W], one per view, -1 = void. A pixel that is void in the truth is removed before anything
 else. A pixel that is void in the prediction belongs to no predicted label, so its truth label counts as missed there.
@@ -53,7 +53,7 @@ def match_scene_labels(
     Raises:
         ValueError: The lists differ in length, or a prediction has another size than its truth.
 
-    Source: Lyu et al., "Gaga: Group Any Gaussians via 3D-aware Memory Bank", 2024; metrics.md eq. 5 to 8.
+    Source: Lyu et al., "Gaga: Group Any Gaussians via 3D-aware Memory Bank", 2024; docs/methods/metrics.md eq. 5 to 8.
     """
     pairs = _flat_pairs(truth, prediction)
     rows = _labels([t for t, _ in pairs])
@@ -136,7 +136,7 @@ class ClassIou:
 def class_iou(
     truth: Sequence[Integer[Array, "_ _"]], prediction: Sequence[Integer[Array, "_ _"]]
 ) -> ClassIou:
-    """Semantic mIoU from the confusion matrix over all pixels of all views (metrics.md eq. 14).
+    """Semantic mIoU from the confusion matrix over all pixels of all views (docs/methods/metrics.md eq. 14).
 
     Pixels void (-1) in the truth are removed; void in the prediction counts as a miss of the truth's class.
 

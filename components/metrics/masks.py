@@ -1,4 +1,6 @@
-"""Masks of one object against truth: promptable segmentation (metrics.md 1), boundary IoU (2), pooled IoU.
+"""Masks of one object against truth: promptable segmentation, boundary IoU, pooled IoU.
+
+Source: docs/methods/metrics.md sections 1 and 2.
 
 All scores are fractions in [0, 1]. Label maps are int32 with -1 = void, which is excluded before anything
 else.
@@ -17,14 +19,14 @@ from components.types import Array
 def iou(
     truth: Bool[Array, "H W"], prediction: Bool[Array, "H W"], *, void: Bool[Array, "H W"] | None = None
 ) -> float:
-    """Intersection over union; both empty gives 1, one empty gives 0 (metrics.md eq. 1)."""
+    """Intersection over union; both empty gives 1, one empty gives 0 (docs/methods/metrics.md eq. 1)."""
     return pooled_iou([truth], [prediction], voids=None if void is None else [void])
 
 
 def accuracy(
     truth: Bool[Array, "H W"], prediction: Bool[Array, "H W"], *, void: Bool[Array, "H W"] | None = None
 ) -> float:
-    """Share of pixels, foreground and background together, that agree (metrics.md eq. 2); 1 when all is
+    """Share of pixels, foreground and background together, that agree (docs/methods/metrics.md eq. 2); 1 when all is
     void.
     """
     counted = np.ones(truth.shape, bool) if void is None else ~void
@@ -64,7 +66,7 @@ def mean_view_iou(truths: Sequence[Bool[Array, "_ _"]], predictions: Sequence[Bo
 
 
 def boundary(mask: Bool[Array, "H W"], *, width_share: float = 0.02) -> Bool[Array, "H W"]:
-    """The rim of a mask: what d erosions with a full 3 x 3 kernel take away (metrics.md eq. 3).
+    """The rim of a mask: what d erosions with a full 3 x 3 kernel take away (docs/methods/metrics.md eq. 3).
 
     d = max(1, round(width_share * diagonal)). The image border counts as outside, so a mask that touches it
     has rim there.
@@ -79,7 +81,7 @@ def boundary(mask: Bool[Array, "H W"], *, width_share: float = 0.02) -> Bool[Arr
 def boundary_iou(
     truth: Bool[Array, "H W"], prediction: Bool[Array, "H W"], *, width_share: float = 0.02
 ) -> float:
-    """IoU of the rims of two masks; both empty gives 1 (metrics.md eq. 4)."""
+    """IoU of the rims of two masks; both empty gives 1 (docs/methods/metrics.md eq. 4)."""
     return iou(boundary(truth, width_share=width_share), boundary(prediction, width_share=width_share))
 
 

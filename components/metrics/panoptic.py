@@ -1,4 +1,4 @@
-"""Scene-level panoptic quality (metrics.md 4): an instance must keep its id over all views."""
+"""Scene-level panoptic quality (docs/methods/metrics.md section 4): an instance must keep its id over all views."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -69,7 +69,7 @@ def panoptic_quality(
     Raises:
         ValueError: Lists or maps that do not fit, or negative instance ids.
 
-    Source: Siddiqui et al., "Panoptic Lifting", CVPR 2023, section 4; metrics.md eq. 9 to 13.
+    Source: Siddiqui et al., "Panoptic Lifting", CVPR 2023, section 4; docs/methods/metrics.md eq. 9 to 13.
     """
     check_sizes(truth_classes, truth_instances)
     check_sizes(predicted_classes, predicted_instances)

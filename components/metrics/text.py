@@ -1,4 +1,4 @@
-"""Text relevancy, localisation and open-vocabulary IoU (metrics.md 8)."""
+"""Text relevancy, localisation and open-vocabulary IoU (docs/methods/metrics.md section 8)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def relevancy(
         canonical: Unit embeddings of the canonical phrases.
         scale: Factor on the dot products.
 
-    Source: Kerr et al., "LERF", ICCV 2023, eq. 2; metrics.md eq. 20.
+    Source: Kerr et al., "LERF", ICCV 2023, eq. 2; docs/methods/metrics.md eq. 20.
     """
     return relevancy_of_similarities(image @ query, image @ canonical.T, scale=scale)
 
@@ -72,7 +72,7 @@ def localisation_accuracy(
     *,
     smooth: bool = False,
 ) -> float:
-    """Share of queries whose most relevant pixel is right (metrics.md eq. 21); NaN without queries."""
+    """Share of queries whose most relevant pixel is right (docs/methods/metrics.md eq. 21); NaN without queries."""
     hits = [localisation_hit(m, b, smooth=smooth) for m, b in zip(maps, boxes, strict=True)]
     return float(np.mean(hits)) if hits else math.nan
 
@@ -81,7 +81,7 @@ def open_vocabulary_iou(
     truths: Mapping[str, Sequence[Bool[Array, "_ _"]]],
     predictions: Mapping[str, Sequence[Bool[Array, "_ _"]]],
 ) -> float:
-    """Mean over categories of the IoU pooled over all annotated views (3D-OVS, metrics.md eq. 22).
+    """Mean over categories of the IoU pooled over all annotated views (3D-OVS, docs/methods/metrics.md eq. 22).
 
     A category without prediction counts 0; NaN without categories.
     """

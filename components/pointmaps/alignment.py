@@ -1,7 +1,8 @@
 """Global alignment of two-view pointmaps: GA as in DUSt3R, and the dynamic re-weighting of WildSeg3D (DGA).
 
-Source: wildseg3d.md sections 3.2 to 3.5 and 7; WildSeg3D, ICCV 2025 (arXiv:2503.08407), eq. (1) to (8), over DUSt3R's
-global alignment (CVPR 2024). Pixel centres are at +0.5 here; both papers count them from 0.
+Source: docs/methods/wildseg3d.md sections 3.2 to 3.5 and 7, eq. (1) to (9); WildSeg3D, ICCV 2025 (arXiv:2503.08407),
+over DUSt3R's global alignment (CVPR 2024). Equation numbers are those of docs/methods/wildseg3d.md. Pixel centres are
+at +0.5 here; both papers count them from 0.
 """
 
 import math

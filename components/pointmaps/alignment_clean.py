@@ -70,7 +70,7 @@ def front_points(
         conf: Higher is surer.
         tolerance: How much nearer, relative to the other view's depth, counts as in front.
 
-    Source: DUSt3R's cleaning of pointmaps (wildseg3d.md section 7, item 8).
+    Source: DUSt3R's cleaning of pointmaps (docs/methods/wildseg3d.md section 7, item 8).
     """
     out = []
     for view, camera in enumerate(cameras):

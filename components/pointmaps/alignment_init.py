@@ -1,6 +1,6 @@
 """Where the alignment starts: spanning tree, registration, focal lengths, camera poses, pair poses.
 
-Source: wildseg3d.md section 3.5 a to e, after DUSt3R (CVPR 2024). Pixel centres are at +0.5 here.
+Source: docs/methods/wildseg3d.md section 3.5 a to e, after DUSt3R (CVPR 2024). Pixel centres are at +0.5 here.
 """
 
 from collections.abc import Mapping, Sequence

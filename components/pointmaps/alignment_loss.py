@@ -1,6 +1,6 @@
 """The alignment loss (8) and its gradient, one fused pass over all pixels of all edges.
 
-Source: wildseg3d.md eq. (8), which is DUSt3R's global alignment (CVPR 2024) with other weights.
+Source: docs/methods/wildseg3d.md eq. (8), which is DUSt3R's global alignment (CVPR 2024) with other weights.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -167,8 +167,8 @@ def match(
     """Pixels that show the same point, as x1, y1, x2, y2, pixel centres at +0.5.
 
     Nearest neighbours there and back: of descriptors where the network has them, else of points in 3D. Every pixel of
-    the cell around a matched pixel moves as that pixel does. Source: MASt3R section 3.3, fast reciprocal matching; we
-    stop after the first way back and allow `match_tolerance_px`.
+    the cell around a matched pixel moves as that pixel does. Source: MASt3R, ECCV 2024, section 3.3, fast
+    reciprocal matching; we stop after the first way back and allow `match_tolerance_px`.
     """
     stride = config.match_stride
     height, width = first.conf.shape

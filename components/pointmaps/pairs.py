@@ -56,7 +56,7 @@ class PairResult:
         )
 
     def matched(self) -> tuple[Bool[Array, "H1 W1"], Bool[Array, "H2 W2"]]:
-        """Phi of wildseg3d.md: True at pixels that have a match in the other image."""
+        """Phi of docs/methods/wildseg3d.md: True at pixels that have a match in the other image."""
         out = []
         for xy, shape in ((self.matches[:, :2], self.conf_1.shape), (self.matches[:, 2:], self.conf_2.shape)):
             mask = np.zeros(shape, bool)

@@ -4,10 +4,10 @@ Every view starts with one depth map, put together from its pairs. Matches are t
 a camera and a scale per view, and a correction of depth on the grid's corners. So a few thousand distances replace the
 millions of `alignment`, and a pixel that nothing matches follows its neighbours.
 
-Source: wildseg3d.md section 6 (M-SGA); MASt3R-SfM (arXiv:2409.19152) for the two stages, the robust losses and what
-each stage optimises. We differ: corrections are interpolated between grid points instead of constant per cell;
-principal points stay; cameras of views may be known; pairs that hardly match are left out instead of being held by
-their predicted points. Pixel centres are at +0.5.
+Source: docs/methods/wildseg3d.md section 6 (M-SGA); MASt3R-SfM (arXiv:2409.19152) for the two stages, the robust
+losses and what each stage optimises. We differ: corrections are interpolated between grid points instead of constant
+per cell; principal points stay; cameras of views may be known; pairs that hardly match are left out instead of being
+held by their predicted points. Pixel centres are at +0.5.
 """
 
 import math

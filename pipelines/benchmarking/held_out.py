@@ -1,4 +1,7 @@
-"""A selection seen from views that the scene was not made from (metrics.md 1: how selections are rendered)."""
+"""A selection seen from views that the scene was not made from.
+
+How selections are rendered: docs/methods/metrics.md section 1.
+"""
 
 from functools import cached_property
 

@@ -1,4 +1,4 @@
-"""Laws of projection, lens mapping and registration, plus the worked example of methods/wildseg3d.md section 9."""
+"""Laws of projection, lens mapping and registration, plus the worked example of docs/methods/wildseg3d.md section 9."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def view_with(lens: Lens, camera: Camera) -> View:
 def test_unprojection_of_the_worked_example():
     T = np.eye(4)
     T[2, 3] = 1.0
-    # The specification counts pixel centres from 0; ours are at +0.5, so centre and pixel move by half a pixel.
+    # The papers count pixel centres from 0; ours are at +0.5, so centre and pixel move by half a pixel.
     camera = Camera(np.array([[100.0, 0, 2.5], [0, 100, 1.5], [0, 0, 1]]), T, 5, 3)
     np.testing.assert_allclose(geometry.unproject(camera, np.array([3.5, 1.5]), np.array(2.0)), [0.02, 0, 1])
 

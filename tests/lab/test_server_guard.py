@@ -1,4 +1,4 @@
-"""Nothing answers without the token, to another site, or under another name (DESIGN 9)."""
+"""Nothing answers without the token, to another site, or under another name (docs/architecture.md section 9)."""
 
 from collections.abc import Iterator
 from pathlib import Path

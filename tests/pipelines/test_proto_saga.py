@@ -1,4 +1,7 @@
-"""Proto-SaGa on the toy: classifiers per photo, prototypes and their alternatives, frozen and joint training."""
+"""Proto-SaGa on the toy: classifiers per photo, prototypes and their alternatives, frozen and joint training.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The simulated user clicks where DESIGN 8 says, and stops when nothing is wrong."""
+"""The simulated user clicks where docs/architecture.md section 8 says, and stops when nothing is wrong."""
 
 import numpy as np
 import pytest

@@ -62,7 +62,7 @@ def boxes() -> Toy:
 
 
 def test_every_box_gets_a_code_of_its_own_from_shuffled_ids(boxes: Toy) -> None:
-    """unic_lift.md section 10, end to end."""
+    """docs/methods/unic_lift.md section 10, end to end."""
     training = FeatureTrainConfig(iterations=350, max_side=128, rate=3e-2, final_rate=0.3)
     unic = method(train=training, split_components=False)
     prepared = train(unic, boxes)
@@ -140,7 +140,7 @@ def test_segment_everything_leaves_the_floor_out_and_merges_by_tolerance() -> No
 
 
 def test_objects_with_one_code_collide_unless_their_places_tell_them_apart() -> None:
-    """unic_lift.md section 8, items 2 and 3: the first and the third box are apart in space."""
+    """docs/methods/unic_lift.md section 8, items 2 and 3: the first and the third box are apart in space."""
     toy = gaussian_toy()
     codes = {0: 0b111111000000, 1: 0b000011, 2: 0b000111, 3: 0b000011}
     faithful, one = by_hand(codes, toy, split_components=False)

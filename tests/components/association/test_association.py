@@ -16,7 +16,7 @@ PROBABILITIES = np.array([0.1, 0.9, 0.2, 0.3, 0.8, 0.1, 0.1, 0.2, 0.1, 0.1])
 
 
 def span(*ranges: tuple[int, int]) -> np.ndarray:
-    """Indices of closed ranges, as the specification writes them."""
+    """Indices of closed ranges, as docs/methods/proto_saga.md section 9 writes them."""
     return np.concatenate([np.arange(low, high + 1) for low, high in ranges])
 
 

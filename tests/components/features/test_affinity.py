@@ -1,4 +1,7 @@
-"""SAGA's supervision against the worked examples of its specification and a slow, literal implementation in float64."""
+"""SAGA's supervision against its worked examples and a slow, literal implementation in float64.
+
+Equation numbers are those of docs/methods/saga.md; the examples are in its section 12.
+"""
 
 import itertools
 import math

@@ -14,7 +14,7 @@ LABELS = torch.tensor([1, 1, 2, 2, 2])
 
 
 def literal(Y: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """unic_lift.md eq. 3, pixel by pixel and pair by pair."""
+    """docs/methods/unic_lift.md eq. 3, pixel by pixel and pair by pair."""
     segments = [[u for u in range(len(Y)) if labels[u] == j] for j in sorted(set(labels.tolist())) if j > 0]
     means = [sum(Y[u] for u in own) / len(own) for own in segments]
     K = len(segments)
@@ -82,7 +82,7 @@ def test_at_most_so_many_segments_are_drawn() -> None:
 
 
 def test_repulsion_alone_does_not_ask_for_distinct_codes() -> None:
-    """unic_lift.md section 8, item 2: 4 segments in 2 bits; only the triplets tell these apart."""
+    """docs/methods/unic_lift.md section 8, item 2: 4 segments in 2 bits; only the triplets tell these apart."""
     labels = torch.arange(1, 5)
     distinct = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
     colliding = torch.tensor([[0, 0], [0, 0], [1, 1], [1, 1]], dtype=torch.float64)

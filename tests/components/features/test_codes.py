@@ -27,7 +27,7 @@ def test_too_many_bits_are_refused() -> None:
 
 
 def test_blended_borders_decode_to_a_third_code() -> None:
-    """unic_lift.md section 8, item 4: the reason why snapping exists."""
+    """docs/methods/unic_lift.md section 8, item 4: the reason why snapping exists."""
     a, b = np.array([3.0, 3.0, -3.0]), np.array([-3.0, 3.0, 3.0])
     mixed = (a + b) / 2
     assert mixed.tolist() == [0, 3, 0]

@@ -24,7 +24,7 @@ def test_lengths_do_not_matter() -> None:
 
 
 def test_highest_probability_against_orthogonal_classes() -> None:
-    """proto_saga.md section 7: with tau = 10 and 256 classes 0.989, so the loss never reaches 0."""
+    """docs/methods/proto_saga.md section 7: with tau = 10 and 256 classes 0.989, so the loss never reaches 0."""
     w = torch.eye(256, dtype=torch.float64)
     best = float(probabilities(w, w[0]).max())
     assert best == pytest.approx(22026.4658 / (22026.4658 + 255), abs=1e-6) == pytest.approx(0.989, abs=6e-4)

@@ -1,4 +1,4 @@
-"""Instance AP: the worked example of methods/metrics.md, laws, and agreement with pycocotools."""
+"""Instance AP: the worked example of docs/methods/metrics.md, laws, and agreement with pycocotools."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Scene-wide matching and semantic IoU: laws, then the worked examples of methods/metrics.md."""
+"""Scene-wide matching and semantic IoU: laws, then the worked examples of docs/methods/metrics.md."""
 
 import math
 
@@ -14,7 +14,7 @@ maps = arrays(np.int32, (2, 5, 6), elements=st.integers(0, 3))
 
 
 def example() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The two views of metrics.md section 3."""
+    """The two views of docs/methods/metrics.md section 3."""
 
     def view(text: str) -> np.ndarray:
         return np.array([[int(c) for c in row] for row in text.split("/")], np.int32)

@@ -1,4 +1,4 @@
-"""Metrics 1 and 2: laws, edge cases, and the worked examples of methods/metrics.md."""
+"""Metrics 1 and 2: laws, edge cases, and the worked examples of docs/methods/metrics.md."""
 
 import math
 

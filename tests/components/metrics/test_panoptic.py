@@ -1,4 +1,4 @@
-"""Scene-level panoptic quality: laws, then the worked examples of methods/metrics.md."""
+"""Scene-level panoptic quality: laws, then the worked examples of docs/methods/metrics.md."""
 
 import math
 
