@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from components.errors import InputError
+from lab.identifiers import checked_name, name_from
 from lab.locks import FileLock
-from lab.workspace import SceneEntry, Workspace, checked_name, is_disk_full, name_from
+from lab.workspace import SceneEntry, Workspace, is_disk_full
 
 
 @pytest.fixture
