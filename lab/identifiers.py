@@ -72,5 +72,9 @@ def _matches(rule: re.Pattern[str], text: object) -> bool:
 
 def _shown(text: object) -> str:
     """What is said of a refused identifier: short, printable, one line."""
-    short = str(text)[:SHOWN_MAX]
-    return short.encode("utf-8", "replace").decode() if short.isprintable() else ascii(short)[1:-1]
+    return printable(str(text)[:SHOWN_MAX])
+
+
+def printable(text: str) -> str:
+    """`text` as it can be shown on one line: with escapes where it holds what cannot."""
+    return text if text.isprintable() else ascii(text)[1:-1]

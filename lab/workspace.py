@@ -31,7 +31,7 @@ from typing import Any, Literal
 from components.errors import InputError, closest
 from components.files import inside, is_sealed, sealed_folder, write_json
 from components.progress import CancelToken, Progress, no_progress
-from lab.identifiers import checked_key, checked_method, checked_name, checked_visitor_id
+from lab.identifiers import checked_key, checked_method, checked_name, checked_visitor_id, printable
 from lab.locks import FileLock
 
 log = logging.getLogger("liftlab")
@@ -246,8 +246,9 @@ class Workspace:
         """What the scene name stands for; None when there is none or its file is damaged (then it is made
         again).
         """
+        path = self._entry_path(name)
         try:
-            record = json.loads(self._entry_path(name).read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
             del record["schema_version"]
             return SceneEntry(**record)
         except FileNotFoundError:
@@ -268,7 +269,7 @@ class Workspace:
         for kind, pattern in _RESULTS:
             found = sorted(self.root.glob(pattern.removesuffix("*") + "[!.]*"))
             odd += [path for path in found if path.is_dir() and not _is_result_name(kind, path.name)]
-        return [str(path.relative_to(self.root)).encode("utf-8", "replace").decode() for path in odd]
+        return [printable(path.relative_to(self.root).as_posix()) for path in odd]
 
     def _entry_path(self, name: str) -> Path:
         return inside(self.root / "names", f"{checked_name(name)}.json")
