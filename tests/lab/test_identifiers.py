@@ -122,7 +122,8 @@ def test_no_other_way_of_building_a_path_is_left_in_the_lab() -> None:
     for path in sorted((root / "lab").rglob("*.py")):
         place = path.relative_to(root).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            is_join = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-            if is_join and isinstance(node.right, ast.JoinedStr) and place not in CONSTANT_NAMES:
+            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+                continue
+            if isinstance(node.right, ast.JoinedStr) and place not in CONSTANT_NAMES:
                 found.append(f"{place}:{node.lineno}")
     assert found == []
