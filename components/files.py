@@ -11,9 +11,32 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from components.errors import InputError
+
 MANIFEST = "manifest.json"
 SPACE_LEFT_BYTES = 1 << 20
 """With less than this free, a write that stopped short has met the end of the disk."""
+
+
+def inside(root: Path, first: str, *more: str) -> Path:
+    """`root/part/part...`, proven to lie below `root`, links followed. Paths with a part from outside are built here.
+
+    Args:
+        root: A folder of ours; where it is itself a link, what it points to counts.
+        first, more: One name each, of a folder or a file that need not exist.
+
+    Raises:
+        InputError: A part is no plain name (empty, a dot name, with a slash, a NUL), or a link leads out of `root`.
+    """
+    parts = (first, *more)
+    for part in parts:
+        if part in ("", ".", "..") or any(bad in part for bad in "/\\\0") or len(os.fsencode(part)) > 255:
+            raise InputError("A name holds what no file name may hold; choose another one.")
+    path = root.joinpath(*parts)
+    base = os.path.realpath(root)
+    if os.path.commonpath((base, os.path.realpath(path))) != base:
+        raise InputError("A link leads out of the folder that it lies in; remove the link.")
+    return path
 
 
 @contextlib.contextmanager

@@ -1,16 +1,23 @@
 """The page: a row of cells that lead to a scene, and the Segment workspace, which is what one came for."""
 
-from typing import TYPE_CHECKING
+import functools
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from components.errors import InputError
 from lab.cells import capture, compare, gaussians, masks, methods, models, reconstruct, search, segment
-from lab.security import VISITOR_COOKIE
+from lab.jobs import DEFECT_SENTENCE
+from lab.public_text import without_paths
 
 if TYPE_CHECKING:
     from lab.engine import Lab
     from lab.visitor import Visitor
     from lab.visitors import Visitors
+
+log = logging.getLogger("liftlab.page")
 
 TITLE = """<header class="ll-head">
 <svg class="ll-mark" viewBox="0 0 24 24" fill="none" stroke="currentColor"
@@ -34,9 +41,29 @@ def build_page(lab: "Lab", visitors: "Visitors") -> gr.Blocks:
         search.build()
         segment.build()
         compare.build()
+    for event in page.fns.values():  # all of them, also those that somebody adds to a cell later
+        if event.fn is not None:
+            event.fn = told(event.fn)
     return page
 
 
+def told(event: Callable[..., Any]) -> Callable[..., Any]:
+    """An event of the page whose failures reach the browser as a sentence, and a defect as that of every defect."""
+
+    @functools.wraps(event)
+    def telling(*values: Any) -> Any:
+        try:
+            return event(*values)
+        except InputError as error:
+            raise gr.Error(without_paths(str(error)), print_exception=False) from error
+        except Exception as error:
+            log.exception("an event of the page failed")
+            raise gr.Error(DEFECT_SENTENCE, print_exception=False) from error
+
+    return telling
+
+
 def visitor_of(visitors: "Visitors", request: gr.Request) -> "Visitor":
-    """Who pressed the button; the guard has already checked and set the cookie."""
-    return visitors.get(request.cookies[VISITOR_COOKIE])
+    """Who pressed the button, as the guard found."""
+    assert request.request is not None, "events come from a browser"
+    return visitors.get(request.request.scope["state"]["visitor"])

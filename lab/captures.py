@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.errors import InputError, closest
-from components.files import MANIFEST, content_key, is_sealed
+from components.files import MANIFEST, content_key, inside, is_sealed
 from components.progress import CancelToken, Progress, no_progress
-from lab.workspace import Workspace, capture_lock, checked_name, name_from
+from lab.identifiers import checked_name, name_from
+from lab.workspace import Workspace, capture_lock
 
 if TYPE_CHECKING:
     from components.captures import Capture, ImportLimits, ImportReport
@@ -70,7 +71,7 @@ class CaptureShelf:
             source = [Path(path) for path in source]
             wanted = checked_name(name) if name else "capture"
         with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
-            folder = scratch / wanted
+            folder = inside(scratch, wanted)
             report = import_capture(
                 source, folder, cameras=cameras, limits=limits, progress=progress, cancel=cancel
             )
@@ -96,7 +97,7 @@ class CaptureShelf:
         if not is_sealed(folder, checksums=True):
             raise InputError(f"This is not a complete capture; import the photos again: {folder}")
         with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
-            copy = scratch / checked_name(name)
+            copy = inside(scratch, checked_name(name))
             shutil.copytree(folder, copy)
             return self._take_in(copy, name)
 

@@ -369,6 +369,7 @@ def _workspace(command: WorkspaceCommand) -> dict[str, Any]:
     workspace = Workspace(command.workspace)
     workspace.open_log()
     checked = {item.path: sound for item, sound in workspace.verify()} if command.action == "verify" else {}
+    odd = workspace.odd_entries() if command.action == "verify" else []
     items = workspace.prune() if command.action == "prune" else workspace.items()
     rows = [
         {
@@ -383,9 +384,17 @@ def _workspace(command: WorkspaceCommand) -> dict[str, Any]:
             state = "" if row.get("sound", True) else "  damaged; it will be built again"
             users = f"  for {', '.join(row['used_by'])}" if row["used_by"] else ""
             print(f"{row['kind']:8} {row['name']:24} {row['bytes'] / 1e6:9.1f} MB{users}{state}")
+        for place in odd:
+            print(f"skipped  {place}: stands for no scene and no result; mend or remove it")
         verb = "removed" if command.action == "prune" else "in"
         print(f"{total / 1e6:.1f} MB {verb} {workspace.root}")
-    return {"root": str(workspace.root), "action": command.action, "items": rows, "bytes": total}
+    return {
+        "root": str(workspace.root),
+        "action": command.action,
+        "items": rows,
+        "bytes": total,
+        "skipped": odd,
+    }
 
 
 def _doctor(command: Doctor) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import InputError
+from components.files import inside
 
 if TYPE_CHECKING:
     from lab.visitor import Visitor
@@ -72,12 +73,12 @@ def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
         name = visitor.session.scene_name
         if name is None:
             raise InputError("No scene is open; choose one first.")
-        folder = exports_folder(visitor) / kind
+        folder = inside(exports_folder(visitor), kind)
         shutil.rmtree(folder, ignore_errors=True)
         files = visitor.session.export(kind, folder / "files", metres=metres)
     if len(files) == 1:
         return files[0]
-    archive = folder / f"{name}-{kind}.zip"
+    archive = inside(folder, f"{name}-{kind}.zip")
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         for path in files:
             packed.write(path, path.relative_to(folder / "files"))
@@ -95,16 +96,17 @@ def comparison_report(visitor: "Visitor") -> Path:
         reference, _ = visitor.panes.right_answer()
         page = report_of(comparison, reference, visitor.panes.reference_name)
         name = f"{comparison.scene_name}-{comparison.asked.object}-comparison.html"
-    folder = exports_folder(visitor) / "comparison"
+    folder = inside(exports_folder(visitor), "comparison")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / name).write_text(page, encoding="utf-8")
-    return folder / name
+    path = inside(folder, name)
+    path.write_text(page, encoding="utf-8")
+    return path
 
 
 def exports_folder(visitor: "Visitor") -> Path:
     """The only folder of the workspace from which files are sent."""
-    return visitor.lab.workspace.root / "exports" / visitor.id
+    return visitor.lab.workspace.exports_folder(visitor.id)
 
 
 def forget_exports(visitor: "Visitor") -> None:

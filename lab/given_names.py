@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.files import content_key, write_json
+from components.files import content_key, inside, write_json
 
 if TYPE_CHECKING:
     from lab.objects import Answer, ObjectAsk
@@ -105,9 +105,9 @@ def _text(counts: str | bytes) -> str:
 
 
 def _folder(workspace: "Workspace", scene_key: str) -> Path:
-    return workspace.scene_folder(scene_key) / "named"
+    return inside(workspace.scene_folder(scene_key), "named")
 
 
 def _path(workspace: "Workspace", scene_key: str, name: str) -> Path:
     """One file per name, small and capital letters alike, whatever characters it has."""
-    return _folder(workspace, scene_key) / f"{content_key('name', name.casefold())}.json"
+    return inside(_folder(workspace, scene_key), f"{content_key('name', name.casefold())}.json")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.errors import InputError
-from components.files import is_sealed
+from components.files import inside, is_sealed
 from lab.recent import Recent
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def keep_object(lab: "Lab", name: str, masks_of_views: Sequence[np.ndarray]) -> 
     with lab.workspace.locked(f"kept-{folder.parent.parent.name}-{folder.name}"):
         before = _latest(folder)
         cache = masks_with_kept(lab, name).with_object(masks_of_views)
-        added = folder / f"{len(cache.object_ids):06d}"
+        added = inside(folder, f"{len(cache.object_ids):06d}")
         record = {"step": "keep", "inputs": {"scene": cache.scene_key, "masks": folder.name}}
         with lab.workspace.writing(added, record) as temporary:
             cache.save(temporary)
@@ -100,7 +100,7 @@ def _kept_folder(lab: "Lab", name: str) -> Path:
     entry = lab.workspace.scene_entry(name)
     if entry is None or entry.masks_key is None:
         raise InputError(f"The objects of '{name}' are not found yet; run the cell Objects first.")
-    return lab.workspace.scene_folder(entry.scene_key) / "kept" / entry.masks_key
+    return inside(lab.workspace.scene_folder(entry.scene_key), "kept", entry.masks_key)
 
 
 def _latest(folder: Path) -> Path | None:

@@ -25,7 +25,7 @@ from components.export import (
     write_ply,
     write_transforms,
 )
-from components.files import write_json
+from components.files import inside, write_json
 from components.geometry import labels_in_photo
 from components.scale import scene_in_metres
 from components.types import Scene
@@ -243,7 +243,7 @@ def write_decomposition(
         if name not in scene.missing:
             index = scene.view_index(name)
             image = labels_in_photo(scene.views[index], labels[index])
-        write_label_png(folder / "labels" / f"{_stem(name)}.png", image)
+        write_label_png(inside(folder, "labels", f"{_stem(name)}.png"), image)
         ids |= set(np.unique(image).tolist()) - {0}
         photos.append(PhotoRecord(name, width, height, name not in scene.missing, int((image > 0).sum())))
     record = DecompositionRecord(
@@ -267,7 +267,7 @@ def _write_kind(
             _write_ply(session, scene, state, folder, unit)
     elif kind == "glb":
         for state in objects:
-            write_glb(folder / f"{state.name}.glb", _cloud(session, scene, state, unit))
+            write_glb(inside(folder, f"{state.name}.glb"), _cloud(session, scene, state, unit))
     elif kind == "masks":
         for state in objects:
             _write_masks(session, scene, state, folder)
@@ -289,14 +289,16 @@ def _write_kind(
 
 
 def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder: Path) -> None:
-    masks = folder / "masks" / state.name
+    masks = inside(folder, "masks", state.name)
     masks.mkdir(parents=True)
     for name in scene.photo_sizes:
-        write_mask_png(masks / f"{_stem(name)}.png", session.photo_mask(state.id, name))
+        write_mask_png(inside(masks, f"{_stem(name)}.png"), session.photo_mask(state.id, name))
 
 
 def _write_ply(session: "Session", scene: Scene, state: "ObjectState", folder: Path, unit: "Unit") -> None:
-    write_ply(folder / f"{state.name}.ply", _cloud(session, scene, state, unit), metres_per_unit=unit.metres)
+    write_ply(
+        inside(folder, f"{state.name}.ply"), _cloud(session, scene, state, unit), metres_per_unit=unit.metres
+    )
 
 
 def _cloud(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> PointCloud:
@@ -326,7 +328,7 @@ def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> Non
 
     gaussians = splat_scene(session).gaussians
     assert gaussians is not None and state.result is not None
-    write_gaussians(folder / f"{state.name}.ply", subset(gaussians, state.result.selected))
+    write_gaussians(inside(folder, f"{state.name}.ply"), subset(gaussians, state.result.selected))
 
 
 def _object_record(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> ObjectRecord:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from components.errors import InputError
-from components.files import write_json
+from components.files import inside, write_json
 from components.scale import METRES, UNIT_OF_WORD, box_text, length_text
 from components.text.attributes import extent_of
 from lab.config_records import config_from_record, to_plain
@@ -185,7 +185,7 @@ def metres_per_unit(workspace: "Workspace", scene: Any) -> float | None:
 
 def read_scale(workspace: "Workspace", scene_key: str) -> Scale | None:
     """The scale kept with a scene; None where there is none, or its file is damaged (that is logged)."""
-    path = workspace.scene_folder(scene_key) / "scale.json"
+    path = inside(workspace.scene_folder(scene_key), "scale.json")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return config_from_record(Scale, record["scale"])
@@ -198,7 +198,7 @@ def read_scale(workspace: "Workspace", scene_key: str) -> Scale | None:
 
 def write_scale(workspace: "Workspace", scene_key: str, scale: Scale | None) -> None:
     """Keep a scale with a scene; None removes it."""
-    path = workspace.scene_folder(scene_key) / "scale.json"
+    path = inside(workspace.scene_folder(scene_key), "scale.json")
     if scale is None:
         path.unlink(missing_ok=True)
         return

@@ -7,7 +7,7 @@ from lab.arrangement import arrangement_from
 from lab.config_records import config_from_record, to_plain
 from lab.given_names import names_follow
 from lab.objects import ObjectAsk
-from lab.prompts import check_click, check_stroke
+from lab.prompts import check_click, check_stroke, checked_object_name
 
 if TYPE_CHECKING:
     from lab.session import Session
@@ -40,6 +40,8 @@ def restore(session: "Session", value: dict[str, Any]) -> None:
         raise InputError("The saved prompts are of another version and cannot be restored.")
     try:
         asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
+        for ask in asks:
+            checked_object_name(ask.prompts.object)  # becomes the name of files
         scene_name, method, current = value["scene"], value["method"], value["current"]
     except (KeyError, ValidationError) as error:
         raise InputError("The saved prompts are damaged and cannot be restored.") from error

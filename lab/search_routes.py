@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from components.errors import Cancelled, InputError
 from lab.jobs import DEFECT_SENTENCE
+from lab.public_text import without_paths
 from lab.visitor import Visitor
 from lab.visitors import Visitors
 from lab.word_panel import WordPanel
@@ -63,7 +64,7 @@ def search_routes(visitors: Visitors) -> APIRouter:
         try:
             change()
         except InputError as error:
-            panel.note = str(error)
+            panel.note = without_paths(str(error), (visitor.lab.workspace.root,))
         except Cancelled:
             panel.note = "The search was stopped."
         except Exception:
@@ -105,7 +106,7 @@ def search_routes(visitors: Visitors) -> APIRouter:
 
         def change() -> None:
             visitor.act(lambda session: panel.add(body.object_id))
-            panel.note = visitor.note
+            panel.note = without_paths(visitor.note, (visitor.lab.workspace.root,))
 
         return answered(visitor, change)
 

@@ -9,6 +9,7 @@ history of other people's pages.
 
 import hmac
 import html
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lab.attempts import Attempts
+from lab.identifiers import visitor_id_is_valid
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VISITOR_COOKIE = "liftlab_visitor"
 LOGIN_PATH = "/lab/login"
@@ -26,14 +30,10 @@ UPLOAD_PATH = "/gradio_api/upload"
 MAX_BODY_BYTES = 4 * 2**20
 """Of any request but an upload."""
 
-CLOSED_PATHS = (
-    "/gradio_api/proxy", "/gradio_api/stream", "/gradio_api/vibe", "/gradio_api/undo-vibe",
-    "/gradio_api/process_recording", "/gradio_api/run-history", "/gradio_api/dev", "/gradio_api/deep_link",
-    "/monitoring", "/gradio_api/monitoring",
-)  # fmt: skip
-"""Routes of Gradio that the page does not use: they fetch other hosts, change files or tell about other
-people.
-"""
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+SINGLE_HEADERS = ("host", "origin", "content-length", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
+"""A request with two of one of these means different things to different readers."""
 
 CONTENT_POLICY = "; ".join(
     (  # Gradio compiles templates in the page, the viewer runs WebAssembly
@@ -106,11 +106,16 @@ class Access:
 
 
 class Guard:
-    """ASGI middleware: host, origin, token, body size, response headers; in this order."""
+    """ASGI middleware: form of the headers, host, origin, token, body size, response headers; in this order.
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    Args:
+        attempts: Counts wrong passwords and tokens.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, attempts: Attempts | None = None) -> None:
         self._app = app
         self._access = access
+        self._attempts = Attempts() if attempts is None else attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -122,10 +127,11 @@ class Guard:
         if refusal is None and not self._is_known(cookies):
             refusal = await self._ask(scope, receive)
         if scope["type"] == "websocket":
-            if refusal is not None:
+            visitor = cookies.get(VISITOR_COOKIE, "")  # set by the page, which comes first
+            if refusal is not None or not visitor_id_is_valid(visitor):
                 await send({"type": "websocket.close", "code": 1008, "reason": "Not allowed."})
                 return
-            scope.setdefault("state", {})["visitor"] = cookies.get(VISITOR_COOKIE, "")
+            scope.setdefault("state", {})["visitor"] = visitor
             await self._app(scope, receive, send)
             return
         if refusal is not None:
@@ -135,7 +141,7 @@ class Guard:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, cookies: dict[str, str]) -> None:
         """Pass a permitted request on, with a bounded body; a new browser gets an id of its own."""
-        limit = self._access.max_upload_bytes if scope["path"].startswith(UPLOAD_PATH) else MAX_BODY_BYTES
+        limit = self._access.max_upload_bytes if scope["path"] == UPLOAD_PATH else MAX_BODY_BYTES
         if int(Headers(scope=scope).get("content-length") or 0) > limit:
             too_big = PlainTextResponse(f"The request is larger than {limit / 2**20:.0f} MiB.", 413)
             await too_big(scope, receive, send)
@@ -150,18 +156,14 @@ class Guard:
         await self._app(scope, _bounded(receive, limit), _with_headers(send, fresh))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """What no token can excuse: a foreign host name, a foreign site, a closed route."""
-        host = headers.get("host", "")
+        """What no token can excuse: headers that are none, a foreign host name, a foreign site."""
+        if not _well_formed(scope, headers):
+            return PlainTextResponse("The request is malformed.", 400)
+        host = headers["host"]
         if not self._access.accepts_host(host):
             return PlainTextResponse("The lab answers only under the address it printed.", 403)
-        origin = headers.get("origin")
-        is_websocket = scope["type"] == "websocket"
-        changes_something = is_websocket or scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-        if changes_something and (foreign or (is_websocket and origin is None)):
+        if _is_foreign(scope, headers, host):
             return PlainTextResponse("Requests from another site are refused.", 403)
-        if scope["path"].startswith(CLOSED_PATHS):
-            return PlainTextResponse("Not found.", 404)
         return None
 
     def _is_known(self, cookies: dict[str, str]) -> bool:
@@ -171,19 +173,40 @@ class Guard:
         """Answer somebody without the cookie: take the token or the password, or say how to come in."""
         if scope["type"] == "websocket":
             return PlainTextResponse("", 401)
+        address = (scope.get("client") or ("",))[0]
         if scope["path"] == "/" and scope["method"] == "GET":
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            if self._access.accepts_token(query.get("token", [""])[0]):
-                return self._welcome(HTMLResponse(_page("LiftLab", _FORWARD)))
-        if self._access.auth is not None:
-            if scope["path"] == LOGIN_PATH and scope["method"] == "POST":
-                form = parse_qs((await _read(receive, 4096)).decode("utf-8", "replace"))
-                if self._access.accepts_password(form.get("user", [""])[0], form.get("password", [""])[0]):
-                    return self._welcome(RedirectResponse("/", 303))
-                return HTMLResponse(_page("LiftLab: sign in", _login("Wrong name or password.")), 401)
-            if scope["path"] == "/":
-                return HTMLResponse(_page("LiftLab: sign in", _login("")), 401)
-        return HTMLResponse(_page("LiftLab", _CLOSED), 401)
+            given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+            if given is not None:
+                if self._access.accepts_token(given[0]):  # at once: too long to be found by guessing
+                    return self._welcome(HTMLResponse(_page("LiftLab", _FORWARD)))
+                return self._wrong(address, "This is not the address that the lab printed.")
+        if self._access.auth is not None and scope["path"] == LOGIN_PATH and scope["method"] == "POST":
+            form = parse_qs((await _read(receive, 4096)).decode("utf-8", "replace"))
+            user, password = form.get("user", [""])[0], form.get("password", [""])[0]
+            if not self._attempts.wait_secs(address) and self._access.accepts_password(user, password):
+                self._attempts.right(address)
+                return self._welcome(RedirectResponse("/", 303))
+            return self._wrong(address, "Wrong name or password.")
+        return self._way_in("") if scope["path"] == "/" else HTMLResponse(_page("LiftLab", _CLOSED), 401)
+
+    def _wrong(self, address: str, sentence: str) -> Response:
+        """Refuse a token or a password. While the address has to wait, nothing was compared and nothing counts."""
+        wait = self._attempts.wait_secs(address)
+        if not wait:
+            self._attempts.wrong(address)
+            return self._way_in(sentence)
+        response = self._way_in(f"Too many wrong tries; try again in {wait} seconds.", 429)
+        response.headers["retry-after"] = str(wait)
+        return response
+
+    def _way_in(self, message: str, status: int = 401) -> Response:
+        """The sign-in page, or the one that says where the address is, with a message."""
+        if self._access.auth is None:
+            return HTMLResponse(_page("LiftLab", _note(message) + _CLOSED), status)
+        # browsers name the origin of a form only under a policy that lets them
+        return HTMLResponse(
+            _page("LiftLab: sign in", _login(message)), status, {"referrer-policy": "same-origin"}
+        )
 
     def _welcome(self, response: Response) -> Response:
         response.raw_headers.append((b"set-cookie", _cookie_header(self._access.cookie, self._access.token)))
@@ -195,11 +218,6 @@ def read_cookies(headers: Headers) -> dict[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
     except CookieError:
         return {}
-
-
-def visitor_id_is_valid(visitor: str) -> bool:
-    """Ids become file names in the workspace: only what `secrets.token_urlsafe` writes."""
-    return 16 <= len(visitor) <= 64 and all(c.isascii() and (c.isalnum() or c in "-_") for c in visitor)
 
 
 def parse_auth(auth: str | tuple[str, str] | None) -> tuple[str, str] | None:
@@ -214,8 +232,54 @@ def parse_auth(auth: str | tuple[str, str] | None) -> tuple[str, str] | None:
     return user, password
 
 
+def _well_formed(scope: Scope, headers: Headers) -> bool:
+    """Whether host, origin, length and path can be read at all, and in one way only."""
+    if any(len(headers.getlist(name)) > 1 for name in SINGLE_HEADERS):
+        return False
+    length, origin = headers.get("content-length", "0"), headers.get("origin")
+    return (
+        _host_name(headers.get("host", "")) != ""
+        and (origin is None or origin == "null" or _origin_host(origin) is not None)
+        and length.isascii()
+        and length.isdigit()
+        and len(length) <= 15
+        and _CONTROL.search(scope["path"]) is None
+    )
+
+
+def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
+    """Whether another site asks, for anything but the page itself in a tab of its own.
+
+    Another port of this machine is another site, although browsers send it our cookies.
+    """
+    origin = headers.get("origin")
+    if origin is not None and _origin_host(origin) != host.lower():
+        return True
+    if scope["type"] == "websocket":
+        return origin is None
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return False
+    opens_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return not (opens_page and scope["method"] == "GET" and scope["path"] == "/")
+
+
+def _origin_host(origin: str) -> str | None:
+    """Host and port of an origin, in small letters; None when it is none."""
+    scheme, found, host = origin.partition("://")
+    if not found or scheme.lower() not in ("http", "https") or not _host_name(host):
+        return None
+    return host.lower()
+
+
 def _host_name(host_header: str) -> str:
-    return (urlsplit(f"//{host_header}").hostname or "").lower()
+    """The name in a host header, in small letters; empty when it cannot be read."""
+    if _HOST.fullmatch(host_header) is None:
+        return ""
+    try:
+        split = urlsplit(f"//{host_header}")
+        return (split.hostname or "").lower() if split.port != 0 else ""
+    except ValueError:  # an address or a port that is none
+        return ""
 
 
 def _cookie_header(name: str, value: str, days: int | None = None) -> bytes:
@@ -226,10 +290,13 @@ def _cookie_header(name: str, value: str, days: int | None = None) -> bytes:
 def _with_headers(send: Send, cookies: Iterable[bytes]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            names = {name.lower() for name, _ in message.get("headers", [])}
+            told = [
+                (k, v) for k, v in message.get("headers", []) if not k.lower().startswith(b"access-control-")
+            ]
+            names = {name.lower() for name, _ in told}
             extra = [(k.encode(), v.encode()) for k, v in RESPONSE_HEADERS.items() if k.encode() not in names]
             extra += [(b"set-cookie", cookie) for cookie in cookies]
-            message = {**message, "headers": [*message.get("headers", []), *extra]}
+            message = {**message, "headers": [*told, *extra]}
         await send(message)
 
     return sending
@@ -267,10 +334,13 @@ _CLOSED = (
 )
 
 
+def _note(message: str) -> str:
+    return f"<p role='alert'>{html.escape(message)}</p>" if message else ""
+
+
 def _login(message: str) -> str:
-    note = f"<p role='alert'>{html.escape(message)}</p>" if message else ""
     return (
-        f"<h1>LiftLab</h1>{note}<form method='post' action='{LOGIN_PATH}'>"
+        f"<h1>LiftLab</h1>{_note(message)}<form method='post' action='{LOGIN_PATH}'>"
         "<label>Name <input name='user' autocomplete='username' required autofocus></label>"
         "<label>Password <input name='password' type='password' autocomplete='current-password' "
         "required></label>"

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from components.errors import InputError
+from lab.attempts import Attempts
 from lab.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
 """Of one uploaded file (a video or a zip of photos); a whole upload may not be larger either."""
 REAP_EVERY_SECS = 60.0
-CLOSED_FOLDERS = ("captures", "scenes", "methods", "names", "notebooks", "sessions", "exports")
-"""Folders of the workspace from which Gradio never serves; exports have a route of their own."""
-UPLOADS = "uploads"
-"""Folder of the workspace for files on their way into a capture."""
 STATIC = Path(__file__).parent / "static"
 
 
@@ -90,23 +87,28 @@ def build_app(
     initial_scene: str | None = None,
     viewer_points: int | None = None,
     on_ready: Callable[[], None] | None = None,
+    attempts: Attempts | None = None,
 ) -> FastAPI:
     """The whole application, guarded; `app.state.access` tells the token, `app.state.visitors` who is
     there.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(lab.workspace.root / UPLOADS))
+    os.environ["GRADIO_TEMP_DIR"] = str(lab.workspace.root / "tmp" / "gradio")  # nothing of ours goes there
     import gradio as gr
 
     from lab.app import build_page
     from lab.live import live_routes
+    from lab.page_door import PageDoor
     from lab.search_routes import search_routes
     from lab.theme import CSS, lab_theme
+    from lab.uploads import upload_routes
     from lab.viser_proxy import viser_routes
     from lab.visitors import Visitors
 
     access = access or Access()
-    visitors = Visitors(lab, initial_scene=initial_scene, viewer_points=viewer_points)
+    visitors = Visitors(
+        lab, initial_scene=initial_scene, viewer_points=viewer_points, local=is_loopback(access.host)
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -126,6 +128,7 @@ def build_app(
     app.include_router(viser_routes(lambda visitor_id, pane: visitors.get(visitor_id).viewer_of(pane)))
     app.include_router(live_routes(visitors))
     app.include_router(search_routes(visitors))
+    app.include_router(upload_routes(lab.workspace, max_bytes=access.max_upload_bytes))
     app.mount("/lab/static", StaticFiles(directory=STATIC), name="static")
     page = build_page(lab, visitors)
     gr.mount_gradio_app(
@@ -134,9 +137,9 @@ def build_app(
         path="/",
         footer_links=[],
         run_history=False,
-        blocked_paths=[str(lab.workspace.root / folder) for folder in CLOSED_FOLDERS],
+        blocked_paths=[str(lab.workspace.root)],  # uploads and exports have routes of their own
         max_file_size=access.max_upload_bytes,
-        show_error=True,
+        show_error=False,
         ssr_mode=False,
         enable_monitoring=False,
         mcp_server=False,
@@ -144,7 +147,8 @@ def build_app(
         css_paths=[CSS],
         head=HEAD,
     )
-    app.add_middleware(Guard, access=access)
+    app.add_middleware(PageDoor, roots=(lab.workspace.root,))
+    app.add_middleware(Guard, access=access, attempts=attempts)
     return app
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.errors import InputError
+from components.files import inside
 from components.gaussians.selection import subset, under_masks
 from components.scale import scaled_gaussians
 from components.types import Gaussians, Scene
@@ -77,15 +78,15 @@ class SplatWriter:
         from components.export import write_gif, write_mp4
 
         if kind == "splats":
-            self._save(folder / f"{state.name}-splats.ply", self.standing(state))
+            self._save(inside(folder, f"{state.name}-splats.ply"), self.standing(state))
         elif kind == "spz":
-            self._save(folder / f"{state.name}.spz", self.standing(state))
+            self._save(inside(folder, f"{state.name}.spz"), self.standing(state))
         elif kind == "without":
-            self._save(folder / "without" / f"{state.name}.ply", self.without(state))
+            self._save(inside(folder, "without", f"{state.name}.ply"), self.without(state))
         elif kind == "gif":
-            write_gif(folder / f"{state.name}.gif", self.turn(state))
+            write_gif(inside(folder, f"{state.name}.gif"), self.turn(state))
         else:
-            write_mp4(folder / f"{state.name}.mp4", self.turn(state))
+            write_mp4(inside(folder, f"{state.name}.mp4"), self.turn(state))
 
     def _save(self, path: Path, gaussians: Gaussians) -> None:
         from components.gaussians.files import write_gaussians

@@ -20,11 +20,14 @@ from lab.arrangement import NOWHERE, Offset
 from lab.cells.status import CellMemory
 from lab.downloads import forget_exports
 from lab.drawing import Look, Picture, ShownObject
+from lab.identifiers import checked_visitor_id
 from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
 from lab.panes import Panes
+from lab.public_text import AS_THEY_ARE, message_without_paths
 from lab.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from lab.tones import heat_colours, tone_colours, tone_token
+from lab.uploads import forget_uploads
 from lab.viewer import Marker, Viewer
 from lab.word_panel import WordPanel
 
@@ -49,8 +52,10 @@ class Visitor:
     def __init__(self, visitor_id: str, lab: "Lab", *, viewer_points: int | None = None) -> None:
         from lab.session import Session
 
-        self.id = visitor_id
+        self.id = checked_visitor_id(visitor_id)
         self.lab = lab
+        self.is_local = True
+        """Whether it may be told where files lie on this machine."""
         self.lock = threading.RLock()
         self.session: Session = Session(lab)
         self.words = WordPanel(lab, self.session)
@@ -151,6 +156,7 @@ class Visitor:
             return self.panes.viewer(pane)
 
     def _send(self, message: dict[str, Any]) -> None:
+        message = message_without_paths(message, (self.lab.workspace.root,), kept=AS_THEY_ARE)
         for line, loop in list(self._lines.items()):
             if loop.is_closed():  # the server is going down
                 self.leave(line)
@@ -454,7 +460,7 @@ class Visitor:
 
     @property
     def _path(self) -> Path:
-        return self.lab.workspace.root / "sessions" / f"{self.id}.json"
+        return self.lab.workspace.session_path(self.id)
 
     def close(self) -> None:
         with self.lock:
@@ -463,3 +469,4 @@ class Visitor:
                 self._viewer.close()
                 self._viewer = None
         forget_exports(self)
+        forget_uploads(self.lab.workspace, self.id)

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lab.jobs import DEFECT_SENTENCE
+from lab.uploads import forget_old_uploads
 from lab.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ log = logging.getLogger("liftlab.page")
 class Visitors:
     """Browser id to `Visitor`. Thread-safe."""
 
-    def __init__(self, lab: "Lab", *, initial_scene: str | None, viewer_points: int | None) -> None:
+    def __init__(
+        self, lab: "Lab", *, initial_scene: str | None, viewer_points: int | None, local: bool = True
+    ) -> None:
         self.lab = lab
         self.initial_scene = initial_scene
         self._viewer_points = viewer_points
+        self._local = local
         self._lock = threading.Lock()
         self._known: dict[str, Visitor] = {}
         self._warm = threading.Event()
@@ -44,6 +48,7 @@ class Visitors:
             if visitor is None:
                 visitor = Visitor(visitor_id, self.lab, viewer_points=self._viewer_points)
                 visitor.opening = self.initial_scene or ""
+                visitor.is_local = self._local
                 self._known[visitor_id] = visitor
                 threading.Thread(
                     target=self._begin, args=(visitor,), name="liftlab-open", daemon=True
@@ -84,6 +89,7 @@ class Visitors:
         for path in (self.lab.workspace.root / "sessions").glob("*.json"):
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
+        forget_old_uploads(self.lab.workspace, [visitor.id for visitor in self.known()])
 
     def close(self) -> None:
         for visitor in self.known():

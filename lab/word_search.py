@@ -9,7 +9,7 @@ import numpy as np
 
 from components.errors import InputError
 from components.export import write_mask_png
-from components.files import atomic_write, content_key, write_json
+from components.files import atomic_write, content_key, inside, write_json
 from components.geometry import mask_in_photo
 from components.progress import CancelToken, Progress, part_of
 from components.types import Scene
@@ -238,14 +238,14 @@ def write_search(
 
     best = result.found[:limit]
     for found in best:
-        target = folder / "masks" / lookup.title(found.object_id)
+        target = inside(folder, "masks", lookup.title(found.object_id))
         target.mkdir(parents=True)
         for name, (width, height) in scene.photo_sizes.items():
             mask = np.zeros((height, width), bool)
             if name not in scene.missing:
                 view = scene.view_index(name)
                 mask = mask_in_photo(scene.views[view], lookup.index.mask(view, found.object_id))
-            write_mask_png(target / f"{name.rsplit('.', 1)[0]}.png", mask)
+            write_mask_png(inside(target, f"{name.rsplit('.', 1)[0]}.png"), mask)
     record = SearchRecord(
         SEARCH_VERSION, scene_name, scene.key, method, lookup.encoder, result.query.text,
         tuple(SearchHit(lookup.title(found.object_id), round(found.score, 4)) for found in best),

@@ -23,14 +23,15 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from components.errors import InputError, closest
-from components.files import is_sealed, sealed_folder, write_json
+from components.files import inside, is_sealed, sealed_folder, write_json
 from components.progress import CancelToken, Progress, no_progress
+from lab.identifiers import checked_key, checked_method, checked_name, checked_visitor_id, printable
 from lab.locks import FileLock
 
 log = logging.getLogger("liftlab")
@@ -40,10 +41,14 @@ STEP_FILE = "step.json"
 CHECKPOINT_SUFFIX = ".checkpoint.safetensors"
 DEFAULT_ROOT = Path("~/.liftlab")
 LOG_BYTES_MAX = 5 << 20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}")
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.[^.]+\.(partial|stale)")
 
 Kind = Literal["capture", "scene", "gaussians", "masks", "method"]
+_RESULTS: tuple[tuple[Kind, str], ...] = (
+    ("capture", "captures/*"), ("scene", "scenes/*"), ("gaussians", "scenes/*/gaussians/*"),
+    ("masks", "scenes/*/masks/*"), ("method", "methods/*"),
+)  # fmt: skip
+"""Where the folders of each kind of result lie."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,18 @@ class SceneEntry:
     gaussians_key: str | None = None
     """Of the splats trained last."""
     gaussians_config: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputError for what cannot be part of a path: entries are also read back from the disk."""
+        checked_name(self.name)
+        checked_name(self.capture)
+        checked_key(self.scene_key)
+        for key in (self.masks_key, self.gaussians_key):
+            if key is not None:
+                checked_key(key)
+        for method, key in (self.methods or {}).items():
+            checked_method(method)
+            checked_key(key)
 
 
 @dataclass(frozen=True)
@@ -103,27 +120,41 @@ class Workspace:
     # Places
 
     def capture_folder(self, name: str) -> Path:
-        return self.root / "captures" / checked_name(name)
+        return inside(self.root / "captures", checked_name(name))
 
     def scene_folder(self, scene_key: str) -> Path:
-        return self.root / "scenes" / scene_key
+        return inside(self.root / "scenes", checked_key(scene_key))
 
     def masks_folder(self, scene_key: str, masks_key: str) -> Path:
-        return self.scene_folder(scene_key) / "masks" / masks_key
+        return inside(self.scene_folder(scene_key), "masks", checked_key(masks_key))
 
     def search_folder(self, scene_key: str, search_key: str) -> Path:
         """What was measured of a scene's objects for finding them by words; goes when the scene goes."""
-        return self.scene_folder(scene_key) / "search" / search_key
+        return inside(self.scene_folder(scene_key), "search", checked_key(search_key))
 
     def gaussians_folder(self, scene_key: str, gaussians_key: str) -> Path:
-        return self.scene_folder(scene_key) / "gaussians" / gaussians_key
+        return inside(self.scene_folder(scene_key), "gaussians", checked_key(gaussians_key))
 
     def checkpoint_path(self, scene_key: str, gaussians_key: str) -> Path:
         """State of a training that is running or was stopped, so that it can go on."""
-        return self.scene_folder(scene_key) / "gaussians" / f"{gaussians_key}{CHECKPOINT_SUFFIX}"
+        return inside(
+            self.scene_folder(scene_key), "gaussians", f"{checked_key(gaussians_key)}{CHECKPOINT_SUFFIX}"
+        )
 
     def method_folder(self, key: str) -> Path:
-        return self.root / "methods" / key
+        return inside(self.root / "methods", checked_key(key))
+
+    def session_path(self, visitor_id: str) -> Path:
+        """Prompts of a browser."""
+        return inside(self.root / "sessions", f"{checked_visitor_id(visitor_id)}.json")
+
+    def exports_folder(self, visitor_id: str) -> Path:
+        """What a browser takes away."""
+        return inside(self.root / "exports", checked_visitor_id(visitor_id))
+
+    def uploads_folder(self, visitor_id: str) -> Path:
+        """What a browser brings, on its way into a capture."""
+        return inside(self.root / "uploads", checked_visitor_id(visitor_id))
 
     @property
     def notebooks(self) -> Path:
@@ -138,7 +169,7 @@ class Workspace:
         """A folder for passing use, on the workspace's disk; removed afterwards, or by the next start after
         a crash.
         """
-        folder = self.root / "tmp" / uuid.uuid4().hex
+        folder = inside(self.root / "tmp", uuid.uuid4().hex)
         with FileLock(self._lock_path(folder.name)).hold():
             try:
                 with self.disk_full_explained():
@@ -207,27 +238,45 @@ class Workspace:
     # Names
 
     def scene_names(self) -> list[str]:
-        return sorted(path.stem for path in (self.root / "names").glob("*.json"))
+        """Names of the scenes; files in `names/` that stand for none are left out (`odd_entries` tells them)."""
+        files = (self.root / "names").glob("[!.]*.json")
+        return sorted(path.stem for path in files if _is_name(path.stem) and path.is_file())
 
     def scene_entry(self, name: str) -> SceneEntry | None:
         """What the scene name stands for; None when there is none or its file is damaged (then it is made
         again).
         """
-        path = self.root / "names" / f"{checked_name(name)}.json"
+        path = self._entry_path(name)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             del record["schema_version"]
             return SceneEntry(**record)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             log.warning("The entry of scene '%s' is damaged (%s) and will be made again.", name, error)
             return None
 
+    def odd_entries(self) -> list[str]:
+        """Files in `names/` that stand for no scene and folders that can hold no result, by their place in the
+        workspace: they are skipped everywhere, and left to be removed or mended by hand.
+        """
+        odd = []
+        for path in sorted((self.root / "names").glob("[!.]*")):
+            known = path.suffix == ".json" and _is_name(path.stem) and path.is_file()
+            if not known or self.scene_entry(path.stem) is None:
+                odd.append(path)
+        for kind, pattern in _RESULTS:
+            found = sorted(self.root.glob(pattern.removesuffix("*") + "[!.]*"))
+            odd += [path for path in found if path.is_dir() and not _is_result_name(kind, path.name)]
+        return [printable(path.relative_to(self.root).as_posix()) for path in odd]
+
+    def _entry_path(self, name: str) -> Path:
+        return inside(self.root / "names", f"{checked_name(name)}.json")
+
     def write_scene_entry(self, entry: SceneEntry) -> None:
-        path = self.root / "names" / f"{checked_name(entry.name)}.json"
         with self.disk_full_explained():
-            write_json(path, {"schema_version": SCHEMA_VERSION, **asdict(entry)})
+            write_json(self._entry_path(entry.name), {"schema_version": SCHEMA_VERSION, **asdict(entry)})
 
     def rename_scene(self, name: str, new_name: str) -> None:
         """Give a scene another name; nothing is computed again.
@@ -265,11 +314,11 @@ class Workspace:
 
     def forget_scene(self, name: str) -> None:
         """Remove the name; its folders stay until `prune`."""
-        (self.root / "names" / f"{checked_name(name)}.json").unlink(missing_ok=True)
+        self._entry_path(name).unlink(missing_ok=True)
 
     def capture_names(self) -> list[str]:
         folders = (self.root / "captures").iterdir()
-        return sorted(path.name for path in folders if not path.name.startswith(".") and is_sealed(path))
+        return sorted(path.name for path in folders if _is_name(path.name) and is_sealed(path))
 
     # Looking after it
 
@@ -288,15 +337,12 @@ class Workspace:
                 if key:
                     users.setdefault(key, set()).add(entry.name)
         found: list[Item] = []
-        for kind, pattern in (
-            ("capture", "captures/*"), ("scene", "scenes/*"), ("gaussians", "scenes/*/gaussians/*"),
-            ("masks", "scenes/*/masks/*"), ("method", "methods/*"),
-        ):  # fmt: skip
+        for kind, pattern in _RESULTS:
             for path in sorted(self.root.glob(pattern)):
-                if path.is_dir() and not path.name.startswith("."):
+                if path.is_dir() and _is_result_name(kind, path.name):
                     used = users.get(f"/{path.name}" if kind == "capture" else path.name, set())
                     size = _bytes_of(path, skip=("gaussians", "masks") if kind == "scene" else ())
-                    found.append(Item(kind, path.name, path, size, tuple(sorted(used))))  # type: ignore[arg-type]
+                    found.append(Item(kind, path.name, path, size, tuple(sorted(used))))
         return found
 
     def prune(self) -> list[Item]:
@@ -368,10 +414,13 @@ class Workspace:
         logger.propagate = False
 
     def _lock_path(self, key: str) -> Path:
-        return self.root / "locks" / f"{key}.lock"
+        return inside(self.root / "locks", f"{key}.lock")
 
     def _remove_unlocked(self, path: Path, key: str) -> bool:
-        lock = FileLock(self._lock_path(key))
+        try:
+            lock = FileLock(self._lock_path(key))
+        except InputError:  # not a name of ours
+            return False
         if not lock.acquire():
             return False
         try:
@@ -382,22 +431,6 @@ class Workspace:
         finally:
             lock.release()
         return True
-
-
-def checked_name(name: str) -> str:
-    """`name` when it can be a file name everywhere. Raises InputError with the rule otherwise."""
-    if not _NAME.fullmatch(name) or name.endswith((".", " ")):
-        raise InputError(
-            f"The name '{name}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and "
-            "underscores, starting with a letter or digit."
-        )
-    return name
-
-
-def name_from(text: str) -> str:
-    """A usable name made from any text, for example a file name."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._ ")[:48].strip("-._ ")
-    return cleaned or "capture"
 
 
 def is_disk_full(error: BaseException, root: Path) -> bool:
@@ -421,9 +454,30 @@ def _lock_name(kind: str, name: str) -> str:
 def step_record(folder: Path) -> dict[str, Any] | None:
     """The `step.json` of a result folder (step, key, inputs, config, seconds); None when it cannot be read."""
     try:
-        return json.loads((folder / STEP_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads((folder / STEP_FILE).read_text(encoding="utf-8"))
+        if not isinstance(record, dict) or not isinstance(record.get("inputs", {}), dict):
+            return None
+        if "key" in record:
+            checked_key(record["key"])
+    except (OSError, ValueError, RecursionError):
         return None
+    return record
+
+
+def _is_name(text: str) -> bool:
+    return _passes(checked_name, text)
+
+
+def _is_result_name(kind: Kind, text: str) -> bool:
+    return _passes(checked_name if kind == "capture" else checked_key, text)
+
+
+def _passes(check: Callable[[str], str], text: str) -> bool:
+    try:
+        check(text)
+    except InputError:
+        return False
+    return True
 
 
 def capture_lock(name: str) -> str:

@@ -9,6 +9,8 @@ from components.errors import InputError
 from components.progress import CancelToken, Progress, part_of
 from lab.cells.frame import cell
 from lab.cells.status import CellStatus, with_job
+from lab.uploads import drop_upload, uploaded_files
+from lab.workspace import DEFAULT_ROOT
 
 if TYPE_CHECKING:
     from lab.engine import Lab
@@ -21,6 +23,9 @@ FILE_TYPES = [
     ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".zip", ".mp4", ".mov", ".mkv", ".avi",
     ".webm", ".json", ".bin", ".txt",
 ]  # fmt: skip
+
+REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
+"""What the upload answered for each file, as one text: events are given plain values, never files."""
 
 
 def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
@@ -38,17 +43,18 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         with gr.Column(scale=2):
             name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
             go = gr.Button("Build the scene", variant="primary")
+            references = gr.Textbox(visible="hidden", label="References of the files")
             known = gr.Dropdown(label="Or open from the workspace", choices=[], value=None)
 
     def choices(request: gr.Request) -> Any:
         visitor = visitor_of(visitors, request)
         return gr.update(choices=sorted({*lab.scenes(), *lab.captures()}), value=visitor.scene_name)
 
-    def bring(paths: list[str] | None, wanted: str, request: gr.Request) -> None:
+    def bring(given: str, wanted: str, request: gr.Request) -> None:
         visitor = visitor_of(visitors, request)
-        if not paths:
-            raise gr.Error("Choose photos, a video or a zip first.", print_exception=False)
-        files = [Path(path) for path in paths]
+        if not given:
+            raise InputError("Choose photos, a video or a zip first.")
+        files = uploaded_files(lab.workspace, visitor.id, given.splitlines())
         if len(files) == 1 and files[0].suffix.lower() == ".json":
             reopen(visitor, files[0])
         else:
@@ -59,7 +65,8 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         if wanted and wanted != visitor.scene_name:
             open_or_build(visitor, wanted)
 
-    go.click(bring, [files, name], None, show_progress="hidden")
+    files.change(None, files, references, js=REFERENCES, show_progress="hidden")
+    go.click(bring, [references, name], None, show_progress="hidden")
     known.input(pick, known, None, show_progress="hidden")
     page.load(choices, None, known, show_progress="hidden")
 
@@ -76,7 +83,7 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
             )
         finally:
             for path in paths:  # uploads: the capture holds its own copies
-                path.unlink(missing_ok=True)
+                drop_upload(path)
         memory = visitor.cells[ID]
         memory.notes = (f"{len(report.kept)} photos kept.",)
         memory.warnings = tuple(report.warnings)
@@ -98,9 +105,10 @@ def reopen(visitor: "Visitor", path: Path) -> None:
         visitor.fail(ID, str(error))
         return
     finally:
-        path.unlink(missing_ok=True)
+        drop_upload(path)
 
     def work(progress: Progress, cancel: CancelToken) -> Replay:
+        require_photos(notebook, visitor.lab)  # again: they may have gone while it waited
         return replay(notebook, visitor.lab, progress=progress, cancel=cancel)
 
     def adopt(result: Replay) -> None:
@@ -138,13 +146,21 @@ def open_or_build(visitor: "Visitor", name: str) -> None:
     visitor.start(ID, label, work, expected_secs=expected, then=visitor.open)
 
 
+def _place(visitor: "Visitor") -> str:
+    """The workspace as Python; people on another machine are not told where it lies on this one."""
+    root = visitor.lab.workspace.root
+    if root == DEFAULT_ROOT.expanduser().resolve():
+        return ""
+    return repr(str(root)) if visitor.is_local else "'WORKSPACE'"
+
+
 def status(visitor: "Visitor") -> CellStatus:
     memory = visitor.cells[ID]
     name = visitor.scene_name
     source = memory.inputs.get("source", "photos/")
     code = (
         "from lab.engine import Lab\n\n"
-        f"lab = Lab({str(visitor.lab.workspace.root)!r})\n"
+        f"lab = Lab({_place(visitor)})\n"
         f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
     )
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0

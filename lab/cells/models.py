@@ -87,17 +87,10 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         )
 
     def ask(request: gr.Request) -> Any:
-        try:
-            return tables(visitor_of(visitors, request), ask_network=True)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        return tables(visitor_of(visitors, request), ask_network=True)
 
     def fetch(name: str, licence: bool, request: gr.Request) -> None:
-        visitor = visitor_of(visitors, request)
-        try:
-            start_download(visitor, downloads, name, licence)
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        start_download(visitor_of(visitors, request), downloads, name, licence)
 
     def forget() -> str:
         store = ModelStore.open(os.environ)

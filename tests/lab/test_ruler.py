@@ -145,7 +145,7 @@ def test_a_notebook_brings_the_scale_along(own: Session, lab: Lab, tmp_path: Pat
 
 
 def test_clicks_in_3d_measure_while_the_ruler_is_out(lab: Lab) -> None:
-    visitor = Visitor("someone", lab)
+    visitor = Visitor("visitor-of-the-tests-1", lab)
     visitor.open(NAME)
     camera = visitor.scene.views[1].camera
     visitor.set_measuring(True)

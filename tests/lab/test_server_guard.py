@@ -11,7 +11,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from components.errors import InputError
 from lab.engine import Lab
-from lab.security import VISITOR_COOKIE, Access, parse_auth, visitor_id_is_valid
+from lab.identifiers import visitor_id_is_valid
+from lab.security import VISITOR_COOKIE, Access, parse_auth
 from lab.server import build_app, page_url, run
 
 ORIGIN = "http://127.0.0.1:7860"
@@ -127,7 +128,121 @@ def test_a_websocket_without_an_origin_is_refused(client: TestClient, known: dic
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", ""])
 def test_another_host_name_is_refused(client: TestClient, known: dict[str, str], host: str) -> None:
-    assert client.get("/", headers={**known, "host": host}).status_code == 403
+    assert client.get("/", headers={**known, "host": host}).status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("host", "["), ("host", "[::1"), ("host", "[:::]"), ("host", "127.0.0.1:99999"), ("host", "a b"), ("host", "é"),
+     ("host", "127.0.0.1@evil.example"), ("origin", "["), ("origin", "http://["), ("origin", "http://[:::]:1"),
+     ("origin", "http://a@b"), ("origin", "x"), ("origin", ""), ("origin", "file:///x"), ("origin", "http://é"),
+     ("content-length", "abc"), ("content-length", "-5"), ("content-length", "+5"), ("content-length", "1_0"),
+     ("content-length", "²"), ("content-length", "\xa05"), ("content-length", "9" * 5000)],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/", "/gradio_api/upload", "/lab/login"])
+def test_malformed_headers_are_refused_before_anything_else(
+    client: TestClient, known: dict[str, str], path: str, header: tuple[str, str]
+) -> None:
+    name, value = header
+    for headers in ({name: value.encode("latin-1")}, {**known, name: value.encode("latin-1")}):
+        given = {
+            key: text.encode("latin-1") if isinstance(text, str) else text for key, text in headers.items()
+        }
+        assert client.post(path, headers=given).status_code in (400, 403)  # type: ignore[arg-type]
+        assert client.get(path, headers=given).status_code in (400, 403)  # type: ignore[arg-type]
+
+
+def test_headers_given_twice_are_refused(client: TestClient, known: dict[str, str]) -> None:
+    for name, value in (("host", "evil.example"), ("origin", "http://evil.example"), ("content-length", "1")):
+        twice = [*known.items(), (name, "127.0.0.1:7860"), (name, value)]
+        assert client.get("/", headers=twice).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/lab/photo/a%00b", "/assets/%00", "/lab/static/%0a", "/%7f"])
+def test_control_characters_in_an_address_are_refused(
+    client: TestClient, known: dict[str, str], path: str
+) -> None:
+    assert client.get(path, headers=known).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "cookie", ["=", ";;", "a=b; \xff=\xe9", 'x="\\377', "liftlab_7860=\xe9", "[", "{}: ,"]
+)
+def test_odd_cookies_are_no_cookies(client: TestClient, cookie: str) -> None:
+    assert client.get("/config", headers={"cookie": cookie.encode("latin-1")}).status_code == 401  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("token", ["%E9", "é", "%ff%00", "%F0%9F%98%80"])
+def test_a_token_of_other_letters_is_only_wrong(client: TestClient, token: str) -> None:
+    assert client.get(f"/?token={token}").status_code in (401, 429)
+
+
+FOREIGN = ({"origin": "http://127.0.0.1:9999"}, {"origin": "null"}, {"origin": "http://evil.example"},
+           {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"},
+           {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"})  # fmt: skip
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+@pytest.mark.parametrize("path", ["/config", "/theme.css", "/", "/lab/search", "/lab/export/ply", "/viser/"])
+def test_another_site_reads_nothing(
+    client: TestClient, known: dict[str, str], path: str, foreign: dict[str, str]
+) -> None:
+    headers = {"cookie": known["cookie"], **foreign}
+    for answer in (client.get(path, headers=headers), client.head(path, headers=headers)):
+        assert answer.status_code == 403
+        assert not any(name.startswith("access-control-") for name in answer.headers)
+    asked = {**headers, "origin": "http://127.0.0.1:9999", "access-control-request-method": "GET"}
+    preflight = client.options(path, headers=asked)
+    assert preflight.status_code == 403
+    assert not any(name.startswith("access-control-") for name in preflight.headers)
+
+
+def test_our_own_page_gets_no_cross_origin_headers_either(client: TestClient, known: dict[str, str]) -> None:
+    for path in ("/config", "/", "/theme.css"):
+        answer = client.get(path, headers=known)
+        assert answer.status_code == 200
+        assert not any(name.startswith("access-control-") for name in answer.headers)
+
+
+def test_a_link_on_another_site_opens_the_page_alone(client: TestClient, known: dict[str, str]) -> None:
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    headers = {"cookie": known["cookie"], **link}
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/lab/export/ply", headers=headers).status_code == 403
+
+
+BAD_VISITORS = (None, "", "short", "../../victim-of-the-tests", "..", "a" * 65, "a" * 20 + "/b",
+                "%2e%2e%2fvictim-of-tests", "victim\\..\\..\\of-the-tests", '"../../victim-of-the-tests"')  # fmt: skip
+
+
+@pytest.mark.parametrize("visitor", BAD_VISITORS)
+def test_no_websocket_takes_a_visitor_that_the_lab_did_not_make(
+    app: FastAPI, client: TestClient, known: dict[str, str], visitor: str | None
+) -> None:
+    root = app.state.visitors.lab.workspace.root
+    before = sorted(root.parent.rglob("*"))
+    sockets = sorted(path for kind, path in set(all_routes(app.routes)) if kind == "WEBSOCKET")
+    assert len(sockets) >= 5
+    access = app.state.access
+    cookie = f"{access.cookie}={access.token}"
+    cookie += "" if visitor is None else f"; {VISITOR_COOKIE}={visitor}"
+    for path in (path.replace("x", "0") for path in sockets):
+        with (
+            pytest.raises(WebSocketDisconnect) as closed,
+            client.websocket_connect(path, headers={"cookie": cookie, "origin": ORIGIN}),
+        ):
+            pass
+        assert closed.value.code == 1008
+    assert app.state.visitors.known() == []
+    assert sorted(root.parent.rglob("*")) == before
+
+
+def test_the_page_replaces_a_visitor_that_it_did_not_make(app: FastAPI, client: TestClient) -> None:
+    access = app.state.access
+    cookie = f"{access.cookie}={access.token}; {VISITOR_COOKIE}=../../victim-of-the-tests"
+    made = client.get("/", headers={"cookie": cookie}).headers["set-cookie"]
+    assert visitor_id_is_valid(made.partition("=")[2].partition(";")[0])
+    client.cookies.clear()
 
 
 def test_routes_the_page_does_not_need_are_closed(client: TestClient, known: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The workspace: what is sealed stays, what is broken goes, what a crash left is cleaned."""
 
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from components.errors import InputError
+from lab.identifiers import checked_name, name_from
 from lab.locks import FileLock
-from lab.workspace import SceneEntry, Workspace, checked_name, is_disk_full, name_from
+from lab.workspace import SceneEntry, Workspace, is_disk_full
 
 
 @pytest.fixture
@@ -144,6 +146,47 @@ def test_a_damaged_scene_entry_counts_as_absent(workspace: Workspace) -> None:
     for text in ("", "{", '{"schema_version": 1}', "[]", '{"schema_version": 1, "name": "x", "new": 2}'):
         path.write_text(text)
         assert workspace.scene_entry("desk") is None
+
+
+def test_odd_files_are_told_and_skipped_everywhere(
+    workspace: Workspace, capsys: pytest.CaptureFixture
+) -> None:
+    sound = put(workspace, workspace.scene_folder("aaaa"))
+    workspace.write_scene_entry(SceneEntry("desk", "desk", "aaaa", {}))
+    names = workspace.root / "names"
+    for name in (
+        "what is this?.json",
+        "notes.txt",
+        "-x.json",
+        "x" * 70 + ".json",
+        "a\nb.json",
+        "..json",
+        "\udcff.json",
+    ):
+        (names / name).write_text("{}")
+    (names / "folder.json").mkdir()
+    (names / "damaged.json").write_text("[" * 100_000)
+    (names / "empty.json").write_bytes(b"\xff")
+    for folder in ("captures/what is this?", "scenes/a b", "methods/x.y"):
+        (workspace.root / folder).mkdir()
+    (workspace.root / "tmp" / ("x" * 255)).mkdir()
+    assert workspace.scene_names() == ["damaged", "desk", "empty"]
+    assert workspace.capture_names() == []
+    assert [(item.path, ok) for item, ok in workspace.verify()] == [(sound, True)]
+    assert workspace.prune() == [] and workspace.delete_scene("desk")[0].path == sound
+    assert len(workspace.odd_entries()) == 12, "hidden files are not meant"
+    Workspace(workspace.root)
+
+    from lab.cli import main
+
+    for action, options in (("verify", ["--json"]), ("verify", []), ("ls", [])):
+        with pytest.raises(SystemExit) as ended:
+            main(["workspace", action, "--workspace", str(workspace.root), *options])
+        assert not ended.value.code
+        printed = capsys.readouterr().out
+        assert ("names/notes.txt" in printed) == (action == "verify")
+        if options:
+            assert "names/what is this?.json" in json.loads(printed.splitlines()[-1])["skipped"]
 
 
 def test_a_workspace_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
