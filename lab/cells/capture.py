@@ -95,7 +95,7 @@ def reopen(visitor: "Visitor", path: Path) -> None:
         notebook = Notebook.load(path)
         require_photos(notebook, visitor.lab)
     except InputError as error:
-        visitor.fail(ID, str(error))
+        visitor.fail(ID, str(error).removesuffix(f": {path}"))  # where uploads lie is nothing for people
         return
     finally:
         path.unlink(missing_ok=True)
