@@ -24,7 +24,7 @@ from lab.drawing import Look, Rest, Tone
 from lab.page_state import hover_url, layer_bytes, overlay_of, pane_overlay_of, photo_bytes, split_of
 from lab.pane_pictures import PaneView
 from lab.panes import PAINTED, TRUTH
-from lab.reading import plain_from_json
+from lab.reading import CONTROL, plain_from_json
 from lab.surfaces import SurfaceName
 from lab.visitor import Visitor
 from lab.visitors import Visitors
@@ -40,7 +40,7 @@ log = logging.getLogger("liftlab.page")
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+    if not isinstance(value, str) or len(value) > MAX_TEXT or CONTROL.search(value):
         raise ValueError("not a short text")
     return value
 
@@ -69,6 +69,8 @@ def truth(value: Any) -> bool:
 
 def line(value: Any) -> list[tuple[float, float]]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_STROKE_POINTS:
+        raise ValueError("not a list of points")
+    if not all(isinstance(point, list) and len(point) == 2 for point in value):
         raise ValueError("not a list of points")
     return [(number(x), number(y)) for x, y in value]
 

@@ -10,7 +10,6 @@ describes every field.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from msgspec import Struct
 from components.bounds import FileName, Pixel, Place, Share, few, within
 from components.errors import InputError, closest
 from components.types import Prompt, Scene
-from lab.reading import Misfit, from_plain, plain_from_json, read_file
+from lab.reading import CONTROL, Misfit, from_plain, plain_from_json, read_file
 
 OBJECTS_MAX = 500
 CLICKS_MAX = 10_000
@@ -30,8 +29,6 @@ CLICKS_MAX = 10_000
 STROKE_POINTS_MAX = 5000
 ADJUST_MAX = 20
 """Steps that an object may be grown or shrunk by."""
-_NOT_IN_A_NAME = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-"""What no file system, or no page, takes: separators, markup, control characters, halves of characters."""
 
 
 class AnyClick:
@@ -241,7 +238,8 @@ def checked_object_name(name: str) -> str:
     if (
         not cleaned
         or len(cleaned) > 60
-        or _NOT_IN_A_NAME.search(cleaned)
+        or set('/\\:*?"<>|') & set(cleaned)
+        or CONTROL.search(cleaned)
         or cleaned.startswith(".")
         or cleaned.endswith(".")
     ):

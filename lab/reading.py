@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 BYTES_MAX = 64 << 20
 """Of a file of JSON; the masks of hundreds of kept objects stay below it."""
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
+"""Characters that no name has: control characters, ends of lines, halves of characters."""
 _PLACE = re.compile(r" - at `(?:key in )?([^`]*)`")
 _PART = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)|\[\.\.\.\]")
 _WORDS = {
