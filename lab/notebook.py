@@ -149,8 +149,11 @@ class Notebook:
     """What somebody measured in the scene."""
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        write_json(path, to_plain(self))
+        """Write it, whole or not at all. InputError where that is not possible."""
+        try:
+            write_json(path, to_plain(self))
+        except OSError as error:
+            raise InputError(f"The notebook cannot be written ({error.strerror}): {path}") from error
 
     @staticmethod
     def load(path: Path) -> "Notebook":

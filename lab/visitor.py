@@ -457,9 +457,9 @@ class Visitor:
 
     def restore(self) -> bool:
         """Take up the prompts of an earlier visit; False when there are none that fit."""
-        if not self._path.exists():
-            return False
         try:
+            if not self._path.exists():
+                return False
             self.session.from_json(from_json(read_file(self._path, "saved session"), dict[str, Any]))
         except (OSError, ValueError) as error:
             log.warning("the saved session %s was not restored: %s", self._path.name, error)

@@ -149,10 +149,11 @@ class Workspace:
         a crash.
         """
         folder = self.root / "tmp" / uuid.uuid4().hex
-        with FileLock(self._lock_path(folder.name)).hold():
+        with contextlib.ExitStack() as stack:
+            with self.disk_full_explained():
+                stack.enter_context(FileLock(self._lock_path(folder.name)).hold())
+                folder.mkdir()
             try:
-                with self.disk_full_explained():
-                    folder.mkdir()
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -177,7 +178,7 @@ class Workspace:
         cancelled.
         """
         lock = FileLock(self._lock_path(key))
-        while not lock.acquire():
+        while not self._acquired(lock):
             if cancel is not None:
                 cancel.check()
             progress(0.0, "Another LiftLab process is working on this; waiting for it")
@@ -390,6 +391,10 @@ class Workspace:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+    def _acquired(self, lock: FileLock) -> bool:
+        with self.disk_full_explained():
+            return lock.acquire()
 
     def _lock_of(self, path: Path, kind: str, name: str) -> str:
         """Key of the lock that is held while a leftover called `name` is being written."""
