@@ -175,8 +175,11 @@ class Notebook:
             for cell in notebook.cells:
                 if isinstance(cell, SegmentCell):
                     check_names(entry.prompts.object for entry in cell.objects)
+        except Misfit as error:
+            place = ".".join(map(str, error.place))
+            raise InputError(f"The notebook is damaged at {place}: it {error.problem}: {path}") from error
         except ValueError as error:
-            raise InputError(f"The notebook is damaged at {error}: {path}") from error
+            raise InputError(f"The notebook is damaged, {error}: {path}") from error
         return notebook
 
     def cell(self, kind: str) -> Any:

@@ -174,6 +174,8 @@ def _hint_at(hint: Any, place: list[str | int]) -> Any:
     """The type found at a place within a type; None where that cannot be told."""
     for part in place:
         hint = _bare(hint)
+        if hasattr(hint, "variant_of"):
+            hint = next((kind for kind in hint.__subclasses__() if part in get_type_hints(kind)), hint)
         if is_dataclass(hint) or (isinstance(hint, type) and issubclass(hint, msgspec.Struct)):
             hint = get_type_hints(hint, include_extras=True).get(str(part))
         else:
