@@ -6,8 +6,8 @@ its `variant_of` gives the class, and `VARIANTS` names them all.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -170,18 +170,22 @@ def bounds_of(hint: Any) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _hint_at(hint: Any, place: list[str | int]) -> Any:
+def _hint_at(hint: Any, place: Sequence[str | int]) -> Any:
     """The type found at a place within a type; None where that cannot be told."""
-    for part in place:
-        hint = _bare(hint)
-        if hasattr(hint, "variant_of"):
-            hint = next((kind for kind in hint.__subclasses__() if part in get_type_hints(kind)), hint)
-        if is_dataclass(hint) or (isinstance(hint, type) and issubclass(hint, msgspec.Struct)):
-            hint = get_type_hints(hint, include_extras=True).get(str(part))
-        else:
-            inner = [each for each in get_args(hint) if each is not ...]
-            hint = inner[min(int(part), len(inner) - 1)] if inner and isinstance(part, int) else None
-    return hint
+    if not place:
+        return hint
+    part, rest = place[0], place[1:]
+    hint = _bare(hint)
+    found: list[Any] = []
+    if isinstance(hint, type):  # of a class that stands for others, whichever has the place
+        found = [
+            get_type_hints(each, include_extras=True).get(str(part))
+            for each in (hint, *hint.__subclasses__())
+        ]
+    elif isinstance(part, int):
+        inner = [each for each in get_args(hint) if each is not ...]
+        found = inner[min(part, len(inner) - 1) :][:1]
+    return next((at for each in found if each is not None and (at := _hint_at(each, rest)) is not None), None)
 
 
 def _bare(hint: Any) -> Any:
