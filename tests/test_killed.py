@@ -9,6 +9,7 @@ import signal
 import tempfile
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ MOMENTS = 6
 SEED = 20
 
 
-def start(places: Places, stage: str, number: int) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+def start(places: Places, stage: str, number: int) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(places, stage, number, theirs))
@@ -42,7 +43,7 @@ def heard(line: Connection, what: str) -> float:
     return when
 
 
-def kill(process: multiprocessing.process.BaseProcess) -> None:
+def kill(process: BaseProcess) -> None:
     assert process.pid is not None
     os.killpg(process.pid, signal.SIGKILL)
     process.join(30)
