@@ -13,6 +13,11 @@ from typing import IO, Any
 
 from components.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # a system without POSIX locks
+    fcntl = None  # type: ignore[assignment]
+
 MANIFEST = "manifest.json"
 SPACE_LEFT_BYTES = 1 << 20
 """With less than this free, a write that stopped short has met the end of the disk."""
@@ -50,14 +55,38 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         with os.fdopen(handle, mode, encoding=encoding) as file:
+            _lock(handle)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+            os.replace(name, path)  # while it is locked: it is nobody's leftover
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+def in_writing(path: Path) -> bool:
+    """Whether a living process is writing the temporary file `path` of `atomic_write`."""
+    try:
+        with path.open("rb") as file:
+            return not _lock(file.fileno())
+    except FileNotFoundError:  # it was finished meanwhile
+        return True
+    except OSError:
+        return False
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed; False where another process, or another part of this one, has."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            pass
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:

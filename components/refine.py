@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
+from components.progress import CancelToken
 from components.types import Array, Scene, Segmentation
 
 STEP_SHARE = 0.006
@@ -17,17 +18,29 @@ _SUBPIXEL_BITS = 4
 
 
 def adjusted_masks(
-    scene: Scene, masks: Sequence[Bool[Array, "_ _"]], steps: int
+    scene: Scene,
+    masks: Sequence[Bool[Array, "_ _"]],
+    steps: int,
+    *,
+    cancel: CancelToken | None = None,
 ) -> tuple[Bool[Array, "_ _"], ...]:
     """Masks in view pixels after `steps` of growing (positive) or shrinking (negative).
 
     Growing does not jump to another surface: where depth is known inside and outside, they must be close.
     Shrinking never makes an object vanish from a view: a mask too thin for it stays as it is.
+
+    Raises:
+        Cancelled: The token was set.
     """
     if steps == 0:
         return tuple(masks)
+    cancel = cancel or CancelToken()
     return tuple(
-        mask if not mask.any() else _grown(scene, view, mask, steps) if steps > 0 else _shrunk(mask, -steps)
+        mask
+        if not mask.any()
+        else _grown(scene, view, mask, steps, cancel)
+        if steps > 0
+        else _shrunk(mask, -steps, cancel)
         for view, mask in enumerate(masks)
     )
 
@@ -82,11 +95,14 @@ def points_of_masks(
     return selected
 
 
-def _grown(scene: Scene, view: int, mask: Bool[Array, "H W"], steps: int) -> Bool[Array, "H W"]:
+def _grown(
+    scene: Scene, view: int, mask: Bool[Array, "H W"], steps: int, cancel: CancelToken
+) -> Bool[Array, "H W"]:
     depth = _depth_of(scene, view, mask.shape)
     out = mask.view(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     for _ in range(steps * _step_px(mask)):
+        cancel.check()
         # the largest depth of the object's pixels around each pixel, 0 where that is unknown
         beside = cv2.dilate(np.where(out > 0, depth, 0.0).astype(np.float32), kernel)
         known = (depth > 0) & (beside > 0)
@@ -95,10 +111,15 @@ def _grown(scene: Scene, view: int, mask: Bool[Array, "H W"], steps: int) -> Boo
     return out.astype(bool)
 
 
-def _shrunk(mask: Bool[Array, "H W"], steps: int) -> Bool[Array, "H W"]:
+def _shrunk(mask: Bool[Array, "H W"], steps: int, cancel: CancelToken) -> Bool[Array, "H W"]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    inner = cv2.erode(mask.view(np.uint8), kernel, iterations=steps * _step_px(mask)).astype(bool)
-    return inner if inner.any() else mask
+    inner = mask.view(np.uint8)
+    for _ in range(steps):
+        cancel.check()
+        inner = cv2.erode(inner, kernel, iterations=_step_px(mask))
+        if not inner.any():
+            return mask
+    return np.asarray(inner).astype(bool)
 
 
 def _step_px(mask: Bool[Array, "H W"]) -> int:

@@ -5,19 +5,21 @@ Nothing is computed again and nothing is lost: an arrangement is applied when th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
+from components.bounds import Count, Place, few
 from components.errors import InputError
-from lab.config_records import config_from_record
 
 if TYPE_CHECKING:
     from lab.session import Session
 
-Offset = tuple[float, float, float]
+Offset = tuple[Place, Place, Place]
 """World frame, scene units."""
 NOWHERE: Offset = (0.0, 0.0, 0.0)
+COPIES_MAX = 1000
+"""Of one object."""
 WAYS = ("left", "right", "up", "down", "front", "back")
 NUDGE = 0.2
 """Share of the object's longest side."""
@@ -27,11 +29,11 @@ NUDGE = 0.2
 class Placement:
     """What was done with one object."""
 
-    object_id: int
+    object_id: Count
     removed: bool = False
     offset: Offset = NOWHERE
     """Moved by this much from where it was reconstructed."""
-    copies: tuple[Offset, ...] = ()
+    copies: Annotated[tuple[Offset, ...], few(0, COPIES_MAX)] = ()
     """Further ones of it, each this far from the (moved) object."""
 
     @property
@@ -43,7 +45,7 @@ class Placement:
 class Arrangement:
     """All of a session's changes to the scene."""
 
-    placements: tuple[Placement, ...] = ()
+    placements: Annotated[tuple[Placement, ...], few(0, 10_000)] = ()
     """Of the objects that were touched, each once."""
     crop: tuple[Offset, Offset] | None = None
     """Lowest and highest corner of what is kept, world frame; None keeps everything."""
@@ -118,6 +120,8 @@ class Stage:
                 first photo sees it.
         """
         place = self._of(object_id)
+        if len(place.copies) >= COPIES_MAX:
+            raise InputError(f"There are {COPIES_MAX} doubles of this object already.")
         step = self.beside(object_id) * (len(place.copies) + 1) if by is None else np.array(by)
         self._place(replace(place, copies=(*place.copies, _sum(NOWHERE, step))))
 
@@ -190,11 +194,6 @@ def level(direction: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Unit vector [3] along `direction` but horizontal: on the table, not up in the air."""
     flat = direction - (direction @ up) * up
     return flat / max(float(np.linalg.norm(flat)), 1e-9)
-
-
-def arrangement_from(record: Any) -> Arrangement:
-    """An arrangement from its plain form. Raises InputError when it does not fit."""
-    return config_from_record(Arrangement, record)
 
 
 def _sum(first: "Offset | np.ndarray", second: "Offset | np.ndarray") -> Offset:

@@ -237,7 +237,10 @@ def _segment(command: Segment) -> dict[str, Any]:
 
     started = time.monotonic()
     asked = read_prompts(command.prompts.expanduser())
-    with opened_lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+    with (
+        opened_lab(command) as lab,
+        output_folder(command.out.expanduser(), workspace=lab.workspace) as folder,
+    ):
         session = _segmented(lab, command.name, command.method, asked)
         with working("Writing masks") as (progress, _):
             record = write_segmentation(session, folder, started=started)
@@ -265,7 +268,10 @@ def _decompose(command: Decompose) -> dict[str, Any]:
     started = time.monotonic()
     if command.granularity is not None and not 0 <= command.granularity <= 1:
         raise InputError(f"--granularity must be between 0 and 1; got {command.granularity:g}.")
-    with opened_lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+    with (
+        opened_lab(command) as lab,
+        output_folder(command.out.expanduser(), workspace=lab.workspace) as folder,
+    ):
         config = lab.config_of(command.name, command.method)
         expected = expected_secs(lab, command.name, ("masks", "prepare"))
         with working("Segmenting everything", expected) as (progress, cancel):
@@ -333,7 +339,7 @@ def _run_notebook(command: Run) -> dict[str, Any]:
             replayed = replay(notebook, lab, photos=command.photos, progress=progress.report, cancel=cancel)
             progress.done(f"'{notebook.scene}' replayed")
         if command.out is not None:
-            with output_folder(command.out.expanduser()) as folder:
+            with output_folder(command.out.expanduser(), workspace=lab.workspace) as folder:
                 write_segmentation(replayed.session, folder, started=started)
         for entry in replayed.objects:
             same = "the same masks" if entry.identical else "masks that differ from the saved ones"

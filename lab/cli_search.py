@@ -16,7 +16,10 @@ def run(command: Search) -> dict[str, Any]:
     started = time.monotonic()
     text = checked_search_text(command.text)
     config = config_with(get_method(command.method).config_class, command.set) if command.set else None
-    with opened_lab(command) as lab, output_folder(command.out.expanduser()) as folder:
+    with (
+        opened_lab(command) as lab,
+        output_folder(command.out.expanduser(), workspace=lab.workspace) as folder,
+    ):
         expected = expected_secs(lab, command.name, ("masks", "prepare"))
         with working("Searching", expected) as (progress, cancel):
             lookup = lab.word_lookup(

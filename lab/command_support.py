@@ -1,7 +1,6 @@
 """What the commands of the command line share: an open lab, progress that can be stopped, settings, sentences."""
 
 import contextlib
-import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import InputError, closest
 from components.progress import CancelToken
 from lab.commands import Common
+from lab.reading import plain_from_json
 from lab.terminal import TerminalProgress
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def config_with(config_class: type, settings: Sequence[str]) -> Any:
         for group in groups:
             place = place[group]
         try:
-            place[key] = json.loads(text)
+            place[key] = plain_from_json(text)
         except ValueError:  # a word, not a number or true or false
             place[key] = text
     return config_from_record(config_class, record)

@@ -5,7 +5,10 @@ import json
 import logging
 from typing import Any, TypeVar
 
+import msgspec
+
 from components.errors import InputError
+from lab.reading import Misfit, from_plain
 
 log = logging.getLogger("liftlab.engine")
 
@@ -13,15 +16,16 @@ T = TypeVar("T")
 
 
 def config_from_record(config_class: type[T], record: dict[str, Any]) -> T:
-    """A config dataclass from its plain form. Raises InputError naming what does not fit."""
-    from pydantic import TypeAdapter, ValidationError
+    """A config dataclass from its plain form: of a file, of the command line, of the page's settings.
 
+    Raises:
+        InputError: It names the setting that does not fit, and its range.
+    """
     try:
-        return TypeAdapter(config_class).validate_python(record)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The setting '{place}' cannot be used: {first['msg']}.") from error
+        return from_plain(record, config_class, lax=True)
+    except Misfit as error:
+        place = ".".join(str(part) for part in error.place)
+        raise InputError(f"The setting '{place}' cannot be used: it {error.problem}.") from error
 
 
 def recorded_config(config_class: type[T], record: dict[str, Any]) -> T:
@@ -35,4 +39,8 @@ def recorded_config(config_class: type[T], record: dict[str, Any]) -> T:
 
 def to_plain(config: Any) -> dict[str, Any]:
     """A config dataclass as JSON-ready dictionaries and lists."""
-    return json.loads(json.dumps(dataclasses.asdict(config), default=str))
+    return json.loads(json.dumps(dataclasses.asdict(config), default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else str(value)

@@ -79,7 +79,10 @@ def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
     if len(files) == 1:
         return files[0]
     archive = inside(folder, f"{name}-{kind}.zip")
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+    with (
+        visitor.lab.workspace.disk_full_explained(),
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
         for path in files:
             packed.write(path, path.relative_to(folder / "files"))
     return archive
@@ -98,9 +101,10 @@ def comparison_report(visitor: "Visitor") -> Path:
         name = f"{comparison.scene_name}-{comparison.asked.object}-comparison.html"
     folder = inside(exports_folder(visitor), "comparison")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     path = inside(folder, name)
-    path.write_text(page, encoding="utf-8")
+    with visitor.lab.workspace.disk_full_explained():
+        folder.mkdir(parents=True)
+        path.write_text(page, encoding="utf-8")
     return path
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from components.errors import InputError
 from components.files import inside, is_sealed
+from components.progress import CancelToken
 from lab.recent import Recent
 
 if TYPE_CHECKING:
@@ -66,16 +67,21 @@ def kept_runs(lab: "Lab", name: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def keep_again(lab: "Lab", name: str, objects: Sequence[Sequence[str]]) -> None:
+def keep_again(
+    lab: "Lab", name: str, objects: Sequence[Sequence[str]], *, cancel: CancelToken | None = None
+) -> None:
     """Keep what `kept_runs` gave of the same scene somewhere else, but for what is kept here already.
 
     Raises:
         InputError: The run lengths are of other photos, or damaged.
+        Cancelled: The token was set; what was kept until then stays.
     """
     from components.masks.runs import mask_of_runs
 
     sizes, there = lab.masks(name).sizes, kept_runs(lab, name)
     for runs in objects:
+        if cancel is not None:
+            cancel.check()
         if tuple(runs) in there:
             continue
         try:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import math
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -25,12 +24,14 @@ from lab.drawing import Look, Rest, Tone
 from lab.page_state import hover_url, layer_bytes, overlay_of, pane_overlay_of, photo_bytes, split_of
 from lab.pane_pictures import PaneView
 from lab.panes import PAINTED, TRUTH
+from lab.reading import CONTROL, plain_from_json
 from lab.surfaces import SurfaceName
 from lab.visitor import Visitor
 from lab.visitors import Visitors
 
 MAX_COMMAND_BYTES = 4096
 MAX_TEXT = 120
+MAX_NUMBER = 1e9
 MAX_STROKE_POINTS = 200
 """Of one command, so that it stays short; the page thins what the pointer draws."""
 MAX_PICTURE_PX = 2048
@@ -39,21 +40,25 @@ log = logging.getLogger("liftlab.page")
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or CONTROL.search(value):
         raise ValueError("not a short text")
     return value
 
 
 def number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
         raise ValueError("not a number")
     return float(value)
 
 
 def whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_NUMBER:
         raise ValueError("not a whole number")
     return value
+
+
+def share(value: Any) -> float:
+    return min(max(number(value), 0.0), 1.0)
 
 
 def truth(value: Any) -> bool:
@@ -64,6 +69,8 @@ def truth(value: Any) -> bool:
 
 def line(value: Any) -> list[tuple[float, float]]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_STROKE_POINTS:
+        raise ValueError("not a list of points")
+    if not all(isinstance(point, list) and len(point) == 2 for point in value):
         raise ValueError("not a list of points")
     return [(number(x), number(y)) for x, y in value]
 
@@ -84,7 +91,7 @@ CHANGES: dict[str, tuple[Fields, Change]] = {
         {"photo": text, "points": line, "radius": number, "positive": truth},
         lambda s, photo, points, radius, positive: s.paint(photo, points, radius, positive),
     ),
-    "granularity": ({"value": number}, lambda s, value: s.set_granularity(min(max(value, 0.0), 1.0))),
+    "granularity": ({"value": share}, lambda s, value: s.set_granularity(value)),
     "grow": ({}, lambda s: s.grow()),
     "shrink": ({}, lambda s: s.shrink()),
     "undo": ({}, lambda s: s.undo()),
@@ -206,7 +213,7 @@ VIEWS: dict[str, tuple[Fields, Change]] = {
     "reference": ({"pane": text}, set_reference),
     "link": ({"on": truth}, link_cameras),
     "pane_granularity": (
-        {"pane": whole, "value": lambda value: None if value is None else number(value)},
+        {"pane": whole, "value": lambda value: None if value is None else share(value)},
         set_pane_granularity,
     ),
     "pane_view": ({"pane": whole, "view": text}, set_pane_view),
@@ -233,7 +240,7 @@ def perform(visitor: Visitor, message: str) -> dict[str, Any] | None:
     """
     if len(message) > MAX_COMMAND_BYTES:
         raise ValueError("message too long")
-    given = json.loads(message)
+    given = plain_from_json(message)
     if not isinstance(given, dict):
         raise ValueError("not a command")
     name = given.pop("do", None)

@@ -5,15 +5,15 @@ whether the masks came out the same. Each cell is one call of the Python API; `c
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
 
 import numpy as np
 
+from components.bounds import Colour, Count, Digest, Key, Line, Name, Seconds, few, within
 from components.errors import InputError
 from components.files import is_sealed, write_json
 from components.progress import CancelToken, Progress, no_progress, part_of
@@ -22,7 +22,8 @@ from lab.captures import capture_key, file_hashes
 from lab.config_records import config_from_record, to_plain
 from lab.engine import Lab
 from lab.keeping import keep_again, kept_runs
-from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick
+from lab.prompts import ObjectPrompts, PhotoBox, PhotoClick, check_names
+from lab.reading import Misfit, from_json, read_file
 from lab.records import versions
 from lab.ruler import Scale, write_scale
 
@@ -32,51 +33,64 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
+class AnyCell:
+    """One of the kinds of cells, as a record of a file may hold it."""
+
+    @staticmethod
+    def variant_of(record: dict[str, Any]) -> type["AnyCell"]:
+        """The kind that a record says. Raises ValueError for none that is known."""
+        kind = record.get("kind")
+        for variant in VARIANTS:
+            if kind in get_args(get_type_hints(variant)["kind"]):
+                return variant
+        raise ValueError("is no kind of cell that this LiftLab knows")
+
+
 @dataclass(frozen=True)
-class CaptureCell:
+class CaptureCell(AnyCell):
     """The photos."""
 
-    name: str
-    folder: str
+    name: Name
+    folder: Annotated[str, few(1, 4096)]
     """Where the imported capture lay when the notebook was saved."""
-    key: str
+    key: Key
     """Content key: names, pixels, cameras and focal lengths of the photos."""
-    files: dict[str, str]
+    files: Annotated[dict[Annotated[str, few(1, 4096)], Digest], few(0, 100_000)]
     """SHA-256 of every file of the capture."""
     kind: Literal["capture"] = "capture"
 
 
 @dataclass(frozen=True)
-class StepCell:
+class StepCell(AnyCell):
     """A computed step."""
 
     kind: Literal["reconstruct", "gaussians", "masks"]
     config: dict[str, Any]
-    key: str
-    seconds: float | None
+    key: Key
+    seconds: Seconds | None
     """When it was computed; null when nobody measured."""
-    iterations: int | None = None
+    iterations: Annotated[int, within(0, 1_000_000)] | None = None
     """Steps after which the clock, or a person, ended a training; null where the configuration says when it ends. A
     run that is replayed elsewhere trains as many, so that it does not depend on how fast a computer is."""
 
 
 @dataclass(frozen=True)
-class KeepCell:
+class KeepCell(AnyCell):
     """The objects that people kept for the scene, which clicks find beside those of the masks."""
 
-    objects: tuple[tuple[str, ...], ...]
+    objects: Annotated[tuple[Annotated[tuple[str, ...], few(0, 10_000)], ...], few(0, 10_000)]
     """Of each object its mask in every view, in order, as COCO's compressed run lengths, view pixels."""
     kind: Literal["keep"] = "keep"
 
 
 @dataclass(frozen=True)
-class PrepareCell:
+class PrepareCell(AnyCell):
     """A prepared method."""
 
-    method: str
+    method: Name
     config: dict[str, Any]
-    key: str
-    seconds: float | None
+    key: Key
+    seconds: Seconds | None
     kind: Literal["prepare"] = "prepare"
 
 
@@ -85,27 +99,39 @@ class SegmentedObject:
     """An object and what came out for it."""
 
     prompts: ObjectPrompts
-    colour: str
-    masks_sha256: str
+    colour: Colour
+    masks_sha256: Digest
     """Over its masks of all views, view pixels, packed; empty without an answer."""
-    points: int
-    server_ms: tuple[float | None, ...]
+    points: Count
+    server_ms: tuple[Seconds | None, ...]
     named: bool = False
     """A person gave its name: words find it by that."""
 
 
 @dataclass(frozen=True)
-class SegmentCell:
+class SegmentCell(AnyCell):
     """The clicks."""
 
-    method: str
-    objects: tuple[SegmentedObject, ...]
+    method: Name
+    objects: Annotated[tuple[SegmentedObject, ...], few(0, 10_000)]
     arrangement: Arrangement = field(default_factory=Arrangement)
     """How the objects stand in the scene; they are numbered from 1 in the order above."""
     kind: Literal["segment"] = "segment"
 
 
-Cell = CaptureCell | StepCell | KeepCell | PrepareCell | SegmentCell
+VARIANTS = (CaptureCell, StepCell, KeepCell, PrepareCell, SegmentCell)
+if TYPE_CHECKING:
+    Cell = CaptureCell | StepCell | KeepCell | PrepareCell | SegmentCell
+else:
+    Cell = AnyCell  # msgspec reads no union of classes; `lab.reading` asks for the variant
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What tells a notebook from other files."""
+
+    cells: Any
+    schema_version: Any = None
 
 
 @dataclass(frozen=True)
@@ -113,42 +139,48 @@ class Notebook:
     """notebook.json."""
 
     schema_version: int
-    scene: str
+    scene: Name
     """Name of the scene."""
-    created: str
+    created: Line
     """UTC, ISO 8601."""
-    versions: dict[str, str]
-    cells: tuple[Cell, ...]
+    versions: Annotated[dict[Line, Line], few(0, 1000)]
+    cells: Annotated[tuple[Cell, ...], few(0, 1000)]
     scale: Scale | None = None
     """What somebody measured in the scene."""
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
-        write_json(path, to_plain(self))
+        """Write it, whole or not at all. InputError where that is not possible."""
+        try:
+            write_json(path, to_plain(self))
+        except OSError as error:
+            raise InputError(f"The notebook cannot be written ({error.strerror}): {path}") from error
 
     @staticmethod
     def load(path: Path) -> "Notebook":
         """Read one. Raises InputError with a sentence when it is none, damaged, or of a newer version."""
-        from pydantic import TypeAdapter, ValidationError
-
+        data = read_file(path, "notebook")
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"There is no notebook here: {path}") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"The notebook cannot be read ({error}): {path}") from error
-        if not isinstance(value, dict) or "cells" not in value:
-            raise InputError(f"This file is not a LiftLab notebook: {path}")
-        if value.get("schema_version") != SCHEMA_VERSION:
+            version = from_json(data, _Head).schema_version
+        except Misfit:
+            raise InputError(f"This file is not a LiftLab notebook: {path}") from None
+        except ValueError as error:
+            raise InputError(f"The notebook cannot be read, {error}: {path}") from error
+        if version != SCHEMA_VERSION:
             raise InputError(
-                f"The notebook has format version {value.get('schema_version')}, this LiftLab reads "
-                f"{SCHEMA_VERSION}; update LiftLab: {path}"
+                f"The notebook has format version {str(version)[:20]}, this LiftLab reads {SCHEMA_VERSION}; "
+                f"update LiftLab: {path}"
             )
         try:
-            return TypeAdapter(Notebook).validate_python(value)
-        except ValidationError as error:
-            place = ".".join(str(part) for part in error.errors()[0]["loc"])
-            raise InputError(f"The notebook is damaged at {place}: {path}") from error
+            notebook = from_json(data, Notebook)
+            for cell in notebook.cells:
+                if isinstance(cell, SegmentCell):
+                    check_names(entry.prompts.object for entry in cell.objects)
+        except Misfit as error:
+            place = ".".join(map(str, error.place))
+            raise InputError(f"The notebook is damaged at {place}: it {error.problem}: {path}") from error
+        except ValueError as error:
+            raise InputError(f"The notebook is damaged, {error}: {path}") from error
+        return notebook
 
     def cell(self, kind: str) -> Any:
         """The first cell of a kind; None when there is none."""
@@ -259,7 +291,7 @@ def replay(
         masks_config = config_from_record(MasksConfig, masks.config)
         lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
     if (keep := notebook.cell("keep")) is not None:
-        keep_again(lab, name, keep.objects)
+        keep_again(lab, name, keep.objects, cancel=cancel)
     configs: dict[str, Any] = {}
     for cell in notebook.cells:
         if isinstance(cell, PrepareCell):
@@ -269,7 +301,7 @@ def replay(
             lab.prepare(
                 name, cell.method, config, progress=part_of(progress, *parts["prepare"]), cancel=cancel
             )
-    session = Session(lab)
+    session = Session(lab, cancel=cancel)
     scene = session.open(name)
     if notebook.scale is not None and scene.key == steps.key:  # another reconstruction has another unit
         write_scale(lab.workspace, scene.key, notebook.scale)
@@ -282,6 +314,7 @@ def replay(
             objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
         ids = {number: state.id for number, state in enumerate(session.objects, start=1)}
         session.stage.arrange(segment.arrangement.renumbered(ids))
+    session.cancel = CancelToken()  # what is done with it from now on is not the replay
     return Replay(session, tuple(objects))
 
 

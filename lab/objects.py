@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from components.bounds import Colour, Count
 from components.splat_links import carried, points_under
 from components.types import Prompt, Scene, Segmentation
 from lab.prompts import Click, ObjectPrompts
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class ObjectAsk:
     """What a person asks for one object; everything else about the object follows from it."""
 
-    id: int
-    colour: str
+    id: Count
+    colour: Colour
     prompts: ObjectPrompts
     named: bool = False
     """A person gave its name, so that words find the object by it (`lab.given_names`)."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from components.export import (
 from components.files import inside, write_json
 from components.geometry import labels_in_photo
 from components.scale import scene_in_metres
+from components.scratch import owned_folder
 from components.types import Scene
 from lab.records import (
     DECOMPOSITION_VERSION,
@@ -39,7 +39,7 @@ from lab.records import (
     versions,
 )
 from lab.splat_outputs import SPLAT_EXPORTS, SplatWriter, splat_scene
-from lab.workspace import is_disk_full
+from lab.workspace import Workspace, is_disk_full
 
 if TYPE_CHECKING:
     from components.gaussians.boundary import Boundary
@@ -86,33 +86,43 @@ class Unit:
 
 
 @contextlib.contextmanager
-def output_folder(out: Path) -> Iterator[Path]:
+def output_folder(out: Path, *, workspace: Workspace) -> Iterator[Path]:
     """Build files in a hidden folder inside `out` and move them into place at the end.
+
+    Args:
+        workspace: Keeps a record of it meanwhile, so that after a crash the next start removes the hidden folder.
 
     Raises:
         InputError: `out` cannot be written, or its disk is full; what was there before is untouched.
     """
-    made = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(dir=out, prefix=".liftlab-", suffix=".partial"))
-    except OSError as error:
-        raise InputError(f"The output folder cannot be written ({error.strerror}): {out}") from error
-    try:
-        yield staging
-        for path in sorted(p for p in staging.rglob("*") if p.is_file()):
-            target = out / path.relative_to(staging)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
-    except OSError as error:
-        if is_disk_full(error, out):
-            raise InputError(f"The disk is full, so nothing was written; free some space: {out}") from error
-        raise InputError(f"The output cannot be written ({error}); choose another folder: {out}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):
-                out.rmdir()  # only when it stayed empty
+    records = workspace.root / "tmp"
+    if not os.access(records, os.W_OK):  # a workspace to be read only
+        records = Path(tempfile.gettempdir())
+    with contextlib.ExitStack() as stack:
+        try:
+            staging = stack.enter_context(
+                owned_folder(out, prefix=".liftlab-", suffix=".partial", records=records)
+            )
+        except OSError as error:
+            raise InputError(f"The output folder cannot be written ({error.strerror}): {out}") from error
+        try:
+            yield staging
+            _move_into_place(staging, out)
+        except OSError as error:
+            if is_disk_full(error, out):
+                raise InputError(
+                    f"The disk is full, so nothing was written; free some space: {out}"
+                ) from error
+            raise InputError(
+                f"The output cannot be written ({error}); choose another folder: {out}"
+            ) from error
+
+
+def _move_into_place(staging: Path, out: Path) -> None:
+    for path in sorted(p for p in staging.rglob("*") if p.is_file()):
+        target = out / path.relative_to(staging)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
 
 
 def export(
@@ -150,7 +160,7 @@ def export(
     objects = [state for state in wanted if state.result is not None and not state.result.empty]
     if not objects and set(kinds) - {"colmap", "transforms", "notebook"}:
         raise InputError("Nothing is selected yet; click on an object first.")
-    with output_folder(out) as folder:
+    with output_folder(out, workspace=session.lab.workspace) as folder:
         splats = (
             SplatWriter(session, boundary, scale=unit.factor) if set(kinds) & set(SPLAT_EXPORTS) else None
         )

@@ -9,79 +9,89 @@ y, z). `strokes` of the brush come after the clicks. Photo pixels, origin at the
 describes every field.
 """
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from msgspec import Struct
 
+from components.bounds import FileName, Pixel, Place, Share, few, within
 from components.errors import InputError, closest
 from components.types import Prompt, Scene
+from lab.reading import CONTROL, Misfit, from_plain, plain_from_json, read_file
 
 OBJECTS_MAX = 500
-CLICKS_MAX = 2000
+CLICKS_MAX = 10_000
+"""Of one object, boxes and strokes alike."""
 STROKE_POINTS_MAX = 5000
+ADJUST_MAX = 20
+"""Steps that an object may be grown or shrunk by."""
 
 
-class _NoFurtherFields:
-    """A misspelt field of a click is an error, never ignored: "positve": false must not become a positive
-    click.
-    """
+class AnyClick:
+    """One of the kinds of clicks, as a record of a file may hold it."""
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    @staticmethod
+    def variant_of(record: dict[str, Any]) -> type["AnyClick"]:
+        """The kind that a record describes."""
+        return WorldClick if "world" in record else PhotoBox if "box" in record else PhotoClick
 
 
-@dataclass(frozen=True)
-class PhotoClick(_NoFurtherFields):
+# A misspelt field of a click is an error, never ignored ("positve": false must not become a positive click), so these
+# are Structs, which can refuse further fields.
+
+
+class PhotoClick(AnyClick, Struct, frozen=True, forbid_unknown_fields=True):
     """A click in a photo."""
 
-    image: str
+    image: FileName
     """File name of the photo."""
-    x: float
+    x: Pixel
     """Photo pixels, to the right."""
-    y: float
+    y: Pixel
     """Photo pixels, down."""
     positive: bool = True
     """True: the object is here; False: it is not."""
 
 
-@dataclass(frozen=True)
-class PhotoBox(_NoFurtherFields):
+class PhotoBox(AnyClick, Struct, frozen=True, forbid_unknown_fields=True):
     """A box dragged round the object in a photo."""
 
-    image: str
+    image: FileName
     """File name of the photo."""
-    box: tuple[float, float, float, float]
+    box: tuple[Pixel, Pixel, Pixel, Pixel]
     """x0, y0, x1, y1 in photo pixels; any two opposite corners."""
     positive: bool = True
     """Always true: a box says what belongs to the object."""
 
 
-@dataclass(frozen=True)
-class WorldClick(_NoFurtherFields):
+class WorldClick(AnyClick, Struct, frozen=True, forbid_unknown_fields=True):
     """A click on a point of the 3D view."""
 
-    world: tuple[float, float, float]
+    world: tuple[Place, Place, Place]
     """World frame of the scene."""
     positive: bool = True
     """True: the object is here; False: it is not."""
 
 
-Click = PhotoClick | PhotoBox | WorldClick
+VARIANTS = (PhotoClick, PhotoBox, WorldClick)
+if TYPE_CHECKING:
+    Click = PhotoClick | PhotoBox | WorldClick
+else:
+    Click = AnyClick  # msgspec reads no union of classes; `lab.reading` asks for the variant
 
 
-@dataclass(frozen=True)
-class PhotoStroke(_NoFurtherFields):
+class PhotoStroke(Struct, frozen=True, forbid_unknown_fields=True):
     """A stroke of the brush in a photo: it changes the mask of that photo only, after the method has answered."""
 
-    image: str
+    image: FileName
     """File name of the photo."""
-    points: tuple[tuple[float, float], ...]
+    points: Annotated[tuple[tuple[Pixel, Pixel], ...], few(1, STROKE_POINTS_MAX)]
     """x, y along the stroke, photo pixels; one is a dab."""
-    radius: float
+    radius: Annotated[float, within(0, 1e5)]
     """Of the brush, photo pixels."""
     positive: bool = True
     """True: paints the object; False: rubs it out."""
@@ -91,14 +101,14 @@ class PhotoStroke(_NoFurtherFields):
 class ObjectPrompts:
     """Everything a person asked for one object, in order."""
 
-    object: str
+    object: Annotated[str, few(1, 60)]
     """Name of the object; also the name of its files."""
-    clicks: tuple[Click, ...] = ()
-    granularity: float | None = None
+    clicks: Annotated[tuple[Click, ...], few(0, CLICKS_MAX)] = ()
+    granularity: Share | None = None
     """0 = smallest part, 1 = largest whole; absent lets the method choose."""
-    adjust: int = 0
+    adjust: Annotated[int, within(-ADJUST_MAX, ADJUST_MAX)] = 0
     """Steps grown (positive) or shrunk (negative) afterwards."""
-    strokes: tuple[PhotoStroke, ...] = ()
+    strokes: Annotated[tuple[PhotoStroke, ...], few(0, CLICKS_MAX)] = ()
     """Of the brush, in order, after growing or shrinking."""
 
     @property
@@ -157,8 +167,10 @@ def check_stroke(scene: Scene, stroke: PhotoStroke) -> PhotoStroke:
     """The stroke with its photo's exact name. Raises InputError when it is empty, endless, or no numbers."""
     name = photo_name(scene, stroke.image)
     numbers = [stroke.radius, *(value for point in stroke.points for value in point)]
-    if not 1 <= len(stroke.points) <= STROKE_POINTS_MAX or not all(math.isfinite(value) for value in numbers):
-        raise InputError(f"A stroke needs 1 to {STROKE_POINTS_MAX} points of finite numbers.")
+    if not 1 <= len(stroke.points) <= STROKE_POINTS_MAX or not all(abs(value) <= 1e6 for value in numbers):
+        raise InputError(
+            f"A stroke needs 1 to {STROKE_POINTS_MAX} points of finite numbers, none far outside."
+        )
     lens = scene.views[scene.view_index(name)].lens
     if not 0.5 <= stroke.radius <= max(lens.width, lens.height):
         raise InputError(
@@ -177,23 +189,16 @@ def to_prompts(
 
 def read_prompts(path: Path) -> tuple[ObjectPrompts, ...]:
     """Read a prompts file. Raises InputError with one sentence on what is wrong with it and where."""
+    data = read_file(path, "prompts file")
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"There is no prompts file here: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The prompts file cannot be read ({error}): {path}") from error
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The prompts file is not valid JSON ({error}): {path}") from error
+        value = plain_from_json(data)
+    except ValueError as error:
+        raise InputError(f"The prompts file cannot be read, {error}: {path}") from error
     return parse_prompts(value)
 
 
 def parse_prompts(value: Any) -> tuple[ObjectPrompts, ...]:
     """Check the content of a prompts file. Raises InputError naming the first entry that does not fit."""
-    from pydantic import TypeAdapter, ValidationError
-
     if not isinstance(value, list):
         raise InputError('Prompts must be a list such as [{"object": "mug", "clicks": [...]}].')
     if not value:
@@ -201,26 +206,40 @@ def parse_prompts(value: Any) -> tuple[ObjectPrompts, ...]:
     if len(value) > OBJECTS_MAX:
         raise InputError(f"Prompts may list up to {OBJECTS_MAX} objects; got {len(value)}.")
     try:
-        found = tuple(TypeAdapter(list[ObjectPrompts]).validate_python(value))
-    except ValidationError as error:
-        raise InputError(f"Prompts cannot be used: {_first_problem(error)}.") from error
-    names: set[str] = set()
+        found = from_plain(value, tuple[ObjectPrompts, ...])
+    except Misfit as error:
+        raise InputError(f"Prompts cannot be used: {in_words(error)}.") from error
+    check_names(entry.object for entry in found)
     for entry in found:
-        _check_object(entry)
-        if entry.object.casefold() in names:
-            raise InputError(f"The object '{entry.object}' is listed twice; put all its clicks in one entry.")
-        names.add(entry.object.casefold())
+        if entry.empty:
+            raise InputError(f"The object '{entry.object}' has no clicks; give at least one.")
     return found
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise InputError unless each is a name of an object (`checked_object_name`), and no two are the same."""
+    seen: set[str] = set()
+    for name in names:
+        checked_object_name(name)
+        if name.casefold() in seen:
+            raise InputError(f"The object '{name}' is listed twice; put all its clicks in one entry.")
+        seen.add(name.casefold())
+
+
+def in_words(error: Misfit) -> str:
+    """Where something does not fit and how: "entry 1 'clicks' entry 3 'x' must be a number; got a text"."""
+    where = " ".join(f"entry {part + 1}" if isinstance(part, int) else f"'{part}'" for part in error.place)
+    return f"{where} {error.problem}" if where else error.problem
 
 
 def checked_object_name(name: str) -> str:
     """`name` when it can be the name of an object and of its files. Raises InputError otherwise."""
     cleaned = name.strip()
-    bad = set('/\\:*?"<>|') | {chr(code) for code in range(32)}
     if (
         not cleaned
         or len(cleaned) > 60
-        or bad & set(cleaned)
+        or set('/\\:*?"<>|') & set(cleaned)
+        or CONTROL.search(cleaned)
         or cleaned.startswith(".")
         or cleaned.endswith(".")
     ):
@@ -229,26 +248,6 @@ def checked_object_name(name: str) -> str:
             "without a dot at either end."
         )
     return cleaned
-
-
-def _check_object(entry: ObjectPrompts) -> None:
-    checked_object_name(entry.object)
-    if entry.empty:
-        raise InputError(f"The object '{entry.object}' has no clicks; give at least one.")
-    if len(entry.clicks) + len(entry.strokes) > CLICKS_MAX:
-        raise InputError(f"The object '{entry.object}' has more than {CLICKS_MAX} clicks.")
-    if entry.granularity is not None and not 0 <= entry.granularity <= 1:
-        raise InputError(
-            f"granularity must be between 0 and 1; got {entry.granularity:g} for '{entry.object}'."
-        )
-
-
-def _first_problem(error: Any) -> str:
-    problem = error.errors()[0]
-    place = [part for part in problem["loc"] if not (isinstance(part, str) and part[0].isupper())]
-    where = " ".join(f"entry {part + 1}" if isinstance(part, int) else f"'{part}'" for part in place)
-    message = problem["msg"]
-    return f"{where} {message[0].lower()}{message[1:]}" if where else message
 
 
 def _to_prompt(scene: Scene, click: Click, granularity: float | None, object_id: str) -> Prompt:

@@ -3,19 +3,22 @@
 The scale belongs to the scene (`scale.json` beside its reconstruction): everybody who opens it measures in real units.
 """
 
-import json
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+from msgspec import Meta
+
+from components.bounds import Place
 from components.errors import InputError
 from components.files import inside, write_json
 from components.scale import METRES, UNIT_OF_WORD, box_text, length_text
 from components.text.attributes import extent_of
-from lab.config_records import config_from_record, to_plain
+from lab.config_records import to_plain
 from lab.markers import marker_of
 from lab.prompts import PhotoClick, check_click
+from lab.reading import from_json, read_file
 from lab.session_parts import point_on_ray
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from lab.session import Session
     from lab.workspace import Workspace
 
-Point = tuple[float, float, float]
+Point = tuple[Place, Place, Place]
 """World frame, scene units."""
 SCHEMA_VERSION = 1
 LENGTH_MAX = 1e6
@@ -37,15 +40,27 @@ class Scale:
 
     points: tuple[Point, Point]
     """The two places."""
-    length: float
+    length: Annotated[float, Meta(gt=0, le=1e9)]
     """How far they are apart in reality, in `unit`."""
-    unit: str
+    unit: Literal["mm", "cm", "m", "in", "ft"]
     """One of `components.scale.METRES`."""
+
+    def __post_init__(self) -> None:
+        if math.dist(*self.points) == 0:
+            raise ValueError("must have two different places")
 
     @property
     def metres_per_unit(self) -> float:
         """Metres of one scene unit."""
         return self.length * METRES[self.unit] / math.dist(*self.points)
+
+
+@dataclass(frozen=True)
+class _ScaleFile:
+    """scale.json."""
+
+    schema_version: int
+    scale: Scale
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class Ruler:
         if len(self.points) != 2 or math.dist(*self.points) == 0:
             raise InputError("Click on two places first, whose distance you know.")
         first, second = self.points
-        scale = Scale((first, second), float(length), known)
+        scale = Scale((first, second), float(length), cast(Any, known))
         self._session.history.do(Rescale(scene.key, self.scale, scale))
         return scale
 
@@ -186,12 +201,11 @@ def metres_per_unit(workspace: "Workspace", scene: Any) -> float | None:
 def read_scale(workspace: "Workspace", scene_key: str) -> Scale | None:
     """The scale kept with a scene; None where there is none, or its file is damaged (that is logged)."""
     path = inside(workspace.scene_folder(scene_key), "scale.json")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return config_from_record(Scale, record["scale"])
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    try:
+        return from_json(read_file(path, "scale"), _ScaleFile).scale
+    except ValueError as error:  # InputError among them
         log.warning("The scale of scene %s is damaged (%s) and left out.", scene_key, error)
         return None
 

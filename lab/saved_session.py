@@ -1,18 +1,38 @@
 """A session as JSON, so that a reload finds its objects again; docs/formats.md describes it."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
 
+from components.bounds import Count, Name, few
 from components.errors import InputError
-from lab.arrangement import arrangement_from
+from lab.arrangement import Arrangement
 from lab.config_records import config_from_record, to_plain
 from lab.given_names import names_follow
 from lab.objects import ObjectAsk
-from lab.prompts import check_click, check_stroke, checked_object_name
+from lab.prompts import check_click, check_names, check_stroke
+from lab.reading import Misfit, from_plain
 
 if TYPE_CHECKING:
     from lab.session import Session
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SavedSession:
+    """sessions/ID.json."""
+
+    schema_version: int
+    scene: Name | None
+    """Name of the open scene."""
+    method: Name
+    current: Count | None
+    """Number of the object that clicks go to."""
+    objects: Annotated[tuple[ObjectAsk, ...], few(0, 10_000)]
+    config: dict[str, Any] | None = None
+    """Of the method; null for its defaults."""
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    """How they stand in the scene; absent in what earlier versions saved."""
 
 
 def record_of(session: "Session") -> dict[str, Any]:
@@ -34,36 +54,37 @@ def restore(session: "Session", value: dict[str, Any]) -> None:
     Raises:
         InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is unchanged.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
         raise InputError("The saved prompts are of another version and cannot be restored.")
     try:
-        asks = TypeAdapter(list[ObjectAsk]).validate_python(value["objects"])
-        for ask in asks:
-            checked_object_name(ask.prompts.object)  # becomes the name of files
-        scene_name, method, current = value["scene"], value["method"], value["current"]
-    except (KeyError, ValidationError) as error:
-        raise InputError("The saved prompts are damaged and cannot be restored.") from error
-    arrangement = arrangement_from(value.get("arrangement", {}))  # absent in what earlier versions saved
-    config = value.get("config")
+        saved = from_plain(value, SavedSession)
+    except Misfit as error:
+        raise InputError(f"The saved prompts are damaged ({error}) and cannot be restored.") from error
+    check_names(ask.prompts.object for ask in saved.objects)
+    if len({ask.id for ask in saved.objects}) != len(saved.objects):
+        raise InputError(
+            "The saved prompts are damaged (two objects have one number) and cannot be restored."
+        )
+    config = saved.config
     if config is not None:
         from pipelines.base import get_method
 
-        config = config_from_record(get_method(method).config_class, config)
-    if scene_name is not None:
-        scene = session.open(scene_name)
-        for ask in asks:
+        config = config_from_record(get_method(saved.method).config_class, config)
+    session.lab.segmenter(saved.method, config)
+    if saved.scene is not None:
+        scene = session.lab.scene(saved.scene)
+        for ask in saved.objects:
             for click in ask.prompts.clicks:
                 check_click(scene, click)
             for stroke in ask.prompts.strokes:
                 check_stroke(scene, stroke)
+        session.open(saved.scene)
     session._forget_objects()
-    session._asks = list(asks)
-    session.stage.arrangement = arrangement
-    session._next_id = max((ask.id for ask in asks), default=0) + 1
-    session._current = current if any(ask.id == current for ask in asks) else None
+    session._asks = list(saved.objects)
+    session.stage.arrangement = saved.arrangement
+    session._next_id = max((ask.id for ask in saved.objects), default=0) + 1
+    session._current = saved.current if any(ask.id == saved.current for ask in saved.objects) else None
     session._prepared = None  # so that the objects are answered
-    session._use_method(method, config)
-    for ask in asks:
+    session._use_method(saved.method, config)
+    for ask in saved.objects:
         names_follow(session, None, ask, session._answers.get(ask.id))

@@ -2,31 +2,58 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+import msgspec
 
-from lab.notebook import Notebook
-from lab.prompts import ObjectPrompts
+from lab import notebook, prompts
 from lab.records import DecompositionRecord, SegmentationRecord
+from lab.saved_session import SavedSession
 
+REFERENCE = "#/$defs/{name}"
 TYPES: dict[str, Any] = {
-    "prompts": list[ObjectPrompts],
+    "prompts": tuple[prompts.ObjectPrompts, ...],
     "segmentation": SegmentationRecord,
     "decomposition": DecompositionRecord,
-    "notebook": Notebook,
+    "notebook": notebook.Notebook,
+    "session": SavedSession,
 }
 """Schema name to the type it describes."""
+VARIANTS: dict[type, tuple[type, ...]] = {
+    prompts.AnyClick: prompts.VARIANTS,
+    notebook.AnyCell: notebook.VARIANTS,
+}
+"""Classes that stand for several others."""
 
 
 def schema_of(name: str) -> str:
     """The schema as indented JSON text."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **TypeAdapter(TYPES[name]).json_schema(),
-    }
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+    schema = msgspec.json.schema(TYPES[name], schema_hook=_any_of)
+    defined = schema.setdefault("$defs", {})
+    for kind, variants in VARIANTS.items():
+        if _any_of(kind) in _parts(schema):
+            defined |= msgspec.json.schema_components(variants, schema_hook=_any_of, ref_template=REFERENCE)[
+                1
+            ]
+    return (
+        json.dumps(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=1, sort_keys=True
+        )
+        + "\n"
+    )
+
+
+def _any_of(kind: type) -> dict[str, Any]:
+    return {"anyOf": [{"$ref": REFERENCE.format(name=variant.__name__)} for variant in VARIANTS[kind]]}
+
+
+def _parts(schema: Any) -> Iterator[Any]:
+    """Every dictionary and list in a schema."""
+    yield schema
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _parts(part)
 
 
 def write_schemas(folder: Path) -> None:

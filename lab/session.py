@@ -15,6 +15,7 @@ import numpy as np
 
 from components.errors import InputError
 from components.geometry import mask_in_photo
+from components.progress import CancelToken
 from components.refine import adjusted_masks
 from components.splat_links import nearest_points
 from components.types import Prompt, Scene
@@ -27,6 +28,7 @@ from lab.markers import Marker, marker_of
 from lab.objects import Answer, ChangeObject, ObjectAsk, ObjectState
 from lab.palette import next_colour
 from lab.prompts import (
+    ADJUST_MAX,
     Click,
     ObjectPrompts,
     PhotoBox,
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from pipelines.base import Prepared, Segmenter
 
 DEFAULT_METHOD = "wildseg3d"
-ADJUST_MAX = 20
 
 _nearest: Recent[np.ndarray] = Recent(4)
 """Shared by all sessions: scene and Gaussians key to `nearest_points`."""
@@ -58,8 +59,10 @@ _nearest: Recent[np.ndarray] = Recent(4)
 class Session:
     """The state of one browser, notebook or command."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, cancel: CancelToken | None = None) -> None:
         self.lab = lab
+        self.cancel = cancel or CancelToken()
+        """Once set, answers that are being computed end with `Cancelled`."""
         self._lock = threading.RLock()
         self._asks: list[ObjectAsk] = []
         self._answers: dict[int, Answer] = {}
@@ -295,7 +298,8 @@ class Session:
         self._edit(None, replace(fresh, colour=colour or fresh.colour, prompts=settings, named=named))
         for click in prompts.clicks:
             self.add(click)
-        rest = replace(self._current_ask().prompts, adjust=prompts.adjust, strokes=prompts.strokes)
+        strokes = tuple(check_stroke(self._need_scene(), stroke) for stroke in prompts.strokes)
+        rest = replace(self._current_ask().prompts, adjust=prompts.adjust, strokes=strokes)
         return self._edit_prompts(rest)
 
     @locked
@@ -505,6 +509,7 @@ class Session:
 
     def _compute(self, asked: ObjectPrompts) -> Answer:
         segmenter, prepared = self._need_method()
+        self.cancel.check()
         started = time.perf_counter()
         prompts: list[Prompt] = to_prompts(
             self._need_scene(), asked.clicks, granularity=asked.granularity, object_id=asked.object
@@ -512,7 +517,10 @@ class Session:
         result = segmenter.segment(prepared, prompts)
         masks = tuple(result.mask_of_view(view) for view in range(len(self._need_scene().views)))
         refined = brushed(
-            self._need_scene(), adjusted_masks(self._need_scene(), masks, asked.adjust), asked.strokes
+            self._need_scene(),
+            adjusted_masks(self._need_scene(), masks, asked.adjust, cancel=self.cancel),
+            asked.strokes,
+            self.cancel,
         )
         if refined is not masks:
             selected = adjusted_selection(self._need_scene(), result, masks, refined, self.nearest_points)

@@ -10,6 +10,7 @@ import numpy as np
 from components.errors import InputError
 from components.geometry import view_from_photo
 from components.picking import pick_point
+from components.progress import CancelToken
 from components.refine import painted, points_of_masks
 from components.splat_links import adjusted_splats
 from components.types import Scene, Segmentation
@@ -93,13 +94,14 @@ def adjusted_selection(
 
 
 def brushed(
-    scene: Scene, masks: tuple[np.ndarray, ...], strokes: Sequence[PhotoStroke]
+    scene: Scene, masks: tuple[np.ndarray, ...], strokes: Sequence[PhotoStroke], cancel: CancelToken
 ) -> tuple[np.ndarray, ...]:
     """Masks (bool [H, W] per view, view pixels) after the brush; the same tuple without strokes."""
     if not strokes:
         return masks
     after = list(masks)
     for stroke in strokes:
+        cancel.check()
         index = scene.view_index(stroke.image)
         view = scene.views[index]
         line = view_from_photo(view, np.array(stroke.points, np.float64))

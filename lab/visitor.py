@@ -25,6 +25,7 @@ from lab.jobs import DEFECT_SENTENCE
 from lab.palette import rgb
 from lab.panes import Panes
 from lab.public_text import AS_THEY_ARE, message_without_paths
+from lab.reading import from_json, read_file
 from lab.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from lab.tones import heat_colours, tone_colours, tone_token
 from lab.uploads import forget_uploads
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
 """In the order they are run; what one changes, the later ones have to follow."""
+UNSAVED = "Your prompts cannot be saved ({reason}): they stay while the lab runs, and are lost when it ends."
 TELL_EVERY_SECS = 0.4
 """How often progress is pushed while a job runs."""
 
@@ -91,6 +93,8 @@ class Visitor:
         self._previewing = False
         self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
         self._saved = ""
+        self._unsaved = False
+        """The last try to save failed."""
 
     # Lines to open pages
 
@@ -436,20 +440,33 @@ class Visitor:
     # Keeping
 
     def save(self) -> None:
-        """Write the prompts to the workspace when they changed, so that a reload or a restart finds them."""
+        """Write the prompts to the workspace when they changed, so that a reload or a restart finds them.
+
+        Where they cannot be written, the clicks stay answered, and the note says so once, until it works again.
+        """
         record = self.session.to_json()
         text = json.dumps(record)
-        if text != self._saved and (record["scene"] is not None or self._saved):
-            write_json(self._path, record)
-            self._saved = text
+        if text == self._saved or (record["scene"] is None and not self._saved):
+            return
+        try:
+            with self.lab.workspace.disk_full_explained():
+                write_json(self._path, record)
+        except (InputError, OSError) as error:
+            if not self._unsaved:
+                log.warning("the session %s cannot be saved: %s", self._path.name, error)
+                why = error.__cause__ if isinstance(error, InputError) else error
+                reason = why.strerror if isinstance(why, OSError) and why.strerror else "the disk is full"
+                self.note = f"{self.note} {UNSAVED.format(reason=reason.lower())}".strip()
+            self._unsaved = True
+            return
+        self._saved, self._unsaved = text, False
 
     def restore(self) -> bool:
         """Take up the prompts of an earlier visit; False when there are none that fit."""
         try:
-            record = json.loads(self._path.read_text(encoding="utf-8"))
-            self.session.from_json(record)
-        except FileNotFoundError:
-            return False
+            if not self._path.exists():
+                return False
+            self.session.from_json(from_json(read_file(self._path, "saved session"), dict[str, Any]))
         except (OSError, ValueError) as error:
             log.warning("the saved session %s was not restored: %s", self._path.name, error)
             return False

@@ -21,6 +21,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,8 +30,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.errors import InputError, closest
-from components.files import inside, is_sealed, sealed_folder, write_json
+from components.files import in_writing, inside, is_sealed, sealed_folder, write_json
 from components.progress import CancelToken, Progress, no_progress
+from components.scratch import SUFFIX, sweep, sweep_scratch
 from lab.identifiers import checked_key, checked_method, checked_name, checked_visitor_id, printable
 from lab.locks import FileLock
 
@@ -41,7 +43,7 @@ STEP_FILE = "step.json"
 CHECKPOINT_SUFFIX = ".checkpoint.safetensors"
 DEFAULT_ROOT = Path("~/.liftlab")
 LOG_BYTES_MAX = 5 << 20
-_LEFTOVER = re.compile(r"\.(?P<name>.+)\.[^.]+\.(partial|stale)")
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.[^.]+\.(partial|stale|unpacked)")
 
 Kind = Literal["capture", "scene", "gaussians", "masks", "method"]
 _RESULTS: tuple[tuple[Kind, str], ...] = (
@@ -93,6 +95,14 @@ class Item:
     bytes: int
     used_by: tuple[str, ...]
     """Scene names that refer to it; a folder nobody refers to may be pruned (captures are always kept)."""
+
+
+class _LogFile(logging.FileHandler):
+    """A log that does without what a full disk does not take."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 class Workspace:
@@ -170,10 +180,11 @@ class Workspace:
         a crash.
         """
         folder = inside(self.root / "tmp", uuid.uuid4().hex)
-        with FileLock(self._lock_path(folder.name)).hold():
+        with contextlib.ExitStack() as stack:
+            with self.disk_full_explained():
+                stack.enter_context(FileLock(self._lock_path(folder.name)).hold())
+                folder.mkdir()
             try:
-                with self.disk_full_explained():
-                    folder.mkdir()
                 yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -198,7 +209,7 @@ class Workspace:
         cancelled.
         """
         lock = FileLock(self._lock_path(key))
-        while not lock.acquire():
+        while not self._acquired(lock):
             if cancel is not None:
                 cancel.check()
             progress(0.0, "Another LiftLab process is working on this; waiting for it")
@@ -221,12 +232,18 @@ class Workspace:
 
     @contextlib.contextmanager
     def disk_full_explained(self) -> Iterator[None]:
-        """Turn "no space left", in whatever form a library raises it, into a sentence."""
+        """Turn "no space left", in whatever form a library raises it, and "read only" into a sentence."""
         try:
             yield
         except InputError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+                log.warning("The workspace cannot be written: %s", error)
+                raise InputError(
+                    "The workspace may only be read, so nothing was kept; change its permissions, or choose another "
+                    f"with --workspace: {self.root}"
+                ) from error
             if not is_disk_full(error, self.root):
                 raise
             log.warning("Disk full: %s", error)
@@ -385,12 +402,18 @@ class Workspace:
             ("scenes/*/masks/.*", "masks"), ("scenes/*/search/.*", "search"),
             ("scenes/*/named/.*", "named"),
             ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
+            ("sessions/.*", "session"), ("scenes/*/.*", "file"), ("scenes/*/kept/*/.*", "kept"),
         ):  # fmt: skip
             for path in self.root.glob(pattern):
                 match = _LEFTOVER.fullmatch(path.name)
-                if match and self._remove_unlocked(path, _lock_name(kind, match["name"])):
+                if match is None or (path.is_file() and in_writing(path)):
+                    continue
+                if self._remove_unlocked(path, self._lock_of(path, kind, match["name"])):
                     gone.append(path)
+        gone += [*sweep(self.root / "tmp"), *sweep_scratch()]
         for path in (self.root / "tmp").iterdir():
+            if path.suffix == SUFFIX:  # of a living process, see `components.scratch`
+                continue
             if self._remove_unlocked(path, path.name):
                 self._lock_path(path.name).unlink(missing_ok=True)
                 gone.append(path)
@@ -407,11 +430,23 @@ class Workspace:
         with contextlib.suppress(OSError):
             if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES_MAX:
                 os.replace(self.log_path, self.log_path.with_suffix(".log.1"))
-        handler = logging.FileHandler(self.log_path, encoding="utf-8", delay=True)
+        if not os.access(self.root, os.W_OK):  # a workspace to be read only
+            return
+        handler = _LogFile(self.log_path, encoding="utf-8", delay=True)
         handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+    def _acquired(self, lock: FileLock) -> bool:
+        with self.disk_full_explained():
+            return lock.acquire()
+
+    def _lock_of(self, path: Path, kind: str, name: str) -> str:
+        """Key of the lock that is held while a leftover called `name` is being written."""
+        if kind == "kept":
+            return f"kept-{path.parent.parent.parent.name}-{path.parent.name}"
+        return _lock_name(kind, name.removesuffix(CHECKPOINT_SUFFIX))
 
     def _lock_path(self, key: str) -> Path:
         return inside(self.root / "locks", f"{key}.lock")
@@ -419,9 +454,9 @@ class Workspace:
     def _remove_unlocked(self, path: Path, key: str) -> bool:
         try:
             lock = FileLock(self._lock_path(key))
-        except InputError:  # not a name of ours
-            return False
-        if not lock.acquire():
+            if not lock.acquire():
+                return False
+        except (InputError, OSError):  # not a name of ours; a workspace to be read only
             return False
         try:
             if path.is_dir():

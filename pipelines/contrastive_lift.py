@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Annotated, Any, Literal, assert_never
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int, Int64, UInt16
 from torch import Tensor
 
+from components.bounds import Amount, Share, within
 from components.features.cluster_loss import bounded, cluster_loss
 from components.features.clusters import DensityClusters, cluster_means, density_clusters, nearest_mean
 from components.features.slow_fast import concentration_loss, contrastive_loss
@@ -71,19 +72,19 @@ class ContrastiveLiftConfig:
 
     loss: Literal["cluster", "slow_fast"] = "cluster"
     """The bounded cluster loss, which is the fair baseline of UniC-Lift; or the original's slow-fast loss."""
-    dimensions: int = 12
+    dimensions: Annotated[int, within(1, 256)] = 12
     """Channels of the vectors; the original's slow-fast loss has 3."""
-    weight: float = 0.1
+    weight: Amount = 0.1
     """Of the loss."""
-    slow_decay: float = 0.9
+    slow_decay: Share = 0.9
     """Share that slow vectors keep of themselves at every step."""
-    pixels: int = 1024
+    pixels: Annotated[int, within(1, 1_000_000)] = 1024
     """Drawn per step; the slow-fast loss splits them into halves."""
     label_rest: bool = True
     """Pixels under no mask are one more segment of every view."""
-    samples: int = 10_000
+    samples: Annotated[int, within(1, 10_000_000)] = 10_000
     """Pixels clustered: 50,000 in the original, which takes tens of minutes on a processor."""
-    smallest_share: float = 0.002
+    smallest_share: Share = 0.002
     """Of those pixels that a cluster has at least. The original's 1 % leaves out what is smaller in the photos: on a
     shelf of 25 things, masks of the truth, IoU after one click was 0.14 with it and is 0.87."""
     train: FeatureTrainConfig = field(

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from components.bounds import Amount, Rate, Share, within
 from components.errors import InputError
 from components.files import atomic_write
 from components.geometry import scaled_intrinsics
@@ -40,19 +41,19 @@ from components.types import Array, Camera, Scene, View
 class FeatureTrainConfig:
     """Choices of one training."""
 
-    iterations: int = 1000
+    iterations: Annotated[int, within(0, 1_000_000)] = 1000
     """Steps; each looks at one photo."""
-    budget_secs: float | None = None
+    budget_secs: Amount | None = None
     """Wall time after which training ends early; None for no limit. `TrainStep.done` follows whichever ends first."""
-    max_side: int = 320
+    max_side: Annotated[int, within(16, 4096)] = 320
     """Longer side of the training views, pixels."""
-    rate: float = 2.5e-3
+    rate: Rate = 2.5e-3
     """Learning rate of the features at the start."""
-    final_rate: float = 1.0
+    final_rate: Rate = 1.0
     """Share of every learning rate that is left at the end; it falls exponentially."""
-    eps: float = 1e-15
+    eps: Share = 1e-15
     """Of Adam, for the features: small, so that one that is rarely seen learns as fast as the others."""
-    report_every: int = 25
+    report_every: Annotated[int, within(1, 1_000_000)] = 25
     """Steps between points of the curve."""
 
 

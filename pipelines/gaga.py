@@ -6,11 +6,12 @@ say so.
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from components.association import AssociationConfig, associate_masks
+from components.bounds import within
 from components.errors import InputError
 from components.masks.cache import MaskCache
 from components.progress import CancelToken, Progress, no_progress, part_of
@@ -36,7 +37,7 @@ NAME = "gaga"
 class GagaConfig:
     """Choices of Gaga."""
 
-    dimensions: int = 16
+    dimensions: Annotated[int, within(1, 256)] = 16
     """Channels of the identity features."""
     association: AssociationConfig = field(
         default_factory=lambda: AssociationConfig(variant="gaga", choose="depth")

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
+from components.bounds import within
 from components.errors import InputError
 from components.gaussians.files import read_gaussians
 from components.gaussians.frames import make_frames
@@ -26,9 +27,9 @@ STEP_VERSION = 2
 class GaussiansConfig:
     """Choices of the splats of one scene."""
 
-    start_count: int = 15_000
+    start_count: Annotated[int, within(1, 5_000_000)] = 15_000
     """Splats to start with, spread over the surfaces that the photos confirm."""
-    held_out_every: int = 0
+    held_out_every: Annotated[int, within(0, 100_000)] = 0
     """Every so many-th photo is left out of the training and only used to judge it; 0 trains on all."""
     train: TrainConfig = field(default_factory=TrainConfig)
     """How they are fitted."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from components.association import Association
+from components.bounds import Amount, Rate, within
 from components.errors import InputError
 from components.features.heads import ObjectHead, cosine_rows, means_by_label
 from components.features.label_maps import LabelMap
@@ -68,17 +69,17 @@ class LiftingConfig:
         default_factory=lambda: FeatureTrainConfig(iterations=1500, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the training."""
-    classifier_rate: float = 5e-3
+    classifier_rate: Rate = 5e-3
     """Learning rate of the classifier."""
-    pixels: int = 2000
+    pixels: Annotated[int, within(1, 1_000_000)] = 2000
     """Pixels per step."""
-    neighbour_every: int = 5
+    neighbour_every: Annotated[int, within(1, 1_000_000)] = 5
     """Steps between looks at neighbours in space; 0 for none."""
-    neighbour_sample: int = 1000
+    neighbour_sample: Annotated[int, within(1, 1_000_000)] = 1000
     """Gaussians compared with their neighbours at once."""
-    neighbours: int = 5
+    neighbours: Annotated[int, within(1, 256)] = 5
     """Nearest Gaussians compared with, the Gaussian itself included."""
-    neighbour_weight: float = 2.0
+    neighbour_weight: Amount = 2.0
     """Of their likeness."""
 
 

@@ -6,12 +6,14 @@ Equation numbers are those of docs/methods/proto_saga.md.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
+from components.bounds import Amount, Rate, Share, within
 from components.features.view_classifiers import classifier_loss
 from components.gaussians.frames import make_frames, scene_scale
 from components.gaussians.parameters import parameters_from_gaussians
@@ -26,23 +28,23 @@ from pipelines.feature_trainer import CurvePoint, Learned
 class JointConfig:
     """Choices of the joint training."""
 
-    iterations: int = 600
+    iterations: Annotated[int, within(0, 1_000_000)] = 600
     """Steps; each renders one photo whole. The paper takes 30,000 from the start of the splats."""
-    max_side: int = 320
+    max_side: Annotated[int, within(16, 4096)] = 320
     """Longer side of the training images, pixels."""
-    ssim_weight: float = 0.2
+    ssim_weight: Share = 0.2
     """Weight of 1 - SSIM; L1 has the rest."""
-    classifier_weight: float = 0.05
+    classifier_weight: Amount = 0.05
     """Weight of the classifiers' loss beside the photo's."""
-    embedding_rate: float = 1e-2
+    embedding_rate: Rate = 1e-2
     """Learning rate of the embeddings; the paper's 2.5e-3 is for 30,000 steps."""
     detach_geometry: bool = False
     """The classifiers' loss teaches embeddings and classifiers alone; the paper lets it move the splats too."""
-    rate_means: float = 1.6e-5
+    rate_means: Rate = 1.6e-5
     """Learning rate of positions, per scene scale: a tenth of the first training's, since splats are in place."""
-    rate_others: float = 1e-3
+    rate_others: Rate = 1e-3
     """Learning rate of scales, rotations, opacities and colours."""
-    report_every: int = 25
+    report_every: Annotated[int, within(1, 1_000_000)] = 25
     """Steps between points of the curve."""
 
 

@@ -3,11 +3,12 @@ need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int8
 
+from components.bounds import within
 from components.config_keys import LATER
 from components.errors import InputError
 from components.masks.borders import leaf_borders
@@ -47,7 +48,7 @@ class MasksConfig:
     """What is kept as part, object, group and plane."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are sharpened."""
-    min_pixels: int = 100
+    min_pixels: Annotated[int, within(0, 10_000_000)] = 100
     """An object must cover this many pixels in one view at least."""
     proposer: Literal["regions", "sam2"] = field(default="regions", metadata=LATER)
     """Who proposes masks in each photo: regions of even colour and geometry, without weights, or SAM 2.1."""

@@ -8,11 +8,12 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
 import torch
 
+from components.bounds import Name, within
 from components.errors import InputError
 from components.masks.sam2_network import Sam2Network, load_sam2
 from components.masks.sam2_proposer import Sam2ProposerConfig
@@ -31,9 +32,9 @@ from components.pointmaps.pairs import PairPredictor
 class Sam2Config:
     """Which SAM 2.1 is used, and how."""
 
-    model: str = "sam2.1-tiny"
+    model: Name = "sam2.1-tiny"
     """See `liftlab models`."""
-    image_side: int | None = None
+    image_side: Annotated[int, within(64, 4096)] | None = None
     """Photos are resized to this square; None takes what the network was trained with (1024). A smaller one is faster
     on a processor and coarser; multiple of 64."""
     proposals: Sam2ProposerConfig = field(default_factory=Sam2ProposerConfig)

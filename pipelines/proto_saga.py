@@ -8,7 +8,7 @@ Gaussians are trained beforehand and stay as they are.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, assert_never
+from typing import Annotated, Literal, assert_never
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from components.association import Association, AssociationConfig, associate_masks
+from components.bounds import Amount, Rate, within
 from components.features.heads import ObjectHead
 from components.features.label_maps import LabelMap
 from components.features.prototypes import ensemble, view_means
@@ -54,15 +55,15 @@ NAME = "proto_saga"
 class ProtoSaGaConfig:
     """Choices of Proto-SaGa."""
 
-    dimensions: int = 16
+    dimensions: Annotated[int, within(1, 256)] = 16
     """Channels of the embeddings."""
-    tau: float = 10.0
+    tau: Amount = 10.0
     """Sharpness of the cosine classifiers."""
-    start_spread: float = 0.1
+    start_spread: Amount = 0.1
     """Standard deviation of the embeddings at the start; only their direction counts, so small ones turn faster."""
-    classifier_rate: float = 5e-3
+    classifier_rate: Rate = 5e-3
     """Learning rate of the photos' classifiers; the paper's 5e-4 is for 30,000 steps."""
-    pixels: int = 2000
+    pixels: Annotated[int, within(1, 1_000_000)] = 2000
     """Labelled pixels per step."""
     label_rest: bool = True
     """Pixels under no mask are one class more in every photo, and "no object" in the end; the paper ignores them, with
@@ -72,9 +73,9 @@ class ProtoSaGaConfig:
     inference: Literal["prototypes", "classifier", "kmeans"] = "prototypes"
     """What reads objects off embeddings: the mean over photos, a classifier trained on the joined masks (Cls), or
     K-Means over the photos' means."""
-    min_views: int = 1
+    min_views: Annotated[int, within(0, 100_000)] = 1
     """Objects found in fewer photos are not answered."""
-    min_pixels: int = 1
+    min_pixels: Annotated[int, within(0, 100_000_000)] = 1
     """A photo with fewer pixels of an object does not count for its prototype."""
     reject_unknown: bool = False
     """Embeddings with a cosine below 0.5 to every prototype are no object."""

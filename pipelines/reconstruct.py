@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
+from components.bounds import Seed, within
 from components.captures.capture import Capture, load_photo
 from components.config_keys import LATER
 from components.errors import InputError
@@ -41,19 +42,19 @@ scene."""
 class ReconstructConfig:
     """Choices of the reconstruction; the same for every capture."""
 
-    max_side: int = 640
+    max_side: Annotated[int, within(64, 8192)] = 640
     """Longer side of the working images, pixels. Time grows with its square."""
     cameras: Literal["auto", "none"] = "auto"
     """"auto" uses the cameras that came with the capture, if any; "none" estimates them from the photos."""
-    sfm_max_side: int = 1000
+    sfm_max_side: Annotated[int, within(64, 8192)] = 1000
     """Longer side of the copies in which matching details are looked for, pixels."""
-    sfm_max_features: int = 4096
+    sfm_max_features: Annotated[int, within(64, 100_000)] = 4096
     """Most details kept per photo."""
-    num_sources: int = 4
+    num_sources: Annotated[int, within(1, 64)] = 4
     """Views from which the depth of a view is measured."""
-    num_planes: int = 128
+    num_planes: Annotated[int, within(2, 2048)] = 128
     """Depths tried per pixel."""
-    seed: int = 0
+    seed: Seed = 0
     """Of every random choice."""
     pointmaps: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
     """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and

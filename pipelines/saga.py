@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from components.bounds import Amount, Rate, Share, within
 from components.config_keys import LATER
 from components.errors import InputError
 from components.features.affinity import (
@@ -89,21 +90,21 @@ DISTINCT_IOU = 0.9
 class SagaConfig:
     """Choices of SAGA; the defaults are its fast preset, `PAPER` the published one."""
 
-    channels: int = 16
+    channels: Annotated[int, within(1, 256)] = 16
     """Length of a feature; 32 in the paper."""
     train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=1e-2)
     )
     """10,000 iterations at a rate of 2.5e-3 in the paper; a fifth of the steps are each four times as long."""
-    gate_rate: float = 1e-2
+    gate_rate: Rate = 1e-2
     """Learning rate of the gate; 2.5e-3 in the paper."""
-    pixels: int = 512
+    pixels: Annotated[int, within(1, 1_000_000)] = 512
     """Drawn per step, all pairs of them compared; 1,000 in the paper."""
-    scales: int = 8
+    scales: Annotated[int, within(1, 1000)] = 8
     """Masks per step at whose size pairs are compared; two more scales are added, see `draw_scales`."""
-    neighbours: int = 16
+    neighbours: Annotated[int, within(1, 256)] = 16
     """Nearest Gaussians whose mean is splatted, itself included; 1 for no smoothing."""
-    norm_weight: float = 1.0
+    norm_weight: Amount = 1.0
     """Of the term that aligns features along a ray; 0 for none."""
     gated: bool = True
     """False trains and asks without the gate: one answer for all sizes."""
@@ -114,9 +115,9 @@ class SagaConfig:
     groups nest many levels deep, half of all drawn sizes would pull neighbouring things together."""
     reweighting: bool = True
     """False weighs pairs in large and small masks alike."""
-    threshold: float = 0.75
+    threshold: Annotated[float, within(-1, 1)] = 0.75
     """Similarity to a click above which a Gaussian is selected."""
-    margin: float = 0.02
+    margin: Amount = 0.02
     """By how much more similar to a positive than to any negative click it must be. Ours: the paper gives no rule."""
     click_scale: Literal["mask", "middle"] = "mask"
     """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
@@ -127,7 +128,7 @@ class SagaConfig:
     a pixel often shows one part of a thing whose parts are masks too."""
     cleaning: bool = False
     """Keep only parts of the selection that hang together with a clicked spot."""
-    sample_share: float = 0.02
+    sample_share: Share = 0.02
     """Of the Gaussians clustered for segment everything: at least 2,000 and at most 20,000."""
 
 

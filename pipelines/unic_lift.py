@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from components.bounds import Amount, Share, within
 from components.features.cluster_loss import bounded, cluster_loss
 from components.features.code_objects import CodeObjects, read_objects
 from components.features.codes import CodeBook, components_by_code
@@ -82,38 +83,38 @@ OPAQUE = 0.5
 class UniCLiftConfig:
     """Choices of UniC-Lift."""
 
-    dimensions: int = 12
+    dimensions: Annotated[int, within(1, 256)] = 12
     """Channels of the vectors, so 2 to this power codes; at most 16."""
-    cluster_weight: float = 0.1
+    cluster_weight: Amount = 0.1
     """Of the loss that gathers a segment and spreads segments."""
-    triplet_weight: float = 0.1
+    triplet_weight: Amount = 0.1
     """Of the triplets mined at borders; 0 leaves them out."""
-    neighbour_weight: float = 0.1
+    neighbour_weight: Amount = 0.1
     """Of the likeness of neighbours in space; 0 leaves it out."""
     reduction: Literal["mean", "sum", "sum_ordered"] = "mean"
     """How the cluster loss adds up; the sums are the paper's print."""
-    margin: float = 1.0
+    margin: Amount = 1.0
     """By how much another segment must be farther than the own one."""
     linear_layer: bool = True
     """Compare triplets through a learned linear layer."""
-    layer_decay: float = 1e-4
+    layer_decay: Share = 1e-4
     """Pull of that layer towards the identity; without, it can meet the margin by scaling up."""
-    pixels: int = 3000
+    pixels: Annotated[int, within(1, 1_000_000)] = 3000
     """Labelled pixels per step, anywhere in the photo, for the cluster loss; the paper takes all. The triplets' anchors
     come on top, so that small segments are seen."""
-    triplets: int = 1000
+    triplets: Annotated[int, within(0, 1_000_000)] = 1000
     """Triplets per step; the paper allows 3,000."""
-    samples: int = 12
+    samples: Annotated[int, within(1, 10_000)] = 12
     """Samples of triplets per photo, drawn beforehand and used in turn: what a pixel sees need then be found once."""
-    triplets_from: float = 1 / 3
+    triplets_from: Share = 1 / 3
     """Share of the training after which triplets begin."""
-    neighbours_from: float = 0.5
+    neighbours_from: Share = 0.5
     """Share of the training after which neighbours in space count."""
-    neighbours: int = 8
+    neighbours: Annotated[int, within(1, 256)] = 8
     """At most so many neighbours of a Gaussian."""
-    neighbour_pairs: int = 10_000
+    neighbour_pairs: Annotated[int, within(0, 10_000_000)] = 10_000
     """Pairs of neighbours per step."""
-    radius: float = 0.1
+    radius: Amount = 0.1
     """Reach of a neighbour, and the gap that parts of one code may have, where the cameras span 2."""
     label_rest: bool = True
     """Pixels under no mask are one more segment of every view, so that surroundings get codes of their own."""
@@ -121,7 +122,7 @@ class UniCLiftConfig:
     """Rare codes, as blended borders give them, become the nearest frequent one."""
     split_components: bool = True
     """A code in two places is two objects: segments never seen together are never pushed apart."""
-    max_tolerance: int = 3
+    max_tolerance: Annotated[int, within(0, 1000)] = 3
     """Bits that may differ from the clicked code at granularity 1."""
     train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)

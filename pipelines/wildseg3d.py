@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int, UInt16
 
+from components.bounds import Share
 from components.clicks import Box, Click, ClickList, clicks_of
 from components.config_keys import LATER
 from components.errors import InputError
@@ -64,7 +65,7 @@ class WildSeg3DConfig:
     """What further clicks do where the first one's mask is wrong. Lookup: the paper's rules over cached masks, the
     click solver only where they fail. Local (ours): the click solver changes the mask around the click. IoU after
     three clicks on desk: 0.95 local, 0.46 lookup."""
-    box_iou: float = 0.5
+    box_iou: Share = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
     click_solver: Literal["graph_cut", "sam2"] = field(default="graph_cut", metadata=LATER)
     """What answers on the slow path: a cut through photos and geometry, without weights, or SAM 2.1's decoder."""

@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32, Int32, Int64
 
 from components.association.bank import Association, Variant, associate, densest_first
 from components.association.cover import covered, front, likely, union
+from components.bounds import Share
 from components.progress import CancelToken, Progress, no_progress, part_of
 from components.types import Array, Camera
 
@@ -26,9 +27,9 @@ class AssociationConfig:
     them, with the nearest taken in each of 32 x 32 patches of the image."""
     choose: Literal["depth", "probability", "both"] = "both"
     """Which Gaussians stand for a mask: the nearest, those the view's classifier finds likeliest, or both."""
-    share: float = 0.2
+    share: Share = 0.2
     """Share of the Gaussians behind a mask that are taken, of each kind."""
-    threshold: float = 0.1
+    threshold: Share = 0.1
     """Overlap above which a mask joins an object."""
     order: Literal["listed", "densest", "random"] = "listed"
     """Order of the photos; the first founds the objects. "densest" begins with the one with most labelled pixels."""

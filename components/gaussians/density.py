@@ -6,12 +6,14 @@ every back end.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from components.bounds import Amount, Share, within
 from components.gaussians.parameters import FIELDS, Parameters
 from components.geometry import project
 from components.rasterize import RenderResult
@@ -27,15 +29,15 @@ class DensityConfig:
     are for trainings of tens of thousands of steps from sparse points. `clear_share` is ours.
     """
 
-    gradient_min: float = 0.0002
+    gradient_min: Amount = 0.0002
     """Mean screen-space gradient, per half image width, above which a Gaussian is split or doubled."""
-    split_scale: float = 0.01
+    split_scale: Amount = 0.01
     """Wider than this share of the scene: split in two; narrower: doubled in place."""
-    opacity_min: float = 0.005
+    opacity_min: Share = 0.005
     """Fainter Gaussians are dropped."""
-    count_max: int = 60_000
+    count_max: Annotated[int, within(1, 20_000_000)] = 60_000
     """No Gaussian is added beyond this number."""
-    clear_share: float = 0.5
+    clear_share: Share = 0.5
     """Nothing may lie nearer to a camera than this share of the way to the surfaces it sees; see `clear_of_cameras`."""
 
 

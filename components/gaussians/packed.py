@@ -1,7 +1,6 @@
 """Small splat files: SPZ (read and write) and PlayCanvas compressed PLY (read), decoded by gsply (MIT)."""
 
 import math
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from components.files import atomic_write
 from components.gaussians.errors import damaged, not_splats
 from components.gaussians.storage import gaussians_from_stored, log_scales, logit
+from components.scratch import scratch_folder
 from components.types import Gaussians
 
 FLIP = np.array([1.0, -1.0, -1.0], np.float32)
@@ -53,8 +53,8 @@ def write_spz(path: Path, gaussians: Gaussians) -> None:
         turned.means, log_scales(turned.scales), turned.quats, logit(turned.opacities), turned.sh[:, 0],
         np.ascontiguousarray(turned.sh[:, 1:]),
     )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as file:
-        packed = Path(folder) / "packed.spz"
+    with scratch_folder("liftlab-spz-") as folder, atomic_write(path) as file:
+        packed = folder / "packed.spz"
         gsply.write_spz(packed, stored, fractional_bits=min(max(bits, 1), MAX_FRACTION_BITS))
         file.write(packed.read_bytes())
 

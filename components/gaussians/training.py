@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from components.bounds import Amount, Rate, Seed, Share, within
 from components.errors import InputError
 from components.files import atomic_write
 from components.gaussians.density import (
@@ -38,39 +39,39 @@ CHECKPOINT_SECS = 10.0
 class TrainConfig:
     """Choices of one training."""
 
-    iterations: int = 3000
+    iterations: Annotated[int, within(0, 1_000_000)] = 3000
     """Steps; each renders one photo."""
-    budget_secs: float | None = None
+    budget_secs: Amount | None = None
     """Wall time after which training ends early; None for no limit. Schedules follow whichever ends first."""
-    max_side: int = 320
+    max_side: Annotated[int, within(16, 4096)] = 320
     """Longer side of the training images, pixels."""
-    coarse_share: float = 0.25
+    coarse_share: Share = 0.25
     """Share of the training done at half that size, first."""
-    sh_degree: int = 1
+    sh_degree: Annotated[int, within(0, 3)] = 1
     """Harmonic degree of the colour; few photos do not support more."""
-    ssim_weight: float = 0.2
+    ssim_weight: Share = 0.2
     """Weight of 1 - SSIM; L1 has the rest."""
-    depth_weight: float = 0.1
+    depth_weight: Amount = 0.1
     """Weight of the relative depth error at pixels the pointmap confirms; 0 trains on colour alone."""
-    cover_weight: float = 0.02
+    cover_weight: Amount = 0.02
     """Weight of the light that passes where the pointmap confirms a surface."""
-    densify_from: float = 0.1
+    densify_from: Share = 0.1
     """Share of the training before the first densification."""
-    densify_until: float = 0.6
+    densify_until: Share = 0.6
     """Share of the training after the last one."""
-    densify_every: int = 100
+    densify_every: Annotated[int, within(1, 1_000_000)] = 100
     """Steps between densifications."""
     density: DensityConfig = field(default_factory=DensityConfig)
-    rate_means: float = 1.6e-4
+    rate_means: Rate = 1.6e-4
     """Learning rate of positions at the start, per scene scale; falls a hundredfold."""
-    rate_scales: float = 5e-3
-    rate_quats: float = 1e-3
-    rate_opacities: float = 5e-2
-    rate_colour: float = 2.5e-3
+    rate_scales: Rate = 5e-3
+    rate_quats: Rate = 1e-3
+    rate_opacities: Rate = 5e-2
+    rate_colour: Rate = 2.5e-3
     """Of the degree-0 colour; other harmonics learn 20 times slower."""
-    report_every: int = 100
+    report_every: Annotated[int, within(1, 1_000_000)] = 100
     """Steps between points of the curve."""
-    seed: int = 0
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)

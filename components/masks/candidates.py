@@ -1,10 +1,12 @@
 """What a click may mean: parts, whole objects, groups and surfaces, read off the merge tree."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Int
 
+from components.bounds import Amount, Share, within
 from components.masks.graph_segmentation import connected
 from components.masks.scene_graph import SceneGraph, surface_of_leaves
 from components.masks.tracking import Hierarchy, Track
@@ -15,34 +17,34 @@ from components.types import Array
 class CandidateConfig:
     """How the merge tree is cut."""
 
-    object_cost: float = 1.15
+    object_cost: Amount = 1.15
     """Joins cheaper than this stay inside one object."""
-    group_cost: float = 0.35
+    group_cost: Amount = 0.35
     """Joins dearer than that by up to this much make groups: what may be one thing after all."""
-    doubt: float = 1.7
+    doubt: Amount = 1.7
     """Likelihood lost per unit of cost by which a join is dearer than those within one object."""
-    min_object: int = 60
+    min_object: Annotated[int, within(0, 1_000_000)] = 60
     """Voxels of the smallest object."""
-    fragment_share: float = 0.06
+    fragment_share: Share = 0.06
     """A piece below this share of its closest neighbour is no object of its own but belongs to it."""
-    detail_share: float = 0.25
+    detail_share: Share = 0.25
     """A piece below this share of its closest neighbour that stands on no surface is a detail of it: the bell of a
     clock, a knob."""
-    standing: float = 1.0
+    standing: Amount = 1.0
     """Voxel contacts with surfaces, over the square root of the piece's voxels, from which it stands on one."""
-    parts_per_object: int = 8
+    parts_per_object: Annotated[int, within(0, 1000)] = 8
     """Most persistent parts kept per object."""
-    part_share: float = 0.08
+    part_share: Share = 0.08
     """Smallest part, share of its object."""
-    part_gap: float = 0.03
+    part_gap: Amount = 0.03
     """Smallest difference between the cost of leaving a part and the cost of making it."""
-    max_objects: int = 150
+    max_objects: Annotated[int, within(1, 5000)] = 150
     """Largest objects kept."""
-    max_parts: int = 150
+    max_parts: Annotated[int, within(0, 5000)] = 150
     """Largest parts kept."""
-    max_groups: int = 60
+    max_groups: Annotated[int, within(0, 5000)] = 60
     """Likeliest groups kept."""
-    duplicate: float = 0.9
+    duplicate: Share = 0.9
     """Candidates that share this much (intersection over union in voxels) are one."""
 
 

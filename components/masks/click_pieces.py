@@ -1,6 +1,7 @@
 """What clicks mean in pieces of the scene: which leaves one more click takes in or throws out."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float32, Int, Int8
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
+from components.bounds import Amount, within
 from components.clicks import Click
 from components.geometry import project
 from components.masks.cache import MaskCache
@@ -20,32 +22,32 @@ from components.types import Array, Scene, focal_of
 class GraphCutConfig:
     """How clicks become seeds."""
 
-    reach_px: int = 12
+    reach_px: Annotated[int, within(0, 1000)] = 12
     """How far from a click a piece of the scene is looked for."""
-    seed_px: int = 2
+    seed_px: Annotated[int, within(0, 1000)] = 2
     """Half width of the square around a click that is certain."""
-    region_weight: float = 2.0
+    region_weight: Amount = 2.0
     """Nats for the colour region under a click."""
-    max_growth: float = 4.0
+    max_growth: Amount = 4.0
     """A later positive click takes a whole cached object only up to this multiple of what is selected."""
-    roundness: float = 4.0
+    roundness: Amount = 4.0
     """Surface of the largest piece meant, in multiples of pi r^2 (a ball has 4)."""
-    meant: float = 2.0
+    meant: Amount = 2.0
     """A corrective click at distance d from the outline means pieces with an inradius up to this multiple of
     d.
     """
-    central_in: float = 0.5
+    central_in: Amount = 0.5
     """How central a later positive click must lie in the piece it takes in: distance to the piece's outline as a share
     of the largest such distance. People click into the middle of what is wrong."""
-    central_out: float = 0.25
+    central_out: Amount = 0.25
     """The same of the piece that a negative click throws out: what was taken wrongly is often more than one piece, so
     the middle of all is not the middle of each."""
-    seen: float = 0.3
+    seen: Amount = 0.3
     """Share of the voxels of a piece without a name (no cached object) that the clicked photo must show: nobody means
     what hides behind a sliver."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are sharpened."""
-    remembered: int = 16
+    remembered: Annotated[int, within(0, 10_000)] = 16
     """Answers kept, so that one click more costs one click."""
 
 

@@ -1,11 +1,13 @@
 """Outlines: votes of the geometry become a sharp mask of one view by a graph cut over local colour."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int8, Int16, UInt8
 
+from components.bounds import Amount, within
 from components.masks.grid_cut import NEIGHBOURS, grid_cut
 from components.types import Array
 
@@ -20,25 +22,25 @@ _DIAGONAL = 0.7071
 class OutlineConfig:
     """Terms of the energy, in nats."""
 
-    uncertain_px: int = 4
+    uncertain_px: Annotated[int, within(0, 200)] = 4
     """Votes this near to where votes change are not heard: matching windows smear depth there."""
-    blur_px: float = 1.5
+    blur_px: Annotated[float, within(0, 50)] = 1.5
     """How far a vote reaches."""
-    vote: float = 1.0
+    vote: Amount = 1.0
     """Weight of the blurred votes."""
-    color: float = 1.5
+    color: Amount = 1.5
     """Weight of the log ratio between the colours inside and around."""
-    outside_hull: float = 2.0
+    outside_hull: Amount = 2.0
     """Doubt about unknown pixels outside the convex hull of the votes: colour alone leaks into look-alikes
     there.
     """
-    smooth: float = 4.0
+    smooth: Amount = 4.0
     """Price of an outline through even colour."""
-    smooth_floor: float = 0.2
+    smooth_floor: Amount = 0.2
     """Price of an outline along a strong edge."""
-    edge: float = 8.0
+    edge: Amount = 8.0
     """Lab distance that counts as an edge."""
-    max_pixels: int = 40000
+    max_pixels: Annotated[int, within(1, 10_000_000)] = 40000
     """Larger windows are cut at a coarser grid."""
 
 

@@ -1,12 +1,13 @@
 """Object proposals of one view, from colour and geometry, without weights."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
+from components.bounds import Amount, Share, few, within
 from components.masks.graph_segmentation import grid_edges, segment_graph
 from components.masks.scene_graph import lab_image
 from components.types import Array, MaskSet
@@ -30,17 +31,17 @@ class Proposer(Protocol):
 class RegionConfig:
     """Choices of `RegionProposer`."""
 
-    scales: tuple[float, ...] = (60.0, 150.0, 400.0, 1000.0)
+    scales: Annotated[tuple[Amount, ...], few(1, 16)] = (60.0, 150.0, 400.0, 1000.0)
     """Sizes of the regions, finest first (k of the graph segmentation, in Lab units)."""
-    smoothing_px: float = 0.8
+    smoothing_px: Annotated[float, within(0, 50)] = 0.8
     """Gaussian that takes noise from the colours."""
-    min_share: float = 0.0004
+    min_share: Share = 0.0004
     """Smallest region, share of the image."""
-    depth_weight: float = 300.0
+    depth_weight: Amount = 300.0
     """Lab units per unit of relative depth step."""
-    normal_weight: float = 8.0
+    normal_weight: Amount = 8.0
     """Lab units per unit of 1 - cosine between normals."""
-    max_masks: int = 240
+    max_masks: Annotated[int, within(1, 5000)] = 240
     """Largest regions kept per view."""
 
 

@@ -1,12 +1,14 @@
 """Object proposals of one view by SAM 2.1: a grid of clicks, answered in batches, and what is sure and new is kept."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
+from components.bounds import Share, within
 from components.masks.sam2_network import Embedding, Sam2Network, digest_of, masks_of_logits
 from components.progress import CancelToken
 from components.types import Array, MaskSet
@@ -16,20 +18,20 @@ from components.types import Array, MaskSet
 class Sam2ProposerConfig:
     """Choices of `Sam2Proposer`; None takes what suits the device."""
 
-    points_per_side: int | None = None
+    points_per_side: Annotated[int, within(1, 256)] | None = None
     """Clicks along each side of the photo; None: 32 on a graphics card (as published), 16 on a processor."""
-    clicks_per_pass: int | None = None
+    clicks_per_pass: Annotated[int, within(1, 4096)] | None = None
     """None: 128 on a graphics card, 32 on a processor."""
-    min_quality: float = 0.8
+    min_quality: Share = 0.8
     """Masks whose IoU the network estimates lower are left out."""
-    min_stability: float = 0.95
+    min_stability: Share = 0.95
     """Masks that change more than this (IoU) when the threshold moves by `stability_offset` are left out."""
-    stability_offset: float = 1.0
-    duplicate: float = 0.7
+    stability_offset: Annotated[float, within(0, 100)] = 1.0
+    duplicate: Share = 0.7
     """Of masks whose bounding boxes overlap more than this (IoU) the best stays."""
-    min_share: float = 0.0004
+    min_share: Share = 0.0004
     """Smallest mask, share of the photo."""
-    max_masks: int = 240
+    max_masks: Annotated[int, within(1, 5000)] = 240
     """Best masks kept per view."""
 
 

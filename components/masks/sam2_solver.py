@@ -4,12 +4,14 @@ carry the answer into the others."""
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Int8
 
+from components.bounds import Share, within
 from components.clicks import Box, Click, ClickList
 from components.masks.cache import MaskCache
 from components.masks.click_solver import Solution
@@ -26,13 +28,13 @@ SURE_LOGIT = 10.0
 class Sam2ClickConfig:
     """How clicks are put to the network and its answer into the scene."""
 
-    inside_share: float = 0.5
+    inside_share: Share = 0.5
     """A voxel, or a piece of the scene, is inside when this share of its clicked-photo pixels is."""
-    bleed_share: float = 0.1
+    bleed_share: Share = 0.1
     """Voxels of a piece that is inside by less than this are left out: masks bleed over outlines by a pixel."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are drawn in photos without clicks."""
-    remembered: int = 32
+    remembered: Annotated[int, within(0, 10_000)] = 32
     """Answers of the decoder kept, so that one click more costs one pass of the decoder."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from components.bounds import Share, within
 from components.masks.sam2_network import Embedding, Sam2Network, digest_of, masks_of_logits
 from components.masks.sam2_proposer import packed, uncovered, unpacked
 from components.progress import CancelToken, Progress, no_progress
@@ -23,13 +24,13 @@ REMEMBERED = ("maskmem_features", "maskmem_pos_enc", "pred_masks", "obj_ptr", "o
 class Sam2TrackerConfig:
     """Choices of `Sam2VideoTracker`. Source: docs/methods/wildseg3d.md section 3.1."""
 
-    key_view: int = 0
+    key_view: Annotated[int, within(0, 100_000)] = 0
     """The view whose proposals are followed first."""
-    min_new_share: float = 0.5
+    min_new_share: Share = 0.5
     """A proposal of another view opens a new object when at least this share of it belongs to none yet."""
-    min_new_area: int = 100
+    min_new_area: Annotated[int, within(0, 100_000_000)] = 100
     """And when it has this many pixels."""
-    objects_per_pass: int | None = None
+    objects_per_pass: Annotated[int, within(1, 4096)] | None = None
     """Objects followed together; None: 32 on a graphics card, 4 on a processor."""
 
 

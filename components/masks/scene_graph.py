@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import no_type_check
+from typing import Annotated, no_type_check
 
 import cv2
 import numba
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int16, Int32, UInt8
 from scipy.spatial import KDTree
 
+from components.bounds import Amount, Share, within
 from components.errors import InputError
 from components.files import atomic_write
 from components.geometry import project, transform
@@ -24,25 +25,25 @@ from components.voxels import cell_means, voxel_grid
 class SceneGraphConfig:
     """Lengths are relative to the median distance between cameras and points."""
 
-    voxel: float = 0.004
+    voxel: Annotated[float, within(1e-4, 1.0)] = 0.004
     """Edge of a voxel."""
-    plane_tolerance: float = 0.005
+    plane_tolerance: Share = 0.005
     """A voxel closer than this (times its distance from the cameras) to a dominant plane belongs to it."""
-    depth_jump: float = 0.025
+    depth_jump: Annotated[float, within(0, 10)] = 0.025
     """Relative depth step between neighbouring pixels that counts as an outline."""
-    rim_px: int = 2
+    rim_px: Annotated[int, within(0, 100)] = 2
     """Pixels this near to an outline give no voxel: matching windows smear depth there."""
-    min_patch: float = 0.3
+    min_patch: Annotated[float, within(0, 1000)] = 0.3
     """Side of a square with the area of the smallest surface: smaller flat patches are faces of things."""
-    min_component: int = 40
+    min_component: Annotated[int, within(0, 1_000_000)] = 40
     """Voxels below which a connected rest is noise."""
-    leaf_scale: float = 12.0
+    leaf_scale: Amount = 12.0
     """Size of the pieces of objects (k of the graph segmentation)."""
-    patch_scale: float = 60.0
+    patch_scale: Amount = 60.0
     """Size of the pieces of surfaces."""
-    min_leaf: int = 25
+    min_leaf: Annotated[int, within(0, 1_000_000)] = 25
     """Voxels of the smallest piece."""
-    concavity: float = 20.0
+    concavity: Amount = 20.0
     """Weight of a concave crease against one unit of Lab distance."""
 
 

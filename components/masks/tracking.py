@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Int32
 from scipy import sparse
 from scipy.spatial import KDTree
 
+from components.bounds import Amount
 from components.masks.borders import LeafBorders
 from components.masks.scene_graph import SceneGraph, crease
 from components.types import Array, MaskSet
@@ -100,21 +101,21 @@ class Hierarchy:
 class GeometryTrackerConfig:
     """How pieces are joined; every term of the cost is a share in [0, 1] times its weight."""
 
-    disagreement: float = 0.7
+    disagreement: Amount = 0.7
     """Weight of: the views' proposals keep the two apart."""
-    color: float = 0.3
+    color: Amount = 0.3
     """Weight of: their colour distributions differ."""
-    crease: float = 0.25
+    crease: Amount = 0.25
     """Weight of: the surface between them is a concave crease."""
-    crease_full: float = 0.5
+    crease_full: Amount = 0.5
     """Mean concavity that counts as a full crease."""
-    bridge: float = 8.0
+    bridge: Amount = 8.0
     """Gap in voxels over which pieces of different components may still be joined: stereo leaves holes."""
-    bridge_cost: float = 0.1
+    bridge_cost: Amount = 0.1
     """Price of a gap."""
-    neck: float = 0.32
+    neck: Amount = 0.32
     """Weight of: their border is short for their size. Things that only touch hang together by a neck."""
-    apart: float = 0.5
+    apart: Amount = 0.5
     """Weight of: where they meet in the photos, depth makes a step or an inner corner. A dial or a lid of another
     colour continues the surface it is on; a thing that touches another does not."""
 

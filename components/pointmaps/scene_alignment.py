@@ -6,12 +6,13 @@ depth and the reconstruction's contradict each other, the point is not to be tru
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
+from components.bounds import Amount, within
 from components.errors import InputError
 from components.geometry import project
 from components.masks.cache import MaskCache
@@ -34,13 +35,13 @@ from components.types import Array, Scene
 class SceneAlignmentConfig:
     """Choices of the alignment over a scene; the defaults keep a dozen photos under half a minute on two cores."""
 
-    neighbours: int = 2
+    neighbours: Annotated[int, within(1, 64)] = 2
     """Each photo is paired with this many others."""
-    iterations: int = 300
+    iterations: Annotated[int, within(0, 100_000)] = 300
     """Steps of the optimiser; DUSt3R's default, the paper takes 500."""
-    pixel_stride: int = 2
+    pixel_stride: Annotated[int, within(1, 64)] = 2
     """Every n-th pixel of every n-th row is optimised; the other depths follow from the pairs."""
-    contradiction: float = 0.1
+    contradiction: Amount = 0.1
     """Relative difference in depth above which a point of the reconstruction is contradicted."""
 
 

@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import pycolmap
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
+from components.bounds import within
 from components.geometry import opencv_from_centered_intrinsics, pixel_centers, transform
 from components.pointmaps.pairs import PairFailure, PairResult, shrunk
 from components.types import Array, View
@@ -36,22 +38,22 @@ _FEATURES_KEPT = 32
 class StereoPairConfig:
     """Choices of the stereo provider."""
 
-    min_matches: int = 25
+    min_matches: Annotated[int, within(0, 100_000)] = 25
     """Pairs with fewer geometrically verified feature matches fail."""
-    min_parallax_deg: float = 1.5
+    min_parallax_deg: Annotated[float, within(0, 180)] = 1.5
     """Pairs whose matches triangulate under a smaller median angle fail."""
-    min_baseline_angle_deg: float = 30.0
+    min_baseline_angle_deg: Annotated[float, within(0, 180)] = 30.0
     """Pairs whose baseline is closer than this to a viewing direction fail: the camera moved forward."""
-    max_side: int = 480
+    max_side: Annotated[int, within(64, 4096)] = 480
     """Dense matching runs on photos shrunk to this, pixels; the pose comes from the photos as they are."""
-    max_features: int = 3000
-    block_size: int = 5
+    max_features: Annotated[int, within(64, 100_000)] = 3000
+    block_size: Annotated[int, within(1, 99)] = 5
     """Matching window in pixels, odd."""
-    max_disparities: int = 192
+    max_disparities: Annotated[int, within(16, 4096)] = 192
     """Search range; a pair that needs more is searched in its nearer part only. Multiple of 16."""
-    left_right_px: float = 1.0
+    left_right_px: Annotated[float, within(0, 1000)] = 1.0
     """Both directions of matching must agree to this."""
-    pose_error_px: float = 1.5
+    pose_error_px: Annotated[float, within(1e-3, 1000)] = 1.5
     """Largest distance of a feature from its epipolar line."""
 
 

@@ -6,7 +6,6 @@ import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 
 from components.errors import InputError
 from components.progress import CancelToken, Progress
+from components.scratch import scratch_folder
 from components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
 
 PEAK_THRESHOLD = 0.004
@@ -50,8 +50,7 @@ def run_worker(
         RuntimeError: The worker died; the message says so, a note holds the end of its log.
         Cancelled: `cancel` was set.
     """
-    with tempfile.TemporaryDirectory(prefix="liftlab-sfm-") as name:
-        folder = Path(name)
+    with scratch_folder("liftlab-sfm-") as folder:
         request = {
             "photos": _write_images(photos, folder, cameras),
             "cameras_known": cameras is not None,

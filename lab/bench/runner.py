@@ -8,7 +8,6 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ import psutil
 
 from components.files import atomic_write, write_json
 from components.progress import CancelToken, Progress, no_progress
+from components.scratch import scratch_folder
 from lab.bench.pictures import PLACES
 from lab.bench.plan import Case, Limits, prompts_record
 from lab.bench.provenance import commit, versions
@@ -63,8 +63,7 @@ def run_case(
         Cancelled: `cancel` was set; the case leaves nothing.
     """
     cancel = cancel or CancelToken()
-    with tempfile.TemporaryDirectory(prefix="liftlab-bench-") as name:
-        folder = Path(name)
+    with scratch_folder("liftlab-bench-") as folder:
         (folder / "case.json").write_text(case.to_json(), encoding="utf-8")
         log_path = folder / "log.txt"
         started = time.monotonic()

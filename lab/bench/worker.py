@@ -7,7 +7,6 @@ end. When its stdin closes, whoever started it is gone, and it ends at once.
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from components.captures.benchmark_layouts import BenchmarkScene
 from components.errors import Cancelled, InputError
 from components.files import write_json
 from components.progress import CancelToken, part_of
+from components.scratch import scratch_folder
 from components.types import Scene
 from lab.bench.pictures import save_pictures
 from lab.bench.plan import Case, masks_config, method_config, opened, shortened
@@ -99,10 +99,10 @@ def _steps(lab: Lab, case: Case, bench: BenchmarkScene) -> str:
 
 def _imported(lab: Lab, bench: BenchmarkScene) -> str:
     """The capture's name in the workspace; its known cameras go with it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder("liftlab-bench-") as folder:
         cameras = None
         if bench.cameras is not None:
-            cameras = Path(folder) / "cameras.json"
+            cameras = folder / "cameras.json"
             write_json(cameras, bench.cameras)
         return lab.import_capture(list(bench.photos), bench.name, cameras=cameras).name
 

@@ -102,7 +102,7 @@ def reopen(visitor: "Visitor", path: Path) -> None:
         notebook = Notebook.load(path)
         require_photos(notebook, visitor.lab)
     except InputError as error:
-        visitor.fail(ID, str(error))
+        visitor.fail(ID, str(error).removesuffix(f": {path}"))  # where uploads lie is nothing for people
         return
     finally:
         drop_upload(path)

@@ -1,6 +1,9 @@
 """Browsers and their cells: what a page shows while work goes on, and what survives when it closes."""
 
 import asyncio
+import errno
+import logging
+import os
 import shutil
 import threading
 import time
@@ -186,3 +189,31 @@ def test_a_push_reaches_every_page_of_a_browser_and_no_other(lab: Lab) -> None:
         return lines[0].qsize(), lines[1].qsize(), lines[2].qsize()
 
     assert asyncio.run(two_pages()) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_clicks_go_on_when_they_cannot_be_saved_and_it_is_said_once(
+    toy_lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    visitor = Visitor(ID, toy_lab)
+    visitor.open(toy_workspace.NAME)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", refuse)
+        monkeypatch.setattr(logging.getLogger("liftlab"), "propagate", True)
+        notes = []
+        for _ in range(3):
+            click_red(visitor)
+            notes.append(visitor.note)
+        visitor.act(lambda session: session.rename_object(session.current.id, "mug"))
+        visitor.act(lambda session: session.grow())
+    assert "cannot be saved" in notes[0] and os.strerror(number).lower() in notes[0]
+    assert notes[1:] == ["", ""]
+    assert len(visitor.session.objects[0].clicks) == 3 and visitor.session.objects[0].masks[0].any()
+    assert visitor.session.objects[0].name == "mug"
+    assert not any(record.exc_info for record in caplog.records)
+    click_red(visitor)
+    assert Visitor(ID, toy_lab).restore()

@@ -158,7 +158,7 @@ def test_segmenting_with_a_method_on_splats_writes_splats(
     lab: Lab, toy: Toy, lifted: type[Lifted], tmp_path: Path
 ) -> None:
     session = clicked(lab, toy, LIFTED)
-    with output_folder(tmp_path / "out") as folder:
+    with output_folder(tmp_path / "out", workspace=session.lab.workspace) as folder:
         record = write_segmentation(session, folder, started=0.0)
     splats = read_gaussians(tmp_path / "out" / "box.ply")
     assert record.objects[0].geometry == "gaussians"
