@@ -12,7 +12,7 @@ from components.captures.photos import read_photo
 from components.captures.quality import picture_hash, sharpness_of
 from components.captures.sources import Source
 from components.errors import InputError
-from components.progress import CancelToken, Progress
+from components.progress import Progress
 from components.types import Array
 
 _MAX_NAME = 80
@@ -35,7 +35,7 @@ class KeptPhoto:
 
 
 def take_in_photos(
-    found: Source, images: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+    found: Source, images: Path, limits: ImportLimits, progress: Progress
 ) -> tuple[list[KeptPhoto], list[str]]:
     """Photos written to `images`, and a sentence for each one left out."""
     images.mkdir()
@@ -43,7 +43,6 @@ def take_in_photos(
     skipped: list[str] = []
     taken: dict[str, str] = {}
     for index, (original_name, path) in enumerate(found.photos):
-        cancel.check()
         progress(index / len(found.photos), f"Reading {path.name}")
         try:
             if path.stat().st_size > limits.max_photo_bytes:
