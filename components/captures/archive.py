@@ -19,6 +19,7 @@ _MAX_DEPTH = 32
 """Folders within folders."""
 _MAX_NAME_BYTES = 200
 """Of one file or folder; most file systems take 255."""
+_SHORT_NAME_BYTES = 60
 
 
 def is_zip(path: Path) -> bool:
@@ -97,7 +98,7 @@ def _short(part: str, mark: str) -> str:
         return part
     path = PurePosixPath(part)
     suffix = path.suffix if len(path.suffix) <= 8 else ""
-    return path.stem.encode("utf-8")[: _MAX_NAME_BYTES // 2].decode("utf-8", "ignore") + mark + suffix
+    return path.stem.encode("utf-8")[:_SHORT_NAME_BYTES].decode("utf-8", "ignore") + mark + suffix
 
 
 def _folders_beside_images(places: Iterable[PurePosixPath]) -> set[PurePosixPath]:

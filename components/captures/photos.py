@@ -16,6 +16,8 @@ from components.errors import InputError
 from components.types import Array
 from components.untrusted import reading
 
+_MAX_SIDE_PX = 32_000
+"""Beyond it OpenCV cannot warp a picture, and beyond 65,500 JPEG cannot hold it."""
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
@@ -77,12 +79,11 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
         image.load()
         focal_px = _exif_focal_px(image)
         keeps_bytes = _is_plain_jpeg(image, data)
-        source_format = image.format
         pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
-    if keeps_bytes:
-        return CleanPhoto(pixels, data, ".jpg", focal_px)
-    encoded, suffix = encode_photo(pixels, lossless=source_format == "PNG")
-    return CleanPhoto(pixels, encoded, suffix, focal_px)
+        if keeps_bytes:
+            return CleanPhoto(pixels, data, ".jpg", focal_px)
+        encoded, suffix = encode_photo(pixels, lossless=image.format == "PNG")
+        return CleanPhoto(pixels, encoded, suffix, focal_px)
 
 
 def encode_photo(pixels: UInt8[Array, "h w 3"], *, lossless: bool) -> tuple[bytes, str]:
@@ -102,6 +103,8 @@ def _check_size(image: Image.Image, name: str, limits: ImportLimits) -> None:
             f"{name} has {width * height / 1e6:.0f} megapixels, more than {limits.max_megapixels:g}; "
             "make it smaller."
         )
+    if max(width, height) > _MAX_SIDE_PX:
+        raise InputError(f"{name} is {width}x{height} pixels, longer than {_MAX_SIDE_PX}; cut it.")
     if min(width, height) < limits.min_side_px:
         raise InputError(
             f"{name} is only {width}x{height} pixels; use a photo of at least {limits.min_side_px}."

@@ -18,8 +18,8 @@ HEADER_LIMIT = 1 << 16
 """Bytes within which a header must end."""
 
 
-DIGITS = 18
-"""Of a count; no file holds more."""
+DIGITS = 40
+"""Of a count; longer ones are no numbers."""
 
 
 def read_vertices(path: Path) -> Shaped[Array, "N"]:
@@ -63,7 +63,7 @@ def read_header(path: Path) -> tuple[int, list[str]]:
 
 
 def count_in(word: str) -> int:
-    """A number of elements; -1 for what is none, or more than any file holds."""
+    """A number of elements; -1 for what is none."""
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= DIGITS else -1
 
 
