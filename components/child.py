@@ -81,8 +81,14 @@ def run_in_child(
         Cancelled: `cancel` was set.
     """
     limits = limits or ChildLimits()
-    request = {"target": target, "arguments": arguments, "memory_bytes": limits.memory_bytes}
-    with _started(request, limits) as child:
+    module, function = target.split(":")
+    request = {
+        "module": module,
+        "function": function,
+        "arguments": arguments,
+        "memory_bytes": limits.memory_bytes,
+    }
+    with _started(request, target, limits) as child:
         for line in child.lines(cancel or CancelToken()):
             if "fraction" in line:
                 progress(float(line["fraction"]), printable(str(line["message"])))
@@ -188,15 +194,15 @@ class _Child:
 
 
 @contextlib.contextmanager
-def _started(request: dict[str, Any], limits: ChildLimits) -> Iterator[_Child]:
+def _started(request: dict[str, Any], target: str, limits: ChildLimits) -> Iterator[_Child]:
     """A child at work on the request; it never outlives the block."""
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
     environment = os.environ | {"PYTHONPATH": path}
     if limits.memory_bytes is not None:
         environment |= _ONE_THREAD
     process = subprocess.Popen(
-        # -P: what lies in the current folder is never imported
-        [sys.executable, "-P", "-m", f"{__name__}_main", request["target"]],
+        # -P: what lies in the current folder is never imported; the target is there for those who list processes.
+        [sys.executable, "-P", "-m", f"{__name__}_main", target],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -15,10 +15,11 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from components.errors import InputError
-from components.progress import Progress
+from components.progress import Progress, repeated
 from components.untrusted import listen
 
 ROOM_BYTES = 512 * 2**20
@@ -36,15 +37,19 @@ def main() -> None:
     _end_with_parent()
     _limit(request["memory_bytes"])
     listen(lambda name: _write(answers, {"reading": name}))
-    _write(answers, _answer(request, _progress_to(answers)))
+    with repeated(
+        lambda fraction, message="": _write(answers, {"reading": ""}), ""
+    ):  # a slow disk is no hang
+        module = importlib.import_module(request["module"])
+    _write(
+        answers, _answer(getattr(module, request["function"]), request["arguments"], _progress_to(answers))
+    )
     os._exit(0)  # an interpreter that winds down may still hang or crash in a library
 
 
-def _answer(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def _answer(function: Callable[..., Any], arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     try:
-        module, name = request["target"].split(":")
-        function = getattr(importlib.import_module(module), name)
-        return {"result": function(request["arguments"], progress)}
+        return {"result": function(arguments, progress)}
     except InputError as error:
         return {"refused": str(error)}
     except MemoryError:

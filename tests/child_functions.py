@@ -2,6 +2,8 @@
 
 import ctypes
 import errno
+import importlib
+import json
 import os
 import sys
 import time
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
-from components.progress import Progress
+from components.progress import CancelToken, Progress
 from components.untrusted import reading
 
 
@@ -68,3 +70,18 @@ def refuse(arguments: dict[str, Any], progress: Progress) -> None:
 
 def no_room(arguments: dict[str, Any], progress: Progress) -> None:
     raise OSError(errno.ENOSPC, "No space left on device", "/some/file")
+
+
+def run_here(
+    target: str, arguments: dict[str, Any], *, limits: Any, progress: Progress, cancel: CancelToken
+) -> Any:
+    """In place of `components.child.run_in_child`: the same call in this process, which saves a second."""
+    module, name = target.split(":")
+
+    def report(fraction: float, message: str = "") -> None:
+        cancel.check()
+        progress(fraction, message)
+        cancel.check()
+
+    sent = json.loads(json.dumps(arguments))
+    return json.loads(json.dumps(getattr(importlib.import_module(module), name)(sent, report)))

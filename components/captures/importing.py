@@ -8,17 +8,15 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from components.captures.capture import SPLATS_FILE
 from components.captures.limits import ImportLimits
-from components.captures.reading import ImportReport, take_in
+from components.captures.reading import ImportReport
 from components.child import ChildEnded, ChildLimits, refusal, run_in_child
 from components.errors import InputError
 from components.files import sealed_folder
-from components.progress import CancelToken, Progress, no_progress, part_of
+from components.progress import CancelToken, Progress, no_progress
 
 __all__ = ["ImportReport", "import_capture"]
 
@@ -77,26 +75,7 @@ def import_capture(
             read = run_in_child(_READER, arguments, limits=bounds, progress=progress, cancel=cancel)
         except ChildEnded as ended:
             raise refusal(ended, _name_of(source), bounds) from ended
-        if "splats" in read:
-            return _with_views(read["splats"], target, scratch, limits, part_of(progress, 0.3, 1.0), cancel)
-        return ImportReport.from_record(read["report"])
-
-
-def _with_views(
-    splats: dict[str, Any],
-    target: Path,
-    scratch: Path,
-    limits: ImportLimits,
-    progress: Progress,
-    cancel: CancelToken,
-) -> ImportReport:
-    """Complete a capture of splats, which are in `target` in our own form, by views of them."""
-    from components.captures.splat_files import photograph  # the renderer: seconds that photos need not wait
-
-    found = photograph(
-        target / SPLATS_FILE, splats["name"], scratch, progress=part_of(progress, 0.0, 0.9), cancel=cancel
-    )
-    return take_in(found, target, limits, part_of(progress, 0.9, 1.0))
+        return ImportReport.from_record(read)
 
 
 def _child_limits(source: Path | Sequence[Path], limits: ImportLimits) -> ChildLimits:

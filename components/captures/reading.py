@@ -19,7 +19,8 @@ from components.captures.quality import (
 from components.captures.sources import Source, check_json_size, find_source
 from components.errors import InputError, printable
 from components.files import write_json
-from components.progress import Progress, part_of
+from components.progress import Progress, part_of, repeated
+from components.untrusted import reading
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,18 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
             `cameras` (a path or None) and `limits` (fields of `ImportLimits`).
 
     Returns:
-        `report`: the fields of an `ImportReport`, when photos were brought. `splats`: the `name` of the file, when
-        splats were; `target` then holds nothing but them.
+        The fields of an `ImportReport`.
 
     Raises:
         InputError: One sentence that says why nothing could be imported.
     """
-    given, target = arguments["source"], Path(arguments["target"])
+    given, target, scratch = arguments["source"], Path(arguments["target"]), Path(arguments["scratch"])
     source = [Path(path) for path in given] if isinstance(given, list) else Path(given)
     cameras = None if arguments["cameras"] is None else Path(arguments["cameras"])
     limits = ImportLimits(**arguments["limits"])
     found = find_source(
         source,
-        Path(arguments["scratch"]),
+        scratch,
         limits,
         with_cameras=cameras is None,
         progress=part_of(progress, 0.0, 0.4),
@@ -77,16 +77,21 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     if found.splats is not None:
         if cameras is not None:
             raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
-        _write_clean_splats(found.splats, target, part_of(progress, 0.0, 0.3))
-        return {"splats": {"name": found.splats.name}}
+        from components.captures.splat_files import (
+            photograph,
+        )  # the renderer: seconds that photos need not wait
+
+        with reading(found.splats.name):
+            drawing = part_of(progress, 0.0, 0.9)
+            found = photograph(found.splats, target / SPLATS_FILE, scratch, progress=drawing)
+        return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.9, 1.0)))
     if cameras is not None:
         check_json_size(cameras, limits)
         found = replace(found, cameras=read_cameras_json(cameras))
-    report = take_in(found, target, limits, part_of(progress, 0.4, 1.0))
-    return {"report": dataclasses.asdict(report)}
+    return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.4, 1.0)))
 
 
-def take_in(found: Source, target: Path, limits: ImportLimits, progress: Progress) -> ImportReport:
+def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progress) -> ImportReport:
     """Write the photos that can be used, their cameras and the record of the capture into `target`."""
     if not found.photos:
         raise InputError("There are no photos here; bring a folder, a zip or a video that shows one scene.")
@@ -107,19 +112,6 @@ def take_in(found: Source, target: Path, limits: ImportLimits, progress: Progres
     _write_record(target / "capture.json", kept, report, found.has_truth)
     progress(1.0, f"{len(kept)} photos imported")
     return report
-
-
-def _write_clean_splats(path: Path, target: Path, progress: Progress) -> None:
-    """Write the splats of a file in our own form."""
-    from components.gaussians.files import (
-        read_gaussians,
-        write_gaussians,
-    )  # compiled: photos need not load it
-
-    progress(0.0, f"Reading {path.name}")
-    gaussians = read_gaussians(path)
-    progress(0.5, f"Keeping {len(gaussians.means):,} splats")
-    write_gaussians(target / SPLATS_FILE, gaussians)
 
 
 def _report(

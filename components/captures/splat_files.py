@@ -8,9 +8,9 @@ from components.captures.known_cameras import KnownCamera, KnownCameras
 from components.captures.photos import encode_photo
 from components.captures.sources import Source
 from components.errors import InputError
-from components.gaussians.files import read_gaussians
+from components.gaussians.files import read_gaussians, write_gaussians
 from components.gaussians.virtual_views import choose_cameras, see
-from components.progress import CancelToken, Progress, part_of
+from components.progress import Progress, part_of, repeated
 from components.rasterize import tensors_from_gaussians, warm_up
 from components.types import Lens
 
@@ -18,22 +18,22 @@ VIEWS = 12
 WIDTH, HEIGHT = 640, 480
 
 
-def photograph(path: Path, name: str, folder: Path, *, progress: Progress, cancel: CancelToken) -> Source:
-    """Write pictures of splats into the existing `folder`.
-
-    Args:
-        path: The splats in our own form.
-        name: Of the file that was brought, for sentences.
+def photograph(path: Path, clean: Path, folder: Path, *, progress: Progress) -> Source:
+    """Write the splats of the file `path` to `clean` in our own form, and pictures of them into the existing `folder`.
 
     Returns:
         The pictures in order, and their cameras by file name.
 
     Raises:
-        InputError: The splats show nothing.
-        Cancelled: The token was set.
+        InputError: The file holds no splats, is damaged, or shows nothing.
     """
+    name = path.name
+    progress(0.0, f"Reading {name}")
     gaussians = read_gaussians(path)
-    warm_up()
+    progress(0.0, f"Keeping {len(gaussians.means):,} splats")
+    write_gaussians(clean, gaussians)
+    with repeated(progress, "Preparing the renderer"):
+        warm_up()
     try:
         cameras = choose_cameras(
             gaussians,
@@ -41,7 +41,6 @@ def photograph(path: Path, name: str, folder: Path, *, progress: Progress, cance
             width=WIDTH,
             height=HEIGHT,
             progress=part_of(progress, 0.0, 0.6),
-            cancel=cancel,
         )
     except ValueError as error:
         raise InputError(f"{name} holds no splat that can be seen; export it again.") from error
@@ -50,7 +49,6 @@ def photograph(path: Path, name: str, folder: Path, *, progress: Progress, cance
     tensors = tensors_from_gaussians(gaussians)
     pictures, frames = [], {}
     for number, camera in enumerate(cameras):
-        cancel.check()
         progress(0.6 + 0.4 * number / len(cameras), f"Drawing view {number + 1} of {len(cameras)}")
         data, suffix = encode_photo(see(tensors, camera).image, lossless=True)
         picture = folder / f"view_{number:02d}{suffix}"

@@ -10,6 +10,7 @@ import pytest
 from components.captures import ImportLimits, import_capture, importing, open_capture
 from components.errors import Cancelled, InputError
 from components.progress import CancelToken
+from tests.child_functions import run_here
 from tests.components.captures.picture import photo_folder
 
 CHILD = "components.captures.reading:read_in_child"
@@ -22,8 +23,6 @@ def child() -> psutil.Process:
 def test_the_report_is_the_same_on_both_sides(
     tmp_path: Path, apart: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.components.captures.conftest import run_here
-
     source = photo_folder(tmp_path / "source", 3)
     report = import_capture(source, tmp_path / "apart")
     monkeypatch.setattr(importing, "run_in_child", run_here)
