@@ -21,7 +21,11 @@ HERE = "tests.child_functions"
 
 def test_an_answer_and_progress_come_back() -> None:
     said: list[tuple[float, str]] = []
-    result = run_in_child(f"{HERE}:answer", {"number": 21}, progress=lambda f, m="": said.append((f, m)))
+
+    def hear(fraction: float, message: str = "") -> None:
+        said.append((fraction, message))
+
+    result = run_in_child(f"{HERE}:answer", {"number": 21}, progress=hear)
     assert result == {"twice": 42, "torch": False}
     assert said == [(0.25, "a quarter"), (0.5, "half")]
 

