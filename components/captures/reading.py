@@ -77,9 +77,9 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     if found.splats is not None:
         if cameras is not None:
             raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
-        from components.captures.splat_files import (
-            photograph,
-        )  # the renderer: seconds that photos need not wait
+        with repeated(progress, f"Reading {found.splats.name}"):
+            # The renderer: seconds that photos need not wait.
+            from components.captures.splat_files import photograph
 
         with reading(found.splats.name):
             drawing = part_of(progress, 0.0, 0.9)
