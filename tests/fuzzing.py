@@ -348,6 +348,7 @@ def _video_seeds() -> list[bytes]:
             path = Path(folder) / f"a.{form}"
             with av.open(str(path), "w") as container:
                 stream = container.add_stream(codec, rate=12)
+                assert isinstance(stream, av.VideoStream)
                 stream.width, stream.height, stream.pix_fmt = 96, 80, "yuv420p"
                 wide = textured(80, 400)
                 for index in range(24):
@@ -405,7 +406,7 @@ def _prompt_seeds() -> list[bytes]:
 
 def _mask_seeds() -> list[bytes]:
     mask = (textured(40, 50)[..., 0] > 128).astype(np.uint8)
-    return [png(mask * 255), png(mask), png((mask * 900).astype(np.uint16))]
+    return [png(mask * 255), png(mask), png(mask.astype(np.uint16) * 900)]
 
 
 KINDS: dict[str, Kind] = {
