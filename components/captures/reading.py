@@ -77,13 +77,7 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     if found.splats is not None:
         if cameras is not None:
             raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
-        with repeated(progress, f"Reading {found.splats.name}"):
-            # The renderer: seconds that photos need not wait.
-            from components.captures.splat_files import photograph
-
-        with reading(found.splats.name):
-            drawing = part_of(progress, 0.0, 0.9)
-            found = photograph(found.splats, target / SPLATS_FILE, scratch, progress=drawing)
+        found = _drawn(found.splats, target, scratch, part_of(progress, 0.0, 0.9))
         return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.9, 1.0)))
     if cameras is not None:
         check_json_size(cameras, limits)
@@ -112,6 +106,19 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
     _write_record(target / "capture.json", kept, report, found.has_truth)
     progress(1.0, f"{len(kept)} photos imported")
     return report
+
+
+def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:
+    """Pictures of a splat file; the splats are kept in `target` in our own form."""
+    with repeated(progress, f"Reading {path.name}"):  # compiled code, which photos need not load
+        from components.gaussians.files import read_gaussians, write_gaussians
+    with reading(path.name):
+        gaussians = read_gaussians(path)
+        progress(0.0, f"Keeping {len(gaussians.means):,} splats")
+        write_gaussians(target / SPLATS_FILE, gaussians)
+        with repeated(progress, "Preparing the renderer"):
+            from components.captures.splat_files import photograph
+        return photograph(gaussians, path.name, scratch, progress=progress)
 
 
 def _report(

@@ -8,30 +8,24 @@ from components.captures.known_cameras import KnownCamera, KnownCameras
 from components.captures.photos import encode_photo
 from components.captures.sources import Source
 from components.errors import InputError
-from components.gaussians.files import read_gaussians, write_gaussians
 from components.gaussians.virtual_views import choose_cameras, see
 from components.progress import Progress, part_of, repeated
 from components.rasterize import tensors_from_gaussians, warm_up
-from components.types import Lens
+from components.types import Gaussians, Lens
 
 VIEWS = 12
 WIDTH, HEIGHT = 640, 480
 
 
-def photograph(path: Path, clean: Path, folder: Path, *, progress: Progress) -> Source:
-    """Write the splats of the file `path` to `clean` in our own form, and pictures of them into the existing `folder`.
+def photograph(gaussians: Gaussians, name: str, folder: Path, *, progress: Progress) -> Source:
+    """Write pictures of the splats of the file called `name` into the existing `folder`.
 
     Returns:
         The pictures in order, and their cameras by file name.
 
     Raises:
-        InputError: The file holds no splats, is damaged, or shows nothing.
+        InputError: The splats show nothing.
     """
-    name = path.name
-    progress(0.0, f"Reading {name}")
-    gaussians = read_gaussians(path)
-    progress(0.0, f"Keeping {len(gaussians.means):,} splats")
-    write_gaussians(clean, gaussians)
     with repeated(progress, "Preparing the renderer"):
         warm_up()
     try:

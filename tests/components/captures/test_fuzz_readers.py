@@ -11,8 +11,8 @@ from components.child import ChildEnded, ChildLimits, run_in_child
 from tests.fuzzing import KINDS
 
 LIMITS = ChildLimits(stall_secs=20.0, memory_bytes=2 * 2**30)
-CASES = 4000
-SLOW_TO_READ = {"video": 600, "zip": 1500}
+CASES = 400
+SLOW_TO_READ = {"video": 80, "zip": 150}
 FEW = 25
 
 
