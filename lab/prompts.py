@@ -20,7 +20,9 @@ import numpy as np
 
 from components.errors import InputError, closest
 from components.types import Prompt, Scene
+from components.untrusted import reading
 
+FILE_BYTES_MAX = 64 * 2**20
 OBJECTS_MAX = 500
 CLICKS_MAX = 2000
 STROKE_POINTS_MAX = 5000
@@ -178,6 +180,10 @@ def to_prompts(
 def read_prompts(path: Path) -> tuple[ObjectPrompts, ...]:
     """Read a prompts file. Raises InputError with one sentence on what is wrong with it and where."""
     try:
+        if path.is_file() and path.stat().st_size > FILE_BYTES_MAX:
+            raise InputError(
+                f"The prompts file is larger than {FILE_BYTES_MAX >> 20} MiB; it cannot be right: {path}"
+            )
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"There is no prompts file here: {path}") from None
@@ -187,7 +193,8 @@ def read_prompts(path: Path) -> tuple[ObjectPrompts, ...]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"The prompts file is not valid JSON ({error}): {path}") from error
-    return parse_prompts(value)
+    with reading(path.name, f"The prompts file does not make sense; see docs/formats.md: {path}"):
+        return parse_prompts(value)
 
 
 def parse_prompts(value: Any) -> tuple[ObjectPrompts, ...]:
