@@ -1,6 +1,7 @@
 """Readers of files of unknown origin, valid files for each, and ways to damage them; run in a child process."""
 
 import functools
+import gzip
 import json
 import random
 import shutil
@@ -19,7 +20,7 @@ from components.captures.photos import read_photo
 from components.captures.reading import read_in_child
 from components.captures.video import extract_frames
 from components.errors import InputError
-from components.progress import Progress, no_progress
+from components.progress import Progress, no_progress, repeated
 from tests.components.captures.picture import cameras_record, jpeg, png, textured
 
 LIMITS = ImportLimits()
@@ -59,7 +60,8 @@ def fuzz(arguments: dict[str, Any], progress: Progress) -> dict[str, int]:
     Raises whatever is no InputError, with the damaged file kept in `folder`.
     """
     kind = KINDS[arguments["kind"]]
-    seeds = kind.seeds()
+    with repeated(progress, "valid files"):
+        seeds = kind.seeds()
     told = {"refused": 0, "usable": 0}
     kept = Path(arguments["folder"]) / "damaged"
     for number, data in enumerate(
@@ -326,16 +328,22 @@ def _ply_seeds() -> list[bytes]:
 
 
 def _compressed_seeds() -> list[bytes]:
-    import gsply
-
+    """Random splats in two chunks, without and with harmonics, by the letter of the format."""
+    chance = np.random.default_rng(0)
+    bounds = [f"{end}_{name}" for group in ("x y z", "scale_x scale_y scale_z", "r g b")
+              for end in ("min", "max") for name in group.split()]  # fmt: skip
+    packed = [f"property uint packed_{name}" for name in ("position", "rotation", "scale", "color")]
     found = []
-    for degree in (0, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "a.ply").write_bytes(_written(".ply", degree))
-            data = gsply.plyread(Path(folder) / "a.ply").unpack()
-            gsply.plywrite(Path(folder) / "b.ply", *data, compressed=True)
-            small = next(path for path in Path(folder).iterdir() if path.name != "a.ply")
-            found.append(small.read_bytes())
+    for harmonics in (0, 9):
+        lines = ["ply", "format binary_little_endian 1.0", "element chunk 2"]
+        lines += [f"property float {name}" for name in bounds]
+        lines += ["element vertex 300", *packed]
+        if harmonics:
+            lines += ["element sh 300", *(f"property uchar f_rest_{k}" for k in range(harmonics))]
+        low, high = chance.uniform(-3, -1, (2, 3, 1, 3)), chance.uniform(-1, 1, (2, 3, 1, 3))
+        chunks = np.concatenate([low, high], axis=2).astype("<f4").tobytes()
+        rest = chance.integers(0, 256, 300 * (16 + harmonics), dtype=np.uint8).tobytes()
+        found.append("\n".join([*lines, "end_header", ""]).encode() + chunks + rest)
     return found
 
 
@@ -415,6 +423,10 @@ KINDS: dict[str, Kind] = {
     "ply": Kind(_ply_seeds, functools.partial(_read_splats, ".ply")),
     "compressed": Kind(_compressed_seeds, functools.partial(_read_splats, ".ply")),
     "spz": Kind(lambda: [_written(".spz", 0), _written(".spz", 3)], functools.partial(_read_splats, ".spz")),
+    "spz payload": Kind(
+        lambda: [gzip.decompress(_written(".spz", degree)) for degree in (0, 3)],
+        lambda data, folder: _read_splats(".spz", gzip.compress(data, 1), folder),
+    ),
     "video": Kind(_video_seeds, _read_video),
     "cameras": Kind(_cameras_seeds, functools.partial(_read_cameras, "cameras.json"), text=True),
     "transforms": Kind(_transforms_seeds, functools.partial(_read_cameras, "transforms.json"), text=True),
