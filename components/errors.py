@@ -1,15 +1,34 @@
 """Errors whose text is written for the person at the page or the terminal."""
 
+_LONGEST_NAME = 60
+
 
 class InputError(ValueError):
     """What a person gave cannot be used; the message is one sentence saying what is wrong and what to do.
 
     The lab shows the message as it is. Anything else that escapes is our defect and is logged with its traceback.
+    Names in the message may come from files: what no terminal and no page can show is replaced (`printable`).
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class Cancelled(Exception):
     """Raised inside a step when its `CancelToken` was set; nothing of the step is kept."""
+
+
+def printable(text: str) -> str:
+    """`text` with "?" for lone surrogates and control characters: it can be encoded, shown and sent."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(c if c in "\n\t" or c.isprintable() or c.isspace() else "?" for c in text)
+
+
+def shown(name: object) -> str:
+    """A name or value of a file for a sentence: printable, and cut in the middle when it is long."""
+    text = printable(str(name)) if isinstance(name, str) else repr(name)
+    half = _LONGEST_NAME // 2
+    return text if len(text) <= _LONGEST_NAME else f"{text[:half]}…{text[-half:]}"
 
 
 def closest(name: str, available: list[str]) -> str:

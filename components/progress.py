@@ -1,9 +1,13 @@
 """How a slow step reports where it is and learns that nobody wants it any more."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from components.errors import Cancelled
+
+REPEAT_SECS = 5.0
 
 
 @runtime_checkable
@@ -24,6 +28,25 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
         progress(start + (end - start) * min(max(fraction, 0.0), 1.0), message)
 
     return report
+
+
+@contextlib.contextmanager
+def repeated(progress: Progress, message: str) -> Iterator[None]:
+    """Say `message` every few seconds while work inside that we trust, and that cannot report, goes on."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        progress(0.0, message)
+        while not ended.wait(REPEAT_SECS):
+            progress(0.0, message)
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class CancelToken:

@@ -20,6 +20,9 @@ from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 Array = np.ndarray
 
+DEGREE_0 = 0.28209479177387814
+"""The spherical harmonic of degree 0: a constant."""
+
 
 @dataclass(frozen=True)
 class Camera:

@@ -21,6 +21,7 @@ from msgspec import Struct
 from components.bounds import FileName, Pixel, Place, Share, few, within
 from components.errors import InputError, closest
 from components.types import Prompt, Scene
+from components.untrusted import reading
 from lab.reading import CONTROL, Misfit, from_plain, plain_from_json, read_file
 
 OBJECTS_MAX = 500
@@ -191,10 +192,12 @@ def read_prompts(path: Path) -> tuple[ObjectPrompts, ...]:
     """Read a prompts file. Raises InputError with one sentence on what is wrong with it and where."""
     data = read_file(path, "prompts file")
     try:
+    try:
         value = plain_from_json(data)
     except ValueError as error:
         raise InputError(f"The prompts file cannot be read, {error}: {path}") from error
-    return parse_prompts(value)
+    with reading(path.name, f"The prompts file does not make sense; see docs/formats.md: {path}"):
+        return parse_prompts(value)
 
 
 def parse_prompts(value: Any) -> tuple[ObjectPrompts, ...]:

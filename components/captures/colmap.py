@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from components.captures.known_cameras import KnownCamera, KnownCameras, checked_lens, checked_pose
-from components.errors import InputError
+from components.errors import InputError, shown
 from components.types import Array, Lens
+from components.untrusted import reading
 
 _MODELS = {0: "SIMPLE_PINHOLE", 1: "PINHOLE", 2: "SIMPLE_RADIAL", 3: "RADIAL", 4: "OPENCV"}
 """Models that k1 k2 p1 p2 describe, by COLMAP's number."""
@@ -40,16 +41,12 @@ def read_colmap_model(model: Path) -> KnownCameras:
     Raises:
         InputError: The model cannot be read, is empty, or uses a lens with more than k1 k2 p1 p2.
     """
-    try:
+    with reading("The COLMAP model", _DAMAGED):
         if _suffix_of(model) == ".bin":
             lenses, frames = _read_binary(model)
         else:
             lenses, frames = _read_text(model)
         cameras = {name: KnownCamera(lenses[camera_id], pose) for name, camera_id, pose in frames}
-    except InputError:
-        raise
-    except (struct.error, ValueError, KeyError, IndexError, OSError) as error:
-        raise InputError(_DAMAGED) from error
     if not cameras:
         raise InputError(
             "The COLMAP model has no registered images; reconstruct it again or bring photos alone."
@@ -131,7 +128,9 @@ def _terminated_name(file: BinaryIO) -> str:
 
 def _supported(model: str) -> str:
     if model not in _NUM_PARAMS:
-        raise InputError(f"The COLMAP lens model {model} is not supported; undistort the photos with COLMAP.")
+        raise InputError(
+            f"The COLMAP lens model {shown(model)} is not supported; undistort the photos with COLMAP."
+        )
     return model
 
 
@@ -162,4 +161,4 @@ def _pose(values: Sequence[float], name: str) -> Float[Array, "4 4"]:
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
     pose[:3, 3] = values[4:]
-    return checked_pose(pose, f"The pose of '{name}' in the COLMAP model")
+    return checked_pose(pose, f"The pose of '{shown(name)}' in the COLMAP model")

@@ -12,8 +12,9 @@ from components.captures.photos import read_photo
 from components.captures.quality import picture_hash, sharpness_of
 from components.captures.sources import Source
 from components.errors import InputError
-from components.progress import CancelToken, Progress
+from components.progress import Progress
 from components.types import Array
+from components.untrusted import reading
 
 _MAX_NAME = 80
 
@@ -35,7 +36,7 @@ class KeptPhoto:
 
 
 def take_in_photos(
-    found: Source, images: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
+    found: Source, images: Path, limits: ImportLimits, progress: Progress
 ) -> tuple[list[KeptPhoto], list[str]]:
     """Photos written to `images`, and a sentence for each one left out."""
     images.mkdir()
@@ -43,14 +44,16 @@ def take_in_photos(
     skipped: list[str] = []
     taken: dict[str, str] = {}
     for index, (original_name, path) in enumerate(found.photos):
-        cancel.check()
         progress(index / len(found.photos), f"Reading {path.name}")
         try:
-            if path.stat().st_size > limits.max_photo_bytes:
-                raise InputError(
-                    f"{path.name} is larger than {limits.max_photo_bytes / 2**20:.0f} MiB; make it smaller."
-                )
-            clean = read_photo(path.read_bytes(), path.name, limits)
+            with reading(path.name):
+                if path.stat().st_size > limits.max_photo_bytes:
+                    raise InputError(
+                        f"{path.name} is larger than {limits.max_photo_bytes / 2**20:.0f} MiB; make it smaller."
+                    )
+                clean = read_photo(path.read_bytes(), path.name, limits)
+                sharpness = sharpness_of(clean.pixels)
+                bits = picture_hash(clean.pixels)
         except InputError as error:
             skipped.append(str(error))
             continue
@@ -64,8 +67,6 @@ def take_in_photos(
         name = stem + clean.suffix
         (images / name).write_bytes(clean.encoded)
         height, width = clean.pixels.shape[:2]
-        sharpness = sharpness_of(clean.pixels)
-        bits = picture_hash(clean.pixels)
         kept.append(KeptPhoto(name, width, height, sharpness, clean.exif_focal_px, original_name, bits))
     return kept, skipped
 

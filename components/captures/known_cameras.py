@@ -4,7 +4,6 @@ Convention: OpenCV cameras, world_to_camera, K in pixels (centres at +0.5), dist
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,16 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from components.errors import InputError
+from components.errors import InputError, shown
 from components.files import write_json
 from components.types import Array, Lens
+from components.untrusted import reading
 
 SCHEMA_VERSION = 1
+MAX_FRAMES = 100_000
+MAX_SIDE_PX = 1_000_000
+MAX_NUMBER = 1e12
+"""Lengths, pixels and coefficients beyond this size are no cameras; computing with them overflows."""
 Units = Literal["metres", "arbitrary"]
 
 
@@ -46,18 +50,16 @@ def read_cameras_json(path: Path) -> KnownCameras:
         InputError: Not JSON, an incomplete frame, a number that is not finite, a pose that is not rigid, an
             image that comes twice.
     """
-    record = read_json(path)
-    frames = record.get("frames") if isinstance(record, dict) else None
-    if not isinstance(frames, list) or not frames:
-        raise InputError(f"{path.name} must hold a list 'frames' with one entry per photo; it has none.")
-    cameras: dict[str, KnownCamera] = {}
-    for index, frame in enumerate(frames):
-        name, camera = _camera_of_frame(frame, index, path.name)
-        if name in cameras:
-            raise InputError(f"{path.name} lists '{name}' twice; keep one entry per photo.")
-        cameras[name] = camera
-    units: Units = "metres" if record.get("units") == "metres" else "arbitrary"
-    return KnownCameras(cameras, units)
+    with reading(path.name):
+        record = read_json(path)
+        cameras: dict[str, KnownCamera] = {}
+        for index, frame in enumerate(frames_of(record, path.name)):
+            name, camera = _camera_of_frame(frame, index, path.name)
+            if name in cameras:
+                raise InputError(f"{path.name} lists '{shown(name)}' twice; keep one entry per photo.")
+            cameras[name] = camera
+        units: Units = "metres" if record.get("units") == "metres" else "arbitrary"
+        return KnownCameras(cameras, units)
 
 
 def write_cameras_json(path: Path, cameras: KnownCameras) -> None:
@@ -84,6 +86,16 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path.name} is not valid JSON ({error}); export it again.") from error
 
 
+def frames_of(record: Any, file_name: str) -> list[Any]:
+    """The list `frames` of a camera file; InputError when there is none."""
+    frames = record.get("frames") if isinstance(record, dict) else None
+    if not isinstance(frames, list) or not frames:
+        raise InputError(f"{file_name} must hold a list 'frames' with one entry per photo; it has none.")
+    if len(frames) > MAX_FRAMES:
+        raise InputError(f"{file_name} lists {len(frames)} photos, more than {MAX_FRAMES}; bring fewer.")
+    return frames
+
+
 def checked_pose(matrix: Any, what: str) -> Float[Array, "4 4"]:
     """A rigid 4x4 transform from nested lists (3x4 is completed); `what` names it in the sentence.
 
@@ -107,8 +119,10 @@ def checked_pose(matrix: Any, what: str) -> Float[Array, "4 4"]:
 
 def checked_lens(width: Any, height: Any, K: Any, distortion: Any, what: str) -> Lens:
     """A lens from numbers of a file; `what` names the frame in the sentence."""
-    if not all(_is_number(side) and side == int(side) and side > 0 for side in (width, height)):
-        raise InputError(f"Width and height of {what} must be whole and positive; got {width} and {height}.")
+    if not all(is_number(side) and side == int(side) and 0 < side <= MAX_SIDE_PX for side in (width, height)):
+        raise InputError(
+            f"Width and height of {what} must be whole and positive; got {shown(width)} and {shown(height)}."
+        )
     intrinsics = _finite_matrix(K, f"K of {what}")
     if intrinsics.shape != (3, 3) or not np.allclose(intrinsics[2], [0, 0, 1]):
         raise InputError(f"K of {what} must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].")
@@ -134,14 +148,15 @@ def _camera_of_frame(frame: Any, index: int, file_name: str) -> tuple[str, Known
         raise InputError(f"Frame {index} of {file_name} lacks {', '.join(missing)}.")
     name = frame["image"]
     if not isinstance(name, str) or not name:
-        raise InputError(f"Frame {index} of {file_name} must name its photo in 'image'; got {name!r}.")
-    what = f"'{name}' in {file_name}"
+        raise InputError(f"Frame {index} of {file_name} must name its photo in 'image'; got {shown(name)}.")
+    what = f"'{shown(name)}' in {file_name}"
     lens = checked_lens(frame["width"], frame["height"], frame["K"], frame.get("distortion"), what)
     return name, KnownCamera(lens, checked_pose(frame["world_to_camera"], f"world_to_camera of {what}"))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: Any) -> bool:
+    """Of reasonable size; whole numbers of JSON have no bound."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
 
 
 def _finite_matrix(values: Any, what: str) -> Float[Array, "..."]:
@@ -149,6 +164,10 @@ def _finite_matrix(values: Any, what: str) -> Float[Array, "..."]:
         matrix = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what} must be numbers in rows of equal length.") from error
+    except OverflowError as error:
+        raise InputError(f"{what} holds a number that is too large; export the cameras again.") from error
     if not np.isfinite(matrix).all():
         raise InputError(f"{what} holds a value that is not a finite number; export the cameras again.")
+    if np.abs(matrix).max(initial=0) > MAX_NUMBER:
+        raise InputError(f"{what} holds a number that is too large; export the cameras again.")
     return matrix

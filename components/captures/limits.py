@@ -29,3 +29,9 @@ class ImportLimits:
     """Length of a video."""
     max_video_frames: int = 24
     """Frames kept of a video."""
+    max_memory_bytes: int = 2 * 2**30
+    """Memory for reading a small file; a large one may take more."""
+    max_stall_secs: float = 60.0
+    """Time that reading a small file may stand still; a large one may take longer."""
+    max_secs: float = 1200.0
+    """Time for reading what is small; what is large may take longer."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from components.captures.intake import KeptPhoto
 from components.captures.known_cameras import KnownCamera, KnownCameras
 from components.captures.quality import listed
-from components.errors import InputError
+from components.errors import InputError, shown
 from components.geometry import scaled_intrinsics
 
 
@@ -23,8 +23,8 @@ def match_cameras(
     if len(frames) < 2:
         named, present = next(iter(cameras.frames)), kept[0].original_name
         raise InputError(
-            f"The cameras do not belong to these photos: they name photos such as '{named}', "
-            f"the photos are called like '{present}'; bring the photos the cameras were made for."
+            f"The cameras do not belong to these photos: they name photos such as '{shown(named)}', "
+            f"the photos are called like '{shown(present)}'; bring the photos the cameras were made for."
         )
     without = [photo.name for photo in kept if photo.name not in frames]
     if without:

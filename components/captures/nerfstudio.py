@@ -9,9 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from components.captures.known_cameras import KnownCamera, KnownCameras, checked_lens, checked_pose, read_json
-from components.errors import InputError
+from components.captures.known_cameras import (
+    KnownCamera,
+    KnownCameras,
+    checked_lens,
+    checked_pose,
+    frames_of,
+    is_number,
+    read_json,
+)
+from components.errors import InputError, shown
 from components.geometry import opencv_from_opengl_camera
+from components.untrusted import reading
 
 _MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE")
 _UNSUPPORTED_COEFFICIENTS = ("k3", "k4", "k5", "k6")
@@ -23,28 +32,31 @@ def read_transforms_json(path: Path) -> KnownCameras:
     Raises:
         InputError: A frame lacks something, or the lens has more than k1 k2 p1 p2.
     """
-    record = read_json(path)
-    frames = record.get("frames") if isinstance(record, dict) else None
-    if not isinstance(frames, list) or not frames:
-        raise InputError(f"{path.name} must hold a list 'frames' with one entry per photo; it has none.")
-    cameras: dict[str, KnownCamera] = {}
-    for index, frame in enumerate(frames):
-        if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-            raise InputError(f"Frame {index} of {path.name} must name its photo in 'file_path'.")
-        name = frame["file_path"].replace("\\", "/").removeprefix("./")
-        if name in cameras:
-            raise InputError(f"{path.name} lists '{name}' twice; keep one entry per photo.")
-        cameras[name] = _camera_of(frame, record, f"'{name}' in {path.name}")
-    return KnownCameras(cameras)
+    with reading(path.name):
+        record = read_json(path)
+        shared = (
+            {key: value for key, value in record.items() if key != "frames"}
+            if isinstance(record, dict)
+            else {}
+        )
+        cameras: dict[str, KnownCamera] = {}
+        for index, frame in enumerate(frames_of(record, path.name)):
+            if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
+                raise InputError(f"Frame {index} of {path.name} must name its photo in 'file_path'.")
+            name = frame["file_path"].replace("\\", "/").removeprefix("./")
+            if name in cameras:
+                raise InputError(f"{path.name} lists '{shown(name)}' twice; keep one entry per photo.")
+            cameras[name] = _camera_of(frame, shared, f"'{shown(name)}' in {path.name}")
+        return KnownCameras(cameras)
 
 
 def _camera_of(frame: dict[str, Any], shared: dict[str, Any], what: str) -> KnownCamera:
     """A frame's own intrinsics go before the shared ones."""
-    values = {**{key: value for key, value in shared.items() if key != "frames"}, **frame}
+    values = {**shared, **frame}
     model = values.get("camera_model", "OPENCV")
     if model not in _MODELS or any(values.get(key) for key in _UNSUPPORTED_COEFFICIENTS):
         raise InputError(
-            f"The lens of {what} ({model}) is not supported; undistort the photos, or use OPENCV."
+            f"The lens of {what} ({shown(model)}) is not supported; undistort the photos, or use OPENCV."
         )
     width, height = values.get("w"), values.get("h")
     if width is None or height is None:
@@ -64,14 +76,10 @@ def _camera_of(frame: dict[str, Any], shared: dict[str, Any], what: str) -> Know
 
 def _focal_of_angle(angle_rad: Any, width: Any) -> float | None:
     """Focal length in pixels of a horizontal field of view (as Blender writes); None without a usable one."""
-    if (
-        not isinstance(angle_rad, int | float)
-        or not isinstance(width, int | float)
-        or not 0 < angle_rad < math.pi
-    ):
+    if not (is_number(angle_rad) and is_number(width) and 0 < angle_rad < math.pi):
         return None
     return 0.5 * width / math.tan(0.5 * angle_rad)
 
 
 def _half(side: Any) -> Any:
-    return side / 2 if isinstance(side, int | float) else side
+    return side / 2 if is_number(side) else side

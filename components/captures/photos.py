@@ -1,19 +1,23 @@
 """One image file of unknown origin becomes one upright 8-bit RGB photo without metadata."""
 
+import contextlib
 import io
 import math
-import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from components.captures.limits import ImportLimits
 from components.errors import InputError
 from components.types import Array
+from components.untrusted import reading
 
+_MAX_SIDE_PX = 32_000
+"""Beyond it OpenCV cannot warp a picture, and beyond 65,500 JPEG cannot hold it."""
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
@@ -32,6 +36,16 @@ class CleanPhoto:
     """PNG when the source was PNG, else JPEG; no metadata."""
     suffix: str
     exif_focal_px: float | None
+
+
+@contextlib.contextmanager
+def _too_large_explained(name: str, limits: ImportLimits) -> Iterator[None]:
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name} has more than {limits.max_megapixels:g} megapixels; make it smaller."
+        ) from error
 
 
 def looks_like_image(head: bytes) -> bool:
@@ -56,7 +70,8 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
     if not looks_like_image(data[:16]):
         kind = "an empty file" if not data else "not a picture"
         raise InputError(f"{name} is {kind}, whatever its name says; remove it or export it again.")
-    try:
+    damaged = f"{name} is damaged or cut short and cannot be decoded; copy it again."
+    with reading(name, damaged), _too_large_explained(name, limits):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
             image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -64,20 +79,11 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
         image.load()
         focal_px = _exif_focal_px(image)
         keeps_bytes = _is_plain_jpeg(image, data)
-        source_format = image.format
         pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
-    except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{name} has more than {limits.max_megapixels:g} megapixels; make it smaller."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, UnidentifiedImageError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name} is damaged or cut short and cannot be decoded; copy it again.") from error
-    if keeps_bytes:
-        return CleanPhoto(pixels, data, ".jpg", focal_px)
-    encoded, suffix = encode_photo(pixels, lossless=source_format == "PNG")
-    return CleanPhoto(pixels, encoded, suffix, focal_px)
+        if keeps_bytes:
+            return CleanPhoto(pixels, data, ".jpg", focal_px)
+        encoded, suffix = encode_photo(pixels, lossless=image.format == "PNG")
+        return CleanPhoto(pixels, encoded, suffix, focal_px)
 
 
 def encode_photo(pixels: UInt8[Array, "h w 3"], *, lossless: bool) -> tuple[bytes, str]:
@@ -97,6 +103,8 @@ def _check_size(image: Image.Image, name: str, limits: ImportLimits) -> None:
             f"{name} has {width * height / 1e6:.0f} megapixels, more than {limits.max_megapixels:g}; "
             "make it smaller."
         )
+    if max(width, height) > _MAX_SIDE_PX:
+        raise InputError(f"{name} is {width}x{height} pixels, longer than {_MAX_SIDE_PX}; cut it.")
     if min(width, height) < limits.min_side_px:
         raise InputError(
             f"{name} is only {width}x{height} pixels; use a photo of at least {limits.min_side_px}."
@@ -115,8 +123,8 @@ def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
 def _to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
-        grey = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) // 256
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+        grey = (np.clip(np.asarray(image), 0, 65535) // 256).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
@@ -130,7 +138,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
+    except Exception:  # of whatever type the library meets nonsense with
         return image
     return image if converted is None else converted
 
@@ -144,7 +152,7 @@ def _exif_focal_px(image: Image.Image) -> float | None:
         focal_px = focal_35mm / _DIAGONAL_35MM * diagonal_px
         if focal_px == 0:
             focal_px = _focal_px_from_sensor(tags, image.width)
-    except (ValueError, TypeError, ZeroDivisionError, SyntaxError, struct.error, OSError):
+    except Exception:  # of whatever type the library meets nonsense with; the picture does not need it
         return None
     plausible = math.isfinite(focal_px) and 0.25 < focal_px / max(image.size) < 20
     return focal_px if plausible else None

@@ -1,5 +1,6 @@
 """Finds the photos and cameras in what a person brings, without decoding the photos yet."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +13,16 @@ from components.captures.limits import ImportLimits
 from components.captures.nerfstudio import read_transforms_json
 from components.captures.photos import looks_like_image
 from components.captures.video import VIDEO_SUFFIXES, extract_frames
-from components.errors import InputError
-from components.progress import CancelToken, Progress
-from components.types import Gaussians
+from components.errors import InputError, shown
+from components.progress import Progress
 
 _IMAGE_SUFFIXES = {
     ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif",
 }  # fmt: skip
 _SPLAT_SUFFIXES = {".ply", ".spz"}
 _OTHER_SPLAT_SUFFIXES = {".splat", ".ksplat"}
+_MAX_DEPTH = 64
+"""Folders with nothing but a folder in them."""
 _NEVER_ENTERED = ("truth", "test")
 """Ground truth and held-out photos beside `images/`."""
 
@@ -35,8 +37,10 @@ class Source:
     notes: tuple[str, ...] = ()
     """Sentences for the person."""
     has_truth: bool = False
-    gaussians: Gaussians | None = None
-    """Splats that were brought in place of photos; `photos` are pictures of them."""
+    splats: Path | None = None
+    """A splat file that was brought in place of photos."""
+    drawn: bool = False
+    """Whether the photos are pictures of splats."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,6 @@ class _Search:
     limits: ImportLimits
     with_cameras: bool
     progress: Progress
-    cancel: CancelToken
 
 
 def find_source(
@@ -57,7 +60,6 @@ def find_source(
     *,
     with_cameras: bool = True,
     progress: Progress,
-    cancel: CancelToken,
 ) -> Source:
     """Photos and cameras of a folder, a zip, a video, a splat file or a list of image files.
 
@@ -79,12 +81,20 @@ def find_source(
         if len(source) != 1:
             return Source(_sorted((path.name, path) for path in source))
         source = source[0]
-    if not source.exists():
+    if not _exists(source):
         raise InputError(f"There is no file or folder at this place: {source}")
-    search = _Search(scratch, limits, with_cameras, progress, cancel)
+    search = _Search(scratch, limits, with_cameras, progress)
     if source.is_dir():
         return _from_folder(_entered(source), search)
     return _from_file(source, search)
+
+
+def _exists(path: Path) -> bool:
+    """False also for what can be the name of no file."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -105,12 +115,12 @@ def _from_file(path: Path, search: _Search) -> Source:
     if is_zip(path):
         unpacked = search.scratch / "unpacked"
         unpacked.mkdir()
-        unpack(path, unpacked, search.limits, search.cancel)
+        unpack(path, unpacked, search.limits, progress=search.progress)
         return _from_folder(_entered(unpacked), search)
     if path.suffix.lower() == ".zip":
         raise InputError(f"{path.name} is damaged or no zip that can be read; make it again.")
     if path.suffix.lower() in _SPLAT_SUFFIXES:
-        return _from_splats(path, search)
+        return Source((), splats=path)
     if path.suffix.lower() in _OTHER_SPLAT_SUFFIXES:
         raise InputError(f"{path.name} is in a splat format that is not read; save it as PLY or SPZ.")
     if path.suffix.lower() in VIDEO_SUFFIXES:
@@ -121,21 +131,9 @@ def _from_file(path: Path, search: _Search) -> Source:
 def _from_video(path: Path, search: _Search) -> Source:
     frames = search.scratch / "frames"
     frames.mkdir()
-    written = extract_frames(path, frames, search.limits, progress=search.progress, cancel=search.cancel)
+    written = extract_frames(path, frames, search.limits, progress=search.progress)
     note = f"{len(written)} frames were chosen from {path.name}."
     return Source(_sorted((frame.name, frame) for frame in written), notes=(note,))
-
-
-def _from_splats(path: Path, search: _Search) -> Source:
-    from components.captures.splat_files import photograph  # the renderer: seconds that photos need not wait
-
-    pictures = search.scratch / "views"
-    pictures.mkdir()
-    gaussians, written, cameras = photograph(path, pictures, progress=search.progress, cancel=search.cancel)
-    note = f"{len(gaussians.means):,} splats; {len(written)} views of them were chosen."
-    return Source(
-        _sorted((picture.name, picture) for picture in written), cameras, (note,), gaussians=gaussians
-    )
 
 
 def _from_folder(folder: Path, search: _Search) -> Source:
@@ -146,7 +144,7 @@ def _from_folder(folder: Path, search: _Search) -> Source:
         return _from_video(videos[0], search)
     splats = [path for path in images.iterdir() if path.suffix.lower() in _SPLAT_SUFFIXES and path.is_file()]
     if not photos and len(splats) == 1:
-        return _from_splats(splats[0], search)
+        return Source((), splats=splats[0])
     if search.with_cameras:
         found = _with_cameras(folder, images, photos, search.limits)
     else:
@@ -186,10 +184,14 @@ def _joined(photos: dict[str, Path], cameras: KnownCameras, root: Path, images: 
         by_name[short] = path
         frames[short] = camera
     notes = (
-        [f"{len(missing)} photos that the cameras name are missing, such as {missing[0]}."] if missing else []
+        [f"{len(missing)} photos that the cameras name are missing, such as {shown(missing[0])}."]
+        if missing
+        else []
     )
     if not frames:
-        raise InputError(f"None of the photos that the cameras name is here, such as {missing[0]}; add them.")
+        raise InputError(
+            f"None of the photos that the cameras name is here, such as {shown(missing[0])}; add them."
+        )
     return Source(_sorted(by_name.items()), replace(cameras, frames=frames), tuple(notes))
 
 
@@ -199,15 +201,17 @@ def _named_file(root: Path, name: str) -> Path | None:
     if not parts or parts[0] in _NEVER_ENTERED:
         return None
     for suffix in ("", ".png", ".jpg", ".jpeg"):
-        path = (root / (name + suffix)).resolve()
-        if path.is_relative_to(root.resolve()) and path.is_file():
-            return path
+        # Names that no disk takes (NUL, lone surrogates, 300 letters), and links in a circle.
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            path = (root / (name + suffix)).resolve()
+            if path.is_relative_to(root.resolve()) and path.is_file():
+                return path
     return None
 
 
 def _entered(folder: Path) -> Path:
     """The folder itself, or the only folder inside it while there is nothing else (as zips often are)."""
-    while True:
+    for _ in range(_MAX_DEPTH):
         inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
         if (
             len(inside) != 1
@@ -216,6 +220,7 @@ def _entered(folder: Path) -> Path:
         ):
             return folder
         folder = inside[0]
+    raise InputError("The photos lie too deep in folders within folders; bring the folder that holds them.")
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""A splat file in place of photos: pictures of it from views chosen around it, with their exact cameras."""
+"""Splats in place of photos: pictures of them from views chosen around them, with their exact cameras."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from components.captures.known_cameras import KnownCamera, KnownCameras
 from components.captures.photos import encode_photo
+from components.captures.sources import Source
 from components.errors import InputError
-from components.gaussians.files import read_gaussians
 from components.gaussians.virtual_views import choose_cameras, see
-from components.progress import CancelToken, Progress, part_of
+from components.progress import Progress, part_of, repeated
 from components.rasterize import tensors_from_gaussians, warm_up
 from components.types import Gaussians, Lens
 
@@ -17,20 +17,17 @@ VIEWS = 12
 WIDTH, HEIGHT = 640, 480
 
 
-def photograph(
-    path: Path, folder: Path, *, progress: Progress, cancel: CancelToken
-) -> tuple[Gaussians, list[Path], KnownCameras]:
-    """Write pictures of a splat file into the existing `folder`.
+def photograph(gaussians: Gaussians, name: str, folder: Path, *, progress: Progress) -> Source:
+    """Write pictures of the splats of the file called `name` into the existing `folder`.
 
     Returns:
-        The splats, the pictures in order, and their cameras by file name.
+        The pictures in order, and their cameras by file name.
 
     Raises:
-        InputError: The file holds no splats, is damaged, or shows nothing.
-        Cancelled: The token was set.
+        InputError: The splats show nothing.
     """
-    gaussians = read_gaussians(path)
-    warm_up()
+    with repeated(progress, "Preparing the renderer"):
+        warm_up()
     try:
         cameras = choose_cameras(
             gaussians,
@@ -38,21 +35,20 @@ def photograph(
             width=WIDTH,
             height=HEIGHT,
             progress=part_of(progress, 0.0, 0.6),
-            cancel=cancel,
         )
     except ValueError as error:
-        raise InputError(f"{path.name} holds no splat that can be seen; export it again.") from error
+        raise InputError(f"{name} holds no splat that can be seen; export it again.") from error
     if len(cameras) < 2:
-        raise InputError(f"{path.name} shows too little from all around to be segmented.")
+        raise InputError(f"{name} shows too little from all around to be segmented.")
     tensors = tensors_from_gaussians(gaussians)
-    written, frames = [], {}
+    pictures, frames = [], {}
     for number, camera in enumerate(cameras):
-        cancel.check()
         progress(0.6 + 0.4 * number / len(cameras), f"Drawing view {number + 1} of {len(cameras)}")
         data, suffix = encode_photo(see(tensors, camera).image, lossless=True)
-        target = folder / f"view_{number:02d}{suffix}"
-        target.write_bytes(data)
-        written.append(target)
+        picture = folder / f"view_{number:02d}{suffix}"
+        picture.write_bytes(data)
+        pictures.append((picture.name, picture))
         lens = Lens(camera.width, camera.height, np.asarray(camera.K, np.float64))
-        frames[target.name] = KnownCamera(lens, camera.world_to_camera)
-    return gaussians, written, KnownCameras(frames)
+        frames[picture.name] = KnownCamera(lens, camera.world_to_camera)
+    note = f"{len(gaussians.means):,} splats; {len(pictures)} views of them were chosen."
+    return Source(tuple(pictures), KnownCameras(frames), (note,), drawn=True)

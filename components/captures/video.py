@@ -15,8 +15,9 @@ from components.captures.limits import ImportLimits
 from components.captures.photos import encode_photo
 from components.captures.quality import sharpness_of
 from components.errors import InputError
-from components.progress import CancelToken, Progress, part_of
+from components.progress import Progress, part_of
 from components.types import Array
+from components.untrusted import reading
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 _SIDE_PX = 320
@@ -38,44 +39,42 @@ class _Candidate:
     sharpness: float
 
 
-def extract_frames(
-    path: Path, folder: Path, limits: ImportLimits, *, progress: Progress, cancel: CancelToken
-) -> list[Path]:
+def extract_frames(path: Path, folder: Path, limits: ImportLimits, *, progress: Progress) -> list[Path]:
     """Write chosen frames as JPEG into the existing `folder`, in order of time, upright.
 
     Raises:
         InputError: No video, too long, too large, or the camera hardly moves.
     """
-    candidates = _candidates(path, limits, part_of(progress, 0.0, 0.7), cancel)
-    chosen = _chosen(candidates, limits.max_video_frames)
-    written = []
-    for index, frame in _frames(path, limits):
-        cancel.check()
-        if index in chosen:
-            target = folder / f"frame_{index:06d}.jpg"
-            target.write_bytes(encode_photo(frame, lossless=False)[0])
-            written.append(target)
+    with reading(path.name, f"{path.name} is damaged; record or export it again."):
+        candidates = _candidates(path, limits, part_of(progress, 0.0, 0.7))
+        chosen = _chosen(candidates, limits.max_video_frames)
+        written = []
+        for index, frame in _frames(path, limits):
             progress(0.7 + 0.3 * len(written) / len(chosen), "Saving the chosen frames")
-        if len(written) == len(chosen):
-            break
-    return written
+            if index in chosen:
+                target = folder / f"frame_{index:06d}.jpg"
+                target.write_bytes(encode_photo(_upright(frame), lossless=False)[0])
+                written.append(target)
+            if len(written) == len(chosen):
+                break
+        return written
 
 
-def _candidates(
-    path: Path, limits: ImportLimits, progress: Progress, cancel: CancelToken
-) -> list[_Candidate]:
+def _candidates(path: Path, limits: ImportLimits, progress: Progress) -> list[_Candidate]:
     step, expected = _candidate_step(path, limits)
     found: list[_Candidate] = []
     before = None
     motion = 0.0
-    for index, frame in _frames(path, limits, every=step):
-        cancel.check()
-        small = _small_grey(frame)
+    for index, frame in _frames(path, limits):
+        progress(min(1.0, len(found) / expected), "Looking through the video")
+        if index % step:
+            continue
+        pixels = _upright(frame)
+        small = _small_grey(pixels)
         if before is not None:
             motion += _motion_between(before, small)
-        found.append(_Candidate(index, motion, sharpness_of(frame)))
+        found.append(_Candidate(index, motion, sharpness_of(pixels)))
         before = small
-        progress(min(1.0, len(found) / expected), "Looking through the video")
         if len(found) > 2 * _MAX_CANDIDATES:  # the container understated its length
             raise InputError(
                 f"{path.name} is longer than it says; cut it to {limits.max_video_secs:g} seconds."
@@ -131,10 +130,8 @@ def _motion_between(before: UInt8[Array, "H W"], after: UInt8[Array, "H W"]) -> 
     return float(np.median(shift)) / before.shape[1]
 
 
-def _frames(
-    path: Path, limits: ImportLimits, *, every: int = 1
-) -> Iterator[tuple[int, UInt8[Array, "h w 3"]]]:
-    """(number, upright RGB picture) of every n-th frame; a damaged end is cut off."""
+def _frames(path: Path, limits: ImportLimits) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(number, frame) in order of time; a damaged end is cut off."""
     with _opened(path) as container:
         container.streams.video[0].thread_type = "AUTO"
         index = 0
@@ -152,10 +149,14 @@ def _frames(
                 raise InputError(
                     f"{path.name} has more than {limits.max_megapixels:g} megapixels; make it smaller."
                 )
-            if index % every == 0:
-                pixels = frame.to_ndarray(format="rgb24")
-                yield index, np.ascontiguousarray(np.rot90(pixels, k=round(frame.rotation / 90) % 4))
+            yield index, frame
             index += 1
+
+
+def _upright(frame: av.VideoFrame) -> UInt8[Array, "h w 3"]:
+    """RGB pixels of a frame, turned as the container says."""
+    pixels = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(pixels, k=round(frame.rotation / 90) % 4))
 
 
 def _opened(path: Path) -> InputContainer:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from components.gaussians.errors import not_splats
+from components.gaussians.errors import damaged, not_splats
 from components.gaussians.packed import read_compressed_ply, read_spz, write_spz
 from components.gaussians.ply import is_compressed, read_ply, write_ply
 from components.types import Gaussians
+from components.untrusted import reading
 
 
 def read_gaussians(path: Path) -> Gaussians:
@@ -15,10 +16,11 @@ def read_gaussians(path: Path) -> Gaussians:
         InputError: the format is not one of these, the content is not splats, or the file is damaged.
     """
     suffix = path.suffix.lower()
-    if suffix == ".spz":
-        return read_spz(path)
-    if suffix == ".ply":
-        return read_compressed_ply(path) if is_compressed(path) else read_ply(path)
+    with reading(path.name, str(damaged(path, "its data cannot be read"))):
+        if suffix == ".spz":
+            return read_spz(path)
+        if suffix == ".ply":
+            return read_compressed_ply(path) if is_compressed(path) else read_ply(path)
     raise not_splats(path, f"files named *{suffix} are not read")
 
 

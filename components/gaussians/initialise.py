@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.spatial import KDTree
 
-from components.rasterize.harmonics import DEGREE_0
-from components.types import Array, Gaussians, Pointmap, View
+from components.types import DEGREE_0, Array, Gaussians, Pointmap, View
 
 NEIGHBOURS = 3
 START_OPACITY = 0.5

@@ -7,8 +7,7 @@ import numpy as np
 from components.gaussians._ply_table import read_vertices
 from components.gaussians.errors import not_splats
 from components.gaussians.storage import gaussians_from_stored, log_scales, logit
-from components.rasterize.harmonics import DEGREE_0
-from components.types import Array, Float, Gaussians, Shaped
+from components.types import DEGREE_0, Array, Float, Gaussians, Shaped
 from components.vertex_table import write_vertices
 
 MEANS = ("x", "y", "z")

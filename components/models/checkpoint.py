@@ -38,13 +38,7 @@ def load_checkpoint(path: Path, *, nested: str | None = None) -> dict[str, torch
             "This checkpoint holds code beside its weights and was not loaded: take the file from its publisher. "
             f"{path}"
         ) from error
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
-        raise InputError(
-            f"This checkpoint is damaged and cannot be read: remove it and get it again. {path}"
-        ) from error
-    except Exception as error:  # safetensors' own error type, which derives from Exception alone
-        if type(error).__name__ != "SafetensorError":
-            raise
+    except Exception as error:  # both libraries meet damage with exceptions of many types
         raise InputError(
             f"This checkpoint is damaged and cannot be read: remove it and get it again. {path}"
         ) from error

@@ -1,19 +1,14 @@
 """Run the SfM worker in a child process: progress out, cancellation in, a native crash becomes a sentence."""
 
-import contextlib
-import json
 import os
-import queue
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from components.child import ChildEnded, run_in_child
 from components.errors import InputError
 from components.progress import CancelToken, Progress
 from components.scratch import scratch_folder
@@ -22,7 +17,7 @@ from components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
 PEAK_THRESHOLD = 0.004
 """SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured
 parts."""
-_POLL_SECS = 0.1
+_WORKER = f"{__package__}.worker:main"
 
 
 def run_worker(
@@ -44,7 +39,7 @@ def run_worker(
         cancel: Kills the worker.
 
     Returns:
-        The worker's `result.json`, and the arrays of `points.npz` (None when no cameras were found).
+        The worker's answer, and the arrays of `points.npz` (None when no cameras were found).
 
     Raises:
         RuntimeError: The worker died; the message says so, a note holds the end of its log.
@@ -59,17 +54,13 @@ def run_worker(
             "num_threads": options.num_threads or os.cpu_count() or 1,
             "seed": options.seed,
         }
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        with (folder / "log.txt").open("wb") as log:
-            code = _supervise(folder, log.fileno(), progress, cancel)
-        result_path = folder / "result.json"
-        if code != 0 or not result_path.exists():
-            tail = (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-2000:].strip()
-            how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-            error = RuntimeError(f"Camera estimation {how}; try again, with fewer or smaller photos.")
-            error.add_note(f"End of its log:\n{tail}")
-            raise error
-        result = json.loads(result_path.read_text(encoding="utf-8"))
+        arguments = {"folder": str(folder), "request": request}
+        try:
+            result = run_in_child(_WORKER, arguments, progress=progress, cancel=cancel)
+        except ChildEnded as ended:
+            error = RuntimeError(f"Camera estimation {ended}; try again, with fewer or smaller photos.")
+            error.add_note(f"End of its log:\n{ended.details}")
+            raise error from ended
         if result["views"] is None:
             return result, None
         with np.load(folder / "points.npz") as arrays:
@@ -107,52 +98,3 @@ def _write_images(
         known = {"params": None, "world_to_camera": None} if cameras is None else cameras[index]
         entries.append({"path": path, "size": [width, height], "focal_px": focal, **known})
     return entries
-
-
-def _supervise(folder: Path, log: int, progress: Progress, cancel: CancelToken) -> int:
-    """Start the worker, pass its progress on, and return its exit code. The worker never outlives this
-    call."""
-    command = [sys.executable, "-m", "components.sfm.worker", str(folder)]
-    root = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    }
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, cwd=folder
-    )
-    stdout, stdin = process.stdout, process.stdin
-    assert stdout is not None and stdin is not None
-    lines: queue.Queue[bytes | None] = queue.Queue()
-
-    def read() -> None:
-        for line in stdout:
-            lines.put(line)
-        lines.put(None)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        for line in _until_closed(lines, cancel):
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # native code may print to stdout, too
-                report = json.loads(line)
-                progress(report["fraction"], report["message"])
-        return process.wait()
-    finally:
-        process.kill()
-        process.wait()
-        reader.join()
-        stdout.close()
-        stdin.close()
-
-
-def _until_closed(lines: "queue.Queue[bytes | None]", cancel: CancelToken) -> Iterator[bytes]:
-    """Lines until the None that ends them; raises `Cancelled` within a fraction of a second."""
-    while True:
-        cancel.check()
-        try:
-            line = lines.get(timeout=_POLL_SECS)
-        except queue.Empty:
-            continue
-        if line is None:
-            return
-        yield line

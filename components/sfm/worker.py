@@ -1,15 +1,9 @@
-"""Child process of camera estimation: `python -m components.sfm.worker FOLDER`.
+"""Camera estimation in a child process (`components.child`).
 
-pycolmap may abort the process it runs in, so it never runs in the lab's own. FOLDER holds `request.json` (see
-`components.sfm.child`) and `images/`; the answer is `result.json` and `points.npz` there. Progress goes to
-stdout, one JSON object per line. The process ends itself when its standard input closes, that is when its
-parent dies.
+pycolmap may abort the process it runs in, so it never runs in the lab's own. The folder that the request names holds
+`images/`, and `points.npz` afterwards.
 """
 
-import json
-import os
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +11,31 @@ import cv2
 import numpy as np
 import pycolmap
 
+from components.progress import Progress
+
 RELAXED_MAPPER = {"init_min_num_inliers": 30, "init_min_tri_angle": 4.0, "abs_pose_min_num_inliers": 15}
 """Second attempt, for few photos with little overlap."""
 RELAXED_MIN_MATCHES = 12
 
 
-def main(folder: Path) -> None:
-    """Run the request in `folder`."""
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+def main(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the `request` (`components.sfm.child`) in the `folder`."""
     pycolmap.logging.minloglevel = 2
-    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    request, folder = arguments["request"], Path(arguments["folder"])
     pycolmap.set_random_seed(request["seed"])
     database = folder / "database.db"
-    _extract(request, folder, database)
-    _say(0.45, f"Comparing {len(request['photos'])} photos with each other")
+    _extract(request, folder, database, progress)
+    progress(0.45, f"Comparing {len(request['photos'])} photos with each other")
     _match(request, database)
     if request["cameras_known"]:
-        _say(0.75, "Placing points with the given cameras")
+        progress(0.75, "Placing points with the given cameras")
         reconstruction = _triangulate(request, folder, database)
     else:
-        reconstruction = _map(request, folder, database)
-    _write_result(request, folder, database, reconstruction)
+        reconstruction = _map(request, folder, database, progress)
+    return _result(request, folder, database, reconstruction)
 
 
-def _say(fraction: float, message: str) -> None:
-    print(json.dumps({"fraction": round(fraction, 4), "message": message}), flush=True)
-
-
-def _exit_with_parent() -> None:
-    while os.read(0, 1):  # not sys.stdin: its lock would abort the interpreter's normal exit
-        pass
-    os._exit(1)
-
-
-def _extract(request: dict[str, Any], folder: Path, database: Path) -> None:
+def _extract(request: dict[str, Any], folder: Path, database: Path, progress: Progress) -> None:
     photos, images = request["photos"], folder / "images"
     model = "OPENCV" if request["cameras_known"] else "SIMPLE_RADIAL"
     names = [photo["path"] for photo in photos]
@@ -78,7 +63,7 @@ def _extract(request: dict[str, Any], folder: Path, database: Path) -> None:
     options.sift.peak_threshold = request["peak_threshold"]
     batch = max(request["num_threads"], 1)
     for start in range(0, len(names), batch):
-        _say(0.45 * start / len(names), f"Looking for details in photo {start + 1} of {len(names)}")
+        progress(0.45 * start / len(names), f"Looking for details in photo {start + 1} of {len(names)}")
         pycolmap.extract_features(
             database,
             images,
@@ -112,7 +97,9 @@ def _mapping_options(request: dict[str, Any]) -> pycolmap.IncrementalPipelineOpt
     return options
 
 
-def _map(request: dict[str, Any], folder: Path, database: Path) -> pycolmap.Reconstruction | None:
+def _map(
+    request: dict[str, Any], folder: Path, database: Path, progress: Progress
+) -> pycolmap.Reconstruction | None:
     """The largest model of the default mapper; when photos are left over, the better of it and a relaxed
     one."""
     total = len(request["photos"])
@@ -121,7 +108,7 @@ def _map(request: dict[str, Any], folder: Path, database: Path) -> pycolmap.Reco
     def report() -> None:
         nonlocal placed
         placed += 1
-        _say(0.7 + 0.25 * min(placed / total, 1), f"Placing camera {min(placed, total)} of {total}")
+        progress(0.7 + 0.25 * min(placed / total, 1), f"Placing camera {min(placed, total)} of {total}")
 
     best: pycolmap.Reconstruction | None = None
     for attempt, relaxed in enumerate((False, True)):
@@ -134,7 +121,7 @@ def _map(request: dict[str, Any], folder: Path, database: Path) -> pycolmap.Reco
         output = folder / f"attempt{attempt}"
         output.mkdir()
         placed = 2
-        _say(0.7, f"Placing {total} cameras")
+        progress(0.7, f"Placing {total} cameras")
         models = pycolmap.incremental_mapping(
             database, folder / "images", output, options, next_image_callback=report
         )
@@ -172,9 +159,9 @@ def _triangulate(request: dict[str, Any], folder: Path, database: Path) -> pycol
     )
 
 
-def _write_result(
+def _result(
     request: dict[str, Any], folder: Path, database: Path, reconstruction: pycolmap.Reconstruction | None
-) -> None:
+) -> dict[str, Any]:
     index_of = {photo["path"]: index for index, photo in enumerate(request["photos"])}
     with pycolmap.Database.open(database) as db:
         images = db.read_all_images()
@@ -193,7 +180,7 @@ def _write_result(
             float(reconstruction.compute_mean_reprojection_error()) if reconstruction.num_points3D() else 0.0
         )
         _write_points(reconstruction, index_of, folder / "points.npz")
-    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return result
 
 
 def _verified_pairs(db: pycolmap.Database) -> list[tuple[int, pycolmap.TwoViewGeometry]]:
@@ -300,7 +287,3 @@ def _write_points(reconstruction: pycolmap.Reconstruction, index_of: dict[str, i
             visible[photo_of_id[element.image_id], column] = True
     xyz = np.array([point.xyz for point in points]).reshape(-1, 3)
     np.savez(path, points=xyz, visible=visible)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.captures import splat_files
+from components.captures import importing, splat_files
 from components.errors import InputError
 from components.gaussians import virtual_views
 from components.gaussians.files import read_gaussians, write_gaussians
@@ -16,6 +16,7 @@ from lab.engine import Lab
 from lab.notebook import Notebook, replay
 from lab.outputs import export
 from lab.session import Session
+from tests.child_functions import run_here
 from tests.lab.test_cli import liftlab
 
 __all__ = ["liftlab"]
@@ -37,8 +38,9 @@ def box_on_a_table() -> tuple[Gaussians, np.ndarray]:
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
-    """Few, small views."""
+    """Few, small views, made in this process."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importing, "run_in_child", run_here)
         patch.setattr(splat_files, "VIEWS", 5)
         patch.setattr(splat_files, "WIDTH", 160)
         patch.setattr(splat_files, "HEIGHT", 120)

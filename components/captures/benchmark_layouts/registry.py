@@ -16,6 +16,7 @@ from components.captures.benchmark_layouts import (
 )
 from components.captures.benchmark_layouts.scene import BenchmarkScene
 from components.errors import InputError, closest
+from components.untrusted import reading
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def open_benchmark(folder: Path, layout: str | None = None) -> list[BenchmarkSce
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder here: {folder}")
+    with reading(folder.name, f"Something in this folder is damaged or not as its layout says: {folder}"):
+        return _opened(folder, layout)
+
+
+def _opened(folder: Path, layout: str | None) -> list[BenchmarkScene]:
     if layout is not None:
         for known in LAYOUTS:
             if known.name.lower() == layout.lower():

@@ -4,6 +4,7 @@ Only scoring opens these folders; nothing that reconstructs, finds masks or segm
 """
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int32, UInt8, UInt16
 from PIL import ExifTags, Image
 
 from components.errors import InputError
 from components.types import Array, Camera
+from components.untrusted import reading
 
+MAX_MEGAPIXELS = 80
+"""Pixels of a mask or label map."""
 MIN_PIXELS, MIN_VIEWS = 100, 2
 """An object is scored that has so many pixels in so many views."""
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png")
@@ -179,12 +183,9 @@ def require_file(path: Path, content: str) -> Path:
 
 def photo_size(photo: Path) -> tuple[int, int]:
     """(width, height) of a photo, EXIF rotation applied. InputError when it cannot be read."""
-    try:
-        with Image.open(photo) as image:
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return (image.height, image.width) if turned else (image.width, image.height)
-    except OSError as error:
-        raise InputError(f"This photo cannot be read: {photo}") from error
+    with reading(photo.name, f"This photo cannot be read: {photo}"), Image.open(photo) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (image.height, image.width) if turned else (image.width, image.height)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -217,9 +218,7 @@ def points_in(
 
 def read_labels(path: Path) -> Int32[Array, "H W"]:
     """A grey PNG (8 or 16 bit) of ids. InputError when it cannot be read or has colours."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise InputError(f"This label map cannot be read as PNG: {path}")
+    image = _read_image(path, f"This label map cannot be read as PNG: {path}")
     if image.ndim == 3:
         if not (image[..., :3] == image[..., :1]).all():
             raise InputError(f"A label map must be grey, one id per pixel, but this one has colours: {path}")
@@ -232,15 +231,29 @@ def read_mask(path: Path) -> Bool[Array, "H W"]:
 
     InputError when it cannot be read.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise InputError(f"This mask cannot be read as an image: {path}")
+    image = _read_image(path, f"This mask cannot be read as an image: {path}")
     if image.ndim == 3:
         image = image[..., :3].max(axis=2)
     if image.dtype == bool or image.max() <= 1:
         return image > 0
     full = 65536 if image.dtype == np.uint16 else 256
     return image >= full // 2
+
+
+def _read_image(path: Path, damaged: str) -> UInt8[Array, "..."] | UInt16[Array, "..."]:
+    """The pixels as they are stored; the size that the header says is checked before anything is decoded."""
+    with reading(path.name, damaged):
+        with warnings.catch_warnings(), Image.open(path) as header:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
+            width, height = header.size
+        if width * height > MAX_MEGAPIXELS * 1e6:
+            raise InputError(
+                f"This picture has more than {MAX_MEGAPIXELS} megapixels; make it smaller: {path}"
+            )
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if image is None or not image.size or image.dtype not in (np.uint8, np.uint16):
+            raise InputError(damaged)
+        return image
 
 
 def resized_labels(labels: Int32[Array, "_ _"], shape: tuple[int, int]) -> Int32[Array, "_ _"]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captures import ImportLimits, import_capture, importing
+from components.captures import ImportLimits, import_capture, reading
 from components.errors import InputError
 from tests.components.captures.picture import cameras_record, jpeg, photo_folder, png, textured, write_cameras
 
@@ -306,7 +306,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     def full(path: Path, value: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(importing, "write_json", full)
+    monkeypatch.setattr(reading, "write_json", full)
     with pytest.raises(InputError, match="The disk is full, so nothing was imported"):
         import_capture(photo_folder(tmp_path / "source", 2), tmp_path / "out" / "c")
     assert list((tmp_path / "out").iterdir()) == []

@@ -1,0 +1,191 @@
+"""What an import does with files of unknown origin; runs in a child process (`components.captures.importing`)."""
+
+import dataclasses
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
+from components.captures.intake import KeptPhoto, take_in_photos
+from components.captures.known_cameras import KnownCameras, read_cameras_json, write_cameras_json
+from components.captures.limits import ImportLimits
+from components.captures.matching import match_cameras
+from components.captures.quality import (
+    blurred_photos,
+    expected_reconstruction_secs,
+    groups_of_copies,
+    listed,
+)
+from components.captures.sources import Source, check_json_size, find_source
+from components.errors import InputError, printable
+from components.files import write_json
+from components.progress import Progress, part_of, repeated
+from components.untrusted import reading
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was found, before any time is spent on reconstruction."""
+
+    kept: tuple[str, ...]
+    """Names of the photos in the capture, in natural order."""
+    sizes: tuple[tuple[int, int], ...]
+    """(width, height) of each kept photo."""
+    sharpness: tuple[float, ...]
+    """Of each kept photo, in [0, 1]."""
+    copies: tuple[tuple[str, ...], ...]
+    """Groups of kept photos that show the same picture."""
+    num_known_cameras: int
+    """Kept photos whose camera came with them."""
+    warnings: tuple[str, ...]
+    """Sentences: what was left out and why, what may go wrong."""
+    expected_secs: float
+    """Rough time of reconstruction on two cores."""
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "ImportReport":
+        """The report from its form in JSON."""
+        lists = {key: tuple(record[key]) for key in ("kept", "sharpness", "warnings")}
+        pairs = {key: tuple(tuple(entry) for entry in record[key]) for key in ("sizes", "copies")}
+        return cls(**{**record, **lists, **pairs})
+
+
+def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Find, unpack and decode what was brought; our own clean files go into the folder `target`.
+
+    Args:
+        arguments: `source` (a path, or a list of them), `target` and `scratch` (existing empty folders),
+            `cameras` (a path or None) and `limits` (fields of `ImportLimits`).
+
+    Returns:
+        The fields of an `ImportReport`.
+
+    Raises:
+        InputError: One sentence that says why nothing could be imported.
+    """
+    given, target, scratch = arguments["source"], Path(arguments["target"]), Path(arguments["scratch"])
+    source = [Path(path) for path in given] if isinstance(given, list) else Path(given)
+    cameras = None if arguments["cameras"] is None else Path(arguments["cameras"])
+    limits = ImportLimits(**arguments["limits"])
+    found = find_source(
+        source,
+        scratch,
+        limits,
+        with_cameras=cameras is None,
+        progress=part_of(progress, 0.0, 0.4),
+    )
+    if found.splats is not None:
+        if cameras is not None:
+            raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
+        found = _drawn(found.splats, target, scratch, part_of(progress, 0.0, 0.9))
+        return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.9, 1.0)))
+    if cameras is not None:
+        check_json_size(cameras, limits)
+        found = replace(found, cameras=read_cameras_json(cameras))
+    return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.4, 1.0)))
+
+
+def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progress) -> ImportReport:
+    """Write the photos that can be used, their cameras and the record of the capture into `target`."""
+    if not found.photos:
+        raise InputError("There are no photos here; bring a folder, a zip or a video that shows one scene.")
+    if len(found.photos) > limits.max_photos:
+        raise InputError(
+            f"There are {len(found.photos)} photos, more than {limits.max_photos}; bring a selection of them."
+        )
+    kept, skipped = take_in_photos(found, target / "images", limits, progress)
+    _check_enough(kept, skipped, limits)
+    known, camera_notes = match_cameras(found.cameras, kept)
+    groups = groups_of_copies([photo.bits for photo in kept])
+    copies = [tuple(kept[i].name for i in group) for group in groups]
+    quality = [] if found.drawn else _quality_warnings(kept, copies)
+    warnings = [printable(line) for line in (*found.notes, *skipped, *camera_notes, *quality)]
+    if known is not None:
+        write_cameras_json(target / "cameras.json", known)
+    report = _report(kept, copies, known, warnings)
+    _write_record(target / "capture.json", kept, report, found.has_truth)
+    progress(1.0, f"{len(kept)} photos imported")
+    return report
+
+
+def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:
+    """Pictures of a splat file; the splats are kept in `target` in our own form."""
+    with repeated(progress, f"Reading {path.name}"):  # compiled code, which photos need not load
+        from components.gaussians.files import read_gaussians, write_gaussians
+    with reading(path.name):
+        gaussians = read_gaussians(path)
+        progress(0.0, f"Keeping {len(gaussians.means):,} splats")
+        write_gaussians(target / SPLATS_FILE, gaussians)
+        with repeated(progress, "Preparing the renderer"):
+            from components.captures.splat_files import photograph
+        return photograph(gaussians, path.name, scratch, progress=progress)
+
+
+def _report(
+    kept: list[KeptPhoto],
+    copies: list[tuple[str, ...]],
+    known: KnownCameras | None,
+    warnings: list[str],
+) -> ImportReport:
+    return ImportReport(
+        kept=tuple(photo.name for photo in kept),
+        sizes=tuple((photo.width, photo.height) for photo in kept),
+        sharpness=tuple(float(photo.sharpness) for photo in kept),
+        copies=tuple(copies),
+        num_known_cameras=len(known.frames) if known else 0,
+        warnings=tuple(warnings),
+        expected_secs=expected_reconstruction_secs(len(kept)),
+    )
+
+
+def _check_enough(kept: list[KeptPhoto], skipped: list[str], limits: ImportLimits) -> None:
+    because = f" {skipped[0]}" if skipped else ""
+    if not kept:
+        raise InputError(f"None of the files is a photo that can be read.{because}")
+    if len(kept) < limits.min_photos:
+        raise InputError(
+            f"Only one photo can be used ({kept[0].name}), and one shows no depth; "
+            f"take at least {limits.min_photos}, better 8 to 12, stepping sideways between them.{because}"
+        )
+    groups = groups_of_copies([photo.bits for photo in kept])
+    if len(groups) == 1 and len(groups[0]) == len(kept):
+        raise InputError(
+            f"All {len(kept)} photos show the same picture, and copies show no depth; "
+            "take photos from different places around the scene."
+        )
+
+
+def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> list[str]:
+    sentences = [f"{listed(list(group))} show the same picture; copies add nothing." for group in copies]
+    blurred = [kept[i].name for i in blurred_photos([photo.sharpness for photo in kept])]
+    if len(blurred) == len(kept):
+        sentences.append("All photos have too little sharp detail; hold the camera still, with more light.")
+    elif blurred:
+        sentences.append(f"Too little sharp detail in {listed(blurred)}; take again if the result is poor.")
+    distinct = len(kept) - sum(len(group) - 1 for group in copies)
+    if distinct < 5:
+        sentences.append(f"{distinct} different photos are few; 8 to 12 give a more complete scene.")
+    return sentences
+
+
+def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_truth: bool) -> None:
+    photos = [
+        {
+            "name": photo.name,
+            "original_name": printable(photo.original_name),
+            "width": photo.width,
+            "height": photo.height,
+            "sharpness": round(float(photo.sharpness), 4),
+            "exif_focal_px": photo.exif_focal_px,
+        }
+        for photo in kept
+    ]
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "photos": photos,
+        "copies": [list(group) for group in report.copies],
+        "warnings": list(report.warnings),
+        "has_truth": has_truth,
+        "expected_secs": report.expected_secs,
+    }
+    write_json(path, record)
