@@ -54,8 +54,11 @@ def run(
 
     Raises:
         InputError: The address may not be bound without `auth`, or no port is free.
+        Stopped: A signal has ended it.
     """
     import uvicorn
+
+    from lab.serving import LabServer
 
     access = _access(host, port, auth, no_auth)
     listener = _listen(host, port)
@@ -80,7 +83,7 @@ def run(
         ws_max_size=16 * 2**20,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    LabServer(config, lab).serve_until_stopped(listener)
 
 
 def build_app(

@@ -8,6 +8,7 @@ parent dies.
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -23,7 +24,14 @@ RELAXED_MIN_MATCHES = 12
 
 
 def main(folder: Path) -> None:
-    """Run the request in `folder`."""
+    """Run the request in `folder`.
+
+    A signal to end goes to everything in a terminal or a service. Only the parent acts on it: it ends this process,
+    and what it then says is that it was stopped, not that this process died.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     pycolmap.logging.minloglevel = 2
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
