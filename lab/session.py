@@ -521,9 +521,7 @@ class Session:
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
                 mask_of_view=lambda view: refined[view],
             )  # fmt: skip
-        point_ids = np.flatnonzero(result.selected)
-        ms = (time.perf_counter() - started) * 1000
-        return Answer(result, masks, point_ids, ms, self._need_scene(), self.nearest_points)
+        return Answer.of(result, masks, started, self._need_scene(), self.nearest_points)
 
     def _need_scene(self) -> Scene:
         if self._scene is None:

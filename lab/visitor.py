@@ -361,7 +361,8 @@ class Visitor:
         """Names of the photos in which an object is seen."""
         if self.scene is None or entry.answer is None:
             return []
-        return [view.name for view, mask in zip(self.scene.views, entry.masks, strict=True) if mask.any()]
+        counts = entry.answer.masks.counts
+        return [view.name for view, count in zip(self.scene.views, counts, strict=True) if count]
 
     # Slow work
 
