@@ -4,10 +4,11 @@
 
 The server is a process of its own. Clients are the page's two websockets and its pictures, without a page: the live
 line with the commands, and viser's line, which is drained and through which clicks in 3D come. Memory is measured
-when every visit so far has been let go of and only the clients are there: once after a warm-up, once at the end.
+when every visit so far is at rest and only the clients are there: once after a warm-up, once at the end.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import re
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,15 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.tables import markdown, write_result
 from lab.engine import Lab
+from lab.signals import Stopped
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
 START_SECS = 120.0
 ANSWER_SECS = 60.0
-AWAY_SECS = 2.0
-"""After which the server lets go of a visit; a minute for people."""
+REST_SECS = 2.0
+"""After which a closed visit holds nothing heavy any more; a minute for people."""
 SETTLE_SECS = 6.0
-"""Pause before a measurement, in which all closed visits are let go of."""
+"""Pause before a measurement, in which all closed visits come to rest."""
 SAMPLE_SECS = 5.0
 OBJECTS_MAX = 5
 """Of one client; then one is deleted again."""
@@ -261,12 +262,12 @@ def growth(soak: Soak) -> float:
     return soak.samples[-1].resident_bytes / soak.samples[0].resident_bytes - 1
 
 
-@contextmanager
-def served(workspace: Path, scene: str, *, away_secs: float = AWAY_SECS) -> Iterator[tuple[str, int]]:
+@contextlib.contextmanager
+def served(workspace: Path, scene: str, *, rest_secs: float = REST_SECS) -> Iterator[tuple[str, int]]:
     """The lab in a process of its own, letting go of visits soon; gives its address and its process id."""
     line = [sys.executable, "-m", "benchmarks.soak", "serve", "--workspace", str(workspace), "--scene", scene]
     process = subprocess.Popen(
-        [*line, "--away-secs", str(away_secs)], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
+        [*line, "--rest-secs", str(rest_secs)], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     try:
@@ -279,19 +280,17 @@ def served(workspace: Path, scene: str, *, away_secs: float = AWAY_SECS) -> Iter
         process.wait(30)
 
 
-def serve(workspace: Path, scene: str, away_secs: float = AWAY_SECS) -> None:
+def serve(workspace: Path, scene: str, rest_secs: float = REST_SECS) -> None:
     """Serve a workspace to the clients of a soak until this process is ended.
 
     Args:
-        away_secs: After which a closed visit is let go of.
+        rest_secs: After which a closed visit holds nothing heavy any more.
     """
     from lab import server
 
     lab = Lab(workspace)
-    try:
-        server.run(lab, port=0, open_browser=False, initial_scene=scene)
-    finally:
-        lab.close()
+    with contextlib.suppress(Stopped), contextlib.closing(lab):
+        server.run(lab, port=0, open_browser=False, initial_scene=scene, rest_secs=rest_secs)
 
 
 def measure(
@@ -323,7 +322,7 @@ def measure(
         [
             f"Scene {scene}; {clients} clients that click all the time, {visits} visits that come and go. The first "
             f"line is after {warm_clicks} clicks and {warm_visits} visits, the last one at the end, both with every "
-            f"closed visit let go of. Resident memory grew by {100 * growth(soak):.1f} % between them. A click took "
+            f"closed visit at rest. Resident memory grew by {100 * growth(soak):.1f} % between them. A click took "
             f"{np.median(soak.click_ms):.0f} ms until its state was back, median under this load.",
             markdown(head, rows),
         ],

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from components.errors import InputError
+from lab.memory import REST_SECS
 from lab.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
 """Of one uploaded file (a video or a zip of photos); a whole upload may not be larger either."""
-REAP_EVERY_SECS = 60.0
 CLOSED_FOLDERS = ("captures", "scenes", "methods", "names", "notebooks", "sessions", "exports")
 """Folders of the workspace from which Gradio never serves; exports have a route of their own."""
 UPLOADS = "uploads"
@@ -40,6 +40,7 @@ def run(
     no_auth: bool = False,
     open_browser: bool = True,
     initial_scene: str | None = None,
+    rest_secs: float = REST_SECS,
 ) -> None:
     """Serve the lab until interrupted; prints "LiftLab ready at URL" once it answers.
 
@@ -51,6 +52,7 @@ def run(
         no_auth: Lets everybody in who reaches the port.
         open_browser: Open the page in the default browser.
         initial_scene: Scene or bundled capture shown to a new visitor.
+        rest_secs: After which a browser without an open page holds nothing heavy any more.
 
     Raises:
         InputError: The address may not be bound without `auth`, or no port is free.
@@ -73,7 +75,7 @@ def run(
         if open_browser:
             _open_browser(url)
 
-    app = build_app(lab, access=access, initial_scene=initial_scene, on_ready=announce)
+    app = build_app(lab, access=access, initial_scene=initial_scene, on_ready=announce, rest_secs=rest_secs)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -93,6 +95,7 @@ def build_app(
     initial_scene: str | None = None,
     viewer_points: int | None = None,
     on_ready: Callable[[], None] | None = None,
+    rest_secs: float = REST_SECS,
 ) -> FastAPI:
     """The whole application, guarded; `app.state.access` tells the token, `app.state.visitors` who is
     there.
@@ -109,7 +112,9 @@ def build_app(
     from lab.visitors import Visitors
 
     access = access or Access()
-    visitors = Visitors(lab, initial_scene=initial_scene, viewer_points=viewer_points)
+    visitors = Visitors(
+        lab, initial_scene=initial_scene, viewer_points=viewer_points, rest_secs=rest_secs
+    )  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -204,5 +209,5 @@ def _open_browser(url: str) -> None:
 
 async def _reap(visitors: "Visitors") -> None:
     while True:
-        await asyncio.sleep(REAP_EVERY_SECS)
+        await asyncio.sleep(visitors.reap_every_secs)
         await asyncio.to_thread(visitors.reap)
