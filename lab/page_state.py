@@ -18,7 +18,7 @@ from lab.recent import Recent
 from lab.tones import offers_features
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from components.types import Scene
     from lab.session import ObjectState, Session
@@ -283,11 +283,18 @@ def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
 
         path = photos[name].path
         key = (path, path.stat().st_mtime_ns, width)
-        return _photos.get(key, lambda: photo_jpeg(load_photo(photos[name]), width))
+        return _encoded(key, lambda: photo_jpeg(load_photo(photos[name]), width))
     images = {view.name: view.image for view in scene.views}
     if name not in images:
         return None
-    return _photos.get((scene.key, name, width), lambda: photo_jpeg(images[name], width))
+    return _encoded((scene.key, name, width), lambda: photo_jpeg(images[name], width))
+
+
+def _encoded(key: "Hashable", encode: "Callable[[], bytes]") -> bytes:
+    """Encoded once, and not while others wait for theirs."""
+    if key not in _photos:
+        _photos.put(key, encode())
+    return _photos.get(key, encode)
 
 
 def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes | None:
