@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from components.errors import InputError
-from lab.memory import REST_SECS
+from lab.memory import REST_SECS, share_arenas
 from lab.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def run(
 
     from lab.serving import LabServer
 
+    share_arenas()
     access = _access(host, port, auth, no_auth)
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
