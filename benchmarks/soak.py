@@ -91,7 +91,7 @@ class Client:
 
     def __init__(self, url: str, soak: Soak, seed: int) -> None:
         self._url, self._soak = url, soak
-        self._origin = url.split("/?")[0]
+        self._origin = url.split("/?", maxsplit=1)[0]
         self._rng = random.Random(seed)
         self.cookie = ""
         self.state: dict[str, Any] = {}
@@ -116,7 +116,9 @@ class Client:
                 subprotocols=[f"viser-v{viser.__version__}"], max_size=None, compression=None,  # type: ignore[list-item]
             )  # fmt: skip
             self._drain = asyncio.create_task(_drain(self._viser))
-            await self._viser.send(msgspec.msgpack.encode(CAMERA))  # a browser's first word; without it no click counts
+            await self._viser.send(
+                msgspec.msgpack.encode(CAMERA)
+            )  # a browser's first word; without it no click counts
             for photo in self.state["photos"]:
                 await http.get(f"{self._origin}/lab/photo/{photo['name']}?w=160", headers=headers)
             await http.get(f"{self._origin}/lab/photo/{self.state['show']}?w=1600", headers=headers)
@@ -267,7 +269,10 @@ def served(workspace: Path, scene: str, *, rest_secs: float = REST_SECS) -> Iter
     """The lab in a process of its own, letting go of visits soon; gives its address and its process id."""
     line = [sys.executable, "-m", "benchmarks.soak", "serve", "--workspace", str(workspace), "--scene", scene]
     process = subprocess.Popen(
-        [*line, "--rest-secs", str(rest_secs)], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
+        [*line, "--rest-secs", str(rest_secs)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     try:

@@ -22,7 +22,9 @@ def run_gaussians(command: "Gaussians") -> dict[str, Any]:
             gaussians = lab.gaussians(command.name, config, progress=progress.report, cancel=cancel)
             report = lab.gaussians_report(command.name)
             if cancel.cancelled and report["stopped"] == "cancelled":
-                raise Cancelled(f"Stopped after {report['iterations']} steps; run the command again to go on.")
+                raise Cancelled(
+                    f"Stopped after {report['iterations']} steps; run the command again to go on."
+                )
             ended = (
                 "as they came"
                 if report["stopped"] == "imported"

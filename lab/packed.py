@@ -1,4 +1,4 @@
-"""Masks and selections as they are kept: a bit for each pixel or primitive instead of a byte, unpacked when asked for."""
+"""Masks and selections as they are kept: a bit per pixel or primitive instead of a byte, unpacked when asked for."""
 
 from collections.abc import Sequence
 from typing import overload

@@ -241,8 +241,8 @@ class Panes:
         return not self._viewers and all(session.resting for session in sessions)
 
     def rest(self) -> None:
-        """Stop the 3D views and let go of answers and pictures; what is compared stays, and is answered again when it is
-        looked at.
+        """Stop the 3D views and let go of answers and pictures; what is compared stays, and is answered again when it
+        is looked at.
         """
         for viewer in self._viewers.values():
             viewer.close()

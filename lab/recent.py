@@ -53,7 +53,9 @@ class Recent(Generic[T]):
 
     @property
     def _too_much(self) -> bool:
-        return len(self._values) > self._limit or (self._most_bytes is not None and self._bytes > self._most_bytes)
+        return len(self._values) > self._limit or (
+            self._most_bytes is not None and self._bytes > self._most_bytes
+        )
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:

@@ -100,11 +100,20 @@ def ended_within(secs: float, farewell: Callable[[int], None]) -> Iterator[threa
         farewell(number)
         os._exit(exit_code_of(number))
 
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        """A signal may come while Python runs a callback that cannot raise, and then nobody would hear of `Stopped`."""
+        if isinstance(unraisable.exc_value, Stopped):
+            farewell(unraisable.exc_value.number)
+            leave(unraisable.exc_value.exit_code)
+        hook(unraisable)
+
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     thread = threading.Thread(target=wait, name="liftlab-signals", daemon=True)
     thread.start()
     try:
         yield asked
     finally:
+        sys.unraisablehook = hook
         signal.set_wakeup_fd(before)
         os.close(mouth)
         if not asked.is_set():

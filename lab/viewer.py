@@ -104,7 +104,7 @@ class Viewer:
         return self._server.get_port()
 
     def close(self) -> None:
-        """Stop, and let go of the arrays at once: what is left is small, but in circles that are only collected later."""
+        """Stop, and let go of the arrays at once: what is left is small, but in circles, collected later."""
         with self._lock:
             self._server.scene.reset()
             self._scene = self._drawing = self._gizmo = self._crop_box = None

@@ -469,7 +469,7 @@ class Visitor:
         return self._viewer is None and self.session.resting and self.panes.resting
 
     def rest(self) -> None:
-        """Let go of everything heavy, unless a page is open: 3D views with their threads, the session's masks and answers.
+        """Let go of everything heavy, unless a page is open: 3D views with their threads, masks and answers.
 
         Objects, history, what is compared, downloads and running work stay. The first thing that is asked of it brings
         the rest back.

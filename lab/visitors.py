@@ -36,7 +36,12 @@ class Visitors:
     """Browser id to `Visitor`. Thread-safe."""
 
     def __init__(
-        self, lab: "Lab", *, initial_scene: str | None, viewer_points: int | None, rest_secs: float = REST_SECS
+        self,
+        lab: "Lab",
+        *,
+        initial_scene: str | None,
+        viewer_points: int | None,
+        rest_secs: float = REST_SECS,
     ) -> None:
         self.lab = lab
         self.rest_secs = rest_secs
@@ -80,8 +85,8 @@ class Visitors:
         warm_up()
 
     def reap(self) -> None:
-        """Let browsers without a page rest, and let go of those that have been away for long, the longest away first when
-        there are too many.
+        """Let browsers without a page rest, and let go of those that have been away for long, the longest away first
+        when there are too many.
         """
         now = time.monotonic()
         gone: list[Visitor] = []

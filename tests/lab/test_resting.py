@@ -6,7 +6,6 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -45,8 +44,9 @@ def clicked(visitors: Visitors, toy: Toy) -> Visitor:
             thread.join(30)
     visitor.open(NAME)
     for number in (1, 2):
-        visitor.act(lambda session, at=box_center(toy, 0, number): session.click("000.png", *at))
-        visitor.act(lambda session, at=box_center(toy, 1, number): session.click("001.png", *at))
+        for view in (0, 1):
+            x, y = box_center(toy, view, number)
+            visitor.act(lambda session, photo=f"{view:03d}.png", x=x, y=y: session.click(photo, x, y))
         visitor.act(lambda session: session.new_object())
     visitor.act(lambda session: session.undo())
     return visitor
@@ -57,7 +57,9 @@ def masks_of(session: Session) -> list[tuple[ObjectPrompts, list[bytes]]]:
     return [(state.asked, [mask.tobytes() for mask in state.masks]) for state in session.objects]
 
 
-def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(visitors: Visitors, toy: Toy) -> None:
+def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(
+    visitors: Visitors, toy: Toy
+) -> None:
     visitor = clicked(visitors, toy)
     before, times = masks_of(visitor.session), visitor.session.server_ms(1)
     download = export_file(visitor, "ply")
@@ -80,7 +82,9 @@ def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(visitor
     assert masks_of(visitor.session) == before
 
 
-def test_an_open_page_never_rests_and_one_that_is_away_for_long_is_let_go_of(visitors: Visitors, toy: Toy) -> None:
+def test_an_open_page_never_rests_and_one_that_is_away_for_long_is_let_go_of(
+    visitors: Visitors, toy: Toy
+) -> None:
     visitor = clicked(visitors, toy)
     asyncio.run(_join(visitor))
     visitors.reap()
@@ -99,7 +103,9 @@ async def _join(visitor: Visitor) -> None:
 
 def test_work_goes_on_while_its_visit_rests(visitors: Visitors, toy: Toy) -> None:
     visitor, go_on = clicked(visitors, toy), threading.Event()
-    visitor.start("masks", "Working", lambda progress, cancel: go_on.wait(30), then=lambda _: visitor.open(NAME))
+    visitor.start(
+        "masks", "Working", lambda progress, cancel: go_on.wait(30), then=lambda _: visitor.open(NAME)
+    )
     visitors.reap()
     job = visitor.cells["masks"].job
     assert visitor.resting and job is not None and not job.finished
