@@ -43,6 +43,7 @@ from lab.commands import (
     WorkspaceCommand,
 )
 from lab.jobs import DEFECT_SENTENCE
+from lab.signals import CUT_SHORT, GRACE_SECS, NOTHING_KEPT, Stopped, ended_within, leave, on_signals, stop
 from lab.terminal import seconds
 
 if TYPE_CHECKING:
@@ -60,13 +61,27 @@ DEMO_CAPTURE = "desk"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `liftlab`; ends the process with 0, 2 (refused, with a sentence), 1 (our defect), 130
-    (stopped).
+    """Entry point of `liftlab`; ends the process with 0, 2 (refused, with a sentence), 1 (our defect), or 128 and the
+    number of the signal that stopped it: 130 for Ctrl-C, 143 for SIGTERM, 129 for a terminal that was closed.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given = ["serve", *given]
     as_json = "--json" in given
+
+    def farewell(_: int) -> None:  # the main thread is not to be waited for, nor what it may hold
+        os.write(2, f"{CUT_SHORT}\n".encode())
+        if as_json:
+            os.write(1, (json.dumps({"error": CUT_SHORT}) + "\n").encode())
+
+    with on_signals(stop), ended_within(GRACE_SECS, farewell) as asked:
+        code = _main(given, as_json)
+        if asked.is_set():
+            leave(code)
+    sys.exit(code)
+
+
+def _main(given: list[str], as_json: bool) -> int:
     try:
         command = tyro.cli(
             Command, prog="liftlab", description=DESCRIPTION, args=given, config=(FlagCreatePairsOff,)
@@ -75,7 +90,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if stop.code and as_json:
             print(json.dumps({"error": "The command line is not understood; the reason is on stderr."}))
         raise
-    sys.exit(_run(command))
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.exit_code
+    return _run(command)
 
 
 def _run(command: Any) -> int:
@@ -87,8 +105,10 @@ def _run(command: Any) -> int:
         result = RUNNERS[type(command)](command)
     except InputError as error:
         code, sentence = EXIT_INPUT, str(error)
+    except Stopped as stopped:
+        code, sentence = stopped.exit_code, str(stopped)
     except (Cancelled, KeyboardInterrupt):
-        code, sentence = EXIT_CANCELLED, "Stopped; nothing of this step was kept."
+        code, sentence = EXIT_CANCELLED, NOTHING_KEPT
     except MemoryError:
         code, sentence = EXIT_DEFECT, "Memory ran out: use a smaller photo size or fewer photos."
         log.exception("out of memory")

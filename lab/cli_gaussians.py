@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from components.errors import InputError
+from components.errors import Cancelled, InputError
 from lab.command_support import opened_lab, say, working
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ def run_gaussians(command: "Gaussians") -> dict[str, Any]:
         with working(f"Splats of '{command.name}'", _expected(lab, command)) as (progress, cancel):
             gaussians = lab.gaussians(command.name, config, progress=progress.report, cancel=cancel)
             report = lab.gaussians_report(command.name)
+            if cancel.cancelled and report["stopped"] == "cancelled":
+                raise Cancelled(
+                    f"Stopped after {report['iterations']} steps; run the command again to go on."
+                )
             ended = (
                 "as they came"
                 if report["stopped"] == "imported"

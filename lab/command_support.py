@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.errors import InputError, closest
+from components.errors import Cancelled, InputError, closest
 from components.progress import CancelToken
 from lab.commands import Common
 from lab.reading import plain_from_json
+from lab.signals import NOTHING_KEPT, Stopped, on_signals
 from lab.terminal import TerminalProgress
 
 if TYPE_CHECKING:
@@ -29,26 +30,33 @@ def opened_lab(command: Common) -> Iterator["Lab"]:
 
 @contextlib.contextmanager
 def working(label: str, expected_secs: float | None = None) -> Iterator[tuple[TerminalProgress, CancelToken]]:
-    """Progress on stderr, and a token that the first Ctrl-C or SIGTERM sets; the second Ctrl-C stops at
-    once.
+    """Progress on stderr, and a token that the first signal which asks to end sets; a Ctrl-C after it stops at once.
+
+    Raises:
+        Stopped: After such a signal, when the work was cancelled.
     """
     token = CancelToken()
     progress = TerminalProgress(label, expected_secs=expected_secs)
+    first = 0
 
-    def stop(_signal: int, _frame: Any) -> None:
-        if token.cancelled:
-            raise KeyboardInterrupt
+    def react(number: int) -> None:
+        nonlocal first
+        if first and number == signal.SIGINT:
+            raise Stopped(number)
+        first = first or number
         token.cancel()
 
-    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield progress, token
-    except BaseException:
-        progress.end()
-        raise
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+    with on_signals(react):
+        try:
+            yield progress, token
+        except Cancelled as error:
+            progress.end()
+            if first:
+                raise Stopped(first, str(error) or NOTHING_KEPT) from error
+            raise
+        except BaseException:
+            progress.end()
+            raise
 
 
 def config_with(config_class: type, settings: Sequence[str]) -> Any:

@@ -145,7 +145,7 @@ class Comparison:
         states = self.states
         table = np.full((len(states), len(states)), np.nan)
         answered = [i for i, state in enumerate(states) if state is not None and state.answer is not None]
-        masks = [states[i].masks for i in answered]  # type: ignore[union-attr]
+        masks = [tuple(states[i].masks) for i in answered]  # type: ignore[union-attr]
         table[np.ix_(answered, answered)] = pairwise_iou(masks)
         return table
 
@@ -205,7 +205,7 @@ class Comparison:
             session.add_object(replace(prompts, granularity=prompts.granularity if own is None else own))
 
     def _answers(self) -> list[tuple[np.ndarray, ...]]:
-        return [state.masks for state in self.states if state is not None and state.answer is not None]
+        return [tuple(state.masks) for state in self.states if state is not None and state.answer is not None]
 
     def _checked(self, reference: PhotoMasks) -> dict[str, np.ndarray]:
         scene = self.sessions[0].scene
@@ -235,4 +235,4 @@ class Comparison:
             edges = [boundary_iou(t, m) for t, m in zip(truths, own, strict=True)]
             scores = (pooled_iou(truths, own), mean_view_iou(truths, own), float(np.mean(edges)))
         pixels = int(sum(int(mask.sum()) for mask in state.masks))
-        return Row(method, True, state.ms, int(state.result.selected.sum()), pixels, *scores, state.message)
+        return Row(method, True, state.ms, state.result.count, pixels, *scores, state.message)

@@ -195,14 +195,18 @@ class JobQueue:
             self._done.append(job)
             job._end("cancelled", Cancelled())
 
-    def close(self, timeout_secs: float = 5.0) -> None:
-        """Cancel everything and wait for the worker to end."""
+    def stop(self) -> None:
+        """Cancel everything and take nothing more; waits for nothing."""
         with self._changed:
             self._closed = True
-            worker = self._worker
             self._changed.notify_all()
         for job in self.active:
             job.cancel()
+
+    def close(self, timeout_secs: float = 5.0) -> None:
+        """Cancel everything and wait for the worker to end."""
+        self.stop()
+        worker = self._worker
         if worker is not None:
             worker.join(timeout_secs)
 

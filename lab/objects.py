@@ -1,6 +1,7 @@
 """What a session holds and shows of one object: what was asked, what was answered, where was clicked."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from components.bounds import Colour, Count
 from components.splat_links import carried, points_under
-from components.types import Prompt, Scene, Segmentation
+from components.types import Prompt, Provenance, Scene, Segmentation
+from lab.packed import PackedBits, PackedMasks
 from lab.prompts import Click, ObjectPrompts
 
 if TYPE_CHECKING:
@@ -27,36 +29,88 @@ class ObjectAsk:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """A method's answer, with all that is shown of it in memory. Each is equal only to itself."""
+class Result:
+    """What a method said (`Segmentation`), as it is kept: without scores, and a bit per primitive."""
 
-    result: Segmentation
-    masks: tuple[np.ndarray, ...]
+    geometry: Literal["points", "gaussians"]
+    packed: PackedBits = field(repr=False)
+    """Which of its primitives are selected."""
+    object_ids: tuple[int, ...]
+    """Ids of cached objects the answer is made of; empty when it is not a lookup."""
+    provenance: Provenance
+    candidates: tuple[int, ...]
+    """Cached objects under the first click, smallest first: the steps of the granularity slider."""
+    message: str
+
+    @property
+    def selected(self) -> np.ndarray:
+        """Bool [N]; a new array each time."""
+        return self.packed.unpacked()
+
+    @property
+    def count(self) -> int:
+        """Primitives selected."""
+        return self.packed.count
+
+    @property
+    def empty(self) -> bool:
+        return self.packed.count == 0
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A method's answer, with all that is shown of it in memory. Each is equal only to itself.
+
+    A person has a handful of objects, each with an answer over millions of points: what is kept is small, and becomes
+    arrays when it is drawn or written.
+    """
+
+    result: Result
+    masks: PackedMasks
     """Per view: bool [H, W], view pixels."""
-    point_ids: np.ndarray
-    """Indices of the selected primitives, ascending."""
     ms: float
-    """Server milliseconds from the parsed prompt to masks and point ids in memory."""
+    """Server milliseconds from the parsed prompt to masks and selection in memory."""
     scene: Scene = field(repr=False)
     """Whose primitives are selected."""
     nearest: Callable[[], np.ndarray] = field(repr=False)
     """Per Gaussian of the scene the point it takes after (`components.splat_links.nearest_points`)."""
-    _lit: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _lit: dict[str, PackedBits] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, found: Segmentation, masks: Sequence[np.ndarray], started: float, scene: Scene,
+        nearest: Callable[[], np.ndarray],
+    ) -> "Answer":  # fmt: skip
+        """What is kept of a method's answer.
+
+        Args:
+            started: `time.perf_counter()` when it was asked.
+        """
+        result = Result(
+            found.geometry, PackedBits(found.selected), found.object_ids, found.provenance, found.candidates,
+            found.message,
+        )  # fmt: skip
+        packed = PackedMasks(masks)
+        return cls(result, packed, (time.perf_counter() - started) * 1000, scene, nearest)
+
+    @property
+    def point_ids(self) -> np.ndarray:
+        """Indices of the selected primitives, ascending."""
+        return np.flatnonzero(self.result.selected)
 
     def selected(self, surface: Literal["points", "splats"]) -> np.ndarray:
-        """Bool over the points, or over the Gaussians, whichever geometry the method selects; made when first
+        """Bool over the points, or over the Gaussians, whichever geometry the method selects; found when first
         asked for.
         """
+        if surface == ("points" if self.result.geometry == "points" else "splats"):
+            return self.result.selected
         if surface not in self._lit:
-            own = "points" if self.result.geometry == "points" else "splats"
-            if surface == own:
-                lit = self.result.selected
-            elif surface == "points":
-                lit = points_under(self.scene, self.masks)
-            else:
-                lit = carried(self.result.selected, self.nearest(), default=False)
-            self._lit[surface] = lit
-        return self._lit[surface]
+            self._lit[surface] = PackedBits(
+                points_under(self.scene, tuple(self.masks))
+                if surface == "points"
+                else carried(self.result.selected, self.nearest(), default=False)
+            )
+        return self._lit[surface].unpacked()
 
 
 @dataclass(frozen=True)
@@ -91,11 +145,11 @@ class ObjectState:
         return self.asked.adjust
 
     @property
-    def result(self) -> Segmentation | None:
+    def result(self) -> Result | None:
         return self.answer.result if self.answer else None
 
     @property
-    def masks(self) -> tuple[np.ndarray, ...]:
+    def masks(self) -> Sequence[np.ndarray]:
         """Per view: bool [H, W], view pixels; empty without an answer."""
         return self.answer.masks if self.answer else ()
 

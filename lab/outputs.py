@@ -352,7 +352,7 @@ def _object_record(session: "Session", scene: Scene, state: "ObjectState", unit:
     return ObjectRecord(
         prompts=state.asked,
         colour=state.colour,
-        points=int(result.selected.sum()) if result is not None else 0,
+        points=result.count if result is not None else 0,
         geometry=result.geometry if result is not None else "points",
         server_ms=session.server_ms(state.id),
         slow_path=result is not None and result.provenance.slow_path,

@@ -18,7 +18,7 @@ from lab.recent import Recent
 from lab.tones import offers_features
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from components.types import Scene
     from lab.session import ObjectState, Session
@@ -40,8 +40,10 @@ NEXT_HINT = (
 )
 EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
 
-_lookups: Recent[np.ndarray] = Recent(40)
+_lookups: Recent[np.ndarray] = Recent(200, most_bytes=96 * 2**20, size_of=lambda lookup: lookup.nbytes)
 """Shared by everybody: (scene key, photo, picture size) to `photo_lookup`."""
+_photos: Recent[bytes] = Recent(2000, most_bytes=64 * 2**20, size_of=len)
+"""Shared by everybody: JPEGs by (photo of a capture or a scene, width)."""
 
 
 def state_of(visitor: "Visitor") -> dict[str, Any]:
@@ -279,9 +281,20 @@ def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:
     if name in photos:
         from components.captures import load_photo
 
-        return photo_jpeg(load_photo(photos[name]), width)
+        path = photos[name].path
+        key = (path, path.stat().st_mtime_ns, width)
+        return _encoded(key, lambda: photo_jpeg(load_photo(photos[name]), width))
     images = {view.name: view.image for view in scene.views}
-    return photo_jpeg(images[name], width) if name in images else None
+    if name not in images:
+        return None
+    return _encoded((scene.key, name, width), lambda: photo_jpeg(images[name], width))
+
+
+def _encoded(key: "Hashable", encode: "Callable[[], bytes]") -> bytes:
+    """Encoded once, and not while others wait for theirs."""
+    if key not in _photos:
+        _photos.put(key, encode())
+    return _photos.get(key, encode)
 
 
 def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes | None:

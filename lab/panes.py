@@ -234,11 +234,26 @@ class Panes:
         except InputError as error:
             return None, str(error)
 
-    def close(self) -> None:
-        """Stop the 3D views and forget the comparison."""
+    @property
+    def resting(self) -> bool:
+        """Whether it holds nothing heavy."""
+        sessions = () if self.comparison is None else self.comparison.sessions
+        return not self._viewers and all(session.resting for session in sessions)
+
+    def rest(self) -> None:
+        """Stop the 3D views and let go of answers and pictures; what is compared stays, and is answered again when it
+        is looked at.
+        """
         for viewer in self._viewers.values():
             viewer.close()
         self._viewers.clear()
+        self._table, self._shades = None, Recent(PANES_MAX)
+        for session in () if self.comparison is None else self.comparison.sessions:
+            session.rest()
+
+    def close(self) -> None:
+        """Stop the 3D views and forget the comparison."""
+        self.rest()
         self.comparison, self._asked, self._painted, self._table, self.note = None, None, None, None, ""
 
     def _with_pane(self, pane: int) -> Comparison:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from components.types import Scene
 
 Layer = Literal["render", "depth", "normals"]
-_rendered: Recent[tuple[np.ndarray, np.ndarray, np.ndarray]] = Recent(24)
+_rendered: Recent[tuple[np.ndarray, np.ndarray, np.ndarray]] = Recent(
+    100, most_bytes=128 * 2**20, size_of=lambda arrays: sum(array.nbytes for array in arrays)
+)
 """Shared by everybody: colour, depth and what is known of one view."""
 
 

@@ -192,7 +192,6 @@ def read_prompts(path: Path) -> tuple[ObjectPrompts, ...]:
     """Read a prompts file. Raises InputError with one sentence on what is wrong with it and where."""
     data = read_file(path, "prompts file")
     try:
-    try:
         value = plain_from_json(data)
     except ValueError as error:
         raise InputError(f"The prompts file cannot be read, {error}: {path}") from error

@@ -127,6 +127,10 @@ class Ruler:
     def clear(self) -> None:
         """Measure nothing."""
         self.points = ()
+        self.forget_sizes()
+
+    def forget_sizes(self) -> None:
+        """Measure the objects again when they are asked for next."""
         self._sizes = {}
 
     @property

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from components.errors import InputError
 from lab.attempts import Attempts
+from lab.memory import REST_SECS, share_arenas
 from lab.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 PORTS_TRIED = 40
 MAX_FILE_BYTES = 2 * 2**30
 """Of one uploaded file (a video or a zip of photos); a whole upload may not be larger either."""
-REAP_EVERY_SECS = 60.0
 STATIC = Path(__file__).parent / "static"
 
 
@@ -37,6 +37,7 @@ def run(
     no_auth: bool = False,
     open_browser: bool = True,
     initial_scene: str | None = None,
+    rest_secs: float = REST_SECS,
 ) -> None:
     """Serve the lab until interrupted; prints "LiftLab ready at URL" once it answers.
 
@@ -48,12 +49,17 @@ def run(
         no_auth: Lets everybody in who reaches the port.
         open_browser: Open the page in the default browser.
         initial_scene: Scene or bundled capture shown to a new visitor.
+        rest_secs: After which a browser without an open page holds nothing heavy any more.
 
     Raises:
         InputError: The address may not be bound without `auth`, or no port is free.
+        Stopped: A signal has ended it.
     """
     import uvicorn
 
+    from lab.serving import LabServer
+
+    share_arenas()
     access = _access(host, port, auth, no_auth)
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
@@ -67,7 +73,7 @@ def run(
         if open_browser:
             _open_browser(url)
 
-    app = build_app(lab, access=access, initial_scene=initial_scene, on_ready=announce)
+    app = build_app(lab, access=access, initial_scene=initial_scene, on_ready=announce, rest_secs=rest_secs)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -77,7 +83,7 @@ def run(
         ws_max_size=16 * 2**20,
         timeout_graceful_shutdown=2,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    LabServer(config, lab).serve_until_stopped(listener)
 
 
 def build_app(
@@ -88,6 +94,7 @@ def build_app(
     viewer_points: int | None = None,
     on_ready: Callable[[], None] | None = None,
     attempts: Attempts | None = None,
+    rest_secs: float = REST_SECS,
 ) -> FastAPI:
     """The whole application, guarded; `app.state.access` tells the token, `app.state.visitors` who is
     there.
@@ -107,7 +114,11 @@ def build_app(
 
     access = access or Access()
     visitors = Visitors(
-        lab, initial_scene=initial_scene, viewer_points=viewer_points, local=is_loopback(access.host)
+        lab,
+        initial_scene=initial_scene,
+        viewer_points=viewer_points,
+        local=is_loopback(access.host),
+        rest_secs=rest_secs,
     )
 
     @contextlib.asynccontextmanager
@@ -205,5 +216,5 @@ def _open_browser(url: str) -> None:
 
 async def _reap(visitors: "Visitors") -> None:
     while True:
-        await asyncio.sleep(REAP_EVERY_SECS)
+        await asyncio.sleep(visitors.reap_every_secs)
         await asyncio.to_thread(visitors.reap)

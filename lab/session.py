@@ -4,6 +4,7 @@ markers.
 No browser here: the page and the command line both drive this class. All methods may be called from any thread.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
 DEFAULT_METHOD = "wildseg3d"
 
+log = logging.getLogger("liftlab.session")
+
 _nearest: Recent[np.ndarray] = Recent(4)
 """Shared by all sessions: scene and Gaussians key to `nearest_points`."""
 
@@ -76,6 +79,8 @@ class Session:
         self._segmenter: Segmenter | None = None
         self._prepared: Prepared | None = None
         self._recent: Recent[Answer] = Recent(4)
+        self._slept_with: str | None = None
+        """Key of the scene while the session rests; None while it is awake."""
         self._click_ms: dict[int, dict[int, float]] = {}
         """Per object: number of prompts to the milliseconds of that answer."""
         self.history: History[Session] = History(self)
@@ -93,11 +98,13 @@ class Session:
     @property
     def scene(self) -> Scene | None:
         """The open scene; None before the first."""
+        self._wake()
         return self._scene
 
     @property
     def masks(self) -> "MaskCache | None":
         """The objects of the open scene; None while they are not found."""
+        self._wake()
         return self._masks
 
     @property
@@ -112,12 +119,57 @@ class Session:
     @property
     def prepared(self) -> "Prepared | None":
         """State of the method for the open scene; None while not prepared."""
+        self._wake()
         return self._prepared
 
     @property
     def ready(self) -> bool:
         """Whether clicks are answered: a scene is open and the method prepared for it."""
-        return self._prepared is not None
+        return self.prepared is not None
+
+    @property
+    def resting(self) -> bool:
+        """Whether it holds nothing heavy."""
+        return self._scene is None
+
+    def rest(self) -> None:
+        """Let go of the scene, its masks, the method's state and all answers.
+
+        Objects and history stay; whatever is asked next finds everything as it was: the scene is opened again, and the
+        objects are answered again from their prompts.
+        """
+        with self._lock:
+            if self._scene is None:
+                return
+            self._slept_with = self._scene.key
+            self._scene = self._masks = self._segmenter = self._prepared = None
+            self._answers, self._recent = {}, Recent(4)
+            self.ruler.forget_sizes()
+
+    def _wake(self) -> None:
+        """Undo `rest`. A scene that is gone by now is closed; one that was made again starts empty, as in `open`."""
+        if self._slept_with is None:
+            return
+        with self._lock:
+            slept_with, self._slept_with = self._slept_with, None
+            if slept_with is None or self._scene_name is None:
+                return
+            measured = self._click_ms
+            try:
+                self._scene = self.lab.scene(self._scene_name)
+                done = self.lab.status(self._scene_name).masks
+                self._masks = masks_with_kept(self.lab, self._scene_name) if done else None
+                if self._scene.key != slept_with:
+                    self._forget_objects()
+                self._use_method(self._method, self._config)
+            except InputError as error:
+                log.warning("the scene '%s' could not be opened again: %s", self._scene_name, error)
+                self._scene = self._masks = self._scene_name = None
+                self._forget_objects()
+            except BaseException:
+                self._scene, self._slept_with = None, slept_with
+                raise
+            self._click_ms = measured if self._asks else {}
 
     @locked
     def open(self, scene_name: str) -> Scene:
@@ -529,11 +581,10 @@ class Session:
                 result, selected=selected, score=selected.astype(np.float32), threshold=0.5,
                 mask_of_view=lambda view: refined[view],
             )  # fmt: skip
-        point_ids = np.flatnonzero(result.selected)
-        ms = (time.perf_counter() - started) * 1000
-        return Answer(result, masks, point_ids, ms, self._need_scene(), self.nearest_points)
+        return Answer.of(result, masks, started, self._need_scene(), self.nearest_points)
 
     def _need_scene(self) -> Scene:
+        self._wake()
         if self._scene is None:
             raise InputError("No scene is open; choose one first.")
         return self._scene

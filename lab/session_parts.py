@@ -27,11 +27,12 @@ T = TypeVar("T")
 def locked(
     method: "Callable[Concatenate[Session, P], T]",
 ) -> "Callable[Concatenate[Session, P], T]":
-    """Decorator: the method runs while its session's lock is held."""
+    """Decorator: the method runs while its session's lock is held, and with its scene in memory."""
 
     @functools.wraps(method)
     def run(self: "Session", *args: P.args, **kwargs: P.kwargs) -> T:
         with self._lock:
+            self._wake()
             return method(self, *args, **kwargs)
 
     return run

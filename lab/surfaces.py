@@ -3,7 +3,10 @@
 A surface sends some of its primitives as one node; it holds positions, never what is selected or shown.
 """
 
-from typing import TYPE_CHECKING, Literal, Protocol
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -59,6 +62,36 @@ class Surface(Protocol):
         ...
 
 
+_shared: WeakValueDictionary[tuple, Any] = WeakValueDictionary()
+"""Surfaces that somebody draws. They hold tens of megabytes of a large scene and are the same for everybody."""
+_sharing = threading.Lock()
+
+
+def point_surface(scene: Scene, frame: Frame, most: int) -> "PointSurface":
+    """The points of a scene; the same object for all viewers that draw them now."""
+    made = lambda: PointSurface(scene, frame, most)  # noqa: E731
+    return _of(("points", scene.key, most), scene.pointmap, made)
+
+
+def splat_surface(scene: Scene, frame: Frame, most: int) -> "SplatSurface":
+    """The Gaussians of a scene, which has some; the same object for all viewers that draw them now."""
+    gaussians = scene.gaussians
+    assert gaussians is not None
+    made = lambda: SplatSurface(gaussians, scene, frame, most)  # noqa: E731
+    return _of(("splats", scene.key, scene.gaussians_key, most), gaussians, made)
+
+
+def _of(key: tuple, source: Any, make: Callable[[], Any]) -> Any:
+    """A shared surface, when it was made of the very same geometry."""
+    with _sharing:
+        surface = _shared.get(key)
+        if surface is None or surface.source is not source:
+            surface = make()
+            surface.source = source
+            _shared[key] = surface
+        return surface
+
+
 class PointSurface:
     """The reconstruction's points."""
 
@@ -70,7 +103,8 @@ class PointSurface:
         self.colours = scene_colours(scene)
         drawn = thin(len(points), most)
         self.chunks = [drawn[chunk] for chunk in chunks_of(self.positions[drawn], CHUNK)]
-        self._scene, self._frame = scene, frame
+        self.source: Any = None
+        """What it was made of, when it is shared."""
         self._size = point_size(scene, frame, len(points) / max(len(drawn), 1))
 
     def add(
@@ -104,6 +138,8 @@ class SplatSurface:
         self.colours = splat_colours(gaussians, scene)
         self._covariances = covariances_of(gaussians) * (frame.scale * SPLAT_UNITS) ** 2
         self._opacities = gaussians.opacities.astype(np.float32)
+        self.source: Any = None
+        """What it was made of, when it is shared."""
         drawn = weightiest(gaussians, most)
         self.chunks = [drawn[chunk] for chunk in chunks_of(self.positions[drawn], CHUNK)]
 

@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from components.types import Array, Camera, Gaussians, Scene, focal_of
 from lab.drawing import Drawing, Offset, Picture
-from lab.surfaces import MAX_POINTS, MAX_SPLATS, PointSurface, SplatSurface
+from lab.surfaces import MAX_POINTS, MAX_SPLATS, SplatSurface, point_surface, splat_surface
 from lab.view_frame import Frame, frame_of, quaternion, thumbnail
 
 if TYPE_CHECKING:
@@ -104,6 +104,12 @@ class Viewer:
         return self._server.get_port()
 
     def close(self) -> None:
+        """Stop, and let go of the arrays at once: what is left is small, but in circles, collected later."""
+        with self._lock:
+            self._server.scene.reset()
+            self._scene = self._drawing = self._gizmo = self._crop_box = None
+            for handles in (self._preview, self._frustums, self._rule, self._marker_names):
+                handles.clear()
         self._server.stop()
 
     def show_scene(self, scene: Scene) -> None:
@@ -117,11 +123,9 @@ class Viewer:
             self._gizmo = self._crop_box = self._crop = None
             self._scene, self._frame = scene, frame_of(scene)
             self._drawing = Drawing(self._server.scene, self._frame, BACKGROUNDS[self._dark])
-            self._drawing.surfaces["points"] = PointSurface(scene, self._frame, self._max_points)
+            self._drawing.surfaces["points"] = point_surface(scene, self._frame, self._max_points)
             if scene.gaussians is not None:
-                self._drawing.surfaces["splats"] = SplatSurface(
-                    scene.gaussians, scene, self._frame, self._max_splats
-                )
+                self._drawing.surfaces["splats"] = splat_surface(scene, self._frame, self._max_splats)
             self._server.scene.set_up_direction(tuple(scene.up))
             self._add_frustums(scene)
             self._aim(scene.views[0].camera)

@@ -121,6 +121,8 @@ class Visitor:
         """Send the present state to every open page of this browser. From any thread."""
         from lab.page_state import state_of
 
+        if not self.present:  # nobody to tell, and it may rest
+            return
         with self.lock:
             state = state_of(self)
         self._send(state)
@@ -129,12 +131,16 @@ class Visitor:
         """Send how the cells stand."""
         from lab.cells import statuses
 
+        if not self.present:
+            return
         with self.lock:
             cells = [status.to_message() for status in statuses(self)]
         self._send({"type": "cells", "cells": cells})
 
     def push_compare(self) -> None:
         """Send what the Compare cell shows."""
+        if not self.present:
+            return
         with self.lock:
             message = self.panes.message()
         self._send(message)
@@ -371,7 +377,8 @@ class Visitor:
         """Names of the photos in which an object is seen."""
         if self.scene is None or entry.answer is None:
             return []
-        return [view.name for view, mask in zip(self.scene.views, entry.masks, strict=True) if mask.any()]
+        counts = entry.answer.masks.counts
+        return [view.name for view, count in zip(self.scene.views, counts, strict=True) if count]
 
     # Slow work
 
@@ -479,11 +486,33 @@ class Visitor:
     def _path(self) -> Path:
         return self.lab.workspace.session_path(self.id)
 
+    @property
+    def resting(self) -> bool:
+        """Whether it holds nothing heavy."""
+        return self._viewer is None and self.session.resting and self.panes.resting
+
+    def rest(self) -> None:
+        """Let go of everything heavy, unless a page is open: 3D views with their threads, masks and answers.
+
+        Objects, history, what is compared, downloads and running work stay. The first thing that is asked of it brings
+        the rest back.
+        """
+        with self.lock:
+            if self.present:
+                return
+            self.panes.rest()
+            self._close_viewer()
+            self.session.rest()
+
     def close(self) -> None:
+        """For good: downloads go too."""
         with self.lock:
             self.panes.close()
-            if self._viewer is not None:
-                self._viewer.close()
-                self._viewer = None
+            self._close_viewer()
         forget_exports(self)
         forget_uploads(self.lab.workspace, self.id)
+
+    def _close_viewer(self) -> None:
+        if self._viewer is not None:
+            self._viewer.close()
+        self._viewer = self._drawn_scene = self._handles_at = None

@@ -6,11 +6,14 @@ back.
 """
 
 import logging
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from lab.downloads import forget_exports
 from lab.jobs import DEFECT_SENTENCE
+from lab.memory import REST_SECS, give_back
 from lab.uploads import forget_old_uploads
 from lab.visitor import Visitor
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 
 AWAY_SECS = 900.0
 """After which a browser without an open page is let go of."""
+REAP_EVERY_SECS = 15.0
+TIDY_EVERY_SECS = 3600.0
+CLOSING_SECS = 1.5
+"""How long the end of the server waits for the 3D views to stop."""
 MAX_VISITORS = 64
 SAVED_DAYS = 60
 """Prompts of browsers that never came back are forgotten after this."""
@@ -30,9 +37,17 @@ class Visitors:
     """Browser id to `Visitor`. Thread-safe."""
 
     def __init__(
-        self, lab: "Lab", *, initial_scene: str | None, viewer_points: int | None, local: bool = True
+        self,
+        lab: "Lab",
+        *,
+        initial_scene: str | None,
+        viewer_points: int | None,
+        local: bool = True,
+        rest_secs: float = REST_SECS,
     ) -> None:
         self.lab = lab
+        self.rest_secs = rest_secs
+        self._tidied_at = -math.inf
         self.initial_scene = initial_scene
         self._viewer_points = viewer_points
         self._local = local
@@ -76,15 +91,38 @@ class Visitors:
         view_consensus.warm_up()
 
     def reap(self) -> None:
-        """Let go of browsers that have been away, the longest away first when there are too many."""
+        """Let browsers without a page rest, and let go of those that have been away for long, the longest away first
+        when there are too many.
+        """
         now = time.monotonic()
+        gone: list[Visitor] = []
         with self._lock:
             absent = sorted((v for v in self._known.values() if not v.present), key=lambda v: v.seen_at)
             too_many = len(self._known) - MAX_VISITORS
             for order, visitor in enumerate(absent):
                 if not visitor.busy and (now - visitor.seen_at > AWAY_SECS or order < too_many):
-                    del self._known[visitor.id]
-                    visitor.close()
+                    gone.append(self._known.pop(visitor.id))
+        tired = [
+            v for v in absent if v not in gone and now - v.seen_at > self.rest_secs and not v.resting and not v.opening
+        ]  # fmt: skip
+        for visitor in gone:
+            visitor.close()
+        for visitor in tired:
+            visitor.rest()
+        if gone or tired:
+            give_back()
+        self._tidy(now)
+
+    @property
+    def reap_every_secs(self) -> float:
+        """How often `reap` should be called."""
+        return min(REAP_EVERY_SECS, self.rest_secs / 2)
+
+    def _tidy(self, now: float) -> None:
+        """Remove the prompts of browsers that never came back."""
+        if now - self._tidied_at < TIDY_EVERY_SECS:
+            return
+        self._tidied_at = now
         oldest = time.time() - SAVED_DAYS * 86400
         for path in (self.lab.workspace.root / "sessions").glob("*.json"):
             if path.stat().st_mtime < oldest:
@@ -92,8 +130,16 @@ class Visitors:
         forget_old_uploads(self.lab.workspace, [visitor.id for visitor in self.known()])
 
     def close(self) -> None:
-        for visitor in self.known():
-            visitor.close()
+        """Remove the downloads of all, and stop what they hold as far as that goes quickly: one may be at work."""
+        visitors = self.known()
+        for visitor in visitors:
+            forget_exports(visitor)
+        closing = [threading.Thread(target=visitor.close, daemon=True) for visitor in visitors]
+        for thread in closing:
+            thread.start()
+        until = time.monotonic() + CLOSING_SECS
+        for thread in closing:
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _begin(self, visitor: Visitor) -> None:
         """Restore or open; in a thread of its own, for it may read a scene or queue its making."""

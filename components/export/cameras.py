@@ -19,7 +19,7 @@ def write_colmap(folder: Path, scene: Scene) -> None:
     One OPENCV camera per photo, photo pixels; COLMAP's pixel centres lie at +0.5 as ours do. Points carry no
     tracks.
     """
-    import pycolmap
+    from components.colmap_library import pycolmap
 
     model = pycolmap.Reconstruction()
     for number, view in enumerate(scene.views, start=1):

@@ -12,11 +12,11 @@ from typing import Annotated
 
 import cv2
 import numpy as np
-import pycolmap
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from components.bounds import within
+from components.colmap_library import pycolmap
 from components.geometry import opencv_from_centered_intrinsics, pixel_centers, transform
 from components.pointmaps.pairs import PairFailure, PairResult, shrunk
 from components.types import Array, View

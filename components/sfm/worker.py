@@ -4,6 +4,7 @@ pycolmap may abort the process it runs in, so it never runs in the lab's own. Th
 `images/`, and `points.npz` afterwards.
 """
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ RELAXED_MIN_MATCHES = 12
 
 
 def main(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run the `request` (`components.sfm.child`) in the `folder`."""
+    """Run the `request` (`components.sfm.child`) in the `folder`.
+
+    A signal to end goes to everything in a terminal or a service. Only the parent acts on it: it ends this process,
+    and what it then says is that it was stopped, not that this process died.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     pycolmap.logging.minloglevel = 2
     request, folder = arguments["request"], Path(arguments["folder"])
     pycolmap.set_random_seed(request["seed"])
