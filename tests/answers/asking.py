@@ -19,7 +19,7 @@ from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
 from tests.answers.plans import Plan
 
 OF_EVERY_METHOD = ("ply", "glb", "masks", "coco", "segmentation", "splats")
-OF_ONE_METHOD = ("spz", "without", "viewer", "gif", "colmap", "transforms", "notebook")
+OF_ONE_METHOD = ("spz", "without", "viewer", "colmap", "transforms", "notebook")
 """Exports that cost more, or that no method changes."""
 ONE_METHOD = "saga"
 CLOCKS = {
