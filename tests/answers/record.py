@@ -1,7 +1,7 @@
 """Record the answers of a capture anew, or check them against the record, with a table of what changed.
 
-    python -m tests.answers.record desk            # writes tests/answers/desk.json.gz
-    python -m tests.answers.record desk --check    # writes nothing; 1 when an answer is another one
+python -m tests.answers.record desk            # writes tests/answers/desk.json.gz
+python -m tests.answers.record desk --check    # writes nothing; 1 when an answer is another one
 """
 
 import argparse
@@ -43,7 +43,9 @@ def truth_ious(plan: Plan, answers: Answers, method: str) -> list[float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("capture", choices=sorted(PLANS))
     parser.add_argument("--check", action="store_true", help="compare only")
     arguments = parser.parse_args()
