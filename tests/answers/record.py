@@ -35,6 +35,7 @@ def truth_ious(plan: Plan, answers: Answers, method: str) -> list[float]:
         masks = masks_of(answers, answers.answers[method][f"click {name}"])
         pairs = []
         for mask, truth in zip(masks, labels, strict=True):
+            assert truth is not None
             rows = np.arange(mask.shape[0]) * truth.shape[0] // mask.shape[0]
             columns = np.arange(mask.shape[1]) * truth.shape[1] // mask.shape[1]
             pairs.append((mask, truth[np.ix_(rows, columns)] == ids[name]))
