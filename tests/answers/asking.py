@@ -1,0 +1,184 @@
+"""Ask every method everything of a plan, as the page and the command line do: through a lab and a session."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from components.types import Scene
+from lab.engine import Lab
+from lab.prompts import PhotoClick
+from lab.session import ObjectState, Session
+from pipelines.base import MethodEntry, list_methods
+from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
+from tests.answers.plans import Plan
+
+OF_EVERY_METHOD = ("ply", "glb", "masks", "coco", "segmentation", "splats")
+OF_ONE_METHOD = ("spz", "without", "viewer", "colmap", "transforms", "notebook")
+"""Exports that cost more, or that no method changes."""
+ONE_METHOD = "saga"
+CLOCKS = {
+    "wall_secs", "seconds", "server_ms", "versions", "created", "folder", "key", "scene_key", "files"
+}  # fmt: skip
+"""Fields of exported JSON that say when, where and how fast, and under which keys."""
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums of torch in one thread, always in the same order: so a training gives the same bytes again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _: None) -> Answers:
+    """Build the scene of a plan and ask everything.
+
+    Args:
+        work: An empty folder for the workspace.
+        say: Told what is being done.
+    """
+    assert plan.folder is not None
+    photos = work / "photos"
+    photos.mkdir()
+    for path in sorted((plan.folder / "images").iterdir()):
+        if not plan.photos or path.name in plan.photos:
+            shutil.copy(path, photos / path.name)
+    lab = Lab(work / "workspace", device="cpu")
+    with one_thread(), contextlib.closing(lab):
+        say("scene")
+        lab.import_capture(photos, plan.name)
+        lab.reconstruct(plan.name, plan.reconstruct)
+        masks = lab.masks(plan.name)
+        say("splats")
+        lab.gaussians(plan.name, plan.gaussians)
+        scene = lab.scene(plan.name)
+        sizes = tuple((view.camera.height, view.camera.width) for view in scene.views)
+        found = Answers(this_machine(), sizes, parts_of(scene, masks))
+        for entry in list_methods():
+            say(entry.name)
+            lab.prepare(plan.name, entry.name, entry.quick)
+            session = Session(lab)
+            session.open(plan.name)
+            session.set_method(entry.name, entry.quick)
+            found.answers[entry.name] = dict(asked(plan, session, entry))
+            found.files[entry.name] = exported(session, work / "out" / entry.name, entry.name)
+    return found
+
+
+def parts_of(scene: Scene, masks: Any) -> dict[str, str]:
+    """Digests of what all methods start from."""
+    gaussians = scene.gaussians
+    assert gaussians is not None
+    cameras = [np.ascontiguousarray(m) for v in scene.views for m in (v.camera.K, v.camera.world_to_camera)]
+    cached = [
+        masks.mask(view, object_id)
+        for object_id in masks.object_ids.tolist()
+        for view in range(masks.num_views)
+    ]
+    return {
+        "cameras": digest_of(*cameras),
+        "points": digest_of(scene.pointmap.points),
+        "masks": digest_of(*cached),
+        "splats": digest_of(gaussians.means, gaussians.scales, gaussians.opacities, gaussians.sh),
+    }
+
+
+def asked(plan: Plan, session: Session, entry: MethodEntry) -> Iterator[tuple[str, Kept]]:
+    """Every prompt with its answer, in order; later ones build on earlier ones."""
+    for name, click in plan.clicks.items():
+        session.new_object(name)
+        yield f"click {name}", of_object(session.add(click))
+    yield "granularity 0.9", of_object(session.set_granularity(0.9))
+    yield "granularity 0.1", of_object(session.set_granularity(0.1))
+    session.undo()
+    yield "undo of both", of_object(session.undo())
+    session.new_object("box")
+    yield "box", of_object(session.add(plan.box))
+    session.new_object("corrected")
+    for number, click in enumerate(plan.corrections, 1):
+        sign = "+" if click.positive else "-"
+        yield f"correction {number} ({sign})", of_object(session.add(click))
+    stroke = plan.stroke
+    yield "stroke", of_object(session.paint(stroke.image, stroke.points, stroke.radius, stroke.positive))
+    yield "grown", of_object(session.grow())
+    session.undo()
+    yield "undo of stroke", of_object(session.undo())
+    session.new_object("in 3d")
+    yield "3D click", of_object(session.click_ray(*ray_of(session.scene, plan.in_3d)))
+    lookup = session.lab.word_lookup(plan.name, entry.name, entry.quick)
+    for text in plan.words:
+        result = lookup.search(text)
+        said = ", ".join(f"{found.object_id}: {found.score:.4f}" for found in result.found[:5])
+        views = range(len(session.scene.views)) if session.scene and result.found else ()
+        best = [lookup.index.mask(view, result.found[0].object_id) for view in views]
+        yield f"words {text}", kept(best or blank(session), said=said or result.message)
+    everything = session.decompose()
+    assert everything is not None
+    said = f"{len({int(i) for labels in everything for i in np.unique(labels)} - {0})} objects"
+    borders = [border_of(labels) for labels in everything]
+    yield "everything", kept(borders, said=f"{said}, {digest_of(*everything)}")
+
+
+def of_object(state: ObjectState | None) -> Kept:
+    """The answer that an object has now."""
+    assert state is not None and state.result is not None, "the method did not answer"
+    result = state.result
+    return kept(state.masks, result.selected, np.asarray(result.score), state.message)
+
+
+def border_of(labels: np.ndarray) -> np.ndarray:
+    """Pixels beside one of another label: what is seen of label maps whose numbers mean nothing."""
+    border = np.zeros(labels.shape, bool)
+    border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    border[1:] |= labels[1:] != labels[:-1]
+    return border
+
+
+def blank(session: Session) -> list[np.ndarray]:
+    assert session.scene is not None
+    return [np.zeros((view.camera.height, view.camera.width), bool) for view in session.scene.views]
+
+
+def ray_of(scene: Scene | None, click: PhotoClick) -> tuple[np.ndarray, np.ndarray]:
+    """Where the ray of a photo's pixel starts and where it goes, world frame (lenses are taken as straight)."""
+    assert scene is not None
+    view = scene.views[scene.view_index(click.image)]
+    scale = view.camera.width / view.lens.width
+    K, pose = np.asarray(view.camera.K, np.float64), np.asarray(view.camera.world_to_camera, np.float64)
+    in_camera = np.linalg.solve(K, np.array([click.x * scale, click.y * scale, 1.0]))
+    return -pose[:3, :3].T @ pose[:3, 3], pose[:3, :3].T @ in_camera
+
+
+def exported(session: Session, out: Path, method: str) -> dict[str, tuple[str, int]]:
+    """Exports of the first object, file by file."""
+    first = session.objects[0].id
+    for kind in OF_EVERY_METHOD + (OF_ONE_METHOD if method == ONE_METHOD else ()):
+        session.export(kind, out / kind, [first])
+    return {
+        path.relative_to(out).as_posix(): digest_of_file(path)
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
+
+
+def digest_of_file(path: Path) -> tuple[str, int]:
+    """Digest and bytes of a file; of JSON without what changes from run to run."""
+    raw = path.read_bytes()
+    if path.suffix == ".json":
+        raw = json.dumps(without_clocks(json.loads(raw)), sort_keys=True).encode()
+    return digest_of(raw), len(raw)
+
+
+def without_clocks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_clocks(inner) for name, inner in value.items() if name not in CLOCKS}
+    return [without_clocks(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,225 @@
+"""The record of answers as a file, and how two records are compared."""
+
+import base64
+import gzip
+import hashlib
+import json
+import platform
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from components.masks.runs import mask_of_runs, runs_of
+from lab.records import versions
+
+IOU_FLOOR = 0.99
+"""Where bytes cannot be expected to be equal, masks and selections overlap by more than this."""
+SIZE_SLACK = 0.02
+"""Where bytes cannot be expected to be equal, files differ in size by no more than this share."""
+SAMPLE = 20_000
+"""Of a selection at most so many primitives are kept, evenly spread; its digest is of all."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One answer."""
+
+    masks: tuple[str, ...]
+    """Per view COCO's compressed run lengths, view pixels."""
+    selected: str
+    """Bits of every `step`-th primitive, packed, deflated, in base64; empty where nothing is selected by words."""
+    count: int
+    """Selected primitives, all of them."""
+    digest: str
+    """Over masks, selection, scores and `said`."""
+    said: str = ""
+    """The message to the person, or what words found."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All answers of one capture."""
+
+    machine: str
+    """Processor and versions: between equal ones bytes are equal too."""
+    sizes: tuple[tuple[int, int], ...]
+    """Height and width of each view."""
+    parts: dict[str, str]
+    """What the answers are made from (cameras, points, splats, masks) to a digest each."""
+    answers: dict[str, dict[str, Kept]] = field(default_factory=dict)
+    """Method to prompt to answer."""
+    files: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
+    """Method to exported file to its digest and its bytes."""
+
+    def save(self, path: Path) -> None:
+        text = json.dumps(asdict(self), indent=0, sort_keys=True)
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+    @staticmethod
+    def load(path: Path) -> "Answers":
+        value = json.loads(gzip.decompress(path.read_bytes()))
+        answers = {
+            method: {
+                prompt: Kept(**{**kept, "masks": tuple(kept["masks"])}) for prompt, kept in prompts.items()
+            }
+            for method, prompts in value["answers"].items()
+        }
+        files = {
+            method: {name: (digest, size) for name, (digest, size) in of_method.items()}
+            for method, of_method in value["files"].items()
+        }
+        sizes = tuple((height, width) for height, width in value["sizes"])
+        return Answers(value["machine"], sizes, value["parts"], answers, files)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One prompt, file or part in two records."""
+
+    method: str
+    what: str
+    equal: bool
+    """Byte by byte."""
+    close: bool
+    """As near as is asked for where bytes may differ."""
+    masks_iou: float | None = None
+    selected_iou: float | None = None
+    note: str = ""
+
+    def holds(self, *, bytes_too: bool) -> bool:
+        return self.equal or (self.close and not bytes_too)
+
+
+def this_machine() -> str:
+    """What answers depend on beside the code."""
+    import torch
+
+    info = Path("/proc/cpuinfo")
+    models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    processor = models[0].split(":")[1].strip() if models else platform.machine()
+    packages = {name: number for name, number in versions().items() if name != "liftlab"}
+    return json.dumps([processor, torch.backends.cpu.get_cpu_capability(), packages])
+
+
+def digest_of(*parts: bytes | str | np.ndarray) -> str:
+    """A short digest of bytes, texts and arrays."""
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else part.encode() if isinstance(part, str) else part.tobytes()
+        total.update(len(raw).to_bytes(8, "little") + raw)
+    return total.hexdigest()[:16]
+
+
+def kept(
+    masks: Sequence[np.ndarray],
+    selected: np.ndarray | None = None,
+    score: np.ndarray | None = None,
+    said: str = "",
+) -> Kept:
+    """An answer as it is kept: bool masks per view, bool per primitive, and what is said with it."""
+    runs = tuple(runs_of(np.ascontiguousarray(mask)) for mask in masks)
+    chosen = np.zeros(0, bool) if selected is None else selected
+    digest = digest_of(*runs, chosen, np.zeros(0) if score is None else score, said)
+    return Kept(runs, packed(chosen), int(chosen.sum()), digest, said)
+
+
+def packed(bits: np.ndarray) -> str:
+    """A selection, thinned to at most `SAMPLE` primitives."""
+    if not len(bits):
+        return ""
+    thin = bits[:: -(-len(bits) // SAMPLE)]
+    return f"{len(thin)}:{base64.b64encode(zlib.compress(np.packbits(thin).tobytes(), 9)).decode()}"
+
+
+def unpacked(text: str) -> np.ndarray:
+    """What `packed` made, as bools."""
+    if not text:
+        return np.zeros(0, bool)
+    count, body = text.split(":", 1)
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(base64.b64decode(body)), np.uint8))
+    return bits[: int(count)].astype(bool)
+
+
+def iou_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Intersection over union pooled over pairs of bool arrays; 1 where both are empty, 0 where sizes differ."""
+    shared = whole = 0
+    for a, b in pairs:
+        if a.shape != b.shape:
+            return 0.0
+        shared += int((a & b).sum())
+        whole += int((a | b).sum())
+    return shared / whole if whole else 1.0
+
+
+def masks_of(answers: Answers, one: Kept) -> list[np.ndarray]:
+    """The masks of an answer, bool [H, W] per view."""
+    return [mask_of_runs(runs, *size) for runs, size in zip(one.masks, answers.sizes, strict=True)]
+
+
+def compare(before: Answers, after: Answers) -> list[Line]:
+    """Every part, prompt and file of two records, those that only one has included."""
+    lines = [
+        Line("", part, before.parts.get(part) == after.parts.get(part), close=True)
+        for part in union(before.parts, after.parts)
+    ]
+    for method in union(before.answers, after.answers):
+        old, new = before.answers.get(method, {}), after.answers.get(method, {})
+        for prompt in union(old, new):
+            if prompt not in old or prompt not in new:
+                lines.append(Line(method, prompt, False, False, note=only_in(prompt in old)))
+                continue
+            lines.append(compared(method, prompt, before, after))
+        was, now = before.files.get(method, {}), after.files.get(method, {})
+        for name in union(was, now):
+            if name not in was or name not in now:
+                lines.append(Line(method, name, False, False, note=only_in(name in was)))
+                continue
+            size, size_now = was[name][1], now[name][1]
+            close = abs(size - size_now) <= SIZE_SLACK * max(size, size_now)
+            note = "" if size == size_now else f"{size} -> {size_now} bytes"
+            lines.append(Line(method, name, was[name] == now[name], close, note=note))
+    return lines
+
+
+def compared(method: str, prompt: str, before: Answers, after: Answers) -> Line:
+    """One prompt that both records have."""
+    old, new = before.answers[method][prompt], after.answers[method][prompt]
+    masks_iou = selected_iou = 1.0
+    if old.masks != new.masks:
+        same_sizes = before.sizes == after.sizes
+        pairs = zip(masks_of(before, old), masks_of(after, new), strict=True) if same_sizes else ()
+        masks_iou = iou_of(pairs) if same_sizes else 0.0
+    if old.selected != new.selected:
+        selected_iou = iou_of([(unpacked(old.selected), unpacked(new.selected))])
+    close = masks_iou > IOU_FLOOR and selected_iou > IOU_FLOOR
+    note = "" if old.said == new.said else f"said {old.said!r} -> {new.said!r}"
+    if old.count != new.count:
+        note = f"{old.count} -> {new.count} selected" + (f"; {note}" if note else "")
+    return Line(method, prompt, old.digest == new.digest, close, masks_iou, selected_iou, note)
+
+
+def union(a: Iterable[str], b: Iterable[str]) -> list[str]:
+    """All names of both, in order."""
+    return list(dict.fromkeys([*a, *b]))
+
+
+def only_in(before: bool) -> str:
+    return "only in the record" if before else "not in the record"
+
+
+def table(lines: Sequence[Line]) -> str:
+    """Lines for people."""
+
+    def number(value: float | None) -> str:
+        return "     -" if value is None else f"{value:6.4f}"
+
+    head = f"{'method':<17}{'prompt, file or part':<34}{'masks':>6} {'chosen':>6}  bytes"
+    rows = [
+        f"{line.method or '(all)':<17}{line.what:<34}{number(line.masks_iou)} {number(line.selected_iou)}  "
+        f"{'equal' if line.equal else 'differ':<7}{line.note[:120]}".rstrip()
+        for line in lines
+    ]
+    return "\n".join([head, *rows])
