@@ -20,12 +20,17 @@ import numpy as np
 
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import CaptureTruth, read_truth
-from components.geometry import pixel_centers, points_from_depth, register_similarity, transform
-from components.pointmaps.alignment import Alignment, AlignmentConfig, align
-from components.pointmaps.alignment_weights import SOFT_CUT, SOFT_SIGMA_PX
-from components.pointmaps.pairs import Edge, PairResult, pair_graph, predict_pairs, shrunk
-from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
-from components.types import Lens, View
+from liftlab.components.geometry.projection import (
+    pixel_centers,
+    points_from_depth,
+    register_similarity,
+    transform,
+)
+from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align
+from liftlab.components.pointmaps.alignment.weights import SOFT_CUT, SOFT_SIGMA_PX
+from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph, predict_pairs, shrunk
+from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
+from liftlab.components.types import Lens, View
 
 METHODS: tuple[tuple[str, AlignmentConfig], ...] = (
     ("GA, weights C", AlignmentConfig(method="ga")),

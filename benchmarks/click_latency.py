@@ -16,12 +16,12 @@ import tyro
 
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
-from components.geometry import view_from_photo
-from components.types import Prompt, Scene
-from lab.engine import Lab
-from pipelines.base import Segmenter
-from pipelines.simulated_user import farthest_inside
-from pipelines.wildseg3d import WildSeg3DConfig
+from liftlab.components.geometry.projection import view_from_photo
+from liftlab.components.types import Prompt, Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.base import Segmenter
+from liftlab.pipelines.benchmarking.simulated_user import farthest_inside
+from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 
 WARM_UPS = 3
 MIN_PIXELS = 100

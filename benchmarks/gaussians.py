@@ -26,16 +26,16 @@ import torch
 
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
-from components.captures.capture import open_capture
-from components.captures.importing import import_capture
-from components.files import is_sealed, sealed_folder, write_json
-from components.gaussians.frames import Frame, make_frames
-from components.gaussians.initialise import gaussians_from_pointmap
-from components.gaussians.training import TrainConfig, evaluate, train
-from components.rasterize import rasterize, tensors_from_gaussians, warm_up
-from components.scenes import load_scene, save_scene
-from components.types import Gaussians, Lens, Pointmap, Scene, View
-from pipelines.reconstruct import ReconstructConfig, reconstruct
+from liftlab.components.captures.capture import open_capture
+from liftlab.components.captures.importing import import_capture
+from liftlab.components.files import is_sealed, sealed_folder, write_json
+from liftlab.components.gaussians.training.frames import Frame, make_frames
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
+from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
+from liftlab.components.rasterize import rasterize, tensors_from_gaussians, warm_up
+from liftlab.components.scenes import load_scene, save_scene
+from liftlab.components.types import Gaussians, Lens, Pointmap, Scene, View
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig, reconstruct
 
 START_COUNT = 15_000
 EVERY = 8

@@ -4,8 +4,8 @@ stay.
     python -m benchmarks.maxflow assets/captures/desk assets/captures/shelf --workspace DIR
 
 `--other MODULE:FUNCTION` measures one more solver and compares with that one: any function with the signature of
-`components.masks.grid_cut.grid_cut`. Solvers take turns in one process, so that other work on the machine hits all.
-scipy's maximum flow only solves a sample of the cuts again.
+`components.masks.graph.grid_cut.grid_cut`. Solvers take turns in one process, so that other work on the machine
+hits all. scipy's maximum flow only solves a sample of the cuts again.
 """
 
 import importlib
@@ -23,16 +23,16 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from benchmarks.tables import markdown, write_result
-from components.clicks import Click, ClickList
-from components.masks.cache import MaskCache
-from components.masks.click_pieces import GraphCutConfig
-from components.masks.click_solver import GraphCutSolver
-from components.masks.grid_cut import NEIGHBOURS, grid_cut, warm_up
-from components.metrics import pooled_iou
-from components.types import Scene
-from lab.engine import Lab
-from pipelines.masks import MasksConfig, build_masks
-from pipelines.simulated_user import farthest_inside
+from liftlab.components.clicks import Click, ClickList
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.clicks.pieces import GraphCutConfig
+from liftlab.components.masks.clicks.solver import GraphCutSolver
+from liftlab.components.masks.graph.grid_cut import NEIGHBOURS, grid_cut, warm_up
+from liftlab.components.metrics import pooled_iou
+from liftlab.components.types import Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.benchmarking.simulated_user import farthest_inside
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 
 Cut = Callable[[np.ndarray, np.ndarray], np.ndarray]
 UNITS_PER_NAT = 1000
@@ -90,7 +90,7 @@ def solved_by(cut: Cut, problems: list[tuple[np.ndarray, np.ndarray]] | None = N
         spent.append(time.thread_time() - started)
         return out
 
-    with patch("components.masks.outline.grid_cut", timed):
+    with patch("liftlab.components.masks.regions.outline.grid_cut", timed):
         yield spent
 
 

@@ -25,25 +25,30 @@ from benchmarks.novel_views import TestPhotos, TestRenderer, test_photos
 from benchmarks.oracle_masks import oracle_masks
 from benchmarks.segmentation import masks_in_photos, prompts_of
 from benchmarks.truth_scenes import read_truth
-from components.config_keys import key_record
-from components.files import content_key
-from components.masks.cache import MaskCache
-from components.metrics import accuracy, class_agnostic_panoptic_quality, match_scene_labels, pooled_iou
-from components.progress import CancelToken, no_progress
-from components.types import Scene, Segmentation
-from lab.bench.provenance import commit
-from lab.engine import Lab
-from pipelines.base import Segmenter, get_method, seeded
-from pipelines.feature_trainer import FeatureTrainConfig
-from pipelines.gaussian_answers import gaussian_views
-from pipelines.simulated_user import SimulatedClick, scorable_objects, simulate
+from liftlab.bench.provenance import commit
+from liftlab.components.config_keys import key_record
+from liftlab.components.files import content_key
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.metrics import (
+    accuracy,
+    class_agnostic_panoptic_quality,
+    match_scene_labels,
+    pooled_iou,
+)
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.types import Scene, Segmentation
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.base import Segmenter, get_method, seeded
+from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, scorable_objects, simulate
+from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
+from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
 
 ROUNDS = (1, 3, 5)
 CLICKED_PHOTOS = 4
 """Training photos, evenly chosen, in which the simulated person looks for errors."""
 KEPT = "benchmark_methods"
 """Folder of a workspace with the prepared methods."""
-OWN_CODE = ("pipelines", "components.features", "components.association")
+OWN_CODE = ("liftlab.pipelines", "liftlab.components.features", "liftlab.components.association")
 """Packages whose code is a method's own; what all steps share says by its step versions when results change."""
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -139,7 +144,7 @@ def state_of(case: Case) -> str:
 
     A row with another key is out of date; a change of one method leaves the rows of the others as they are.
     """
-    from pipelines import gaussians, masks, reconstruct
+    from liftlab.pipelines.steps import gaussians, masks, reconstruct
 
     name, _ = ROWS[case.variant]
     method = get_method(name).make
@@ -156,9 +161,9 @@ def code_key(module: str) -> str:
     waiting, seen = [module], dict[str, str]()
     while waiting:
         name = waiting.pop()
-        file = root.joinpath(*name.split("."))
+        file = root.joinpath(*name.removeprefix("liftlab.").split("."))
         file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
-        if name in seen or name == "pipelines" or not file.exists():
+        if name in seen or name == "liftlab.pipelines" or not file.exists():
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in ast.walk(tree):

@@ -14,8 +14,8 @@ from PIL import Image
 from benchmarks.method_cases import Case, ready
 from benchmarks.oracle_masks import in_view
 from benchmarks.truth_scenes import read_truth
-from components.features.colours import cluster_colours
-from components.types import Array
+from liftlab.components.features.colours import cluster_colours
+from liftlab.components.types import Array
 
 CELL_WIDTH, TITLE_PX, GAP_PX, COLUMNS = 320, 22, 4, 4
 MOST_BYTES = 400_000

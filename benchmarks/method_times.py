@@ -10,10 +10,10 @@ from torch.nn.functional import normalize
 
 from benchmarks.method_cases import Case, ready
 from benchmarks.tables import markdown
-from components.geometry import scaled_intrinsics
-from components.rasterize.frozen import FrozenView
-from pipelines.saga_clicks import similarities
-from pipelines.unic_lift import decode
+from liftlab.components.geometry.projection import scaled_intrinsics
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.pipelines.methods.saga.clicks import similarities
+from liftlab.pipelines.methods.unic_lift import decode
 
 QUERY_GAUSSIANS, QUERY_CHANNELS = 300_000, 32
 DECODED = (640, 480)

@@ -24,7 +24,7 @@ from benchmarks.method_cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Cas
 from benchmarks.method_pictures import save_pictures
 from benchmarks.method_times import QUERY_CHANNELS, QUERY_GAUSSIANS, decode_times, query_times
 from benchmarks.tables import markdown, write_result
-from components.errors import InputError
+from liftlab.components.errors import InputError
 
 SHORT_SECS = 60.0
 BEHIND = 0.05

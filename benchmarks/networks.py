@@ -20,13 +20,13 @@ import torch
 import tyro
 
 from benchmarks.tables import markdown, write_result
-from components.masks.sam2_network import Sam2Network, build_sam2, masks_of_logits
-from components.masks.sam2_proposer import Sam2Proposer, Sam2ProposerConfig
-from components.masks.sam2_tracker import Sam2VideoTracker
-from components.models import load_catalogue
-from components.models.result_cache import ResultCache
-from components.pointmaps.mast3r_network import CrocoPairNetwork, build_pair_network
-from components.types import Array, MaskSet
+from liftlab.components.masks.sam2.network import Sam2Network, build_sam2, masks_of_logits
+from liftlab.components.masks.sam2.proposer import Sam2Proposer, Sam2ProposerConfig
+from liftlab.components.masks.sam2.tracker import Sam2VideoTracker
+from liftlab.components.models import load_catalogue
+from liftlab.components.models.result_cache import ResultCache
+from liftlab.components.pointmaps.mast3r_network import CrocoPairNetwork, build_pair_network
+from liftlab.components.types import Array, MaskSet
 
 Size = Literal["tiny", "small", "base-plus", "large"]
 Work = Literal["photo", "click", "proposals", "tracking"]

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Int32, Integer
 
 from benchmarks.truth_scenes import read_truth
-from components.geometry import project
-from components.rasterize.frozen import FrozenView
-from components.types import Array, Camera, Scene, Segmentation
-from pipelines.base import Segmenter
-from pipelines.gaussian_answers import GaussianViews
+from liftlab.components.geometry.projection import project
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.components.types import Array, Camera, Scene, Segmentation
+from liftlab.pipelines.base import Segmenter
+from liftlab.pipelines.methods.shared.gaussian_answers import GaussianViews
 
 SPLAT_PX = 1
 """A point covers its pixel, and empty ones so far around it."""

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Int32
 
 from benchmarks.truth_scenes import STRUCTURE_ID
-from components.geometry import photo_from_view, pixel_centers
-from components.masks.cache import MaskCache
-from components.types import Array, Scene, View
+from liftlab.components.geometry.projection import photo_from_view, pixel_centers
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.types import Array, Scene, View
 
 DROPPED = 0.1
 """Share of the masks of every view that are left out."""

@@ -22,12 +22,12 @@ import uvicorn
 from playwright.sync_api import Page, WebSocket, sync_playwright
 
 from benchmarks.tables import markdown, write_result
-from components.errors import InputError
-from components.types import Gaussians, Scene
-from lab.engine import Lab
-from lab.recent import Recent
-from lab.security import Access
-from lab.server import build_app, page_url
+from liftlab.components.errors import InputError
+from liftlab.components.types import Gaussians, Scene
+from liftlab.engine.lab import Lab
+from liftlab.engine.recent import Recent
+from liftlab.web.security import Access
+from liftlab.web.server import build_app, page_url
 
 BYTES_PER_SPLAT = 32
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -27,9 +27,9 @@ import numpy as np
 import torch
 
 from benchmarks.tables import markdown, write_result
-from components.files import write_json
-from components.rasterize import GaussianTensors, lift, rasterize, warm_up
-from components.types import Camera
+from liftlab.components.files import write_json
+from liftlab.components.rasterize import GaussianTensors, lift, rasterize, warm_up
+from liftlab.components.types import Camera
 
 SIZES = ((320, 240), (640, 480))
 CHANNELS = (3, 32)

@@ -18,11 +18,11 @@ import psutil
 
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import CaptureTruth, read_truth
-from components.captures.capture import open_capture
-from components.captures.importing import import_capture
-from components.masks.scene_graph import view_depths
-from components.types import Scene
-from pipelines.reconstruct import ReconstructConfig, ReconstructReport, reconstruct
+from liftlab.components.captures.capture import open_capture
+from liftlab.components.captures.importing import import_capture
+from liftlab.components.masks.graph.scene_graph import view_depths
+from liftlab.components.types import Scene
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig, ReconstructReport, reconstruct
 
 BORDER_PX = 4
 """Pixels this near to an outline of the truth count as border."""

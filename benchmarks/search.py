@@ -25,15 +25,22 @@ import tyro
 from benchmarks.search_queries import TruthQuery, make_queries, read_objects
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
-from components.geometry import photo_from_view, pixel_centers
-from components.progress import CancelToken, no_progress
-from components.text.attributes import measure
-from components.text.encoder import CropConfig, TextImageEncoder, embed_objects
-from components.text.open_clip import build
-from components.types import Scene, View
-from lab.engine import Lab
-from pipelines.masks import MasksConfig
-from pipelines.search import SearchIndex, build_index, masks_from_labels, masks_of, search, search_by_model
+from liftlab.components.geometry.projection import photo_from_view, pixel_centers
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.text.attributes import measure
+from liftlab.components.text.encoder import CropConfig, TextImageEncoder, embed_objects
+from liftlab.components.text.open_clip import build
+from liftlab.components.types import Scene, View
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.search import (
+    SearchIndex,
+    build_index,
+    masks_from_labels,
+    masks_of,
+    search,
+    search_by_model,
+)
+from liftlab.pipelines.steps.masks import MasksConfig
 
 HIT_IOU = 0.5
 METHOD = "wildseg3d"

@@ -17,17 +17,22 @@ import tyro
 
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import CaptureTruth, read_truth
-from components.clicks import clicks_of
-from components.geometry import mask_in_photo
-from components.masks.cache import MaskCache
-from components.masks.click_pieces import GraphCutConfig
-from components.masks.click_solver import GraphCutSolver
-from components.metrics import pooled_iou
-from components.types import Prompt, Scene
-from lab.engine import Lab
-from pipelines.masks import MasksConfig
-from pipelines.simulated_user import SimulatedClick, SimulatedRun, scorable_objects, simulate
-from pipelines.wildseg3d import WildSeg3DConfig
+from liftlab.components.clicks import clicks_of
+from liftlab.components.geometry.projection import mask_in_photo
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.clicks.pieces import GraphCutConfig
+from liftlab.components.masks.clicks.solver import GraphCutSolver
+from liftlab.components.metrics import pooled_iou
+from liftlab.components.types import Prompt, Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.benchmarking.simulated_user import (
+    SimulatedClick,
+    SimulatedRun,
+    scorable_objects,
+    simulate,
+)
+from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
+from liftlab.pipelines.steps.masks import MasksConfig
 
 ROUNDS = (1, 3, 5)
 LOSS = 0.02

@@ -29,8 +29,8 @@ import viser
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.tables import markdown, write_result
-from lab.engine import Lab
-from lab.signals import Stopped
+from liftlab.engine.lab import Lab
+from liftlab.engine.signals import Stopped
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
 START_SECS = 120.0
@@ -291,7 +291,7 @@ def serve(workspace: Path, scene: str, rest_secs: float = REST_SECS) -> None:
     Args:
         rest_secs: After which a closed visit holds nothing heavy any more.
     """
-    from lab import server
+    from liftlab.web import server
 
     lab = Lab(workspace)
     with contextlib.suppress(Stopped), contextlib.closing(lab):

@@ -14,8 +14,8 @@ import numpy as np
 import tyro
 
 from benchmarks.tables import markdown, write_result
-from components.gaussians.files import read_gaussians, write_gaussians
-from components.types import Gaussians
+from liftlab.components.gaussians.files import read_gaussians, write_gaussians
+from liftlab.components.types import Gaussians
 
 REPEATS = 3
 SUFFIXES = (".ply", ".spz")

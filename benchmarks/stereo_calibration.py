@@ -16,11 +16,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.tables import markdown, write_result
-from components.geometry import project
-from components.pointmaps import stereo_pairs
-from components.pointmaps.pairs import PairFailure, nearby_graph
-from components.scenes import load_scene
-from components.types import Scene
+from liftlab.components.geometry.projection import project
+from liftlab.components.pointmaps import stereo_pairs
+from liftlab.components.pointmaps.pairs import PairFailure, nearby_graph
+from liftlab.components.scenes import load_scene
+from liftlab.components.types import Scene
 
 TOLERANCE = 0.01
 """A depth counts as right within this share of the reconstruction's."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.bench.provenance import commit, device_name
+from liftlab.bench.provenance import commit, device_name
 
 RESULTS = Path(__file__).parent / "results"
 

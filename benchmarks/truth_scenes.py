@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from components.geometry import points_from_depth
-from components.planes import find_planes
-from components.types import Camera, Lens, Pointmap, Scene, View
+from liftlab.components.geometry.planes import find_planes
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.types import Camera, Lens, Pointmap, Scene, View
 
 STRUCTURE_ID = 201
 """Instance ids from here up are table, floor and walls: background in every score (docs/architecture.md section 8)."""

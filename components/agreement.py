@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from components.metrics import pooled_iou
-from components.types import Array
+from liftlab.components.metrics import pooled_iou
+from liftlab.components.types import Array
 
 ViewMasks = Sequence[Bool[Array, "_ _"]]
 """One mask per view of the scene, view pixels."""

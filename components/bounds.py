@@ -1,5 +1,5 @@
 """Bounds of numbers that people, files and pages give, as types: whoever reads such a number checks it against its
-type (`lab.reading`), and says the range in one sentence.
+type (`liftlab.files.reading`), and says the range in one sentence.
 
 They keep a mistyped or hostile number from running for days or filling the memory; they are wide, not advice.
 """

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from components.errors import InputError
-from components.geometry import project, view_from_photo
-from components.types import Array, Prompt, Scene, View
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import project, view_from_photo
+from liftlab.components.types import Array, Prompt, Scene, View
 
 VISIBLE_DEPTH_ERROR = 0.02
 """A point of the 3D view belongs to a photo when that photo's depth agrees with it to this share."""

@@ -9,7 +9,7 @@ so those results stay valid."""
 
 
 def key_record(config: Any) -> Any:
-    """A config dataclass as plain dictionaries for `components.files.content_key`."""
+    """A config dataclass as plain dictionaries for `liftlab.components.files.content_key`."""
     if is_dataclass(config) and not isinstance(config, type):
         return {
             f.name: key_record(getattr(config, f.name))

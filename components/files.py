@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from components.errors import InputError
+from liftlab.components.errors import InputError
 
 try:
     import fcntl

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from components.errors import Cancelled
+from liftlab.components.errors import Cancelled
 
 REPEAT_SECS = 5.0
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from components.progress import CancelToken
-from components.types import Array, Scene, Segmentation
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Array, Scene, Segmentation
 
 STEP_SHARE = 0.006
 """One step moves the outline by this share of the image's longer side."""

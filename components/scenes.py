@@ -1,7 +1,7 @@
 """A `Scene` on disk: `scene.json` (views, lenses, planes), `images/`, `pointmap_*.npy`, `gaussians.npz`.
 
 Every format is open and lossless. Pointmaps are memory-mapped on loading, so a scene opens at once however
-large it is. The caller decides about sealing the folder (`components.files.sealed_folder`).
+large it is. The caller decides about sealing the folder (`liftlab.components.files.sealed_folder`).
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from components.errors import InputError
-from components.files import write_json
-from components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
+from liftlab.components.errors import InputError
+from liftlab.components.files import write_json
+from liftlab.components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
 
 SCHEMA_VERSION = 1
 SCENE_FILE = "scene.json"

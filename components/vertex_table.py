@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.files import atomic_write
-from components.types import Array, Shaped
+from liftlab.components.files import atomic_write
+from liftlab.components.types import Array, Shaped
 
 _PLY_TYPES = {"f4": "float", "f8": "double", "u1": "uchar", "i4": "int"}
 

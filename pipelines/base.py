@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from jaxtyping import UInt16
 
-from components.errors import InputError, closest
-from components.masks.cache import MaskCache
-from components.progress import CancelToken, Progress
-from components.types import Array, Prompt, Scene, Segmentation
+from liftlab.components.errors import InputError, closest
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken, Progress
+from liftlab.components.types import Array, Prompt, Scene, Segmentation
 
 
 @runtime_checkable
@@ -112,7 +112,7 @@ def list_methods() -> list[MethodEntry]:
     Raises:
         ImportError: A package's entry point failed to import; the message names it.
     """
-    import pipelines  # noqa: F401  (registers ours)
+    import liftlab.pipelines  # noqa: F401  (registers ours)
 
     for point in entry_points(group="liftlab.methods"):
         try:

@@ -13,19 +13,19 @@ from typing import Annotated, Any
 import psutil
 import torch
 
-from components.bounds import Name, within
-from components.errors import InputError
-from components.masks.sam2_network import Sam2Network, load_sam2
-from components.masks.sam2_proposer import Sam2ProposerConfig
-from components.masks.sam2_solver import Sam2ClickConfig
-from components.masks.sam2_tracker import Sam2TrackerConfig
-from components.models import ModelEntry, ModelStore, memory_advice
-from components.models.result_cache import ResultCache
-from components.models.states import has_code, install_command
-from components.models.store import read_record
-from components.pointmaps.mast3r_network import load_pair_network
-from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
-from components.pointmaps.pairs import PairPredictor
+from liftlab.components.bounds import Name, within
+from liftlab.components.errors import InputError
+from liftlab.components.masks.sam2.network import Sam2Network, load_sam2
+from liftlab.components.masks.sam2.proposer import Sam2ProposerConfig
+from liftlab.components.masks.sam2.solver import Sam2ClickConfig
+from liftlab.components.masks.sam2.tracker import Sam2TrackerConfig
+from liftlab.components.models import ModelEntry, ModelStore, memory_advice
+from liftlab.components.models.result_cache import ResultCache
+from liftlab.components.models.states import has_code, install_command
+from liftlab.components.models.store import read_record
+from liftlab.components.pointmaps.mast3r_network import load_pair_network
+from liftlab.components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
+from liftlab.components.pointmaps.pairs import PairPredictor
 
 
 @dataclass(frozen=True)

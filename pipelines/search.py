@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 
-from components.masks.cache import MaskCache
-from components.text.attributes import Attributes, measure
-from components.text.encoder import TextImageEncoder, relevancy_of_text
-from components.text.grammar import Named, Query, parse, tokenise
-from components.text.matching import rank
-from components.text.names import answers_to, callable_names
-from components.text.things import find_things, pieces_of_one_thing, put_together
-from components.text.vocabulary import SILENT
-from components.types import Array, Scene
-from pipelines.base import Segmenter
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.text.attributes import Attributes, measure
+from liftlab.components.text.encoder import TextImageEncoder, relevancy_of_text
+from liftlab.components.text.grammar import Named, Query, parse, tokenise
+from liftlab.components.text.matching import rank
+from liftlab.components.text.names import answers_to, callable_names
+from liftlab.components.text.things import find_things, pieces_of_one_thing, put_together
+from liftlab.components.text.vocabulary import SILENT
+from liftlab.components.types import Array, Scene
+from liftlab.pipelines.base import Segmenter
 
 STEP_VERSION = 6
 SEEN_ENOUGH = 0.6

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
-from components.progress import CancelToken, Progress
-from components.untrusted import reading
+from liftlab.components.errors import InputError
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.progress import CancelToken, Progress
 
 
 def answer(arguments: dict[str, Any], progress: Progress) -> Any:
@@ -75,7 +75,7 @@ def no_room(arguments: dict[str, Any], progress: Progress) -> None:
 def run_here(
     target: str, arguments: dict[str, Any], *, limits: Any, progress: Progress, cancel: CancelToken
 ) -> Any:
-    """In place of `components.child.run_in_child`: the same call in this process, which saves a second."""
+    """In place of `components.processes.child.run_in_child`: the same call in this process, which saves a second."""
     module, name = target.split(":")
 
     def report(fraction: float, message: str = "") -> None:

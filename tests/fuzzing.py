@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from components.captures.limits import ImportLimits
-from components.captures.photos import read_photo
-from components.captures.reading import read_in_child
-from components.captures.video import extract_frames
-from components.errors import InputError
-from components.progress import Progress, no_progress, repeated
+from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.readers.photos import read_photo
+from liftlab.components.captures.readers.video import extract_frames
+from liftlab.components.captures.reading import read_in_child
+from liftlab.components.errors import InputError
+from liftlab.components.progress import Progress, no_progress, repeated
 from tests.components.captures.picture import cameras_record, jpeg, png, textured
 
 LIMITS = ImportLimits()
@@ -193,7 +193,7 @@ def _read_zip(data: bytes, folder: Path) -> None:
 
 
 def _read_splats(suffix: str, data: bytes, folder: Path) -> None:
-    from components.gaussians.files import read_gaussians
+    from liftlab.components.gaussians.files import read_gaussians
 
     (folder / f"a{suffix}").write_bytes(data)
     gaussians = read_gaussians(folder / f"a{suffix}")
@@ -219,7 +219,7 @@ def _read_cameras(place: str, data: bytes, folder: Path) -> None:
 
 
 def _read_prompts(data: bytes, folder: Path) -> None:
-    from lab.prompts import read_prompts
+    from liftlab.session.prompts import read_prompts
 
     (folder / "prompts.json").write_bytes(data)
     try:
@@ -229,7 +229,7 @@ def _read_prompts(data: bytes, folder: Path) -> None:
 
 
 def _read_mask(data: bytes, folder: Path) -> None:
-    from components.captures.benchmark_layouts.scene import read_labels, read_mask
+    from liftlab.components.captures.benchmark_layouts.scene import read_labels, read_mask
 
     (folder / "a.png").write_bytes(data)
     assert read_mask(folder / "a.png").ndim == 2
@@ -294,7 +294,7 @@ def _zip_seeds() -> list[bytes]:
 
 
 def _splats(count: int, degree: int) -> Any:
-    from components.types import Gaussians
+    from liftlab.components.types import Gaussians
 
     chance = np.random.default_rng(degree)
     quats = chance.normal(size=(count, 4))
@@ -307,7 +307,7 @@ def _splats(count: int, degree: int) -> Any:
 
 
 def _written(suffix: str, degree: int) -> bytes:
-    from components.gaussians.files import write_gaussians
+    from liftlab.components.gaussians.files import write_gaussians
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"a{suffix}"

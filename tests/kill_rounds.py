@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import pipelines.gaussians
-import pipelines.masks
-import pipelines.reconstruct
-from components.progress import CancelToken, no_progress
-from components.sfm.child import run_worker
-from components.sfm.model import SfmOptions, SfmPhoto
-from lab.engine import Lab
-from lab.outputs import export
-from lab.session import Session
-from lab.visitor import Visitor
-from pipelines.base import get_method
+import liftlab.pipelines.steps.gaussians
+import liftlab.pipelines.steps.masks
+import liftlab.pipelines.steps.reconstruct
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.sfm.child import run_worker
+from liftlab.components.sfm.model import SfmOptions, SfmPhoto
+from liftlab.engine.lab import Lab
+from liftlab.export.outputs import export
+from liftlab.pipelines.base import get_method
+from liftlab.session.session import Session
+from liftlab.web.visitor import Visitor
 from tests.toy import Toy, make_toy
 from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, box_center, fill, untrained
 
@@ -72,9 +72,9 @@ def work(places: Places, stage: str, number: int, line: Connection) -> None:
 
 def _stage(lab: Lab, places: Places, toy: Toy, stage: str, number: int) -> Callable[[], object]:
     """What the stage does; what has to be there before is made here."""
-    from pipelines.gaussians import GaussiansConfig
-    from pipelines.masks import MasksConfig
-    from pipelines.reconstruct import ReconstructConfig
+    from liftlab.pipelines.steps.gaussians import GaussiansConfig
+    from liftlab.pipelines.steps.masks import MasksConfig
+    from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
     if stage == "import":
         path = places.photos / "000.png"
@@ -128,14 +128,16 @@ def _compute_nothing(toy: Toy) -> None:
         progress(0.5, "halfway")
         scene = make_toy(key=key, width=WIDTH, height=HEIGHT, views=VIEWS).scene
         names = tuple(view.name for view in scene.views)
-        return scene, pipelines.reconstruct.ReconstructReport(names, (), True, 9, 0.3, 12.0, 0.9, ())
+        return scene, liftlab.pipelines.steps.reconstruct.ReconstructReport(
+            names, (), True, 9, 0.3, 12.0, 0.9, ()
+        )
 
     def build_masks(scene, config, *, progress, cancel):
         return make_toy(key=scene.key, width=WIDTH, height=HEIGHT, views=VIEWS).masks
 
-    pipelines.reconstruct.reconstruct = reconstruct
-    pipelines.masks.build_masks = build_masks
-    pipelines.gaussians.build_gaussians = untrained
+    liftlab.pipelines.steps.reconstruct.reconstruct = reconstruct
+    liftlab.pipelines.steps.masks.build_masks = build_masks
+    liftlab.pipelines.steps.gaussians.build_gaussians = untrained
 
 
 def assert_readable(folder: Path) -> None:

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from lab.engine import Lab
-from pipelines.reconstruct import ReconstructReport
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from tests.toy import make_toy
 
 NAME = "toy"
@@ -46,10 +46,14 @@ def main(root: Path, photos: Path, stop_stage: str, moment: str) -> None:
         progress(0.5, "halfway")
         return make_toy(key=scene.key).masks
 
-    import pipelines.masks
-    import pipelines.reconstruct
+    import liftlab.pipelines.steps.masks
+    import liftlab.pipelines.steps.reconstruct
 
-    pipelines.reconstruct.reconstruct, pipelines.masks.build_masks, os.fsync = reconstruct, build_masks, fsync
+    liftlab.pipelines.steps.reconstruct.reconstruct, liftlab.pipelines.steps.masks.build_masks, os.fsync = (
+        reconstruct,
+        build_masks,
+        fsync,
+    )
     lab = Lab(root)
     stage[0] = "import"
     lab.import_capture(photos, NAME, progress=report)

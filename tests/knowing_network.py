@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from components.geometry import transform
-from components.pointmaps.mast3r_network import HeadOutput
+from liftlab.components.geometry.projection import transform
+from liftlab.components.pointmaps.mast3r_network import HeadOutput
 from tests.toy import Toy
 
 

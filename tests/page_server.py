@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from pipelines.base import get_method
+from liftlab.pipelines.base import get_method
 from tests import toy_workspace
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
@@ -52,7 +52,7 @@ class PageServer:
 def serving(workspace: Path, *arguments: str, command: str = "serve") -> Iterator[PageServer]:
     """Run `liftlab serve` (or `demo`) and yield it once it says where it answers."""
     line = [
-        sys.executable, "-m", "lab.cli", command, "--workspace", str(workspace), "--port", "0", "--no-browser",
+        sys.executable, "-m", "liftlab.cli.main", command, "--workspace", str(workspace), "--port", "0", "--no-browser",
         *arguments,
     ]  # fmt: skip
     process = subprocess.Popen(

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from components.progress import CancelToken, Progress
-from lab import cli, server
-from lab.engine import Lab
-from lab.terminal import TerminalProgress
-from pipelines.gaussians import default_config
-from pipelines.masks import MasksConfig
+from liftlab.cli import main as cli
+from liftlab.cli.terminal import TerminalProgress
+from liftlab.components.progress import CancelToken, Progress
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.steps.gaussians import default_config
+from liftlab.pipelines.steps.masks import MasksConfig
+from liftlab.web import server
 from tests.page_server import ROOT
 from tests.toy_workspace import NAME
 
@@ -88,7 +89,7 @@ def main(root: str, step: str, options: Sequence[str]) -> None:
         lab.jobs.submit(step, lambda progress, cancel: work(Announced(progress), cancel))
         serve(lab, **options)
 
-    with mock.patch("lab.server.run", with_work):
+    with mock.patch("liftlab.web.server.run", with_work):
         cli.main(["serve", "--workspace", root, "--port", "0", "--no-browser"])
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captures.known_cameras import read_cameras_json
-from components.geometry import points_from_depth, project
-from components.types import Camera
+from liftlab.components.captures.known_cameras import read_cameras_json
+from liftlab.components.geometry.projection import points_from_depth, project
+from liftlab.components.types import Camera
 
 CAPTURES = Path(__file__).resolve().parent.parent / "assets" / "captures"
 NAMES = ("desk", "shelf")

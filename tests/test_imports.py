@@ -16,7 +16,7 @@ ALLOWED = {
 """What each package may import of ours."""
 OURS = {*ALLOWED, "assets", "benchmarks", "tests"}
 PAGE = {"gradio", "viser"}
-HEADLESS = ["lab/session.py", "lab/engine.py", "lab/jobs.py", "lab/workspace.py"]
+HEADLESS = ["lab/session/session.py", "lab/engine/lab.py", "lab/engine/jobs.py", "lab/engine/workspace.py"]
 """Modules that must import without the page's packages; `pipelines` and `components` all must."""
 
 
@@ -73,7 +73,7 @@ sys.meta_path.insert(0, Hidden())
 """
 
 
-@pytest.mark.parametrize("module", [*HEADLESS, "pipelines/__init__.py", "pipelines/masks.py"])
+@pytest.mark.parametrize("module", [*HEADLESS, "pipelines/__init__.py", "pipelines/steps/masks.py"])
 def test_engine_imports_without_gradio_and_viser(module: str) -> None:
     if not (ROOT / module).exists():
         pytest.fail(f"{module} is gone: name the headless modules here")
@@ -92,7 +92,9 @@ def test_engine_imports_without_gradio_and_viser(module: str) -> None:
 def test_importing_the_methods_needs_no_weights_or_network() -> None:
     """Heavy optional packages are imported where they are used, not when a method is listed."""
     optional = {"sam2", "mast3r", "dust3r", "open_clip", "gsplat", "ray"}
-    code = f"import pipelines.base as b, sys; b.list_methods(); print({optional!r} & set(sys.modules))"
+    code = (
+        f"import liftlab.pipelines.base as b, sys; b.list_methods(); print({optional!r} & set(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )

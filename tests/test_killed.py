@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import Lab
-from lab.notebook import Notebook
-from lab.session import Session
-from lab.visitor import Visitor
-from lab.workspace import Workspace
+from liftlab.engine.lab import Lab
+from liftlab.engine.workspace import Workspace
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.session import Session
+from liftlab.web.visitor import Visitor
 from tests.kill_rounds import NAME, STAGES, VISITOR, Places, assert_readable, begin, work
 
 MOMENTS = 6

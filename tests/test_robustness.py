@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.errors import InputError
-from lab.engine import Lab
-from lab.session import Session
-from pipelines.reconstruct import ReconstructReport
+from liftlab.components.errors import InputError
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.steps.reconstruct import ReconstructReport
+from liftlab.session.session import Session
 from tests.killable import NAME
 from tests.toy import make_toy
 
@@ -50,8 +50,8 @@ def toy_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         computed.append("masks")
         return make_toy(key=scene.key).masks
 
-    monkeypatch.setattr("pipelines.reconstruct.reconstruct", reconstruct)
-    monkeypatch.setattr("pipelines.masks.build_masks", build_masks)
+    monkeypatch.setattr("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct)
+    monkeypatch.setattr("liftlab.pipelines.steps.masks.build_masks", build_masks)
     return computed
 
 
@@ -153,8 +153,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.errors import InputError
-from lab.workspace import Workspace
+from liftlab.components.errors import InputError
+from liftlab.engine.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
 for write in (

@@ -30,7 +30,7 @@ opening one for reading never returns, and the run is over its time."""
 
 STEPS = """
 import sys
-from lab.cli import main
+from liftlab.cli.main import main
 for arguments in {commands!r}:
     try:
         main(arguments)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from components.geometry import pixel_centers
-from components.types import Camera
+from liftlab.components.geometry.projection import pixel_centers
+from liftlab.components.types import Camera
 
 
 @dataclass(frozen=True)

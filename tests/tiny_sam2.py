@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from components.masks.sam2_network import Sam2Network, build_sam2
-from components.models.result_cache import ResultCache
+from liftlab.components.masks.sam2.network import Sam2Network, build_sam2
+from liftlab.components.models.result_cache import ResultCache
 
 CONFIG = "configs/sam2.1/sam2.1_hiera_t.yaml"
 OVERRIDES = (

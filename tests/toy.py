@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from components.gaussians.initialise import gaussians_from_points
-from components.geometry import pixel_centers, unproject
-from components.masks.cache import MaskCache
-from components.types import Camera, Lens, Pointmap, Scene, View
+from liftlab.components.gaussians.training.initialise import gaussians_from_points
+from liftlab.components.geometry.projection import pixel_centers, unproject
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.types import Camera, Lens, Pointmap, Scene, View
 
 WIDTH, HEIGHT = 96, 72
 FOCAL = 90.0

@@ -9,12 +9,12 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
-from components.gaussians.initialise import gaussians_from_pointmap
-from components.gaussians.training import CurvePoint
-from components.types import Gaussians, Scene
-from lab.engine import Lab
-from pipelines.gaussians import GaussiansReport
-from pipelines.reconstruct import ReconstructReport
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
+from liftlab.components.gaussians.training.loop import CurvePoint
+from liftlab.components.types import Gaussians, Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.steps.gaussians import GaussiansReport
+from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from tests.toy import Toy, make_toy
 
 NAME = "toy"
@@ -46,12 +46,12 @@ def fill(root: Path, *, splats: bool = False) -> Lab:
         return built["toy"].scene, ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())
 
     with (
-        mock.patch("pipelines.reconstruct.reconstruct", reconstruct),
-        mock.patch("pipelines.masks.build_masks", lambda scene, *_, **__: built["toy"].masks),
+        mock.patch("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct),
+        mock.patch("liftlab.pipelines.steps.masks.build_masks", lambda scene, *_, **__: built["toy"].masks),
     ):
         lab.prepare(NAME, "wildseg3d")
         if splats:
-            with mock.patch("pipelines.gaussians.build_gaussians", untrained):
+            with mock.patch("liftlab.pipelines.steps.gaussians.build_gaussians", untrained):
                 lab.gaussians(NAME)
     return lab
 

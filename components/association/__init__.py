@@ -1,8 +1,8 @@
 """Association of masks over views through the Gaussians they cover."""
 
-from components.association.bank import Association, MemoryBank, associate
-from components.association.cover import covered, front, likely, union
-from components.association.masks import AssociationConfig, associate_masks, gaussians_of_masks
+from liftlab.components.association.bank import Association, MemoryBank, associate
+from liftlab.components.association.cover import covered, front, likely, union
+from liftlab.components.association.masks import AssociationConfig, associate_masks, gaussians_of_masks
 
 __all__ = [
     "Association",

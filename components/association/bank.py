@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int32, Int64
 
-from components.progress import CancelToken, Progress, no_progress
-from components.types import Array
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.types import Array
 
 Variant = Literal["paper", "gaga"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int, Int32, Int64
 
-from components.geometry import project
-from components.types import Array, Camera
+from liftlab.components.geometry.projection import project
+from liftlab.components.types import Array, Camera
 
 PATCHES = 32
 """The Gaga variant cuts the image into this many patches along each side."""

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, Int64
 
-from components.association.bank import Association, Variant, associate, densest_first
-from components.association.cover import covered, front, likely, union
-from components.bounds import Share
-from components.progress import CancelToken, Progress, no_progress, part_of
-from components.types import Array, Camera
+from liftlab.components.association.bank import Association, Variant, associate, densest_first
+from liftlab.components.association.cover import covered, front, likely, union
+from liftlab.components.bounds import Share
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.types import Array, Camera
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,14 @@
 """Captures: import what a person brings, check it, open it."""
 
-from components.captures.capture import Capture, Photo, load_photo, open_capture
-from components.captures.importing import ImportReport, import_capture
-from components.captures.known_cameras import KnownCamera, KnownCameras, read_cameras_json, write_cameras_json
-from components.captures.limits import ImportLimits
+from liftlab.components.captures.capture import Capture, Photo, load_photo, open_capture
+from liftlab.components.captures.importing import ImportReport, import_capture
+from liftlab.components.captures.known_cameras import (
+    KnownCamera,
+    KnownCameras,
+    read_cameras_json,
+    write_cameras_json,
+)
+from liftlab.components.captures.limits import ImportLimits
 
 __all__ = [
     "Capture", "ImportLimits", "ImportReport", "KnownCamera", "KnownCameras", "Photo", "import_capture",

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from components.captures.known_cameras import KnownCameras, read_cameras_json
-from components.errors import InputError
-from components.files import is_sealed
-from components.types import Array
+from liftlab.components.captures.known_cameras import KnownCameras, read_cameras_json
+from liftlab.components.errors import InputError
+from liftlab.components.files import is_sealed
+from liftlab.components.types import Array
 
 SCHEMA_VERSION = 1
 SPLATS_FILE = "splats.ply"

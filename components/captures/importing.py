@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
-from components.captures.limits import ImportLimits
-from components.captures.reading import ImportReport
-from components.child import ChildEnded, ChildLimits, refusal, run_in_child
-from components.errors import InputError
-from components.files import sealed_folder
-from components.progress import CancelToken, Progress, no_progress
+from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.reading import ImportReport
+from liftlab.components.errors import InputError
+from liftlab.components.files import sealed_folder
+from liftlab.components.processes.child import ChildEnded, ChildLimits, refusal, run_in_child
+from liftlab.components.progress import CancelToken, Progress, no_progress
 
 __all__ = ["ImportReport", "import_capture"]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from jaxtyping import Bool
 
-from components.captures.limits import ImportLimits
-from components.captures.photos import read_photo
-from components.captures.quality import picture_hash, sharpness_of
-from components.captures.sources import Source
-from components.errors import InputError
-from components.progress import Progress
-from components.types import Array
-from components.untrusted import reading
+from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.quality import picture_hash, sharpness_of
+from liftlab.components.captures.readers.photos import read_photo
+from liftlab.components.captures.readers.sources import Source
+from liftlab.components.errors import InputError
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.progress import Progress
+from liftlab.components.types import Array
 
 _MAX_NAME = 80
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
-from components.errors import InputError, shown
-from components.files import write_json
-from components.types import Array, Lens
-from components.untrusted import reading
+from liftlab.components.errors import InputError, shown
+from liftlab.components.files import write_json
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.types import Array, Lens
 
 SCHEMA_VERSION = 1
 MAX_FRAMES = 100_000

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from components.captures.intake import KeptPhoto
-from components.captures.known_cameras import KnownCamera, KnownCameras
-from components.captures.quality import listed
-from components.errors import InputError, shown
-from components.geometry import scaled_intrinsics
+from liftlab.components.captures.intake import KeptPhoto
+from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras
+from liftlab.components.captures.quality import listed
+from liftlab.components.errors import InputError, shown
+from liftlab.components.geometry.projection import scaled_intrinsics
 
 
 def match_cameras(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from components.types import Array
+from liftlab.components.types import Array
 
 _SIDE_PX = 640
 """Sharpness is judged at this longer side, the size that matching works at."""

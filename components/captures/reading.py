@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
-from components.captures.intake import KeptPhoto, take_in_photos
-from components.captures.known_cameras import KnownCameras, read_cameras_json, write_cameras_json
-from components.captures.limits import ImportLimits
-from components.captures.matching import match_cameras
-from components.captures.quality import (
+from liftlab.components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
+from liftlab.components.captures.intake import KeptPhoto, take_in_photos
+from liftlab.components.captures.known_cameras import KnownCameras, read_cameras_json, write_cameras_json
+from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.matching import match_cameras
+from liftlab.components.captures.quality import (
     blurred_photos,
     expected_reconstruction_secs,
     groups_of_copies,
     listed,
 )
-from components.captures.sources import Source, check_json_size, find_source
-from components.errors import InputError, printable
-from components.files import write_json
-from components.progress import Progress, part_of, repeated
-from components.untrusted import reading
+from liftlab.components.captures.readers.sources import Source, check_json_size, find_source
+from liftlab.components.errors import InputError, printable
+from liftlab.components.files import write_json
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.progress import Progress, part_of, repeated
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
 def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:
     """Pictures of a splat file; the splats are kept in `target` in our own form."""
     with repeated(progress, f"Reading {path.name}"):  # compiled code, which photos need not load
-        from components.gaussians.files import read_gaussians, write_gaussians
+        from liftlab.components.gaussians.files import read_gaussians, write_gaussians
     with reading(path.name):
         gaussians = read_gaussians(path)
         progress(0.0, f"Keeping {len(gaussians.means):,} splats")
         write_gaussians(target / SPLATS_FILE, gaussians)
         with repeated(progress, "Preparing the renderer"):
-            from components.captures.splat_files import photograph
+            from liftlab.components.captures.readers.splat_files import photograph
         return photograph(gaussians, path.name, scratch, progress=progress)
 
 

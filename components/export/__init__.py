@@ -1,9 +1,15 @@
 """Files for other programs: point clouds, masks, cameras, films. None of them carries photo metadata (EXIF, GPS)."""
 
-from components.export.cameras import transforms_of, write_colmap, write_transforms
-from components.export.cloud import PointCloud, cloud_of, write_glb, write_ply
-from components.export.images import NamedMasks, coco_of, write_coco, write_label_png, write_mask_png
-from components.export.turntable import turntable_cameras, turntable_frames, write_gif, write_mp4
+from liftlab.components.export.cameras import transforms_of, write_colmap, write_transforms
+from liftlab.components.export.cloud import PointCloud, cloud_of, write_glb, write_ply
+from liftlab.components.export.images import (
+    NamedMasks,
+    coco_of,
+    write_coco,
+    write_label_png,
+    write_mask_png,
+)
+from liftlab.components.export.turntable import turntable_cameras, turntable_frames, write_gif, write_mp4
 
 __all__ = [
     "NamedMasks", "PointCloud", "cloud_of", "coco_of", "transforms_of", "turntable_cameras", "turntable_frames",

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from components.files import write_json
-from components.geometry import opencv_from_opengl_camera
-from components.types import Scene, View
+from liftlab.components.files import write_json
+from liftlab.components.geometry.projection import opencv_from_opengl_camera
+from liftlab.components.types import Scene, View
 
 COLMAP_POINTS_MAX = 20_000
 """Points written as starting points for training; spread evenly over all views."""
@@ -19,7 +19,7 @@ def write_colmap(folder: Path, scene: Scene) -> None:
     One OPENCV camera per photo, photo pixels; COLMAP's pixel centres lie at +0.5 as ours do. Points carry no
     tracks.
     """
-    from components.colmap_library import pycolmap
+    from liftlab.components.sfm.colmap_library import pycolmap
 
     model = pycolmap.Reconstruction()
     for number, view in enumerate(scene.views, start=1):

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from components.files import atomic_write
-from components.geometry import photo_from_view
-from components.types import Array, Scene
-from components.vertex_table import write_vertices
+from liftlab.components.files import atomic_write
+from liftlab.components.geometry.projection import photo_from_view
+from liftlab.components.types import Array, Scene
+from liftlab.components.vertex_table import write_vertices
 
 
 @dataclass(frozen=True)

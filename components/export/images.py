@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt16
 
-from components.files import atomic_write, write_json
-from components.text.names import kind_of
-from components.types import Array
+from liftlab.components.files import atomic_write, write_json
+from liftlab.components.text.names import kind_of
+from liftlab.components.types import Array
 
 
 @dataclass(frozen=True)

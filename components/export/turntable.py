@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from components.files import atomic_write
-from components.geometry import looking_at
-from components.rasterize import rasterize, tensors_from_gaussians
-from components.types import Array, Camera, Gaussians
+from liftlab.components.files import atomic_write
+from liftlab.components.geometry.projection import looking_at
+from liftlab.components.rasterize import rasterize, tensors_from_gaussians
+from liftlab.components.types import Array, Camera, Gaussians
 
 FIELD_OF_VIEW = math.radians(35)
 MARGIN = 1.15

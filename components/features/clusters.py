@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 from sklearn.cluster import HDBSCAN
 from torch import Tensor
 
-from components.types import Array
+from liftlab.components.types import Array
 
 ROWS_AT_ONCE = 65_536
 """Gaussians compared with all cluster means together."""

@@ -13,8 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int32, Int64
 from numba import njit
 from scipy.spatial import KDTree
 
-from components.features.cluster_loss import bounded
-from components.features.codes import (
+from liftlab.components.features.codes import (
     CodeBook,
     code_book,
     codes_of,
@@ -22,7 +21,8 @@ from components.features.codes import (
     enough_gaussians,
     hamming,
 )
-from components.types import Array
+from liftlab.components.features.losses.cluster_loss import bounded
+from liftlab.components.types import Array
 
 OTHER_PLACE = 0.5
 """Distance of two objects with one code, in bits: not the same object, yet nearer than any other code."""

@@ -13,8 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from components.types import Array
-from components.voxels import cell_means, voxel_grid
+from liftlab.components.geometry.voxels import cell_means, voxel_grid
+from liftlab.components.types import Array
 
 MAX_BITS = 16
 """Codes of more bits would not fit the tables indexed by code."""

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
-from components.types import Array
+from liftlab.components.types import Array
 
 _PCA_SAMPLE = 20_000
 _SPREAD = (0.02, 0.98)

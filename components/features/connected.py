@@ -6,7 +6,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from components.types import Array
+from liftlab.components.types import Array
 
 REACH = 2.0
 """Selected Gaussians this many median neighbour distances apart hang together."""

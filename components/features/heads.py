@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from components.features.prototypes import cosine_labels
+from liftlab.components.features.prototypes import cosine_labels
 
 NORM_FLOOR = 1e-8
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int32
 
-from components.masks.cache import MaskCache
-from components.types import Array
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.types import Array
 
 MIN_VISIBLE = 0.1
 """A mask of which no more than this share stays visible under the others is left out."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from components.types import Array
+from liftlab.components.types import Array
 
 RELEVANT = 0.45
 """Mean relevancy above which a cluster is what a text names."""

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.distance import pdist
 from torch import Tensor
 
-from components.types import Array, Camera
+from liftlab.components.types import Array, Camera
 
 
 def unit_length(cameras: Sequence[Camera], means: Float[Array, "N 3"]) -> float:

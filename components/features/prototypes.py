@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
-from components.types import Array
+from liftlab.components.types import Array
 
 NORM_FLOOR = 1e-8
 

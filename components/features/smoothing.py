@@ -9,9 +9,9 @@ from scipy.spatial import KDTree
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from components.rasterize._pixel_kernels import blend_rows, blend_rows_adjoint
-from components.threads import PARALLEL_KERNELS
-from components.types import Array
+from liftlab.components.rasterize.kernels.pixels import blend_rows, blend_rows_adjoint
+from liftlab.components.threads import PARALLEL_KERNELS
+from liftlab.components.types import Array
 
 
 def nearest_neighbours(points: Float[Array, "N 3"], count: int) -> Int32[Tensor, "N K"]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from components.errors import shown
-from components.gaussians.errors import damaged, not_splats
-from components.types import Array, Shaped
+from liftlab.components.errors import shown
+from liftlab.components.gaussians.errors import damaged, not_splats
+from liftlab.components.types import Array, Shaped
 
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",

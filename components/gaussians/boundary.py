@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from components.gaussians.selection import SHARE_MIN, joined, mask_votes, subset, without_specks
-from components.types import Array, Camera, Gaussians
+from liftlab.components.gaussians.selection import SHARE_MIN, joined, mask_votes, subset, without_specks
+from liftlab.components.types import Array, Camera, Gaussians
 
 Boundary = Literal["keep", "trim", "split"]
 """What happens to Gaussians across the outline: left whole on their side, left out, or cut into smaller ones."""

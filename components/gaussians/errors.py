@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.errors import InputError
+from liftlab.components.errors import InputError
 
 
 def not_splats(path: Path, reason: str) -> InputError:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from components.gaussians.errors import damaged, not_splats
-from components.gaussians.packed import read_compressed_ply, read_spz, write_spz
-from components.gaussians.ply import is_compressed, read_ply, write_ply
-from components.types import Gaussians
-from components.untrusted import reading
+from liftlab.components.gaussians.errors import damaged, not_splats
+from liftlab.components.gaussians.packed import read_compressed_ply, read_spz, write_spz
+from liftlab.components.gaussians.ply import is_compressed, read_ply, write_ply
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.types import Gaussians
 
 
 def read_gaussians(path: Path) -> Gaussians:

@@ -7,14 +7,14 @@ from pathlib import Path
 import gsply
 import numpy as np
 
-from components.errors import shown
-from components.files import atomic_write
-from components.gaussians._ply_table import count_in, read_header
-from components.gaussians.errors import damaged, not_splats
-from components.gaussians.storage import gaussians_from_stored, log_scales, logit
-from components.scratch import scratch_folder
-from components.types import Gaussians
-from components.untrusted import reading
+from liftlab.components.errors import shown
+from liftlab.components.files import atomic_write
+from liftlab.components.gaussians._ply_table import count_in, read_header
+from liftlab.components.gaussians.errors import damaged, not_splats
+from liftlab.components.gaussians.storage import gaussians_from_stored, log_scales, logit
+from liftlab.components.processes.scratch import scratch_folder
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.types import Gaussians
 
 FLIP = np.array([1.0, -1.0, -1.0], np.float32)
 """SPZ files have Y up and Z towards the viewer; our worlds, like splat PLY files, have Y down and Z away."""

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from components.gaussians._ply_table import read_vertices
-from components.gaussians.errors import not_splats
-from components.gaussians.storage import gaussians_from_stored, log_scales, logit
-from components.types import DEGREE_0, Array, Float, Gaussians, Shaped
-from components.vertex_table import write_vertices
+from liftlab.components.gaussians._ply_table import read_vertices
+from liftlab.components.gaussians.errors import not_splats
+from liftlab.components.gaussians.storage import gaussians_from_stored, log_scales, logit
+from liftlab.components.types import DEGREE_0, Array, Float, Gaussians, Shaped
+from liftlab.components.vertex_table import write_vertices
 
 MEANS = ("x", "y", "z")
 SCALES = ("scale_0", "scale_1", "scale_2")

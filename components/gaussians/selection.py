@@ -10,8 +10,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from components.rasterize import Votes, lift, tensors_from_gaussians
-from components.types import Array, Camera, Gaussians
+from liftlab.components.rasterize import Votes, lift, tensors_from_gaussians
+from liftlab.components.types import Array, Camera, Gaussians
 
 NEIGHBOURS = 8
 SPECK_SHARE = 0.03

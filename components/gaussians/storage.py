@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from components.types import Array, Gaussians
+from liftlab.components.types import Array, Gaussians
 
 SCALE_MIN = 1e-12
 """A scale below this is stored as this: its logarithm must be finite."""

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 
-from components.gaussians.selection import subset
-from components.geometry import looking_at
-from components.planes import find_planes
-from components.progress import CancelToken, Progress, no_progress
-from components.rasterize import GaussianTensors, lift, rasterize, tensors_from_gaussians
-from components.rasterize.surface import Surface, surface_of
-from components.types import Array, Camera, Gaussians
+from liftlab.components.gaussians.selection import subset
+from liftlab.components.geometry.planes import find_planes
+from liftlab.components.geometry.projection import looking_at
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.rasterize import GaussianTensors, lift, rasterize, tensors_from_gaussians
+from liftlab.components.rasterize.surface import Surface, surface_of
+from liftlab.components.types import Array, Camera, Gaussians
 
 FIELD_OF_VIEW = math.radians(55)
 """Across the longer side."""

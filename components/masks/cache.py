@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from components.errors import InputError
-from components.files import atomic_write, write_json
-from components.masks.solver_state import SolverState
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.files import atomic_write, write_json
+from liftlab.components.masks.clicks.state import SolverState
+from liftlab.components.types import Array
 
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1

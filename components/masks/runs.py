@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool
 
-from components.types import Array
+from liftlab.components.types import Array
 
 
 def runs_of(mask: Bool[Array, "H W"]) -> str:

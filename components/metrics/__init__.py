@@ -4,7 +4,7 @@ By topic: masks of one object (`masks`), scene-wide label maps (`label_maps`), p
 AP (`instances`), images (`images`), text relevancy (`text`) and what the lab measures of itself (`diagnostics`).
 """
 
-from components.metrics.diagnostics import (
+from liftlab.components.metrics.diagnostics import (
     Latency,
     collision_rate,
     fragmentation,
@@ -13,8 +13,8 @@ from components.metrics.diagnostics import (
     latency,
     view_consistency,
 )
-from components.metrics.images import mean_psnr, psnr, ssim
-from components.metrics.instances import (
+from liftlab.components.metrics.images import mean_psnr, psnr, ssim
+from liftlab.components.metrics.instances import (
     InstanceAp,
     InstanceScene,
     average_precision,
@@ -22,8 +22,8 @@ from components.metrics.instances import (
     instances_from_labels,
     mean_of_group,
 )
-from components.metrics.label_maps import ClassIou, SceneMatch, class_iou, match_scene_labels
-from components.metrics.masks import (
+from liftlab.components.metrics.label_maps import ClassIou, SceneMatch, class_iou, match_scene_labels
+from liftlab.components.metrics.masks import (
     accuracy,
     boundary,
     boundary_iou,
@@ -32,13 +32,13 @@ from components.metrics.masks import (
     mean_view_iou,
     pooled_iou,
 )
-from components.metrics.panoptic import (
+from liftlab.components.metrics.panoptic import (
     ClassQuality,
     PanopticScore,
     class_agnostic_panoptic_quality,
     panoptic_quality,
 )
-from components.metrics.text import (
+from liftlab.components.metrics.text import (
     CANONICAL_PHRASES,
     localisation_accuracy,
     open_vocabulary_iou,

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
 from scipy.spatial import KDTree
 
-from components.geometry import pixel_centers, project, unproject
-from components.metrics.label_maps import VOID
-from components.types import Array, Camera
+from liftlab.components.geometry.projection import pixel_centers, project, unproject
+from liftlab.components.metrics.label_maps import VOID
+from liftlab.components.types import Array, Camera
 
 NEAR_SHARE = 0.02
 """A Gaussian farther from the true surface than this share of the scene radius has no true label."""

@@ -1,6 +1,7 @@
 """Image quality: PSNR and SSIM (docs/methods/metrics.md section 7), in float64 and for any number of channels.
 
-The trainer's differentiable SSIM (`components.gaussians.similarity`) follows the same definition; a test compares them.
+The trainer's differentiable SSIM (`components.gaussians.training.similarity`) follows the same
+definition; a test compares them.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float
 
-from components.types import Array
+from liftlab.components.types import Array
 
 MAX_PSNR = 100.0
 """dB given to equal images, so that a mean over views stays finite."""

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 import numpy as np
 from jaxtyping import Bool, Float, Int, Integer
 
-from components.types import Array
+from liftlab.components.types import Array
 
 Variant = Literal["scannet", "coco"]
 SCANNET_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(9))

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, Integer
 from scipy.optimize import linear_sum_assignment
 
-from components.types import Array
+from liftlab.components.types import Array
 
 VOID = -1
 

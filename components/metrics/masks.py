@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from components.types import Array
+from liftlab.components.types import Array
 
 
 def iou(

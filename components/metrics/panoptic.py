@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, Integer
 
-from components.metrics.label_maps import VOID, check_sizes, contingency, flat_labels
-from components.types import Array
+from liftlab.components.metrics.label_maps import VOID, check_sizes, contingency, flat_labels
+from liftlab.components.types import Array
 
 BACKGROUND, OBJECT = 0, 1
 """Classes of the class-agnostic protocol."""

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from components.metrics.masks import pooled_iou
-from components.types import Array
+from liftlab.components.metrics.masks import pooled_iou
+from liftlab.components.types import Array
 
 CANONICAL_PHRASES = ("object", "things", "stuff", "texture")
 RELEVANCY_SCALE = 10.0

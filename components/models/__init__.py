@@ -3,12 +3,12 @@
 Nothing in this package imports torch until a checkpoint is read, and nothing touches the network unless asked to.
 """
 
-from components.models.catalogue import ModelEntry, load_catalogue
-from components.models.download import download
-from components.models.memory import memory_advice
-from components.models.probe import reachable
-from components.models.states import ModelState, ModelStatus, status_of
-from components.models.store import ModelStore
+from liftlab.components.models.catalogue import ModelEntry, load_catalogue
+from liftlab.components.models.download import download
+from liftlab.components.models.memory import memory_advice
+from liftlab.components.models.probe import reachable
+from liftlab.components.models.states import ModelState, ModelStatus, status_of
+from liftlab.components.models.store import ModelStore
 
 __all__ = [
     "ModelEntry",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from components.errors import InputError
+from liftlab.components.errors import InputError
 
 CATALOGUE_FILE = "catalogue.json"
 MIB = 1 << 20

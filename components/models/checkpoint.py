@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from components.errors import InputError
+from liftlab.components.errors import InputError
 
 SAFE_TYPES = (argparse.Namespace,)
 """Plain containers that published checkpoints hold beside tensors (MASt3R keeps its command line in one)."""

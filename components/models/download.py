@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from components.errors import InputError
-from components.files import sha256_of, write_json
-from components.models.catalogue import MIB, ModelEntry
-from components.models.states import size_text
-from components.models.store import FileRecord, read_record, write_record
-from components.progress import CancelToken, Progress, no_progress
+from liftlab.components.errors import InputError
+from liftlab.components.files import sha256_of, write_json
+from liftlab.components.models.catalogue import MIB, ModelEntry
+from liftlab.components.models.states import size_text
+from liftlab.components.models.store import FileRecord, read_record, write_record
+from liftlab.components.progress import CancelToken, Progress, no_progress
 
 CONNECT_SECS, SILENCE_SECS = 10.0, 30.0
 TRIES = 4

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from components.models.catalogue import MIB, ModelEntry
-from components.models.states import size_text
+from liftlab.components.models.catalogue import MIB, ModelEntry
+from liftlab.components.models.states import size_text
 
 
 def memory_advice(entry: ModelEntry, entries: Sequence[ModelEntry], available_bytes: int) -> str:

@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from components.files import atomic_write
-from components.models.kept_files import kept_files
+from liftlab.components.files import atomic_write
+from liftlab.components.models.kept_files import kept_files
 
 MEMORY_BYTES = 512 << 20
 DISK_BYTES = 4 << 30

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from components.models.catalogue import ModelEntry
-from components.models.store import ModelStore
+from liftlab.components.models.catalogue import ModelEntry
+from liftlab.components.models.store import ModelStore
 
 ModelState = Literal[
     "ready", "file found", "damaged", "not here", "downloadable", "unreachable", "package missing"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.errors import InputError, closest
-from components.files import sha256_of, write_json
-from components.models.catalogue import ModelEntry, load_catalogue
-from components.models.kept_files import FOLDER
+from liftlab.components.errors import InputError, closest
+from liftlab.components.files import sha256_of, write_json
+from liftlab.components.models.catalogue import ModelEntry, load_catalogue
+from liftlab.components.models.kept_files import FOLDER
 
 FOLDER_VARIABLE = "LIFTLAB_MODELS"
 CODE_VARIABLE = "LIFTLAB_MAST3R"

@@ -22,9 +22,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from components.errors import InputError
-from components.models.checkpoint import load_checkpoint, load_weights
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.models.checkpoint import load_checkpoint, load_weights
+from liftlab.components.types import Array
 
 PATCH_PX = 16
 """Sides of images are multiples of this."""

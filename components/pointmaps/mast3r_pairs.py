@@ -11,12 +11,12 @@ from jaxtyping import Float, Int, UInt8
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from components.errors import InputError
-from components.files import content_key
-from components.models.result_cache import ResultCache
-from components.pointmaps.mast3r_network import PATCH_PX, HeadOutput, PairNetwork
-from components.pointmaps.pairs import PairFailure, PairResult, shrunk
-from components.types import Array, View
+from liftlab.components.errors import InputError
+from liftlab.components.files import content_key
+from liftlab.components.models.result_cache import ResultCache
+from liftlab.components.pointmaps.mast3r_network import PATCH_PX, HeadOutput, PairNetwork
+from liftlab.components.pointmaps.pairs import PairFailure, PairResult, shrunk
+from liftlab.components.types import Array, View
 
 OUTSIDE_CONF = 1.001
 """Confidence of the rim that is cut off because the network takes sides that are multiples of 16 only."""

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from components.geometry import scaled_intrinsics, transform
-from components.progress import CancelToken, Progress, no_progress
-from components.types import Array, Camera, View
+from liftlab.components.geometry.projection import scaled_intrinsics, transform
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.types import Array, Camera, View
 
 Edge = tuple[int, int]
 """Indices of the first and second view; pointmaps of an edge are in the camera frame of the first."""

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
-from components.bounds import within
-from components.colmap_library import pycolmap
-from components.geometry import opencv_from_centered_intrinsics, pixel_centers, transform
-from components.pointmaps.pairs import PairFailure, PairResult, shrunk
-from components.types import Array, View
+from liftlab.components.bounds import within
+from liftlab.components.geometry.projection import opencv_from_centered_intrinsics, pixel_centers, transform
+from liftlab.components.pointmaps.pairs import PairFailure, PairResult, shrunk
+from liftlab.components.sfm.colmap_library import pycolmap
+from liftlab.components.types import Array, View
 
 STEP_VERSION = 1
 FILLED_CONF = 1.001

@@ -3,8 +3,8 @@
 `rasterize` renders, `lift` carries masks back onto Gaussians, `warm_up` compiles the CPU kernels.
 """
 
-from components.rasterize.render import lift, rasterize, resolve_backend, warm_up
-from components.rasterize.types import (
+from liftlab.components.rasterize.render import lift, rasterize, resolve_backend, warm_up
+from liftlab.components.rasterize.types import (
     Backend,
     GaussianTensors,
     RenderResult,

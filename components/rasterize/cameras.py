@@ -7,12 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from components.types import Camera
+from liftlab.components.types import Camera
 
 
 @dataclass(frozen=True)
 class PinholeTensors:
-    """`components.types.Camera` with its transform as a tensor and its intrinsics as plain numbers, in
+    """`liftlab.components.types.Camera` with its transform as a tensor and its intrinsics as plain numbers, in
     pixels."""
 
     world_to_camera: Float[Tensor, "4 4"]

@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from components.rasterize._blend_kernels import blend, blend_adjoint, blend_backward
-from components.rasterize._project_kernels import project, project_backward
-from components.rasterize._tiles import TileLists, list_tiles
-from components.rasterize.cameras import PinholeTensors
-from components.rasterize.layers import Layers
-from components.rasterize.types import GaussianTensors
-from components.threads import PARALLEL_KERNELS
+from liftlab.components.rasterize.cameras import PinholeTensors
+from liftlab.components.rasterize.kernels.blend import blend, blend_adjoint, blend_backward
+from liftlab.components.rasterize.kernels.project import project, project_backward
+from liftlab.components.rasterize.kernels.tiles import TileLists, list_tiles
+from liftlab.components.rasterize.layers import Layers
+from liftlab.components.rasterize.types import GaussianTensors
+from liftlab.components.threads import PARALLEL_KERNELS
 
 
 def _array(tensor: Tensor) -> np.ndarray:

@@ -15,14 +15,19 @@ from jaxtyping import Float, Float32, Int, Int32, Int64
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from components.rasterize._pixel_kernels import blend_rows, blend_rows_adjoint, number_seen, weigh_pixels
-from components.rasterize._project_kernels import project
-from components.rasterize._tiles import TileLists, list_tiles
-from components.rasterize.cameras import pinhole_tensors
-from components.rasterize.render import rasterize, resolve_backend
-from components.rasterize.types import Backend, GaussianTensors
-from components.threads import PARALLEL_KERNELS
-from components.types import Array, Camera
+from liftlab.components.rasterize.cameras import pinhole_tensors
+from liftlab.components.rasterize.kernels.pixels import (
+    blend_rows,
+    blend_rows_adjoint,
+    number_seen,
+    weigh_pixels,
+)
+from liftlab.components.rasterize.kernels.project import project
+from liftlab.components.rasterize.kernels.tiles import TileLists, list_tiles
+from liftlab.components.rasterize.render import rasterize, resolve_backend
+from liftlab.components.rasterize.types import Backend, GaussianTensors
+from liftlab.components.threads import PARALLEL_KERNELS
+from liftlab.components.types import Array, Camera
 
 
 @dataclass(frozen=True)

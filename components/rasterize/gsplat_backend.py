@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from components.rasterize.harmonics import degree_of
-from components.rasterize.layers import Layers
-from components.rasterize.rules import BLUR, NEAR
-from components.rasterize.types import GaussianTensors
-from components.types import Camera
+from liftlab.components.rasterize.harmonics import degree_of
+from liftlab.components.rasterize.layers import Layers
+from liftlab.components.rasterize.rules import BLUR, NEAR
+from liftlab.components.rasterize.types import GaussianTensors
+from liftlab.components.types import Camera
 
 CHANNELS_AT_ONCE = 32
 """gsplat's kernels are compiled for up to this many channels; more are rendered in several passes."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from components.types import DEGREE_0
+from liftlab.components.types import DEGREE_0
 
 DEGREE_1 = 0.4886025119029199
 DEGREE_2 = (1.0925484305920792, 0.31539156525252005, 0.5462742152960396)

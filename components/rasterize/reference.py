@@ -9,10 +9,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from components.rasterize.cameras import PinholeTensors
-from components.rasterize.layers import Layers
-from components.rasterize.rules import ALPHA_MAX, ALPHA_MIN, BLUR, FRUSTUM_MARGIN, NEAR, TRANSMITTANCE_MIN
-from components.rasterize.types import GaussianTensors
+from liftlab.components.rasterize.cameras import PinholeTensors
+from liftlab.components.rasterize.layers import Layers
+from liftlab.components.rasterize.rules import (
+    ALPHA_MAX,
+    ALPHA_MIN,
+    BLUR,
+    FRUSTUM_MARGIN,
+    NEAR,
+    TRANSMITTANCE_MIN,
+)
+from liftlab.components.rasterize.types import GaussianTensors
 
 PAIRS_AT_ONCE = 4_000_000
 """Pixels are handled in chunks of about this many pixel-Gaussian pairs."""

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from components.progress import Progress, no_progress
-from components.rasterize import cpu, gsplat_backend, reference
-from components.rasterize.cameras import common_size, pinhole_tensors
-from components.rasterize.harmonics import colours_seen_from, degree_of
-from components.rasterize.layers import Layers, join_cameras
-from components.rasterize.types import Backend, GaussianTensors, RenderResult, Votes
-from components.types import Camera
+from liftlab.components.progress import Progress, no_progress
+from liftlab.components.rasterize import cpu, gsplat_backend, reference
+from liftlab.components.rasterize.cameras import common_size, pinhole_tensors
+from liftlab.components.rasterize.harmonics import colours_seen_from, degree_of
+from liftlab.components.rasterize.layers import Layers, join_cameras
+from liftlab.components.rasterize.types import Backend, GaussianTensors, RenderResult, Votes
+from liftlab.components.types import Camera
 
 
 def resolve_backend(

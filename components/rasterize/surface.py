@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Float
 from numba import njit, prange
 
-from components.rasterize._blend_kernels import F32, HALF, PARALLEL
-from components.rasterize._pixel_kernels import _walk
-from components.rasterize.frozen import FrozenView
-from components.rasterize.types import GaussianTensors
-from components.threads import PARALLEL_KERNELS
-from components.types import Array, Camera
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.components.rasterize.kernels.blend import F32, HALF, PARALLEL
+from liftlab.components.rasterize.kernels.pixels import _walk
+from liftlab.components.rasterize.types import GaussianTensors
+from liftlab.components.threads import PARALLEL_KERNELS
+from liftlab.components.types import Array, Camera
 
 BAND = 0.04
 """Gaussians whose depth differs by less than this share from the middle one belong to the surface."""

@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from components.types import Gaussians
+from liftlab.components.types import Gaussians
 
 Backend = Literal["cpu", "gsplat", "reference"]
 
 
 @dataclass(frozen=True)
 class GaussianTensors:
-    """`components.types.Gaussians` in torch: natural form (linear scales, opacities in [0, 1]), one device
+    """`liftlab.components.types.Gaussians` in torch: natural form (linear scales, opacities in [0, 1]), one device
     and dtype.
 
     It owns no optimiser state: logs and logits are the trainer's, which activates them into a

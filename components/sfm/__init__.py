@@ -1,7 +1,7 @@
 """Structure from motion: cameras and sparse points from photos."""
 
-from components.sfm.estimate import estimate_cameras, reduced_photo, triangulate_known
-from components.sfm.model import SfmOptions, SfmPhoto, SparseModel
+from liftlab.components.sfm.estimate import estimate_cameras, reduced_photo, triangulate_known
+from liftlab.components.sfm.model import SfmOptions, SfmPhoto, SparseModel
 
 __all__ = [
     "SfmOptions",

@@ -8,11 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from components.child import ChildEnded, run_in_child
-from components.errors import InputError
-from components.progress import CancelToken, Progress
-from components.scratch import scratch_folder
-from components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
+from liftlab.components.errors import InputError
+from liftlab.components.processes.child import ChildEnded, run_in_child
+from liftlab.components.processes.scratch import scratch_folder
+from liftlab.components.progress import CancelToken, Progress
+from liftlab.components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
 
 PEAK_THRESHOLD = 0.004
 """SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured

@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from components.geometry import scaled_intrinsics
-from components.progress import CancelToken, Progress, no_progress
-from components.sfm.child import pairs_of, run_worker
-from components.sfm.gates import judged, judged_known, require_enough
-from components.sfm.model import SfmEvidence, SfmOptions, SfmPhoto, SparseModel
-from components.types import Array, Lens
+from liftlab.components.geometry.projection import scaled_intrinsics
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.sfm.child import pairs_of, run_worker
+from liftlab.components.sfm.gates import judged, judged_known, require_enough
+from liftlab.components.sfm.model import SfmEvidence, SfmOptions, SfmPhoto, SparseModel
+from liftlab.components.types import Array, Lens
 
 
 def reduced_photo(

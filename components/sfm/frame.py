@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from components.sfm.model import SparseModel
-from components.types import Array, Plane
+from liftlab.components.sfm.model import SparseModel
+from liftlab.components.types import Array, Plane
 
 LEVEL_COS = 0.94
 """A plane is taken for the ground when its normal is this near to what the cameras call up (20 degrees)."""

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.errors import InputError
-from components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
+from liftlab.components.errors import InputError
+from liftlab.components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
 
 MIN_FEATURES = 100
 """Fewer details in a photo are reported."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from components.types import Array, Lens
+from liftlab.components.types import Array, Lens
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,13 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from components.geometry import distort, pixel_centers, scaled_intrinsics, view_from_photo
-from components.types import Array, Camera, Lens, View
+from liftlab.components.geometry.projection import (
+    distort,
+    pixel_centers,
+    scaled_intrinsics,
+    view_from_photo,
+)
+from liftlab.components.types import Array, Camera, Lens, View
 
 MAX_GROWTH = 1.3
 """Strong distortion may widen the working image by this much; what lies beyond is cut off."""

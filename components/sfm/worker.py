@@ -1,4 +1,4 @@
-"""Camera estimation in a child process (`components.child`).
+"""Camera estimation in a child process (`liftlab.components.processes.child`).
 
 pycolmap may abort the process it runs in, so it never runs in the lab's own. The folder that the request names holds
 `images/`, and `points.npz` afterwards.
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pycolmap
 
-from components.progress import Progress
+from liftlab.components.progress import Progress
 
 RELAXED_MAPPER = {"init_min_num_inliers": 30, "init_min_tri_angle": 4.0, "abs_pose_min_num_inliers": 15}
 """Second attempt, for few photos with little overlap."""
@@ -20,7 +20,7 @@ RELAXED_MIN_MATCHES = 12
 
 
 def main(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """Run the `request` (`components.sfm.child`) in the `folder`.
+    """Run the `request` (`liftlab.components.sfm.child`) in the `folder`.
 
     A signal to end goes to everything in a terminal or a service. Only the parent acts on it: it ends this process,
     and what it then says is that it was stopped, not that this process died.

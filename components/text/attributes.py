@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 
-from components.geometry import transform
-from components.masks.cache import MaskCache
-from components.text.colours import NAMES, colour_shares
-from components.types import Array, Scene
+from liftlab.components.geometry.projection import transform
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.text.colours import NAMES, colour_shares
+from liftlab.components.types import Array, Scene
 
 POINTS_PER_OBJECT = 3000
 MIN_PIXELS = 30

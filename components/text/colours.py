@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from components.types import Array
+from liftlab.components.types import Array
 
 NAMES = (
     "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink", "brown", "grey", "white", "black", "beige",

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from components.masks.cache import MaskCache
-from components.metrics.text import CANONICAL_PHRASES, relevancy
-from components.progress import CancelToken, Progress
-from components.types import Array, Scene
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.metrics.text import CANONICAL_PHRASES, relevancy
+from liftlab.components.progress import CancelToken, Progress
+from liftlab.components.types import Array, Scene
 
 NEGATIONS = (" but not ", " not ", " without ", " except ")
 """What stands between what is wanted and what is not, longest first."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from components.scale import METRES, UNIT_OF_WORD
-from components.text.vocabulary import (
+from liftlab.components.geometry.scale import METRES, UNIT_OF_WORD
+from liftlab.components.text.vocabulary import (
     BOUNDS,
     COLOURS,
     COMPARATIVES,

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
-from components.errors import InputError, closest
-from components.text.attributes import Attributes
-from components.text.colours import BEIGE_IS_BROWN, NAMES, NEUTRAL, SPILLS
-from components.text.grammar import (
+from liftlab.components.errors import InputError, closest
+from liftlab.components.text.attributes import Attributes
+from liftlab.components.text.colours import BEIGE_IS_BROWN, NAMES, NEUTRAL, SPILLS
+from liftlab.components.text.grammar import (
     Colour,
     Description,
     Length,
@@ -26,8 +26,8 @@ from components.text.grammar import (
     Query,
     Term,
 )
-from components.text.names import answers_to
-from components.types import Array
+from liftlab.components.text.names import answers_to
+from liftlab.components.types import Array
 
 Scores = Float[Array, "O"]
 

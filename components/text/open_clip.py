@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from components.errors import InputError
-from components.models.catalogue import ModelEntry
-from components.models.checkpoint import load_checkpoint, load_weights
-from components.models.states import status_of
-from components.models.store import ModelStore
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.models.catalogue import ModelEntry
+from liftlab.components.models.checkpoint import load_checkpoint, load_weights
+from liftlab.components.models.states import status_of
+from liftlab.components.models.store import ModelStore
+from liftlab.components.types import Array
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Of the photos CLIP was trained on, RGB in [0, 1]; architectures that differ say so."""

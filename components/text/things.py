@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Integer
 from scipy.ndimage import distance_transform_edt
 
-from components.masks.borders import border_pixels
-from components.masks.cache import MaskCache
-from components.masks.scene_graph import view_depths
-from components.text.attributes import Attributes
-from components.text.colours import colour_shares
-from components.types import Array, Scene, focal_of
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.graph.borders import border_pixels
+from liftlab.components.masks.graph.scene_graph import view_depths
+from liftlab.components.text.attributes import Attributes
+from liftlab.components.text.colours import colour_shares
+from liftlab.components.types import Array, Scene, focal_of
 
 JOINED, JOINED_SMALL = 0.23, 0.15
 """Share of the outline of the smaller of two pieces along which they must be one surface; the second holds for a piece

@@ -1,7 +1,7 @@
 """The words the `attributes` encoder knows, as data: what each is measured by. Everything else is reported as unknown.
 
 A word stands in one table only, except that `ing`, plural and spelling variants are brought to these forms by
-`components.text.grammar`. British and American spellings are both listed.
+`liftlab.components.text.grammar`. British and American spellings are both listed.
 """
 
 from typing import Literal

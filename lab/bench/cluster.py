@@ -5,10 +5,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
-from components.progress import CancelToken, Progress
-from lab.bench.plan import Case, Limits
-from lab.bench.runner import Outcome, run_case
+from liftlab.bench.plan import Case, Limits
+from liftlab.bench.runner import Outcome, run_case
+from liftlab.components.errors import InputError
+from liftlab.components.progress import CancelToken, Progress
 
 LOCAL = "local"
 """Address that starts workers on this machine alone."""

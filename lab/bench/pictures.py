@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image, ImageOps
 
-from components.captures.benchmark_layouts import PhotoPoint
-from components.types import Array
-from pipelines.benchmarking.scoring import Answers, ObjectScore, SceneScore
+from liftlab.components.captures.benchmark_layouts import PhotoPoint
+from liftlab.components.types import Array
+from liftlab.pipelines.benchmarking.scoring import Answers, ObjectScore, SceneScore
 
 WIDTH_PX = 300
 JPEG_QUALITY = 80

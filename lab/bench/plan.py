@@ -7,12 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, open_benchmark, thinned
-from components.errors import InputError
-from components.files import content_key
-from lab.command_support import config_with
-from lab.config_records import to_plain
-from pipelines.base import get_method, list_methods
+from liftlab.cli.support import config_with
+from liftlab.components.captures.benchmark_layouts import (
+    BenchmarkScene,
+    PhotoPoint,
+    open_benchmark,
+    thinned,
+)
+from liftlab.components.errors import InputError
+from liftlab.components.files import content_key
+from liftlab.files.config_records import to_plain
+from liftlab.pipelines.base import get_method, list_methods
 
 BENCH_VERSION = 2
 """Raised when scoring changes; part of the key of every case."""
@@ -183,8 +188,8 @@ def _case(
     effort: Effort,
     saved: Mapping[str, dict[str, list[dict[str, Any]]]] | None,
 ) -> Case:
-    from pipelines import gaussians, reconstruct
-    from pipelines import masks as masks_step
+    from liftlab.pipelines.steps import gaussians, reconstruct
+    from liftlab.pipelines.steps import masks as masks_step
 
     entry = get_method(method)
     config = to_plain(method_config(method, settings, effort))
@@ -215,7 +220,7 @@ def method_config(method: str, settings: Sequence[str], effort: Effort) -> Any:
 
 def masks_config(settings: Sequence[str]) -> Any:
     """The configuration of the masks."""
-    from pipelines.masks import MasksConfig
+    from liftlab.pipelines.steps.masks import MasksConfig
 
     return config_with(MasksConfig, settings)
 

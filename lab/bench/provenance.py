@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.records import versions
+from liftlab.session.saving.records import versions
 
 
 def device_name(device: str = "auto") -> str:

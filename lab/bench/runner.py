@@ -17,12 +17,12 @@ from typing import Any
 
 import psutil
 
-from components.files import atomic_write, write_json
-from components.progress import CancelToken, Progress, no_progress
-from components.scratch import scratch_folder
-from lab.bench.pictures import PLACES
-from lab.bench.plan import Case, Limits, prompts_record
-from lab.bench.provenance import commit, versions
+from liftlab.bench.pictures import PLACES
+from liftlab.bench.plan import Case, Limits, prompts_record
+from liftlab.bench.provenance import commit, versions
+from liftlab.components.files import atomic_write, write_json
+from liftlab.components.processes.scratch import scratch_folder
+from liftlab.components.progress import CancelToken, Progress, no_progress
 
 RESULTS, PICTURES, PROMPTS, LOGS = "results.jsonl", "pictures", "prompts", "logs"
 SCHEMA_VERSION = 1
@@ -101,7 +101,7 @@ def _supervise(
     progress: Progress,
     cancel: CancelToken,
 ) -> _Ended:
-    words = [sys.executable, "-m", "lab.bench.worker", folder / "case.json", workspace, folder]
+    words = [sys.executable, "-m", "liftlab.bench.worker", folder / "case.json", workspace, folder]
     count = str(threads)
     environment = os.environ | {
         "OMP_NUM_THREADS": count, "NUMBA_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count,

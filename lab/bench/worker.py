@@ -1,4 +1,4 @@
-"""One case in a process of its own: `python -m lab.bench.worker CASE.json WORKSPACE OUT`.
+"""One case in a process of its own: `python -m liftlab.bench.worker CASE.json WORKSPACE OUT`.
 
 Prints one JSON object per line while it works ({"fraction", "message"}), and writes OUT/result.json and pictures at the
 end. When its stdin closes, whoever started it is gone, and it ends at once.
@@ -12,19 +12,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-import components  # noqa: F401  (before torch: components/__init__.py says why)
-from components.captures.benchmark_layouts import BenchmarkScene
-from components.errors import Cancelled, InputError
-from components.files import write_json
-from components.progress import CancelToken, part_of
-from components.scratch import scratch_folder
-from components.types import Scene
-from lab.bench.pictures import save_pictures
-from lab.bench.plan import Case, masks_config, method_config, opened, shortened
-from lab.bench.provenance import device_name
-from lab.engine import Lab
-from pipelines.base import Prepared, Segmenter, seeded
-from pipelines.benchmarking.scoring import Answers, plain, score_scene
+import liftlab.components  # noqa: F401  (before torch: components/__init__.py says why)
+from liftlab.bench.pictures import save_pictures
+from liftlab.bench.plan import Case, masks_config, method_config, opened, shortened
+from liftlab.bench.provenance import device_name
+from liftlab.components.captures.benchmark_layouts import BenchmarkScene
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.files import write_json
+from liftlab.components.processes.scratch import scratch_folder
+from liftlab.components.progress import CancelToken, part_of
+from liftlab.components.types import Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.base import Prepared, Segmenter, seeded
+from liftlab.pipelines.benchmarking.scoring import Answers, plain, score_scene
 
 
 def main(case_file: Path, workspace: Path, out: Path, prepare_secs: float) -> None:
@@ -79,8 +79,8 @@ def _scene_of(case: Case) -> BenchmarkScene:
 
 def _steps(lab: Lab, case: Case, bench: BenchmarkScene) -> str:
     """Everything before the method, under a scene name of this case's own, so that cases do not cross."""
-    from pipelines.gaussians import default_config
-    from pipelines.reconstruct import ReconstructConfig
+    from liftlab.pipelines.steps.gaussians import default_config
+    from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
     name = f"bench-{case.key}"
     report = part_of(_report, 0.0, 0.6)

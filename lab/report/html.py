@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from components.errors import InputError
-from components.files import atomic_write
-from lab.bench.pictures import MISSED, RIGHT, WRONG, pictured
-from lab.bench.runner import PICTURES
-from lab.report.summary import Row, entries, labels_of, mean_curve, scenes_of
-from lab.report.svg import Series, curves, key_mark, scatter
-from lab.report.tables import Cell, Table, ablations, object_table, overview, scene_table
+from liftlab.bench.pictures import MISSED, RIGHT, WRONG, pictured
+from liftlab.bench.runner import PICTURES
+from liftlab.components.errors import InputError
+from liftlab.components.files import atomic_write
+from liftlab.report.summary import Row, entries, labels_of, mean_curve, scenes_of
+from liftlab.report.svg import Series, curves, key_mark, scatter
+from liftlab.report.tables import Cell, Table, ablations, object_table, overview, scene_table
 
 STYLE = Path(__file__).with_name("style.css")
 PICTURED_SCENES = 4

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipelines.simulated_user import clicks_needed
+from liftlab.pipelines.benchmarking.simulated_user import clicks_needed
 
 Row = Mapping[str, Any]
 TARGETS = (0.80, 0.85, 0.90)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.report.summary import BY_NAME, METRICS, Entry, Metric, Row, entries, ranks, scenes_of
+from liftlab.report.summary import BY_NAME, METRICS, Entry, Metric, Row, entries, ranks, scenes_of
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.errors import InputError
-from components.files import atomic_write
-from lab.report.summary import Row
-from lab.report.tables import Cell, Table, all_tables
+from liftlab.components.errors import InputError
+from liftlab.components.files import atomic_write
+from liftlab.report.summary import Row
+from liftlab.report.tables import Cell, Table, all_tables
 
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

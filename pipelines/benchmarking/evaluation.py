@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene
-from components.metrics import (
+from liftlab.components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene
+from liftlab.components.metrics import (
     accuracy,
     average_precision,
     boundary_iou,
@@ -18,7 +18,7 @@ from components.metrics import (
     match_scene_labels,
     pooled_iou,
 )
-from components.types import Array
+from liftlab.components.types import Array
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 
-from components.captures.benchmark_layouts import HeldOut
-from components.geometry import project, register_similarity
-from components.metrics import pooled_iou
-from components.rasterize import tensors_from_gaussians
-from components.rasterize.frozen import FrozenView
-from components.types import Array, Camera, Scene, Segmentation
+from liftlab.components.captures.benchmark_layouts import HeldOut
+from liftlab.components.geometry.projection import project, register_similarity
+from liftlab.components.metrics import pooled_iou
+from liftlab.components.rasterize import tensors_from_gaussians
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.components.types import Array, Camera, Scene, Segmentation
 
 MIN_CAMERAS = 3
 SPLAT_PX = 1

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int32
 
-from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
-from components.captures.benchmark_layouts.scene import resized_labels
-from components.errors import InputError
-from components.geometry import labels_in_photo, mask_in_photo
-from components.metrics import latency
-from components.progress import CancelToken, Progress, no_progress
-from components.types import Array, Prompt, Scene, Segmentation
-from pipelines.base import Segmenter
-from pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
-from pipelines.benchmarking.held_out import HeldOutViews
-from pipelines.search import SearchIndex, build_index, masks_of, search
-from pipelines.simulated_user import SimulatedClick, replay, simulate
+from liftlab.components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
+from liftlab.components.captures.benchmark_layouts.scene import resized_labels
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import labels_in_photo, mask_in_photo
+from liftlab.components.metrics import latency
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.types import Array, Prompt, Scene, Segmentation
+from liftlab.pipelines.base import Segmenter
+from liftlab.pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
+from liftlab.pipelines.benchmarking.held_out import HeldOutViews
+from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, replay, simulate
+from liftlab.pipelines.search import SearchIndex, build_index, masks_of, search
 
 
 @dataclass(frozen=True)

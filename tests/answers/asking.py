@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.types import Scene
-from lab.engine import Lab
-from lab.prompts import PhotoClick
-from lab.session import ObjectState, Session
-from pipelines.base import MethodEntry, list_methods
+from liftlab.components.types import Scene
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.base import MethodEntry, list_methods
+from liftlab.session.prompts import PhotoClick
+from liftlab.session.session import ObjectState, Session
 from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
 from tests.answers.plans import Plan
 

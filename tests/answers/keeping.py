@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.masks.runs import mask_of_runs, runs_of
-from lab.records import versions
+from liftlab.components.masks.runs import mask_of_runs, runs_of
+from liftlab.session.saving.records import versions
 
 IOU_FLOOR = 0.99
 """Where bytes cannot be expected to be equal, masks and selections overlap by more than this."""

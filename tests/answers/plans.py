@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.gaussians.training import TrainConfig
-from lab.prompts import PhotoBox, PhotoClick, PhotoStroke
-from pipelines.gaussians import GaussiansConfig
-from pipelines.reconstruct import ReconstructConfig
+from liftlab.components.gaussians.training.loop import TrainConfig
+from liftlab.pipelines.steps.gaussians import GaussiansConfig
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+from liftlab.session.prompts import PhotoBox, PhotoClick, PhotoStroke
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "captures"
 

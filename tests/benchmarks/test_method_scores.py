@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.novel_views import TestPhotos, TestRenderer, _similarity
 from benchmarks.oracle_masks import JITTER_PX, oracle_masks
-from components.geometry import project
-from components.types import Camera, Provenance, Segmentation
+from liftlab.components.geometry.projection import project
+from liftlab.components.types import Camera, Provenance, Segmentation
 from tests.toy import FLOOR, Toy, make_toy, toy_cameras
 
 

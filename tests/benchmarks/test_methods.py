@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks import method_cases, methods
 from benchmarks.method_cases import ABLATIONS, ROWS, VARIANTS, Case
-from components.types import Camera
-from pipelines.base import get_method
+from liftlab.components.types import Camera
+from liftlab.pipelines.base import get_method
 from tests.toy import Toy, gaussian_toy
 
 DONE = {
@@ -70,9 +70,9 @@ def test_masks_and_splats_of_another_version_make_rows_out_of_date(
 ) -> None:
     oracle, proposals = case_of(tmp_path), case_of(tmp_path, masks="proposals")
     known = {case.key: {**case.blank, **DONE} for case in (oracle, proposals)}
-    monkeypatch.setattr("pipelines.masks.STEP_VERSION", 99)
+    monkeypatch.setattr("liftlab.pipelines.steps.masks.STEP_VERSION", 99)
     assert methods.missing([oracle, proposals], known, retry=False) == [proposals]
-    monkeypatch.setattr("pipelines.gaussians.STEP_VERSION", 99)
+    monkeypatch.setattr("liftlab.pipelines.steps.gaussians.STEP_VERSION", 99)
     assert methods.missing([oracle, proposals], known, retry=False) == [oracle, proposals]
 
 
@@ -86,8 +86,8 @@ def test_comments_are_no_change_of_a_method_and_code_is(
     used.write_text("LEAST = 1\n")
 
     def key(text: str) -> str:
-        one.write_text(f"from pipelines.used import LEAST\n{text}")
-        return method_cases.code_key.__wrapped__("pipelines.one")
+        one.write_text(f"from liftlab.pipelines.used import LEAST\n{text}")
+        return method_cases.code_key.__wrapped__("liftlab.pipelines.one")
 
     plain = key("def f():\n    return LEAST\n")
     assert key('# why\ndef f():\n    """What."""\n    return (LEAST)\n') == plain

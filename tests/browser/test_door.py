@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from lab.identifiers import visitor_id_is_valid
-from lab.security import VISITOR_COOKIE
+from liftlab.files.identifiers import visitor_id_is_valid
+from liftlab.web.security import VISITOR_COOKIE
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage
 from tests.page_server import PageServer, serving

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page
 
-from components.geometry import project
+from liftlab.components.geometry.projection import project
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
 from tests.toy import make_toy

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from lab.bench.runner import PICTURES
-from lab.report import write_html
+from liftlab.bench.runner import PICTURES
+from liftlab.report import write_html
 from tests.lab.bench.rows import report_rows
 
 pytestmark = pytest.mark.browser

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from components.types import Gaussians
-from lab.static_viewer import write_viewer
+from liftlab.components.types import Gaussians
+from liftlab.export.static_viewer import write_viewer
 from tests.browser.conftest import OpenPage, artifact
 from tests.browser.test_page import RED, act, canvas_3d, click_photo, covered, in_3d, objects
 from tests.toy import make_toy

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from components.agreement import (
+from liftlab.components.agreement import (
     EVERYBODY,
     NOBODY,
     OTHERS,

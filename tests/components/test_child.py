@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.child import ChildEnded, ChildLimits, refusal, run_in_child
-from components.errors import Cancelled, InputError
-from components.progress import CancelToken
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.processes.child import ChildEnded, ChildLimits, refusal, run_in_child
+from liftlab.components.progress import CancelToken
 
 HERE = "tests.child_functions"
 
@@ -90,7 +90,10 @@ def test_cancel_ends_it(tmp_path: Path, function: str) -> None:
 def test_it_ends_with_its_parent(tmp_path: Path, function: str) -> None:
     if function == "hold_the_interpreter" and sys.platform != "linux":
         pytest.skip("only Linux ends a process that holds its interpreter")
-    code = "import sys\nfrom components.child import run_in_child\nrun_in_child(sys.argv[1], {'note': sys.argv[2]})"
+    code = (
+        "import sys\nfrom liftlab.components.processes.child import run_in_child\n"
+        "run_in_child(sys.argv[1], {'note': sys.argv[2]})"
+    )
     command = [sys.executable, "-c", code, f"{HERE}:{function}", str(tmp_path / "note")]
     parent = subprocess.Popen(command, cwd=Path(__file__).parents[2])
     child = psutil.Process(started(tmp_path / "note"))

@@ -3,11 +3,11 @@
 import dataclasses
 from dataclasses import dataclass, field
 
-from components.config_keys import LATER, key_record
-from components.files import content_key
-from pipelines.base import list_methods
-from pipelines.masks import MasksConfig
-from pipelines.reconstruct import ReconstructConfig
+from liftlab.components.config_keys import LATER, key_record
+from liftlab.components.files import content_key
+from liftlab.pipelines.base import list_methods
+from liftlab.pipelines.steps.masks import MasksConfig
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
 
 @dataclass(frozen=True)

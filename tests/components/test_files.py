@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components import files
+from liftlab.components import files
 
 
 def test_atomic_write_replaces_only_on_success(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import geometry
-from components.types import Camera, Lens, View
+from liftlab.components.geometry import projection as geometry
+from liftlab.components.types import Camera, Lens, View
 
 
 def random_camera(rng: np.random.Generator, width: int = 64, height: int = 48) -> Camera:

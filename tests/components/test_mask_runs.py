@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.masks.runs import mask_of_runs, runs_of
+from liftlab.components.masks.runs import mask_of_runs, runs_of
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])

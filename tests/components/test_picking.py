@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.picking import pick_point
+from liftlab.components.geometry.picking import pick_point
 
 
 def sheet(depth: float, seed: int, *, count: int = 20_000, half: float = 0.5) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.planes import find_planes, scene_scale, viewing_distance
+from liftlab.components.geometry.planes import find_planes, scene_scale, viewing_distance
 
 
 def room(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.geometry import pixel_centers
-from components.refine import adjusted_masks, painted, points_of_masks
-from components.types import Provenance, Segmentation
+from liftlab.components.geometry.projection import pixel_centers
+from liftlab.components.refine import adjusted_masks, painted, points_of_masks
+from liftlab.components.types import Provenance, Segmentation
 from tests.toy import make_toy
 
 TOY = make_toy(width=320, height=240)

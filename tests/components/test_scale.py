@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.geometry import project
-from components.scale import box_text, length_text, scene_in_metres
+from liftlab.components.geometry.projection import project
+from liftlab.components.geometry.scale import box_text, length_text, scene_in_metres
 from tests.toy import make_toy
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.scenes import GAUSSIANS_FILE, SCENE_FILE, load_scene, save_scene
-from components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
+from liftlab.components.errors import InputError
+from liftlab.components.scenes import GAUSSIANS_FILE, SCENE_FILE, load_scene, save_scene
+from liftlab.components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
 
 
 def make_scene(*, with_gaussians: bool = True) -> Scene:

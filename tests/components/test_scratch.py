@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from components.scratch import owned_folder, scratch_folder, sweep, sweep_scratch
+from liftlab.components.processes.scratch import owned_folder, scratch_folder, sweep, sweep_scratch
 
 REPOSITORY = Path(__file__).parent.parent.parent
 KILLED = """
 import sys, time
 from pathlib import Path
-from components.scratch import owned_folder, scratch_folder
+from liftlab.components.processes.scratch import owned_folder, scratch_folder
 
 out = Path(sys.argv[1])
 with scratch_folder("liftlab-sfm-") as one, owned_folder(

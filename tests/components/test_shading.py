@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.geometry import points_from_depth
-from components.shading import NOTHING, depth_colours, normal_colours, normals_of
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.geometry.shading import NOTHING, depth_colours, normal_colours, normals_of
 from tests.toy import make_toy
 
 TOY = make_toy()

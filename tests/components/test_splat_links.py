@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.gaussians.initialise import gaussians_from_pointmap
-from components.splat_links import adjusted_splats, carried, nearest_points, points_under
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
+from liftlab.components.geometry.splat_links import adjusted_splats, carried, nearest_points, points_under
 from tests.toy import make_toy
 
 TOY = make_toy()

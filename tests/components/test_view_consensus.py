@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from components.masks.scene_graph import view_depths
-from components.view_consensus import agreed_points
+from liftlab.components.geometry.view_consensus import agreed_points
+from liftlab.components.masks.graph.scene_graph import view_depths
 from tests.toy import make_toy
 
 

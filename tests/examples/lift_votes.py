@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from components.rasterize import lift
-from pipelines import gaussian_answers as shared
-from pipelines.base import register
+from liftlab.components.rasterize import lift
+from liftlab.pipelines.base import register
+from liftlab.pipelines.methods.shared import gaussian_answers as shared
 
 
 @dataclass(frozen=True)

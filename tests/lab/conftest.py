@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import Lab
-from lab.session import Session
-from pipelines.reconstruct import ReconstructReport
+from liftlab.engine.lab import Lab
+from liftlab.pipelines.steps.reconstruct import ReconstructReport
+from liftlab.session.session import Session
 from tests.toy import Toy, make_toy
 from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, fill
 
@@ -65,8 +65,8 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         counts["masks"] += 1
         return make_toy(key=scene.key, width=WIDTH, height=HEIGHT, views=VIEWS).masks
 
-    monkeypatch.setattr("pipelines.reconstruct.reconstruct", reconstruct)
-    monkeypatch.setattr("pipelines.masks.build_masks", build_masks)
+    monkeypatch.setattr("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct)
+    monkeypatch.setattr("liftlab.pipelines.steps.masks.build_masks", build_masks)
     return counts
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.rasterize import lift, tensors_from_gaussians
-from components.types import Prompt, Provenance, Scene, Segmentation
-from pipelines import base
+from liftlab.components.errors import InputError
+from liftlab.components.rasterize import lift, tensors_from_gaussians
+from liftlab.components.types import Prompt, Provenance, Scene, Segmentation
+from liftlab.pipelines import base
 
 NAME = "lifted"
 

@@ -1,4 +1,4 @@
-"""What every registered method promises (`pipelines.base.Segmenter`), on the toy scene."""
+"""What every registered method promises (`liftlab.pipelines.base.Segmenter`), on the toy scene."""
 
 import functools
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import Cancelled, InputError
-from components.progress import CancelToken, no_progress
-from components.types import Prompt, Segmentation
-from pipelines import base
-from pipelines.base import MethodEntry, Prepared, Segmenter, list_methods, seeded
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.types import Prompt, Segmentation
+from liftlab.pipelines import base
+from liftlab.pipelines.base import MethodEntry, Prepared, Segmenter, list_methods, seeded
 from tests.toy import Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
 EXAMPLE = "lift_votes"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.contrastive_lift import ContrastiveLift, ContrastiveLiftPrepared
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.contrastive_lift import ContrastiveLift, ContrastiveLiftPrepared
 from tests.toy import Toy, gaussian_toy
 
 CPU = torch.device("cpu")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from components.errors import Cancelled, InputError
-from components.progress import CancelToken
-from components.rasterize import tensors_from_gaussians
-from components.rasterize.frozen import FrozenView
-from pipelines.base import seeded
-from pipelines.feature_trainer import (
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.progress import CancelToken
+from liftlab.components.rasterize import tensors_from_gaussians
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.pipelines.base import seeded
+from liftlab.pipelines.methods.shared.feature_trainer import (
     FeatureTrainConfig,
     FeatureTrainResult,
     Learned,

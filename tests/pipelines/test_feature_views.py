@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.progress import CancelToken, no_progress
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.feature_views import feature_colours, holds_features
+from liftlab.components.errors import InputError
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.shared.feature_views import feature_colours, holds_features
 from tests.toy import box_of_gaussians, gaussian_toy, make_toy
 
 

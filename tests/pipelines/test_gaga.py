@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from components.association import AssociationConfig
-from components.errors import InputError
-from components.features.heads import ObjectHead
-from components.features.label_maps import paint
-from components.masks.cache import MaskCache
-from components.metrics import class_agnostic_panoptic_quality, match_scene_labels
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.gaga import Gaga, GagaConfig
-from pipelines.gaussian_answers import gaussian_views
-from pipelines.identities import IdentityPrepared, read_identities
+from liftlab.components.association import AssociationConfig
+from liftlab.components.errors import InputError
+from liftlab.components.features.heads import ObjectHead
+from liftlab.components.features.label_maps import paint
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.metrics import class_agnostic_panoptic_quality, match_scene_labels
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.gaga import Gaga, GagaConfig
+from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
+from liftlab.pipelines.methods.shared.identities import IdentityPrepared, read_identities
 from tests.toy import FLOOR, Toy, box_of_gaussians, gaussian_toy
 
 CPU = torch.device("cpu")

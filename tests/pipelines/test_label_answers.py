@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.features.label_maps import LabelMap
-from components.masks.cache import MaskCache
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.gaussian_answers import gaussian_views, seen_clicks
-from pipelines.label_answers import (
+from liftlab.components.errors import InputError
+from liftlab.components.features.label_maps import LabelMap
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views, seen_clicks
+from liftlab.pipelines.methods.shared.label_answers import (
     Labelling,
     chosen_objects,
     depth_inside,

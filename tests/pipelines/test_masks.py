@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import Cancelled
-from components.masks.cache import MaskCache
-from components.progress import CancelToken
-from components.types import Pointmap
-from pipelines.masks import MasksConfig, build_masks, is_foreground
+from liftlab.components.errors import Cancelled
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Pointmap
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks, is_foreground
 from tests.toy import FLOOR, Toy, make_toy
 
 

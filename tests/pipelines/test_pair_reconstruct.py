@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captures import import_capture, open_capture
-from components.captures.capture import Capture
-from components.errors import Cancelled, InputError
-from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
-from components.progress import CancelToken
-from pipelines import pair_reconstruct
-from pipelines.pair_reconstruct import graph_of
-from pipelines.reconstruct import ReconstructConfig, reconstruct
+from liftlab.components.captures import import_capture, open_capture
+from liftlab.components.captures.capture import Capture
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
+from liftlab.components.progress import CancelToken
+from liftlab.pipelines.steps import reconstruct_pairs as pair_reconstruct
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig, reconstruct
+from liftlab.pipelines.steps.reconstruct_pairs import graph_of
 from tests.knowing_network import KnowingNetwork
 from tests.toy import Toy, make_toy
 
@@ -76,7 +76,7 @@ def test_what_is_missing_is_said_before_anything_is_computed(
     capture: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIFTLAB_MODELS", str(tmp_path))
-    monkeypatch.setattr("components.models.store.DEFAULT_FOLDER", tmp_path)
+    monkeypatch.setattr("liftlab.components.models.store.DEFAULT_FOLDER", tmp_path)
     monkeypatch.delenv("LIFTLAB_MAST3R", raising=False)
     monkeypatch.setitem(sys.modules, "mast3r", None)  # another test may have imported it from a clone
     with pytest.raises(InputError, match=r"code of 'mast3r' is missing: run `git clone"):

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from components.association import AssociationConfig
-from components.metrics import class_agnostic_panoptic_quality
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.feature_trainer import Learned
-from pipelines.identities import IdentityPrepared
-from pipelines.joint_trainer import JointConfig, train_jointly
-from pipelines.proto_saga import ProtoSaGa
+from liftlab.components.association import AssociationConfig
+from liftlab.components.metrics import class_agnostic_panoptic_quality
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.proto_saga import ProtoSaGa
+from liftlab.pipelines.methods.shared.feature_trainer import Learned
+from liftlab.pipelines.methods.shared.identities import IdentityPrepared
+from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
 from tests.toy import FLOOR, gaussian_toy
 
 CPU = torch.device("cpu")

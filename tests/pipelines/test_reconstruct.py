@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from components.captures.capture import open_capture
-from components.captures.importing import import_capture
-from components.errors import Cancelled, InputError
-from components.geometry import project, register_similarity
-from components.progress import CancelToken
-from components.scenes import load_scene, save_scene
-from pipelines.reconstruct import ReconstructConfig, reconstruct
+from liftlab.components.captures.capture import open_capture
+from liftlab.components.captures.importing import import_capture
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.geometry.projection import project, register_similarity
+from liftlab.components.progress import CancelToken
+from liftlab.components.scenes import load_scene, save_scene
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig, reconstruct
 from tests.textured_scene import noise_texture, render, room, walk
 
 KEY = "0123456789abcdef"

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from components.clicks import clicks_of
-from components.errors import InputError
-from components.masks.cache import MaskCache
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.feature_trainer import FeatureTrainConfig
-from pipelines.saga import Saga, SagaConfig, SagaPrepared, eroded
-from pipelines.saga_clicks import similarities
+from liftlab.components.clicks import clicks_of
+from liftlab.components.errors import InputError
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.saga.clicks import similarities
+from liftlab.pipelines.methods.saga.method import Saga, SagaConfig, SagaPrepared, eroded
+from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
 
 CPU = torch.device("cpu")
@@ -251,7 +251,7 @@ def test_erosion_is_five_of_nine() -> None:
 
 
 def test_the_default_is_the_fast_preset() -> None:
-    from pipelines.saga import PAPER
+    from liftlab.pipelines.methods.saga.method import PAPER
 
     fast = SagaConfig()
     assert (fast.channels, fast.pixels, fast.train.iterations) == (16, 512, 2000)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.progress import Cancelled, CancelToken
-from components.text.encoder import relevancy_of_text
-from pipelines.base import get_method, seeded
-from pipelines.saga import Saga, SagaPrepared
-from pipelines.saga_text import PAPER_CROPS, embed_masks
+from liftlab.components.progress import Cancelled, CancelToken
+from liftlab.components.text.encoder import relevancy_of_text
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.saga.method import Saga, SagaPrepared
+from liftlab.pipelines.methods.saga.text import PAPER_CROPS, embed_masks
 from tests.components.text.test_encoder import ColourEncoder
 from tests.toy import Toy, box_of_gaussians, gaussian_toy
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.progress import CancelToken, no_progress
-from pipelines.base import get_method, seeded
-from pipelines.search import (
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.wildseg3d import WildSeg3D
+from liftlab.pipelines.search import (
     SearchIndex,
     build_index,
     load_index,
@@ -19,7 +20,6 @@ from pipelines.search import (
     search,
     search_by_model,
 )
-from pipelines.wildseg3d import WildSeg3D
 from tests.components.text.test_encoder import ColourEncoder
 from tests.toy import Toy, make_toy
 

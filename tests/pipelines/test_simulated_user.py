@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from pipelines.simulated_user import SimulatedClick, farthest_inside, scorable_objects, simulate
+from liftlab.pipelines.benchmarking.simulated_user import (
+    SimulatedClick,
+    farthest_inside,
+    scorable_objects,
+    simulate,
+)
 
 
 def two_views() -> list[np.ndarray]:

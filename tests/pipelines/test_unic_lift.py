@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from components.features.code_objects import CodeObjects
-from components.features.codes import codes_of
-from components.features.label_maps import paint
-from components.masks.cache import MaskCache
-from components.metrics import class_agnostic_panoptic_quality, collision_rate
-from components.progress import CancelToken
-from components.types import Prompt
-from pipelines.base import get_method, seeded
-from pipelines.feature_trainer import FeatureTrainConfig
-from pipelines.gaussian_answers import gaussian_views
-from pipelines.label_answers import Labelling, supervision
-from pipelines.unic_lift import UniCLift, UniCLiftPrepared, decode, merged
+from liftlab.components.features.code_objects import CodeObjects
+from liftlab.components.features.codes import codes_of
+from liftlab.components.features.label_maps import paint
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.metrics import class_agnostic_panoptic_quality, collision_rate
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
+from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
+from liftlab.pipelines.methods.shared.label_answers import Labelling, supervision
+from liftlab.pipelines.methods.unic_lift import UniCLift, UniCLiftPrepared, decode, merged
 from tests import toy as toys
 from tests.toy import BOXES, FLOOR, Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 

@@ -7,16 +7,23 @@ import numpy as np
 import pytest
 import torch
 
-from components.clicks import Click, ClickList, best_view_of_point, clicks_of
-from components.masks.cache import MaskCache
-from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
-from components.pointmaps.scene_alignment import SceneAlignmentConfig
-from components.pointmaps.stereo_pairs import StereoPairConfig
-from components.progress import CancelToken, no_progress
-from components.types import Prompt
-from pipelines.base import seeded
-from pipelines.masks import MasksConfig, build_masks
-from pipelines.wildseg3d import WildSeg3D, WildSeg3DConfig, choose, eroded, points_in_masks, union_mask
+from liftlab.components.clicks import Click, ClickList, best_view_of_point, clicks_of
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.pointmaps.alignment.scene import SceneAlignmentConfig
+from liftlab.components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
+from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.types import Prompt
+from liftlab.pipelines.base import seeded
+from liftlab.pipelines.methods.wildseg3d import (
+    WildSeg3D,
+    WildSeg3DConfig,
+    choose,
+    eroded,
+    points_in_masks,
+    union_mask,
+)
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from tests.knowing_network import KnowingNetwork
 from tests.toy import GROUP, TOP_OF_FIRST, Toy, make_toy
 
@@ -284,7 +291,7 @@ def test_matches_alone_align_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a network's pairs, whose matches are whole pixels: at this size they leave some percent of depth open."""
     toy = make_toy(width=160, height=120, views=4)
     predictor = NetworkPairPredictor(KnowingNetwork(toy), NetworkPairConfig(max_side=160))
-    monkeypatch.setattr("pipelines.wildseg3d.pair_predictor", lambda *_: predictor)
+    monkeypatch.setattr("liftlab.pipelines.methods.wildseg3d.pair_predictor", lambda *_: predictor)
     method = WildSeg3D(WildSeg3DConfig(alignment="sparse_ga", pairs="mast3r"), device=torch.device("cpu"))
     prepared = method.prepare(
         toy.scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)

@@ -1,8 +1,8 @@
 """Scenes with truth in the folder layouts of the field's benchmarks. Only scoring opens them."""
 
-from components.captures.benchmark_layouts.liftlab import scorable_objects
-from components.captures.benchmark_layouts.registry import LAYOUTS, layout_names, open_benchmark
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.liftlab import scorable_objects
+from liftlab.components.captures.benchmark_layouts.registry import LAYOUTS, layout_names, open_benchmark
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkObject,
     BenchmarkScene,
     HeldOut,

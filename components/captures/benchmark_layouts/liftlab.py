@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32
 
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.scene import (
     MIN_PIXELS,
     MIN_VIEWS,
     BenchmarkScene,
@@ -18,8 +18,8 @@ from components.captures.benchmark_layouts.scene import (
     require_file,
     scene_of_labels,
 )
-from components.errors import InputError
-from components.types import Array, Camera
+from liftlab.components.errors import InputError
+from liftlab.components.types import Array, Camera
 
 NAME = "LiftLab"
 STRUCTURE_ID = 201

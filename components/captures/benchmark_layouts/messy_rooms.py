@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Int32
 from scipy.spatial.transform import Rotation
 
-from components.captures.benchmark_layouts.liftlab import scorable_objects
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.liftlab import scorable_objects
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkScene,
     photo_size,
     photos_in,
@@ -27,9 +27,9 @@ from components.captures.benchmark_layouts.scene import (
     scene_of_labels,
     scenes_below,
 )
-from components.errors import InputError
-from components.geometry import opencv_from_opengl_camera
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import opencv_from_opengl_camera
+from liftlab.components.types import Array
 
 NAME = "Messy-Rooms"
 TRAIN_SHARE = 0.8

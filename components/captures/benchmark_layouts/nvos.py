@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32
 
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkObject,
     BenchmarkScene,
     PhotoPoint,
@@ -25,8 +25,8 @@ from components.captures.benchmark_layouts.scene import (
     require_folder,
     subfolders,
 )
-from components.errors import InputError
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.types import Array
 
 NAME = "NVOS"
 POINTS = 10

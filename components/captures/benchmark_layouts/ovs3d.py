@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int32
 
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkObject,
     BenchmarkScene,
     photos_in,
@@ -22,8 +22,8 @@ from components.captures.benchmark_layouts.scene import (
     scenes_below,
     subfolders,
 )
-from components.errors import InputError
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.types import Array
 
 NAME = "3D-OVS"
 

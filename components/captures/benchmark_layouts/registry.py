@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.captures.benchmark_layouts import (
+from liftlab.components.captures.benchmark_layouts import (
     lerf_mask,
     liftlab,
     messy_rooms,
@@ -14,9 +14,9 @@ from components.captures.benchmark_layouts import (
     scannet,
     spin_nerf,
 )
-from components.captures.benchmark_layouts.scene import BenchmarkScene
-from components.errors import InputError, closest
-from components.untrusted import reading
+from liftlab.components.captures.benchmark_layouts.scene import BenchmarkScene
+from liftlab.components.errors import InputError, closest
+from liftlab.components.processes.untrusted import reading
 
 
 @dataclass(frozen=True)

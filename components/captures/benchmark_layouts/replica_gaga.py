@@ -11,16 +11,16 @@ from pathlib import Path
 
 from jaxtyping import Int32
 
-from components.captures.benchmark_layouts.liftlab import scorable_objects
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.liftlab import scorable_objects
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkScene,
     photos_in,
     read_labels,
     scene_of_labels,
     scenes_below,
 )
-from components.errors import InputError
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.types import Array
 
 NAME = "Replica-Gaga"
 PHOTO, TRUTH = "test_rgb_", "test_semantic_instance_"

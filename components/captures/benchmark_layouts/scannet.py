@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int32
 
-from components.captures.benchmark_layouts.liftlab import scorable_objects
-from components.captures.benchmark_layouts.scene import (
+from liftlab.components.captures.benchmark_layouts.liftlab import scorable_objects
+from liftlab.components.captures.benchmark_layouts.scene import (
     BenchmarkScene,
     photo_size,
     photos_in,
@@ -24,8 +24,8 @@ from components.captures.benchmark_layouts.scene import (
     scene_of_labels,
     scenes_below,
 )
-from components.errors import InputError
-from components.types import Array
+from liftlab.components.errors import InputError
+from liftlab.components.types import Array
 
 NAME = "ScanNet"
 RAW, SPLIT = "instance-filt", "test/test_ins_full"

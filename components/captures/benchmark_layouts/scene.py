@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Int32, UInt8, UInt16
 from PIL import ExifTags, Image
 
-from components.errors import InputError
-from components.types import Array, Camera
-from components.untrusted import reading
+from liftlab.components.errors import InputError
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.types import Array, Camera
 
 MAX_MEGAPIXELS = 80
 """Pixels of a mask or label map."""

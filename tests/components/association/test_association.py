@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from components.association import MemoryBank, associate, covered, front, likely, union
-from components.association.bank import densest_first
-from components.errors import Cancelled
-from components.geometry import project
-from components.progress import CancelToken
+from liftlab.components.association import MemoryBank, associate, covered, front, likely, union
+from liftlab.components.association.bank import densest_first
+from liftlab.components.errors import Cancelled
+from liftlab.components.geometry.projection import project
+from liftlab.components.progress import CancelToken
 from tests.toy import toy_cameras
 
 IDS = np.arange(10)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.association import AssociationConfig, associate_masks, gaussians_of_masks
-from components.features.label_maps import LabelMap, paint
+from liftlab.components.association import AssociationConfig, associate_masks, gaussians_of_masks
+from liftlab.components.features.label_maps import LabelMap, paint
 from tests.toy import FLOOR, Toy, box_of_gaussians, gaussian_toy
 
 GAGA = AssociationConfig(variant="gaga", choose="depth")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.captures import importing
+from liftlab.components.captures import importing
 from tests.child_functions import run_here
 
 

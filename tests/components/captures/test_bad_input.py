@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captures import ImportLimits, import_capture, reading
-from components.errors import InputError
+from liftlab.components.captures import ImportLimits, import_capture, reading
+from liftlab.components.errors import InputError
 from tests.components.captures.picture import cameras_record, jpeg, photo_folder, png, textured, write_cameras
 
 Source = Callable[[Path], Path]

@@ -7,8 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from components.captures.benchmark_layouts import BenchmarkScene, layout_names, open_benchmark, thinned
-from components.errors import InputError
+from liftlab.components.captures.benchmark_layouts import (
+    BenchmarkScene,
+    layout_names,
+    open_benchmark,
+    thinned,
+)
+from liftlab.components.errors import InputError
 
 WIDTH, HEIGHT = 40, 30
 

@@ -7,19 +7,19 @@ import numpy as np
 import pycolmap
 import pytest
 
-from components.captures import (
+from liftlab.components.captures import (
     KnownCameras,
     import_capture,
     open_capture,
     read_cameras_json,
     write_cameras_json,
 )
-from components.captures.colmap import read_colmap_model
-from components.captures.known_cameras import KnownCamera, checked_pose
-from components.captures.matching import fitted_to_photo
-from components.captures.nerfstudio import read_transforms_json
-from components.errors import InputError
-from components.types import Lens
+from liftlab.components.captures.known_cameras import KnownCamera, checked_pose
+from liftlab.components.captures.matching import fitted_to_photo
+from liftlab.components.captures.readers.colmap import read_colmap_model
+from liftlab.components.captures.readers.nerfstudio import read_transforms_json
+from liftlab.components.errors import InputError
+from liftlab.components.types import Lens
 from tests.components.captures.picture import cameras_record, photo_folder, write_cameras
 
 OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])

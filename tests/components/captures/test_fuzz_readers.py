@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.child import ChildEnded, ChildLimits, run_in_child
+from liftlab.components.processes.child import ChildEnded, ChildLimits, run_in_child
 from tests.fuzzing import KINDS
 
 LIMITS = ChildLimits(stall_secs=20.0, memory_bytes=2 * 2**30)

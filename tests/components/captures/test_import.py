@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from components.captures import ImportLimits, import_capture, load_photo, open_capture
-from components.captures.intake import safe_stem
-from components.captures.photos import read_photo
-from components.captures.quality import groups_of_copies, listed, picture_hash, sharpness_of
-from components.captures.sources import natural_key
-from components.errors import Cancelled, InputError
-from components.files import is_sealed
-from components.progress import CancelToken
+from liftlab.components.captures import ImportLimits, import_capture, load_photo, open_capture
+from liftlab.components.captures.intake import safe_stem
+from liftlab.components.captures.quality import groups_of_copies, listed, picture_hash, sharpness_of
+from liftlab.components.captures.readers.photos import read_photo
+from liftlab.components.captures.readers.sources import natural_key
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.files import is_sealed
+from liftlab.components.progress import CancelToken
 from tests.components.captures.picture import (
     cameras_record,
     jpeg,

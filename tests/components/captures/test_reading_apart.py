@@ -7,13 +7,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.captures import ImportLimits, import_capture, importing, open_capture
-from components.errors import Cancelled, InputError
-from components.progress import CancelToken
+from liftlab.components.captures import ImportLimits, import_capture, importing, open_capture
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.progress import CancelToken
 from tests.child_functions import run_here
 from tests.components.captures.picture import photo_folder
 
-CHILD = "components.captures.reading:read_in_child"
+CHILD = "liftlab.components.captures.reading:read_in_child"
 
 
 def child() -> psutil.Process:

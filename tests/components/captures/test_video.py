@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.captures import ImportLimits, import_capture, load_photo, open_capture
-from components.errors import InputError
+from liftlab.components.captures import ImportLimits, import_capture, load_photo, open_capture
+from liftlab.components.errors import InputError
 from tests.components.captures.picture import textured
 
 FRAMES = 60

@@ -12,7 +12,7 @@ import pytest
 import trimesh
 from pycocotools.coco import COCO
 
-from components.export import (
+from liftlab.components.export import (
     NamedMasks,
     cloud_of,
     write_coco,
@@ -23,8 +23,8 @@ from components.export import (
     write_ply,
     write_transforms,
 )
-from components.geometry import project, view_from_photo
-from components.types import Lens, Scene
+from liftlab.components.geometry.projection import project, view_from_photo
+from liftlab.components.types import Lens, Scene
 from tests.toy import Toy, make_toy
 
 
@@ -130,7 +130,7 @@ def test_coco_masks_and_names_come_back(tmp_path: Path) -> None:
 
 
 def test_numbered_objects_are_of_one_category() -> None:
-    from components.export import coco_of
+    from liftlab.components.export import coco_of
 
     mask = {"a.jpg": np.ones((3, 4), bool)}
     names = ["mug 1", "mug 2", "mug", "7"]
@@ -142,7 +142,7 @@ def test_numbered_objects_are_of_one_category() -> None:
 
 
 def test_coco_refuses_a_mask_of_another_size() -> None:
-    from components.export import coco_of
+    from liftlab.components.export import coco_of
 
     with pytest.raises(ValueError, match="photo's size"):
         coco_of({"a.jpg": (10, 20)}, [NamedMasks("x", {"a.jpg": np.zeros((10, 20), bool)})])
@@ -154,7 +154,7 @@ def test_colmap_model_projects_world_points_as_we_do(toy: Toy, tmp_path: Path) -
     model = pycolmap.Reconstruction(str(tmp_path))
     assert {image.name for image in model.images.values()} == {view.name for view in scene.views}
     points = scene.pointmap.points[::400].astype(np.float64)
-    from components.geometry import photo_from_view
+    from liftlab.components.geometry.projection import photo_from_view
 
     for view in scene.views:
         image = model.find_image_with_name(view.name)

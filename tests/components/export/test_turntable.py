@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.export import turntable_cameras, turntable_frames, write_gif, write_mp4
-from components.gaussians.initialise import gaussians_from_points
-from components.types import Camera, Gaussians
+from liftlab.components.export import turntable_cameras, turntable_frames, write_gif, write_mp4
+from liftlab.components.gaussians.training.initialise import gaussians_from_points
+from liftlab.components.types import Camera, Gaussians
 from tests.toy import look_at
 
 UP = np.array([0.0, 0.0, 1.0])

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.features.affinity import (
+from liftlab.components.features.losses.affinity import (
     HARD_NEGATIVE,
     HARD_POSITIVE,
     KeptPairs,

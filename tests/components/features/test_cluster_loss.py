@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.features.cluster_loss import SATURATION, bounded, cluster_loss
+from liftlab.components.features.losses.cluster_loss import SATURATION, bounded, cluster_loss
 
 Y = torch.tensor([[0.9, 0.1], [0.7, 0.1], [0.2, 0.8], [0.2, 0.6], [0.2, 1.0]], dtype=torch.float64)
 LABELS = torch.tensor([1, 1, 2, 2, 2])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.features.code_objects import CodeObjects, read_objects
-from components.features.codes import codes_of
+from liftlab.components.features.code_objects import CodeObjects, read_objects
+from liftlab.components.features.codes import codes_of
 
 A, B, RARE = (
     np.array([3.0, 3.0, -3.0, -3.0]),
@@ -38,7 +38,7 @@ def read(**options) -> CodeObjects:
 @pytest.fixture(autouse=True)
 def small_objects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A code needs 1 % of the Gaussians here."""
-    monkeypatch.setattr("components.features.codes.KEEP_SHARE", 0.01)
+    monkeypatch.setattr("liftlab.components.features.codes.KEEP_SHARE", 0.01)
 
 
 def test_a_code_in_two_places_is_two_objects_and_crumbs_join_their_neighbours() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.features.codes import code_book, codes_of, components_by_code, hamming
+from liftlab.components.features.codes import code_book, codes_of, components_by_code, hamming
 
 
 def logits(*Y: float) -> np.ndarray:

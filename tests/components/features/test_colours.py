@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.features.colours import (
+from liftlab.components.features.colours import (
     NO_CLUSTER,
     cluster_colours,
     likeness,

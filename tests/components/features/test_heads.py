@@ -2,7 +2,7 @@
 
 import torch
 
-from components.features.heads import ObjectHead, cosine_rows, means_by_label
+from liftlab.components.features.heads import ObjectHead, cosine_rows, means_by_label
 
 WEIGHT = torch.tensor([[0.0, 1.0], [1.0, 0.0], [-3.0, 0.0]])
 ALL = torch.ones(3, dtype=torch.bool)

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from components.features.label_maps import paint, with_rest
-from components.masks.cache import MaskCache
+from liftlab.components.features.label_maps import paint, with_rest
+from liftlab.components.masks.cache import MaskCache
 from tests.toy import FLOOR, make_toy
 
 SIZE = (10, 12)

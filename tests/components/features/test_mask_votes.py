@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.features.clusters import clusters_of_distances, density_clusters
-from components.features.mask_votes import elect, mask_distances
-from components.metrics.text import relevancy_of_similarities
+from liftlab.components.features.clusters import clusters_of_distances, density_clusters
+from liftlab.components.features.mask_votes import elect, mask_distances
+from liftlab.components.metrics.text import relevancy_of_similarities
 
 
 def test_distances_are_one_minus_the_overlap_of_anchors() -> None:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from components.features.neighbours import neighbour_loss, neighbour_pairs, sample_pairs, unit_length
+from liftlab.components.features.neighbours import (
+    neighbour_loss,
+    neighbour_pairs,
+    sample_pairs,
+    unit_length,
+)
 from tests.toy import toy_cameras
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.features.prototypes import cosine_labels, ensemble, merge_alike, view_means
+from liftlab.components.features.prototypes import cosine_labels, ensemble, merge_alike, view_means
 
 FIRST = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.8, 0.6]], dtype=torch.float64)
 SECOND = torch.tensor([[0.6, 0.8]], dtype=torch.float64)

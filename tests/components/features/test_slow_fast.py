@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from components.features.slow_fast import concentration_loss, contrastive_loss
+from liftlab.components.features.losses.slow_fast import concentration_loss, contrastive_loss
 
 F = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
 IDS = torch.tensor([1, 2])

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from components.features.clusters import (
+from liftlab.components.features.clusters import (
     DensityClusters,
     assigned,
     cluster_means,
     density_clusters,
     nearest_mean,
 )
-from components.features.connected import connected_to
-from components.features.smoothing import nearest_neighbours, neighbour_mean
+from liftlab.components.features.connected import connected_to
+from liftlab.components.features.smoothing import nearest_neighbours, neighbour_mean
 
 
 def test_neighbours_are_the_nearest_itself_first() -> None:

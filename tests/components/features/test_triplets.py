@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from components.features.label_maps import boundary_band
-from components.features.triplets import near_identity, sample_triplets, triplet_loss, triplet_pixels
+from liftlab.components.features.label_maps import boundary_band
+from liftlab.components.features.losses.triplets import (
+    near_identity,
+    sample_triplets,
+    triplet_loss,
+    triplet_pixels,
+)
 
 LABELS = np.zeros((24, 30), np.int32)
 LABELS[2:22, 2:12] = 1

@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
-from components.features.view_classifiers import classifier_loss, neighbour_divergence, probabilities
+from liftlab.components.features.view_classifiers import (
+    classifier_loss,
+    neighbour_divergence,
+    probabilities,
+)
 
 
 @pytest.mark.parametrize(

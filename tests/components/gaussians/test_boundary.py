@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.gaussians.boundary import halved, part
-from components.gaussians.selection import joined, subset, under_masks, without_specks
-from components.geometry import pixel_centers
-from components.rasterize import lift, rasterize, tensors_from_gaussians
-from components.types import Camera, Gaussians
+from liftlab.components.gaussians.boundary import halved, part
+from liftlab.components.gaussians.selection import joined, subset, under_masks, without_specks
+from liftlab.components.geometry.projection import pixel_centers
+from liftlab.components.rasterize import lift, rasterize, tensors_from_gaussians
+from liftlab.components.types import Camera, Gaussians
 from tests.components.rasterize.scenes import camera
 
 CAMERAS = [camera(64, 48, turn=turn, shift=(shift, 0.0, 0.0)) for turn, shift in ((0.0, 0.0), (0.1, -0.4))]

@@ -10,11 +10,11 @@ import pytest
 import torch
 from plyfile import PlyData, PlyElement
 
-from components.errors import InputError
-from components.gaussians import read_gaussians, write_gaussians
-from components.gaussians.packed import FLIP, SH_FLIP
-from components.rasterize.harmonics import basis
-from components.types import Gaussians
+from liftlab.components.errors import InputError
+from liftlab.components.gaussians import read_gaussians, write_gaussians
+from liftlab.components.gaussians.packed import FLIP, SH_FLIP
+from liftlab.components.rasterize.harmonics import basis
+from liftlab.components.types import Gaussians
 
 
 def splats(count: int = 50, degree: int = 1) -> Gaussians:

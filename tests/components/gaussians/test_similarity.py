@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from components.gaussians.similarity import plain_ssim, psnr, ssim
+from liftlab.components.gaussians.training.similarity import plain_ssim, psnr, ssim
 
 
 def pair(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

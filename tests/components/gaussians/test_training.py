@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.gaussians.density import (
+from liftlab.components.errors import InputError
+from liftlab.components.gaussians.training.density import (
     DensityConfig,
     GradientRecord,
     adapt,
     clear_of_cameras,
     surface_distances,
 )
-from components.gaussians.frames import depth_of_view, make_frames, scene_scale
-from components.gaussians.initialise import gaussians_from_pointmap, gaussians_from_points
-from components.gaussians.parameters import FIELDS, parameters_from_gaussians
-from components.gaussians.training import TrainConfig, evaluate, train
-from components.geometry import points_from_depth
-from components.progress import CancelToken
-from components.rasterize import GaussianTensors, rasterize, tensors_from_gaussians
-from components.types import Camera, Gaussians, Lens, Pointmap, View
+from liftlab.components.gaussians.training.frames import depth_of_view, make_frames, scene_scale
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap, gaussians_from_points
+from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
+from liftlab.components.gaussians.training.parameters import FIELDS, parameters_from_gaussians
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.progress import CancelToken
+from liftlab.components.rasterize import GaussianTensors, rasterize, tensors_from_gaussians
+from liftlab.components.types import Camera, Gaussians, Lens, Pointmap, View
 
 WIDTH, HEIGHT = 48, 36
 

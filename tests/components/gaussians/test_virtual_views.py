@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from components.errors import Cancelled
-from components.gaussians import virtual_views
-from components.gaussians.initialise import gaussians_from_points
-from components.gaussians.virtual_views import choose_cameras, estimate_up, see
-from components.geometry import points_from_depth
-from components.progress import CancelToken
-from components.rasterize import tensors_from_gaussians
-from components.types import Gaussians
+from liftlab.components.errors import Cancelled
+from liftlab.components.gaussians import virtual_views
+from liftlab.components.gaussians.training.initialise import gaussians_from_points
+from liftlab.components.gaussians.virtual_views import choose_cameras, estimate_up, see
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.progress import CancelToken
+from liftlab.components.rasterize import tensors_from_gaussians
+from liftlab.components.types import Gaussians
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.masks.borders import FAR_PX, border_pixels, leaf_borders
+from liftlab.components.masks.graph.borders import FAR_PX, border_pixels, leaf_borders
 
 FOCAL = 640.0
 

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.masks.cache import MaskCache
+from liftlab.components.errors import InputError
+from liftlab.components.masks.cache import MaskCache
 
 SIZES = ((40, 60), (31, 45), (40, 60))
 KINDS = ("part", "object", "group", "plane", "object")

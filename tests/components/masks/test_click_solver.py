@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 
-from components.clicks import Box, Click, ClickList
-from components.masks.click_pieces import GraphCutConfig, centrality, inradius
-from components.masks.click_solver import ClickSolver, GraphCutSolver
-from pipelines.masks import MasksConfig, build_masks
+from liftlab.components.clicks import Box, Click, ClickList
+from liftlab.components.masks.clicks.pieces import GraphCutConfig, centrality, inradius
+from liftlab.components.masks.clicks.solver import ClickSolver, GraphCutSolver
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from tests.toy import Toy, make_toy
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.masks.graph_segmentation import compact_labels, connected, grid_edges, segment_graph
+from liftlab.components.masks.graph.segmentation import compact_labels, connected, grid_edges, segment_graph
 
 
 def test_a_strong_edge_separates_two_even_halves() -> None:

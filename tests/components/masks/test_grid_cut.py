@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from components.masks.grid_cut import MAX_WEIGHT, NEIGHBOURS, UNITS_PER_NAT, grid_cut
+from liftlab.components.masks.graph.grid_cut import MAX_WEIGHT, NEIGHBOURS, UNITS_PER_NAT, grid_cut
 
 
 def pairs_of(height: int, width: int) -> list[tuple[int, tuple[int, int], tuple[int, int]]]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.masks.hole_filling import fill_surfaces
-from components.masks.scene_graph import SceneGraph
+from liftlab.components.masks.graph.hole_filling import fill_surfaces
+from liftlab.components.masks.graph.scene_graph import SceneGraph
 
 TABLE, WALL, THING = 0, 1, 2
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.masks.outline import (
+from liftlab.components.masks.regions.outline import (
     CERTAIN,
     OutlineConfig,
     color_histogram,

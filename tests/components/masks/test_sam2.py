@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from components.clicks import Box, Click, ClickList
-from components.errors import Cancelled, InputError
-from components.masks.cache import MaskCache
-from components.masks.sam2_network import Embedding, Sam2Network, build_sam2, load_sam2
-from components.masks.sam2_proposer import Sam2Proposer, Sam2ProposerConfig
-from components.masks.sam2_solver import Sam2ClickSolver
-from components.masks.sam2_tracker import Sam2TrackerConfig, Sam2VideoTracker
-from components.models.result_cache import ResultCache
-from components.progress import CancelToken
-from components.types import MaskSet
-from pipelines.masks import MasksConfig, build_masks
+from liftlab.components.clicks import Box, Click, ClickList
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.sam2.network import Embedding, Sam2Network, build_sam2, load_sam2
+from liftlab.components.masks.sam2.proposer import Sam2Proposer, Sam2ProposerConfig
+from liftlab.components.masks.sam2.solver import Sam2ClickSolver
+from liftlab.components.masks.sam2.tracker import Sam2TrackerConfig, Sam2VideoTracker
+from liftlab.components.models.result_cache import ResultCache
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import MaskSet
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from tests.tiny_sam2 import CONFIG, CPU, OVERRIDES, tiny_sam2, write_checkpoint
 from tests.toy import Toy, make_toy
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.masks.scene_graph import (
+from liftlab.components.errors import InputError
+from liftlab.components.masks.graph.scene_graph import (
     SceneGraph,
     SceneGraphConfig,
     build_scene_graph,
     surface_of_leaves,
     trusted_pixels,
 )
-from components.types import Pointmap, Scene
+from liftlab.components.types import Pointmap, Scene
 from tests.toy import FLOOR, Toy, make_toy
 
 

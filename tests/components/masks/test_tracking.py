@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from components.masks.borders import LeafBorders, leaf_borders
-from components.masks.candidates import (
+from liftlab.components.masks.clicks.candidates import (
     CandidateConfig,
     _groups,
     _joined,
@@ -12,9 +11,20 @@ from components.masks.candidates import (
     find_candidates,
     likelihood,
 )
-from components.masks.proposals import Proposer, RegionConfig, RegionProposer, masks_of_levels
-from components.masks.scene_graph import SceneGraph, SceneGraphConfig, build_scene_graph, view_depths
-from components.masks.tracking import (
+from liftlab.components.masks.graph.borders import LeafBorders, leaf_borders
+from liftlab.components.masks.graph.scene_graph import (
+    SceneGraph,
+    SceneGraphConfig,
+    build_scene_graph,
+    view_depths,
+)
+from liftlab.components.masks.regions.proposals import (
+    Proposer,
+    RegionConfig,
+    RegionProposer,
+    masks_of_levels,
+)
+from liftlab.components.masks.regions.tracking import (
     GeometryTracker,
     GeometryTrackerConfig,
     Hierarchy,
@@ -22,7 +32,7 @@ from components.masks.tracking import (
     _merge,
     _narrowness,
 )
-from components.types import MaskSet, focal_of
+from liftlab.components.types import MaskSet, focal_of
 from tests.toy import Toy, make_toy
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics.diagnostics import (
+from liftlab.components.metrics.diagnostics import (
     collision_rate,
     fragmentation,
     gaussian_iou,

@@ -5,9 +5,9 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from components.gaussians.similarity import plain_ssim
-from components.metrics import psnr, ssim
-from components.metrics.images import mean_psnr, ssim_map, window_ssim
+from liftlab.components.gaussians.training.similarity import plain_ssim
+from liftlab.components.metrics import psnr, ssim
+from liftlab.components.metrics.images import mean_psnr, ssim_map, window_ssim
 
 
 def pair(seed: int, shape: tuple[int, ...] = (30, 41, 3)) -> tuple[np.ndarray, np.ndarray]:

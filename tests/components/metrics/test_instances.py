@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.metrics import average_precision
-from components.metrics.instances import (
+from liftlab.components.metrics import average_precision
+from liftlab.components.metrics.instances import (
     InstanceScene,
     frequency_groups,
     instances_from_labels,
@@ -158,7 +158,7 @@ def test_pycocotools_agrees(seed: int) -> None:
 
 def _sampled(scene: InstanceScene, threshold: float) -> float:
     """Our curve's envelope at COCO's 101 recalls."""
-    from components.metrics.instances import _matches, _Overlaps
+    from liftlab.components.metrics.instances import _matches, _Overlaps
 
     table = _Overlaps.of(scene, 1)
     found = _matches(table, 1, threshold)

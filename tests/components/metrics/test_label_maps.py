@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.metrics import class_iou, match_scene_labels
+from liftlab.components.metrics import class_iou, match_scene_labels
 
 maps = arrays(np.int32, (2, 5, 6), elements=st.integers(0, 3))
 

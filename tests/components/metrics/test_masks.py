@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics import (
+from liftlab.components.metrics import (
     accuracy,
     boundary,
     boundary_iou,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.metrics import class_agnostic_panoptic_quality, panoptic_quality
+from liftlab.components.metrics import class_agnostic_panoptic_quality, panoptic_quality
 from tests.components.metrics.test_label_maps import example
 
 maps = arrays(np.int32, (2, 4, 6), elements=st.integers(0, 4))

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from components.metrics import localisation_accuracy, open_vocabulary_iou, relevancy
-from components.metrics.text import localisation_hit, relevancy_of_similarities
+from liftlab.components.metrics import localisation_accuracy, open_vocabulary_iou, relevancy
+from liftlab.components.metrics.text import localisation_hit, relevancy_of_similarities
 
 
 def test_worked_example() -> None:

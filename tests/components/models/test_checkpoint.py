@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from components.errors import InputError
-from components.models.checkpoint import load_checkpoint, load_weights
+from liftlab.components.errors import InputError
+from liftlab.components.models.checkpoint import load_checkpoint, load_weights
 
 
 class Bomb:

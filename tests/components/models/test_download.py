@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import Cancelled, InputError
-from components.models import ModelEntry, ModelStore, download, status_of
-from components.models.checkpoint import load_checkpoint
-from components.models.store import read_record
-from components.progress import CancelToken
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.models import ModelEntry, ModelStore, download, status_of
+from liftlab.components.models.checkpoint import load_checkpoint
+from liftlab.components.models.store import read_record
+from liftlab.components.progress import CancelToken
 from tests.model_host import Host, model_host
 
 FILE = "tiny.pt"
@@ -179,8 +179,8 @@ def _in_a_full_disk(entry: ModelEntry, folder: Path) -> str:
     code = f"""
         import errno, resource, signal
         from pathlib import Path
-        from components.errors import InputError
-        from components.models import ModelEntry, download
+        from liftlab.components.errors import InputError
+        from liftlab.components.models import ModelEntry, download
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
         errno.EDQUOT = errno.EFBIG  # the limit's error stands for that of a full disk
@@ -240,7 +240,7 @@ def test_kill_at_any_moment_leaves_nothing_to_load(host: Host, weights: bytes, t
     entry = entry_at(host.url(FILE))
     code = f"""
         from pathlib import Path
-        from components.models import ModelEntry, download
+        from liftlab.components.models import ModelEntry, download
         download(ModelEntry(**{vars(entry)!r}), Path({str(tmp_path)!r}))
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
-from components.models import ModelEntry, ModelStore, load_catalogue, memory_advice, reachable, status_of
-from components.models.catalogue import MIB
-from components.models.states import has_code
+from liftlab.components.errors import InputError
+from liftlab.components.models import (
+    ModelEntry,
+    ModelStore,
+    load_catalogue,
+    memory_advice,
+    reachable,
+    status_of,
+)
+from liftlab.components.models.catalogue import MIB
+from liftlab.components.models.states import has_code
 from tests.model_host import model_host
 
 ENTRY = ModelEntry(

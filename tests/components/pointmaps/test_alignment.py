@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import Cancelled, InputError
-from components.geometry import pixel_centers, register_similarity, transform, unproject
-from components.pointmaps.alignment import (
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.geometry.projection import pixel_centers, register_similarity, transform, unproject
+from liftlab.components.pointmaps.alignment.clean import front_points
+from liftlab.components.pointmaps.alignment.loss import EdgePixels, WeightedDistance, weighted_distance
+from liftlab.components.pointmaps.alignment.solve import (
     Alignment,
     AlignmentConfig,
     align,
@@ -17,11 +19,9 @@ from components.pointmaps.alignment import (
     quat_from_rotation,
     rotation_of,
 )
-from components.pointmaps.alignment_clean import front_points
-from components.pointmaps.alignment_loss import EdgePixels, WeightedDistance, weighted_distance
-from components.pointmaps.pairs import Edge, PairResult, pair_graph
-from components.progress import CancelToken
-from components.types import Camera, Scene
+from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Camera, Scene
 from tests.toy import make_toy
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.geometry import pixel_centers, transform
-from components.pointmaps.alignment_init import (
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import pixel_centers, transform
+from liftlab.components.pointmaps.alignment.start import (
     Similarity,
     camera_of_points,
     focal_from_pointmap,

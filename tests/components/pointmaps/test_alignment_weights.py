@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.pointmaps.alignment_weights import (
+from liftlab.components.pointmaps.alignment.weights import (
     ablated_weights,
     dynamic_weights,
     soft_masks,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import InputError
-from components.geometry import project
-from components.models.result_cache import ResultCache
-from components.pointmaps.alignment import AlignmentConfig, align
-from components.pointmaps.mast3r_network import (
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import project
+from liftlab.components.models.result_cache import ResultCache
+from liftlab.components.pointmaps.alignment.solve import AlignmentConfig, align
+from liftlab.components.pointmaps.mast3r_network import (
     CrocoPairNetwork,
     HeadOutput,
     PairNetwork,
@@ -20,8 +20,8 @@ from components.pointmaps.mast3r_network import (
     import_code,
     load_pair_network,
 )
-from components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor, match
-from components.pointmaps.pairs import (
+from liftlab.components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor, match
+from liftlab.components.pointmaps.pairs import (
     BatchPairPredictor,
     PairFailure,
     PairPredictor,
@@ -30,7 +30,7 @@ from components.pointmaps.pairs import (
     predict_pairs,
     shrunk,
 )
-from components.types import View
+from liftlab.components.types import View
 from tests.knowing_network import KnowingNetwork
 from tests.toy import Toy, make_toy
 

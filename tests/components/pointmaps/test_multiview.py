@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from components.errors import Cancelled
-from components.geometry import points_from_depth, project
-from components.pointmaps.multiview import confidence, multiview_pointmap, warm_up
-from components.pointmaps.sources import depth_range, select_sources
-from components.progress import CancelToken
-from components.types import Camera
+from liftlab.components.errors import Cancelled
+from liftlab.components.geometry.projection import points_from_depth, project
+from liftlab.components.pointmaps.stereo.multiview import confidence, multiview_pointmap, warm_up
+from liftlab.components.pointmaps.stereo.sources import depth_range, select_sources
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Camera
 from tests.textured_scene import looking_at, render, room, walk
 
 WIDTH, HEIGHT = 160, 120

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.errors import Cancelled
-from components.geometry import transform
-from components.pointmaps.pairs import (
+from liftlab.components.errors import Cancelled
+from liftlab.components.geometry.projection import transform
+from liftlab.components.pointmaps.pairs import (
     PairFailure,
     PairPredictor,
     PairResult,
@@ -14,8 +14,8 @@ from components.pointmaps.pairs import (
     predict_pairs,
     shrunk,
 )
-from components.progress import CancelToken
-from components.types import View
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import View
 from tests.toy import look_at, make_toy
 
 

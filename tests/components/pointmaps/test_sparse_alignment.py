@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import Cancelled, InputError
-from components.geometry import pixel_centers, project, register_similarity, transform
-from components.pointmaps.alignment import Alignment
-from components.pointmaps.pairs import Edge, PairResult, pair_graph
-from components.pointmaps.sparse_alignment import (
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.geometry.projection import pixel_centers, project, register_similarity, transform
+from liftlab.components.pointmaps.alignment.solve import Alignment
+from liftlab.components.pointmaps.alignment.sparse import (
     SparseAlignmentConfig,
     _Grids,
     align_sparse,
     robust,
     thinned_matches,
 )
-from components.progress import CancelToken
-from components.types import Scene
+from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Scene
 from tests.toy import make_toy
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

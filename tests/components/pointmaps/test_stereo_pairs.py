@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.geometry import pixel_centers, project, transform
-from components.pointmaps.pairs import PairFailure, PairPredictor, PairResult
-from components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
-from components.types import View
+from liftlab.components.geometry.projection import pixel_centers, project, transform
+from liftlab.components.pointmaps.pairs import PairFailure, PairPredictor, PairResult
+from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
+from liftlab.components.types import View
 from tests.toy import Toy, look_at, make_toy, render_toy
 
 NEIGHBOURS = (0, 1)

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from components.rasterize import GaussianTensors
-from components.types import Camera
+from liftlab.components.rasterize import GaussianTensors
+from liftlab.components.types import Camera
 
 
 def camera(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from components.rasterize import GaussianTensors, RenderResult, lift, rasterize
-from components.types import Camera
+from liftlab.components.rasterize import GaussianTensors, RenderResult, lift, rasterize
+from liftlab.components.types import Camera
 
 from .scenes import camera, converted, random_scene
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.rasterize import lift, rasterize
-from components.rasterize.cameras import pinhole_tensors
-from components.rasterize.harmonics import colours_seen_from
-from components.rasterize.reference import project
+from liftlab.components.rasterize import lift, rasterize
+from liftlab.components.rasterize.cameras import pinhole_tensors
+from liftlab.components.rasterize.harmonics import colours_seen_from
+from liftlab.components.rasterize.reference import project
 
 from .scenes import camera, converted, random_scene
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from components.rasterize import (
+from liftlab.components.rasterize import (
     GaussianTensors,
     lift,
     rasterize,
@@ -16,11 +16,11 @@ from components.rasterize import (
     tensors_from_gaussians,
     warm_up,
 )
-from components.rasterize import gaussians_from_tensors as to_numpy
-from components.rasterize.cameras import pinhole_tensors
-from components.rasterize.harmonics import basis, degree_of
-from components.rasterize.reference import project, rotations
-from components.types import Camera, Gaussians
+from liftlab.components.rasterize import gaussians_from_tensors as to_numpy
+from liftlab.components.rasterize.cameras import pinhole_tensors
+from liftlab.components.rasterize.harmonics import basis, degree_of
+from liftlab.components.rasterize.reference import project, rotations
+from liftlab.components.types import Camera, Gaussians
 
 from .scenes import camera, converted, random_scene
 

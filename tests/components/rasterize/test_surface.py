@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import torch
 
-from components.rasterize import GaussianTensors, rasterize
-from components.rasterize.surface import surface_of
+from liftlab.components.rasterize import GaussianTensors, rasterize
+from liftlab.components.rasterize.surface import surface_of
 from tests.components.rasterize.scenes import camera, random_scene
 
 

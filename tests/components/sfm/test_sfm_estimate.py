@@ -7,11 +7,11 @@ import numpy as np
 import psutil
 import pytest
 
-from components.errors import Cancelled, InputError
-from components.geometry import register_similarity
-from components.progress import CancelToken
-from components.sfm import SfmOptions, SfmPhoto, estimate_cameras, reduced_photo, triangulate_known
-from components.types import Lens
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.geometry.projection import register_similarity
+from liftlab.components.progress import CancelToken
+from liftlab.components.sfm import SfmOptions, SfmPhoto, estimate_cameras, reduced_photo, triangulate_known
+from liftlab.components.types import Lens
 from tests.textured_scene import looking_at, noise_texture, render, room, walk
 
 OPTIONS = SfmOptions(max_features=1500)
@@ -127,7 +127,7 @@ def test_one_picture_many_times(photos):
 def test_a_killed_worker_becomes_a_sentence(photos):
     def kill_children(_fraction: float, _message: str = "") -> None:
         for child in psutil.Process().children():
-            if "components.sfm.worker" in " ".join(child.cmdline()):
+            if "liftlab.components.sfm.worker" in " ".join(child.cmdline()):
                 os.kill(child.pid, signal.SIGKILL)
 
     with pytest.raises(RuntimeError, match="Camera estimation was ended by signal 9"):
@@ -139,4 +139,4 @@ def test_cancelling_ends_the_child(photos):
     with pytest.raises(Cancelled):
         estimate_cameras(photos, OPTIONS, progress=lambda _f, _m="": cancel.cancel(), cancel=cancel)
     commands = [" ".join(child.cmdline()) for child in psutil.Process().children() if child.is_running()]
-    assert not any("components.sfm.worker" in command for command in commands)
+    assert not any("liftlab.components.sfm.worker" in command for command in commands)

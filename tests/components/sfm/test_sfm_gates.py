@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.geometry import photo_from_view, project
-from components.sfm import SfmPhoto
-from components.sfm.estimate import median_angle_deg
-from components.sfm.frame import normalised, up_direction
-from components.sfm.gates import duplicate_groups, judged, judged_known, listed
-from components.sfm.model import PairEvidence, SfmEvidence, SparseModel
-from components.sfm.undistort import covered_by_photo, working_camera
-from components.sfm.worker import rotation_error
-from components.types import Camera, Lens, Plane, View
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import photo_from_view, project
+from liftlab.components.sfm import SfmPhoto
+from liftlab.components.sfm.estimate import median_angle_deg
+from liftlab.components.sfm.frame import normalised, up_direction
+from liftlab.components.sfm.gates import duplicate_groups, judged, judged_known, listed
+from liftlab.components.sfm.model import PairEvidence, SfmEvidence, SparseModel
+from liftlab.components.sfm.undistort import covered_by_photo, working_camera
+from liftlab.components.sfm.worker import rotation_error
+from liftlab.components.types import Camera, Lens, Plane, View
 from tests.textured_scene import walk
 
 PHOTOS = [SfmPhoto(f"{i}.jpg", np.full((4, 4, 3), i, np.uint8), 40, 40) for i in range(3)]

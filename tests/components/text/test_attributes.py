@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.masks.cache import MaskCache
-from components.text.attributes import Attributes, frame_of, measure
-from components.text.colours import NAMES
-from components.text.things import find_things, meetings, pieces_of_one_thing, put_together
-from components.types import Plane
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.text.attributes import Attributes, frame_of, measure
+from liftlab.components.text.colours import NAMES
+from liftlab.components.text.things import find_things, meetings, pieces_of_one_thing, put_together
+from liftlab.components.types import Plane
 from tests.toy import BOXES, FLOOR, GROUP, PLANE, TOP_OF_FIRST, Toy, make_toy
 
 PIXEL = 2.0 / 150

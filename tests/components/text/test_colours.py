@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.text.colours import NAMES, colour_shares, naming_of
+from liftlab.components.text.colours import NAMES, colour_shares, naming_of
 
 KNOWN = {
     (200, 30, 30): "red", (230, 120, 20): "orange", (235, 200, 40): "yellow", (50, 140, 50): "green",

@@ -8,10 +8,10 @@ import pytest
 import torch
 from jaxtyping import Float32
 
-from components.errors import Cancelled, InputError
-from components.models.store import ModelStore
-from components.progress import CancelToken, no_progress
-from components.text.encoder import (
+from liftlab.components.errors import Cancelled, InputError
+from liftlab.components.models.store import ModelStore
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.text.encoder import (
     CropConfig,
     TextImageEncoder,
     embed_objects,
@@ -19,8 +19,8 @@ from components.text.encoder import (
     relevancy_of_text,
     split_negation,
 )
-from components.text.open_clip import OpenClipEncoder, build, chosen_entry
-from components.types import Array
+from liftlab.components.text.open_clip import OpenClipEncoder, build, chosen_entry
+from liftlab.components.types import Array
 from tests.toy import Toy, make_toy
 
 pytest.importorskip("open_clip", reason="pip install 'liftlab[open_clip]'")

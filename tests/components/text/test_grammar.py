@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.text.grammar import (
+from liftlab.components.text.grammar import (
     Colour,
     Description,
     Length,
@@ -14,7 +14,7 @@ from components.text.grammar import (
     parse,
     singular,
 )
-from components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
+from liftlab.components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
 
 RED, BLUE = Colour(("red",)), Colour(("blue",))
 LARGEST = Order("size", True)

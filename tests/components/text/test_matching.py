@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.errors import InputError
-from components.text.attributes import Attributes
-from components.text.colours import NAMES
-from components.text.grammar import parse
-from components.text.matching import rank
-from components.text.names import callable_names
+from liftlab.components.errors import InputError
+from liftlab.components.text.attributes import Attributes
+from liftlab.components.text.colours import NAMES
+from liftlab.components.text.grammar import parse
+from liftlab.components.text.matching import rank
+from liftlab.components.text.names import callable_names
 
 # name: colour, (right, away) of the centre, base height, (length, width, height)
 THINGS = {

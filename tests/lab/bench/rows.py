@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from lab.bench.plan import Case, Effort
-from lab.bench.runner import Outcome
+from liftlab.bench.plan import Case, Effort
+from liftlab.bench.runner import Outcome
 
 
 def make_row(case: Case, *, ious: tuple[float, ...] = (0.6, 0.9), click: float = 0.01) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lab import cli
-from lab.bench.runner import PROMPTS, RESULTS
+from liftlab.bench.runner import PROMPTS, RESULTS
+from liftlab.cli import main as cli
 
 
 def arguments(capture: Path, workspace: Path, out: Path, *more: str) -> list[str]:
@@ -68,7 +68,7 @@ def test_a_limit_makes_a_row_with_its_sentence(toy_capture, toy_bench_workspace,
 
 
 def test_two_benchmarks_in_one_folder_are_refused(toy_capture, toy_bench_workspace, tmp_path, capsys) -> None:
-    from lab.locks import FileLock
+    from liftlab.files.locks import FileLock
 
     with FileLock(tmp_path / ".lock").hold():
         code, result, _ = bench(toy_capture, toy_bench_workspace, tmp_path, capsys=capsys)
@@ -90,7 +90,7 @@ def test_saved_prompts_give_the_same_clicks(toy_capture, toy_bench_workspace, tm
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_and_resumed_gives_the_same_file(how, toy_capture, toy_bench_workspace, tmp_path) -> None:
     more = ("--seeds", "0", "1", "2")
-    command = [sys.executable, "-m", "lab.cli"]
+    command = [sys.executable, "-m", "liftlab.cli.main"]
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     subprocess.run(
         [*command, *arguments(toy_capture, toy_bench_workspace, whole, *more)], check=True, timeout=240

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
-from lab import cli
-from lab.bench.cluster import Cluster
-from lab.bench.runner import RESULTS
+from liftlab.bench.cluster import Cluster
+from liftlab.bench.runner import RESULTS
+from liftlab.cli import main as cli
+from liftlab.components.errors import InputError
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
-from lab.bench.plan import FULL, SHORT, Asked, Case, make_plan, prompts_record, shortened
+from liftlab.bench.plan import FULL, SHORT, Asked, Case, make_plan, prompts_record, shortened
+from liftlab.components.errors import InputError
 from tests.lab.bench.rows import failed_row, make_row
 
 
@@ -53,7 +53,7 @@ def test_a_case_survives_its_json(asked: Asked) -> None:
 
 
 def test_all_methods_are_taken_by_default(toy_capture: Path) -> None:
-    from pipelines.base import list_methods
+    from liftlab.pipelines.base import list_methods
 
     plan = make_plan(Asked((toy_capture,)))
     assert [case.method for case in plan] == [entry.name for entry in list_methods()]

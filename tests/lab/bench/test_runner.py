@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import Cancelled
-from components.progress import CancelToken
-from lab.bench.plan import Asked, Case, Limits, make_plan
-from lab.bench.runner import LOGS, PICTURES, PROMPTS, RESULTS, ResultsFolder, run_case, run_plan
+from liftlab.bench.plan import Asked, Case, Limits, make_plan
+from liftlab.bench.runner import LOGS, PICTURES, PROMPTS, RESULTS, ResultsFolder, run_case, run_plan
+from liftlab.components.errors import Cancelled
+from liftlab.components.progress import CancelToken
 from tests.lab.bench.rows import failed_row, make_row, outcome
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import InputError
-from lab.report import write_csv, write_html, write_latex
-from lab.report.html import html_of
-from lab.report.summary import case_numbers, curve, entries, mean_curve, ranks
-from lab.report.tables import all_tables, overview
-from lab.report.text import as_csv, as_latex
+from liftlab.components.errors import InputError
+from liftlab.report import write_csv, write_html, write_latex
+from liftlab.report.html import html_of
+from liftlab.report.summary import case_numbers, curve, entries, mean_curve, ranks
+from liftlab.report.tables import all_tables, overview
+from liftlab.report.text import as_csv, as_latex
 from tests.lab.bench.rows import make_row, report_case, report_rows
 
 

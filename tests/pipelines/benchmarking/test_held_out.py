@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from components.captures.benchmark_layouts import HeldOut
-from components.geometry import project
-from components.types import Camera, Gaussians, Provenance, Scene, Segmentation
-from pipelines.benchmarking.held_out import HeldOutViews, cameras_in_scene, moved, nearest_points
+from liftlab.components.captures.benchmark_layouts import HeldOut
+from liftlab.components.geometry.projection import project
+from liftlab.components.types import Camera, Gaussians, Provenance, Scene, Segmentation
+from liftlab.pipelines.benchmarking.held_out import HeldOutViews, cameras_in_scene, moved, nearest_points
 from tests.toy import FLOOR, make_toy, render_toy, toy_cameras
 
 SCALE, SHIFT = 2.5, np.array([3.0, -1.0, 0.5])

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
-from components.captures.benchmark_layouts.scene import resized_labels, scene_of_labels
-from components.errors import InputError
-from components.progress import CancelToken, no_progress
-from components.types import Scene
-from pipelines.base import get_method, seeded
-from pipelines.benchmarking.evaluation import score_labels
-from pipelines.benchmarking.scoring import Answers, plain, score_scene
+from liftlab.components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
+from liftlab.components.captures.benchmark_layouts.scene import resized_labels, scene_of_labels
+from liftlab.components.errors import InputError
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.types import Scene
+from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.benchmarking.evaluation import score_labels
+from liftlab.pipelines.benchmarking.scoring import Answers, plain, score_scene
 from tests.toy import FLOOR, Toy, make_toy
 
 NAMES = {1: "red box", 2: "blue box", 3: "green box"}
@@ -127,13 +127,13 @@ def test_points_are_given_at_once_and_follow_the_seed(setting: Setting) -> None:
 
 
 def test_words_find_the_object_that_fits(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ranking itself is tested with `pipelines.search`; here it names the toy's second box, or nothing."""
+    """The ranking itself is tested with `liftlab.pipelines.search`; here it names the toy's second box, or nothing."""
     index = SimpleNamespace(mask=setting.toy.masks.mask)
     found = {"blue": (SimpleNamespace(object_id=2),), "nothing": ()}
-    monkeypatch.setattr("pipelines.benchmarking.scoring.masks_of", lambda *_: None)
-    monkeypatch.setattr("pipelines.benchmarking.scoring.build_index", lambda *_: index)
+    monkeypatch.setattr("liftlab.pipelines.benchmarking.scoring.masks_of", lambda *_: None)
+    monkeypatch.setattr("liftlab.pipelines.benchmarking.scoring.build_index", lambda *_: index)
     monkeypatch.setattr(
-        "pipelines.benchmarking.scoring.search",
+        "liftlab.pipelines.benchmarking.scoring.search",
         lambda index, text: SimpleNamespace(found=found[text], message="" if found[text] else "None fits."),
     )
     answers = setting.answers(replace(bench_of(setting.toy), protocol="text"))

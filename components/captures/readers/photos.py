@@ -1,0 +1,167 @@
+"""One image file of unknown origin becomes one upright 8-bit RGB photo without metadata."""
+
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import ExifTags, Image, ImageCms, ImageOps
+
+from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.errors import InputError
+from liftlab.components.processes.untrusted import reading
+from liftlab.components.types import Array
+
+_MAX_SIDE_PX = 32_000
+"""Beyond it OpenCV cannot warp a picture, and beyond 65,500 JPEG cannot hold it."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
+_DIAGONAL_35MM = math.hypot(36.0, 24.0)
+_UNIT_MM = {2: 25.4, 3: 10.0}
+"""FocalPlaneResolutionUnit: inch, centimetre."""
+
+
+@dataclass(frozen=True)
+class CleanPhoto:
+    """A decoded photo and the file to keep of it."""
+
+    pixels: UInt8[Array, "h w 3"]
+    """RGB, upright."""
+    encoded: bytes
+    """PNG when the source was PNG, else JPEG; no metadata."""
+    suffix: str
+    exif_focal_px: float | None
+
+
+@contextlib.contextmanager
+def _too_large_explained(name: str, limits: ImportLimits) -> Iterator[None]:
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{name} has more than {limits.max_megapixels:g} megapixels; make it smaller."
+        ) from error
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether the first 16 bytes are those of an image we read, or of one we know and refuse (HEIC, AVIF)."""
+    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP") or is_heif(head)
+
+
+def is_heif(head: bytes) -> bool:
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
+
+
+def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
+    """Decode, turn upright, convert to 8-bit RGB (sRGB), and encode without metadata.
+
+    Transparent pixels become white. 16-bit grey keeps its high byte.
+
+    Raises:
+        InputError: One sentence that starts with `name` and says why this file cannot be used.
+    """
+    if is_heif(data[:16]):
+        raise InputError(f"{name} is a HEIC or AVIF picture, which is not supported; export it as JPEG.")
+    if not looks_like_image(data[:16]):
+        kind = "an empty file" if not data else "not a picture"
+        raise InputError(f"{name} is {kind}, whatever its name says; remove it or export it again.")
+    damaged = f"{name} is damaged or cut short and cannot be decoded; copy it again."
+    with reading(name, damaged), _too_large_explained(name, limits):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        _check_size(image, name, limits)
+        image.load()
+        focal_px = _exif_focal_px(image)
+        keeps_bytes = _is_plain_jpeg(image, data)
+        pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
+        if keeps_bytes:
+            return CleanPhoto(pixels, data, ".jpg", focal_px)
+        encoded, suffix = encode_photo(pixels, lossless=image.format == "PNG")
+        return CleanPhoto(pixels, encoded, suffix, focal_px)
+
+
+def encode_photo(pixels: UInt8[Array, "h w 3"], *, lossless: bool) -> tuple[bytes, str]:
+    """File content without metadata and its suffix: PNG when lossless, else JPEG of quality 95."""
+    buffer = io.BytesIO()
+    if lossless:
+        Image.fromarray(pixels).save(buffer, "PNG", compress_level=4)
+        return buffer.getvalue(), ".png"
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue(), ".jpg"
+
+
+def _check_size(image: Image.Image, name: str, limits: ImportLimits) -> None:
+    width, height = image.size
+    if width * height > limits.max_megapixels * 1e6:
+        raise InputError(
+            f"{name} has {width * height / 1e6:.0f} megapixels, more than {limits.max_megapixels:g}; "
+            "make it smaller."
+        )
+    if max(width, height) > _MAX_SIDE_PX:
+        raise InputError(f"{name} is {width}x{height} pixels, longer than {_MAX_SIDE_PX}; cut it.")
+    if min(width, height) < limits.min_side_px:
+        raise InputError(
+            f"{name} is only {width}x{height} pixels; use a photo of at least {limits.min_side_px}."
+        )
+
+
+def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
+    """Whether a JPEG is RGB and carries nothing but the picture, so that its bytes can be kept."""
+    if image.format != "JPEG" or image.mode != "RGB":
+        return False
+    segments = {marker for marker, _ in getattr(image, "applist", [])}
+    # An end-of-image marker cannot occur inside entropy-coded data: a second one means appended data.
+    return segments <= {"APP0", "APP14"} and data.count(b"\xff\xd9") == 1 and data.endswith(b"\xff\xd9")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        grey = (np.clip(np.asarray(image), 0, 65535) // 256).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    if image.mode == "RGB" and profile:
+        return _to_srgb(image, profile)
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colours in sRGB; a profile that cannot be used (damaged, wrong kind) leaves them as they are."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except Exception:  # of whatever type the library meets nonsense with
+        return image
+    return image if converted is None else converted
+
+
+def _exif_focal_px(image: Image.Image) -> float | None:
+    """Focal length in pixels: 35 mm equivalent (by diagonal, CIPA DCG-001), else by the sensor."""
+    try:
+        tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
+        diagonal_px = math.hypot(*image.size)
+        focal_35mm = float(tags.get(ExifTags.Base.FocalLengthIn35mmFilm) or 0)
+        focal_px = focal_35mm / _DIAGONAL_35MM * diagonal_px
+        if focal_px == 0:
+            focal_px = _focal_px_from_sensor(tags, image.width)
+    except Exception:  # of whatever type the library meets nonsense with; the picture does not need it
+        return None
+    plausible = math.isfinite(focal_px) and 0.25 < focal_px / max(image.size) < 20
+    return focal_px if plausible else None
+
+
+def _focal_px_from_sensor(tags: dict, width: int) -> float:
+    """FocalLength in mm times the sensor's pixels per mm; 0 when a tag is missing."""
+    focal_mm = float(tags.get(ExifTags.Base.FocalLength) or 0)
+    per_unit = float(tags.get(ExifTags.Base.FocalPlaneXResolution) or 0)
+    unit_mm = _UNIT_MM.get(int(tags.get(ExifTags.Base.FocalPlaneResolutionUnit) or 2), 25.4)
+    sensor_width = float(tags.get(ExifTags.Base.ExifImageWidth) or width)
+    return focal_mm * per_unit / unit_mm * width / sensor_width

@@ -1,0 +1,1 @@
+"""Losses that teach features of Gaussians which pixels belong together."""

@@ -1,0 +1,1 @@
+"""Training Gaussians on photos: start, parameters, densification and the loop."""

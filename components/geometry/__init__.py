@@ -1,0 +1,1 @@
+"""Geometry of cameras, points and views: projection, planes, voxels, picking, shading, scale."""

@@ -1,0 +1,1 @@
+"""Masks without weights: proposals of one view, one id over all views, sharp outlines."""

@@ -1,0 +1,1 @@
+"""Masks by SAM 2.1: proposals, tracks and click prompts."""

@@ -1,0 +1,1 @@
+"""Two-view pointmaps brought into one frame: global alignment, its weights, and by matches alone."""

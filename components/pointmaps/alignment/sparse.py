@@ -1,0 +1,436 @@
+"""Sparse global alignment: matches alone place the views and bend the depths that the pairs gave them.
+
+Every view starts with one depth map, put together from its pairs. Matches are thinned to a grid; what they ask for is
+a camera and a scale per view, and a correction of depth on the grid's corners. So a few thousand distances replace the
+millions of `alignment`, and a pixel that nothing matches follows its neighbours.
+
+Source: docs/methods/wildseg3d.md section 6 (M-SGA); MASt3R-SfM (arXiv:2409.19152) for the two stages, the robust
+losses and what each stage optimises. We differ: corrections are interpolated between grid points instead of constant
+per cell; principal points stay; cameras of views may be known; pairs that hardly match are left out instead of being
+held by their predicted points. Pixel centres are at +0.5.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.pointmaps.alignment.clean import front_points
+from liftlab.components.pointmaps.alignment.solve import Alignment, quat_from_rotation, rotation_of
+from liftlab.components.pointmaps.alignment.start import (
+    Similarity,
+    Start,
+    register_pair,
+    rescaled,
+    start_from_cameras,
+    start_from_tree,
+)
+from liftlab.components.pointmaps.pairs import Edge, PairResult
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.types import Array, Camera, View
+
+NEAREST = 1e-3
+"""What is nearer to a camera it is projected into, or behind it, counts as this far in front; 1 = the median depth."""
+STEP = 1.1
+"""Neighbouring pixels whose depths differ by more than this factor belong to different things."""
+
+
+@dataclass(frozen=True)
+class SparseAlignmentConfig:
+    """Choices of the sparse alignment; defaults are MASt3R's."""
+
+    cameras: Literal["unknown", "known_focal", "known"] = "unknown"
+    """What of the views' cameras is frozen: nothing, the intrinsics, or intrinsics and poses."""
+    grid_px: int = 8
+    """One match is kept per cell of this size of the first photo; depth is corrected at the cells' centres."""
+    iterations_3d: int = 300
+    """Steps that bring matched points together in space: poses and scales."""
+    learning_rate_3d: float = 0.07
+    iterations_2d: int = 300
+    """Steps that bring them together in the photos: also depths and, where unknown, focal lengths."""
+    learning_rate_2d: float = 0.01
+    gamma_3d: float = 1.5
+    gamma_2d: float = 0.5
+    """Exponents of the robust losses (`robust`), of distances in units of the scene and in pixels."""
+    matching_threshold: float = 5.0
+    """Pairs whose surest match is less confident take no part."""
+    valid_confidence: float = 1.5
+    """Points of lower confidence are not valid."""
+    occlusion_tolerance: float = 0.001
+    """A less confident point this much (relative) in front of another view's depth is not valid."""
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Thinned matches of all pairs; column 0 is the first view of a match, column 1 the second."""
+
+    views: Int64[Tensor, "M 2"]
+    xy: Float[Tensor, "M 2 2"]
+    """Pixels."""
+    depth: Float[Tensor, "M 2"]
+    """Of the view's starting depth map there."""
+    weight: Float[Tensor, "M"]
+    """Geometric mean of both pixels' confidences."""
+    corners: Int64[Tensor, "M 2 4"]
+    """Numbers of the grid points around each pixel, over all views."""
+    shares: Float[Tensor, "M 2 4"]
+    """Bilinear weights of those."""
+
+
+def align_sparse(
+    views: Sequence[View],
+    pairs: Mapping[Edge, PairResult],
+    config: SparseAlignmentConfig,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Alignment:
+    """Cameras and depths of all views from the matches of their pairs.
+
+    Args:
+        views: Their sizes are those of the pointmaps; of their cameras only what `config.cameras` names is used.
+        pairs: Pointmaps and matches per edge; failed pairs are simply absent.
+        config: Choices; the same inputs give the same result.
+        progress: Told once per few iterations.
+        cancel: Checked at every iteration.
+
+    Raises:
+        InputError: The pairs that match do not connect all views (unless their cameras are known), or there are none.
+        Cancelled: `cancel` was set.
+    """
+    started = time.perf_counter()
+    used = {edge: pair for edge, pair in pairs.items() if _surest_match(pair) > config.matching_threshold}
+    if not used:
+        raise InputError("No two photos could be matched: take photos that overlap.")
+    progress(0.0, "Placing the pairs")
+    cameras = [view.camera for view in views]
+    if config.cameras == "known":
+        start = start_from_cameras(cameras, used, threshold=config.valid_confidence)
+    else:
+        start = start_from_tree(
+            cameras, used, focals_known=config.cameras == "known_focal", threshold=config.valid_confidence
+        )
+    if not start.pair_poses:
+        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    used = {edge: used[edge] for edge in start.pair_poses}
+    unit = float(np.median(np.concatenate([depth[depth > 0] for depth in start.depths])))
+    start = rescaled(start, 1 / unit)
+    depths = [_joined_depth(view, depth, used) for view, depth in enumerate(start.depths)]
+    grids = _Grids(start.cameras, config.grid_px)
+    model = _Model(start.cameras, grids, config)
+    matches = thinned_matches(used, depths, grids)
+    if len(matches.views) == 0:
+        raise InputError("No two photos could be matched: take photos that overlap.")
+    losses = _optimise(model, matches, config, progress, cancel)
+    solved = model.cameras(start.cameras)
+    depths = [
+        depth * correction
+        for depth, correction in zip(depths, model.corrections(matches, start.cameras), strict=True)
+    ]
+    found = rescaled(Start(solved, tuple(depths), {}), unit if config.cameras == "known" else 1.0)
+    conf = _confidence(used, cameras)
+    ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
+    valid = tuple(
+        (c > config.valid_confidence) & ~front & (depth > 0)
+        for c, front, depth in zip(conf, ahead, found.depths, strict=True)
+    )
+    progress(1.0, "Aligned")
+    return Alignment(
+        cameras=found.cameras,
+        depths=tuple(depth.astype(np.float32) for depth in found.depths),
+        conf=conf,
+        valid=valid,
+        pair_poses=_pair_poses(found, used),
+        losses=losses,
+        histogram=None,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def robust(distance: Float[Tensor, "*M"], gamma: float) -> Float[Tensor, "*M"]:
+    """(x + o)^gamma - o^gamma with o = gamma^(-1 / (gamma - 1)): 0 at 0 with slope 1, then as x^gamma grows.
+
+    Source: the gamma losses of MASt3R's sparse alignment; gamma 1 is the distance itself.
+    """
+    if gamma == 1:
+        return distance
+    offset = gamma ** (-1 / (gamma - 1))
+    return (distance + offset) ** gamma - offset**gamma
+
+
+class _Grids:
+    """Grid points of all views in one numbering: the centres of square cells."""
+
+    def __init__(self, cameras: Sequence[Camera], grid_px: int) -> None:
+        self.grid_px = grid_px
+        self.shapes = [(-(-camera.height // grid_px), -(-camera.width // grid_px)) for camera in cameras]
+        self.starts = np.concatenate([[0], np.cumsum([rows * columns for rows, columns in self.shapes])])
+
+    def around(self, view: int, xy: Float[Array, "M 2"]) -> tuple[Int64[Array, "M 4"], Float[Array, "M 4"]]:
+        """The four grid points around each pixel, and their bilinear weights."""
+        rows, columns = self.shapes[view]
+        place = np.clip(xy / self.grid_px - 0.5, 0, [columns - 1, rows - 1])
+        low = np.minimum(place.astype(np.int64), np.maximum([columns - 2, rows - 2], 0))
+        high = np.minimum(low + 1, [columns - 1, rows - 1])
+        fx, fy = (place - low).T
+        corners = [
+            self.starts[view] + y * columns + x
+            for y in (low[:, 1], high[:, 1])
+            for x in (low[:, 0], high[:, 0])
+        ]
+        shares = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy]
+        return np.stack(corners, axis=1), np.stack(shares, axis=1)
+
+
+class _Model:
+    """What is optimised: camera and scale of every view, and corrections of depth at the grid points."""
+
+    def __init__(self, cameras: Sequence[Camera], grids: _Grids, config: SparseAlignmentConfig) -> None:
+        self.config, self.grids = config, grids
+        to_world = [camera.camera_to_world for camera in cameras]
+        self.quats = _parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
+        self.centers = _parameter(np.stack([T[:3, 3] for T in to_world]))
+        self.log_focals = _parameter(np.log([[camera.K[0, 0], camera.K[1, 1]] for camera in cameras]))
+        self.log_scales = _parameter(np.zeros(len(cameras)))
+        self.log_bends = _parameter(np.zeros(grids.starts[-1]))
+        middles = np.stack([camera.K[:2, 2] for camera in cameras])
+        self.middles = torch.from_numpy(middles.astype(np.float32))
+
+    def coarse(self) -> list[Tensor]:
+        """Parameters of the first stage."""
+        posed = [] if self.config.cameras == "known" else [self.quats, self.centers]
+        return [self.log_scales, *posed]
+
+    def fine(self) -> list[Tensor]:
+        """Parameters of the second stage."""
+        focals = [self.log_focals] if self.config.cameras == "unknown" else []
+        return [*self.coarse(), self.log_bends, *focals]
+
+    def focals(self) -> Float[Tensor, "V 2"]:
+        """One focal per view where it is optimised: both axes share the mean of their logs."""
+        if self.config.cameras != "unknown":
+            return self.log_focals.exp()
+        return self.log_focals.mean(dim=1, keepdim=True).expand(-1, 2).exp()
+
+    def scales(self) -> Float[Tensor, "V"]:
+        """Scales of the views' depths; their product is 1 where nothing else fixes the size of the world."""
+        logs = self.log_scales
+        return (logs if self.config.cameras == "known" else logs - logs.mean()).exp()
+
+    def points(self, matches: Matches) -> Float[Tensor, "M 2 3"]:
+        """World points of both pixels of every match."""
+        views = matches.views
+        bend = (_chosen(self.log_bends, matches.corners) * matches.shares).sum(dim=-1).exp()
+        depth = matches.depth * bend * _chosen(self.scales(), views)
+        rays = (matches.xy - self.middles[views]) / _chosen(self.focals(), views)
+        local = torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1) * depth[..., None]
+        R = _chosen(rotation_of(self.quats), views)
+        return (R @ local[..., None])[..., 0] + _chosen(self.centers, views)
+
+    def loss_3d(self, matches: Matches) -> Tensor:
+        """Weighted mean robust distance of matched points in space."""
+        points = self.points(matches)
+        apart = (points[:, 0] - points[:, 1]).norm(dim=-1)
+        return (matches.weight * robust(apart, self.config.gamma_3d)).sum() / matches.weight.sum()
+
+    def loss_2d(self, matches: Matches) -> Tensor:
+        """Weighted mean robust distance, in pixels, of each point from its match in the other photo, both ways."""
+        points, other = self.points(matches), matches.views.flip(1)
+        R = _chosen(rotation_of(self.quats), other)
+        seen = (R.mT @ (points - _chosen(self.centers, other))[..., None])[..., 0]
+        front = seen[..., 2:].clamp_min(NEAREST)
+        xy = seen[..., :2] / front * _chosen(self.focals(), other) + self.middles[other]
+        apart = (xy - matches.xy.flip(1)).norm(dim=-1)
+        weight = matches.weight[:, None]
+        return (weight * robust(apart, self.config.gamma_2d)).sum() / (2 * weight.sum())
+
+    def cameras(self, start: Sequence[Camera]) -> tuple[Camera, ...]:
+        """Cameras as they are now."""
+        if self.config.cameras == "known":
+            return tuple(start)
+        with torch.no_grad():
+            R_views = rotation_of(self.quats).double().numpy()
+            focals = self.focals().double().numpy()
+            centers = self.centers.double().numpy()
+        out = []
+        for v, camera in enumerate(start):
+            K = np.diag([*focals[v], 1.0])
+            K[:2, 2] = camera.K[:2, 2]
+            pose = np.eye(4)
+            pose[:3, :3], pose[:3, 3] = R_views[v].T, -R_views[v].T @ centers[v]
+            out.append(Camera(K, pose, camera.width, camera.height))
+        return tuple(out)
+
+    def corrections(self, matches: Matches, cameras: Sequence[Camera]) -> list[Float[Array, "_ _"]]:
+        """Factor of every pixel's depth; grid points that no match asked take that of the nearest one asked."""
+        with torch.no_grad():
+            scales, bends = self.scales().numpy(), self.log_bends.numpy()
+        asked = np.zeros(len(bends), bool)
+        asked[matches.corners[matches.shares > 0].numpy()] = True
+        out = []
+        for v, (camera, shape) in enumerate(zip(cameras, self.grids.shapes, strict=True)):
+            own = slice(self.grids.starts[v], self.grids.starts[v + 1])
+            bend, known = bends[own].reshape(shape), asked[own].reshape(shape)
+            if known.any() and not known.all():
+                nearest = np.empty((2, *shape), np.int32)
+                distance_transform_edt(~known, return_distances=False, return_indices=True, indices=nearest)
+                bend = bend[nearest[0], nearest[1]]
+            size = (shape[1] * self.grids.grid_px, shape[0] * self.grids.grid_px)
+            wide = cv2.resize(bend, size, interpolation=cv2.INTER_LINEAR)[: camera.height, : camera.width]
+            out.append(scales[v] * np.exp(wide.astype(np.float64)))
+        return out
+
+
+def thinned_matches(
+    pairs: Mapping[Edge, PairResult], depths: Sequence[Float[Array, "_ _"]], grids: _Grids
+) -> Matches:
+    """Per pair and cell of the first photo the match nearest to the cell's centre, where both depths are known."""
+    parts: dict[str, list[Array]] = {
+        name: [] for name in ("views", "xy", "depth", "weight", "corners", "shares")
+    }
+    for (n, m), pair in pairs.items():
+        xy = pair.matches.astype(np.float64).reshape(-1, 2, 2)
+        cell = np.floor(xy[:, 0] / grids.grid_px).astype(np.int64)
+        off = np.linalg.norm(xy[:, 0] / grids.grid_px - cell - 0.5, axis=1)
+        order = np.lexsort((np.arange(len(xy)), off))
+        _, first = np.unique((cell[:, 1] * (1 << 20) + cell[:, 0])[order], return_index=True)
+        xy = xy[np.sort(order[first])]
+        depth = np.stack([_smooth_depth(depths[n], xy[:, 0]), _smooth_depth(depths[m], xy[:, 1])], axis=1)
+        weight = np.sqrt(_at(pair.conf_1, xy[:, 0]) * _at(pair.conf_2, xy[:, 1]))
+        good = (depth > 0).all(axis=1)
+        around = [grids.around(view, xy[good, side]) for side, view in enumerate((n, m))]
+        parts["views"].append(np.tile([n, m], (int(good.sum()), 1)))
+        parts["xy"].append(xy[good])
+        parts["depth"].append(depth[good])
+        parts["weight"].append(weight[good])
+        parts["corners"].append(np.stack([corners for corners, _ in around], axis=1))
+        parts["shares"].append(np.stack([shares for _, shares in around], axis=1))
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    tensors = {
+        name: torch.from_numpy(value if value.dtype == np.int64 else value.astype(np.float32))
+        for name, value in whole.items()
+    }
+    return Matches(**tensors)
+
+
+def _optimise(
+    model: _Model,
+    matches: Matches,
+    config: SparseAlignmentConfig,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> Float[Array, "I"]:
+    """Adam on both losses, one after the other; returns the second loss before each of its steps."""
+    total = config.iterations_3d + config.iterations_2d
+    done = 0
+
+    def descend(
+        parameters: list[Tensor], loss_of: Callable[[Matches], Tensor], rate: float, iterations: int
+    ) -> Float[Array, "I"]:
+        nonlocal done
+        losses = np.zeros(iterations)
+        optimiser = torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.9))
+        for iteration in range(iterations):
+            if cancel is not None:
+                cancel.check()
+            if done % 25 == 0:
+                progress(done / total, "Aligning the matches")
+            for group in optimiser.param_groups:
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * iteration / iterations))
+            optimiser.zero_grad(set_to_none=True)
+            loss = loss_of(matches)
+            loss.backward()
+            optimiser.step()
+            losses[iteration] = float(loss.detach())
+            done += 1
+        return losses
+
+    descend(model.coarse(), model.loss_3d, config.learning_rate_3d, config.iterations_3d)
+    return descend(model.fine(), model.loss_2d, config.learning_rate_2d, config.iterations_2d)
+
+
+def _joined_depth(
+    view: int, reference: Float[Array, "H W"], pairs: Mapping[Edge, PairResult]
+) -> Float[Array, "H W"]:
+    """Mean of what the pairs that begin with the view say of its depth, each brought to the scale of `reference`,
+    weighted by confidence; `reference` itself where none begins with it.
+    """
+    total, weight = np.zeros(reference.shape), np.zeros(reference.shape)
+    for (first, _), pair in pairs.items():
+        own = pair.pts3d_1[..., 2].astype(np.float64)
+        both = (own > 0) & (reference > 0)
+        if first == view and both.any():
+            trust = pair.conf_1.astype(np.float64)
+            surest = both & (trust >= np.median(trust[both]))
+            scale = float(np.median(reference[surest] / own[surest]))
+            share = np.where(own > 0, trust, 0)
+            total += share * scale * own
+            weight += share
+    return np.where(weight > 0, total / np.maximum(weight, 1e-300), reference)
+
+
+def _pair_poses(found: Start, pairs: Mapping[Edge, PairResult]) -> dict[Edge, Similarity]:
+    """Where the pointmaps of each pair lie in the world that was found."""
+    out = {}
+    for (first, second), pair in pairs.items():
+        world = points_from_depth(found.cameras[first], found.depths[first])
+        scale, R, t = register_pair(pair.pts3d_1, world, pair.conf_1)
+        out[first, second] = Similarity(scale, R, t / scale)
+    return out
+
+
+def _surest_match(pair: PairResult) -> float:
+    """Largest confidence of a match; 0 without any."""
+    if len(pair.matches) == 0:
+        return 0.0
+    return float(np.sqrt(_at(pair.conf_1, pair.matches[:, :2]) * _at(pair.conf_2, pair.matches[:, 2:])).max())
+
+
+def _at(values: Float[Array, "H W"], xy: Float[Array, "M 2"]) -> Float[Array, "M"]:
+    """Value of the pixel that holds each position."""
+    column, row = np.floor(xy).astype(np.int64).T
+    return values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
+
+
+def _smooth_depth(depth: Float[Array, "H W"], xy: Float[Array, "M 2"]) -> Float[Array, "M"]:
+    """Depth between the four pixels around each position; 0 at the rim of the photo, of what is known and of things.
+
+    On a plane inverse depth is linear over the photo.
+    """
+    height, width = depth.shape
+    column, row = np.floor(xy - 0.5).astype(np.int64).T
+    inside = (column >= 0) & (row >= 0) & (column < width - 1) & (row < height - 1)
+    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
+    around = np.stack([depth[row + y, column + x] for y in (0, 1) for x in (0, 1)])
+    good = inside & (around.min(axis=0) > 0) & (around.max(axis=0) < STEP * around.min(axis=0))
+    fx, fy = (xy - 0.5 - np.stack([column, row], axis=1)).T
+    shares = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    return np.where(good, 1 / np.maximum((shares / np.where(good, around, 1)).sum(axis=0), 1e-12), 0)
+
+
+def _confidence(pairs: Mapping[Edge, PairResult], cameras: Sequence[Camera]) -> tuple[Array, ...]:
+    """Per pixel of every view the largest confidence of its pairs."""
+    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
+    for edge, pair in pairs.items():
+        for view, own in zip(edge, (pair.conf_1, pair.conf_2), strict=True):
+            np.maximum(conf[view], own, out=conf[view])
+    return tuple(conf)
+
+
+def _chosen(values: Float[Tensor, "K *D"], rows: Int64[Tensor, "*P"]) -> Float[Tensor, "..."]:
+    """values[rows]; unlike indexing, its gradient is summed in one order, so that results repeat."""
+    return values.index_select(0, rows.flatten()).reshape(*rows.shape, *values.shape[1:])
+
+
+def _parameter(values: Array | Sequence[Sequence[float]]) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32)).requires_grad_()

@@ -1,0 +1,166 @@
+"""Weights of the dynamic global alignment: from confidence, soft mask and matches to W of eq. (5).
+
+Source: WildSeg3D, ICCV 2025 (arXiv:2503.08407), eq. (1), (3) to (5), and the closed forms for eps = 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, assert_never
+
+import cv2
+import numpy as np
+import scipy.special
+from jaxtyping import Bool, Float, Int
+
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.types import Array
+
+Adjustment = Literal["paper", "arctan", "logistic", "log"]
+ConfTransform = Literal["raw", "minus_one", "log"]
+MaskScope = Literal["all_objects", "target", "none"]
+
+SOFT_SIGMA_PX = 5.0
+"""Blur that turns a binary mask into a soft one."""
+SOFT_CUT = 0.05
+"""Soft values below this are background."""
+
+
+@dataclass(frozen=True)
+class WeightHistogram:
+    """How the weights of an alignment are distributed, for the lab to show."""
+
+    edges: Float[Array, "B_plus_1"]
+    """Bin borders; the last bin takes everything above."""
+    matched: Int[Array, "B"]
+    unmatched: Int[Array, "B"]
+    clamped: int
+    """Pixels whose weight was negative and became 0."""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "edges": self.edges.tolist(),
+            "matched": self.matched.tolist(),
+            "unmatched": self.unmatched.tolist(),
+            "clamped": self.clamped,
+        }
+
+
+def transformed_confidence(conf: Float[Array, "*N"], kind: ConfTransform) -> Float[Array, "*N"]:
+    """C as printed in the paper, C - 1, or ln C (what DUSt3R's optimiser runs on)."""
+    if kind == "raw":
+        return conf
+    if kind == "minus_one":
+        return conf - 1
+    if kind == "log":
+        return np.log(conf)
+    assert_never(kind)
+
+
+def dynamic_weights(
+    x: Float[Array, "*N"],
+    matched: Bool[Array, "*N"],
+    *,
+    alpha_p: float = 0.5,
+    alpha_n: float = 0.9,
+    clamp: bool = True,
+) -> Float[Array, "*N"]:
+    """W of eq. (5) by the closed forms (6) and (7), which never overflow.
+
+    Args:
+        x: Soft mask times confidence, at least 0.
+        matched: Phi, True where the pixel has a match in the other image.
+        alpha_p: Gain of matched pixels.
+        alpha_n: Loss of unmatched pixels, in [0, 1).
+        clamp: Negative weights become 0, else the loss (8) is unbounded below.
+
+    Source: eq. (6) W = x + ln(1 + alpha_p (1 - F)); eq. (7) W = x + ln(1 - alpha_n (1 - F)) - ln(1 + 2 alpha_n F),
+    with F = sigmoid(x).
+    """
+    F, rest = _sigmoid(x), _sigmoid(-x)
+    gained = x + np.log1p(alpha_p * rest)
+    lost = x + np.log1p(-alpha_n * rest) - np.log1p(2 * alpha_n * F)
+    W = np.where(matched, gained, lost)
+    return np.maximum(W, 0) if clamp else W
+
+
+def ablated_weights(
+    x: Float[Array, "*N"],
+    kind: Literal["arctan", "logistic", "log"],
+    *,
+    steepness: float,
+    clamp: bool = True,
+) -> Float[Array, "*N"]:
+    """W = logit(A(F)) for the other adjustment functions of the paper's ablation; matches play no part.
+
+    Args:
+        x: Soft mask times confidence, at least 0.
+        kind: A(F) = arctan(theta (F - 0.5)) / pi + 0.5, or 1 / (1 + exp(-delta (F - 0.5))), or
+            ln(1 + beta F) / ln(1 + beta).
+        steepness: theta, delta or beta, above 0.
+        clamp: Negative weights become 0.
+    """
+    F, rest = _sigmoid(x), _sigmoid(-x)
+    if kind == "arctan":
+        A = np.arctan(steepness * (F - 0.5)) / np.pi + 0.5
+        W = np.log(A) - np.log1p(-A)
+    elif kind == "logistic":
+        W = steepness * (F - 0.5)
+    elif kind == "log":
+        # 1 - A = -ln(1 - beta (1 - F) / (1 + beta)) / ln(1 + beta), which keeps its digits where F is close to 1.
+        remaining = -np.log1p(-steepness * np.maximum(rest, 1e-30) / (1 + steepness))
+        W = np.log(np.log1p(steepness * F)) - np.log(remaining)
+    else:
+        assert_never(kind)
+    return np.maximum(W, 0) if clamp else W
+
+
+def weight_histogram(
+    W: Float[Array, "N"], matched: Bool[Array, "N"], *, bins: int = 40, top: float = 10.0
+) -> WeightHistogram:
+    """Histogram of weights before the clamp."""
+    borders = np.linspace(0, top, bins + 1)
+    clipped = np.clip(W, 0, top)
+    return WeightHistogram(
+        edges=borders,
+        matched=np.histogram(clipped[matched], borders)[0],
+        unmatched=np.histogram(clipped[~matched], borders)[0],
+        clamped=int((W < 0).sum()),
+    )
+
+
+def soft_masks(
+    masks: MaskCache, sizes: Sequence[tuple[int, int]], scope: MaskScope, *, target: int | None = None
+) -> list[Float[Array, "_ _"]]:
+    """S of eq. (1) per view: the union of the scope's objects, blurred, and cut to 0 where it is faint.
+
+    Args:
+        masks: Cached objects.
+        sizes: (height, width) of every view in the alignment; masks are resized to it.
+        scope: All foreground objects, one object, or "none": S = 1 everywhere.
+        target: Id of the object of scope "target".
+    """
+    if scope == "none":
+        return [np.ones(size, np.float32) for size in sizes]
+    if scope == "target":
+        if target is None:
+            raise ValueError("target must name an object when scope is 'target'; got None.")
+        ids = [target]
+    elif scope == "all_objects":
+        ids = masks.object_ids[masks.foreground].tolist()
+    else:
+        assert_never(scope)
+    out = []
+    for view, (height, width) in enumerate(sizes):
+        union = np.zeros(masks.sizes[view], np.float32)
+        for object_id in ids:
+            union[masks.mask(view, object_id)] = 1.0
+        if union.shape != (height, width):
+            union = cv2.resize(union, (width, height), interpolation=cv2.INTER_AREA)
+        soft = cv2.GaussianBlur(union, (0, 0), SOFT_SIGMA_PX)
+        out.append(np.where(soft < SOFT_CUT, 0, soft).astype(np.float32))
+    return out
+
+
+def _sigmoid(x: Float[Array, "*N"]) -> Float[Array, "*N"]:
+    return scipy.special.expit(x)

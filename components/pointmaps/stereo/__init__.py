@@ -1,0 +1,1 @@
+"""Depth of every view from its neighbours: plane sweep, refinement, confirmation."""

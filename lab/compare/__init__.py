@@ -1,0 +1,1 @@
+"""Several methods on one scene, side by side: answers, numbers, panes and the report."""

@@ -1,0 +1,1 @@
+"""The lab without a page: workspace, captures, steps computed once, and the queue for slow work."""

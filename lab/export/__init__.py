@@ -1,0 +1,1 @@
+"""What a person takes away: files of objects, splats, masks, cameras, and the page to share."""

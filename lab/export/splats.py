@@ -1,0 +1,171 @@
+"""What is exported of an object's splats: files for other viewers, the scene without it, a turn around it.
+
+Objects and scene are written as they stand after the person moved, doubled, removed or cropped them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from liftlab.components.errors import InputError
+from liftlab.components.files import inside
+from liftlab.components.gaussians.selection import subset, under_masks
+from liftlab.components.geometry.scale import scaled_gaussians
+from liftlab.components.types import Gaussians, Scene
+from liftlab.export.arranged_splats import apart, arranged, put_in, standing, within
+from liftlab.export.static_viewer import write_viewer
+from liftlab.session.arrangement import Placement
+
+if TYPE_CHECKING:
+    from liftlab.components.gaussians.boundary import Boundary, Parted
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
+
+SPLAT_EXPORTS: dict[str, str] = {
+    "splats": "Splats of the object (PLY)",
+    "spz": "Splats of the object, small (SPZ)",
+    "without": "Splats of the scene without the object (PLY)",
+    "gif": "A turn around the object (GIF)",
+    "mp4": "A turn around the object (MP4)",
+    "viewer": "The scene with the objects lit, as one page to share (HTML)",
+}
+"""Kinds of export that need the scene's splats, and what they are called for people."""
+LEAST = 4
+"""Fewer splats of an object than this are nothing that could be taken away."""
+
+
+def splat_scene(session: "Session") -> Scene:
+    """The session's scene with its splats. Raises InputError when they are not trained."""
+    name = session.scene_name
+    if name is None:
+        raise InputError("No scene is open; choose one first.")
+    scene = session.lab.scene(name)
+    if scene.gaussians is None:
+        raise InputError(
+            f"The scene '{name}' has no splats yet; train them first (liftlab gaussians {name})."
+        )
+    return scene
+
+
+class SplatWriter:
+    """Writes the exports of one call; what several of them need is computed once.
+
+    Args:
+        session: Its objects are written.
+        boundary: What happens to splats across an object's outline: "keep", "trim" or "split".
+        scale: Splat files are written so much larger than the scene is.
+    """
+
+    def __init__(self, session: "Session", boundary: "Boundary", *, scale: float = 1.0) -> None:
+        self.session, self.scale = session, scale
+        self.boundary: Boundary = boundary
+        self.scene = splat_scene(session)
+        self._parted: dict[tuple[int, ...], Parted] = {}
+        self._turns: dict[int, list[np.ndarray]] = {}
+
+    def write(self, kind: str, objects: "Sequence[ObjectState]", folder: Path) -> None:
+        """One kind of `SPLAT_EXPORTS`. InputError for an object that has no splats."""
+        if kind == "viewer":
+            self._write_viewer(folder / "viewer.html", objects)
+            return
+        for state in objects:
+            self._write_one(kind, state, folder)
+
+    def _write_one(self, kind: str, state: "ObjectState", folder: Path) -> None:
+        from liftlab.components.export import write_gif, write_mp4
+
+        if kind == "splats":
+            self._save(inside(folder, f"{state.name}-splats.ply"), self.standing(state))
+        elif kind == "spz":
+            self._save(inside(folder, f"{state.name}.spz"), self.standing(state))
+        elif kind == "without":
+            self._save(inside(folder, "without", f"{state.name}.ply"), self.without(state))
+        elif kind == "gif":
+            write_gif(inside(folder, f"{state.name}.gif"), self.turn(state))
+        else:
+            write_mp4(inside(folder, f"{state.name}.mp4"), self.turn(state))
+
+    def _save(self, path: Path, gaussians: Gaussians) -> None:
+        from liftlab.components.gaussians.files import write_gaussians
+
+        write_gaussians(path, gaussians if self.scale == 1 else scaled_gaussians(gaussians, self.scale))
+
+    def _write_viewer(self, path: Path, objects: "Sequence[ObjectState]") -> None:
+        """The scene as it stands, with `objects` lit."""
+        gaussians, crop = self.scene.gaussians, self.session.stage.arrangement.crop
+        assert gaussians is not None
+        ids = {state.id for state in objects}
+        every = [*objects, *(state for state in self._placed() if state.id not in ids)]
+        whole, theirs = arranged(
+            gaussians, [(self._chosen(state), self._place(state)) for state in every], crop
+        )
+        colours = [bytes.fromhex(state.colour.lstrip("#")) for state in objects]
+        lit = [((c[0], c[1], c[2]), rows) for c, rows in zip(colours, theirs, strict=False)]
+        write_viewer(path, replace(self.scene, gaussians=whole), lit)
+
+    def _chosen(self, state: "ObjectState") -> np.ndarray:
+        """Which of the scene's Gaussians are an object's, bool [N]."""
+        gaussians, result = self.scene.gaussians, state.result
+        assert gaussians is not None and result is not None
+        if result.geometry == "gaussians":
+            return result.selected
+        cameras = [view.camera for view in self.scene.views]
+        return under_masks(gaussians, cameras, state.masks, device=self.session.lab.device)
+
+    def _place(self, state: "ObjectState") -> Placement:
+        return self.session.stage.arrangement.of(state.id)
+
+    def _placed(self) -> "list[ObjectState]":
+        """Every object that was rearranged, exported or not."""
+        answered = [state for state in self.session.objects if state.result and not state.result.empty]
+        return [state for state in answered if not self._place(state).untouched]
+
+    def part(self, *states: "ObjectState") -> "Parted":
+        """The scene's splats in two: those of one object, or of several together, and the rest."""
+        from liftlab.components.gaussians.boundary import part
+
+        key = tuple(state.id for state in states)
+        if key not in self._parted:
+            gaussians = self.scene.gaussians
+            assert gaussians is not None
+            picked = [s.result for s in states if s.result is not None and s.result.geometry == "gaussians"]
+            own = np.any([result.selected for result in picked], axis=0) if picked else None
+            masks = [np.any(of_view, axis=0) for of_view in zip(*(s.masks for s in states), strict=True)]
+            self._parted[key] = part(
+                gaussians, [view.camera for view in self.scene.views], masks, selected=own,
+                boundary=self.boundary, device=self.session.lab.device,
+            )  # fmt: skip
+        return self._parted[key]
+
+    def standing(self, state: "ObjectState") -> Gaussians:
+        """The object's splats where it was moved to, and those of its doubles."""
+        return standing(self.thing(state), self._place(state))
+
+    def without(self, state: "ObjectState") -> Gaussians:
+        """The scene as it stands, without this object and its doubles."""
+        others = [other for other in self._placed() if other.id != state.id]
+        rest = self.part(state, *(other for other in others if apart(self._place(other)))).rest
+        whole = put_in(rest, [(self.part(other).thing, self._place(other)) for other in others])
+        return subset(whole, within(whole, self.session.stage.arrangement.crop))
+
+    def thing(self, state: "ObjectState") -> Gaussians:
+        """The object's splats."""
+        thing = self.part(state).thing
+        if len(thing.means) < LEAST:
+            raise InputError(
+                f"No splats lie inside '{state.name}'; choose a larger object, or train them longer."
+            )
+        return thing
+
+    def turn(self, state: "ObjectState") -> list[np.ndarray]:
+        """Frames of the turn around the object."""
+        from liftlab.components.export import turntable_cameras, turntable_frames
+
+        if state.id not in self._turns:
+            thing = self.thing(state)
+            cameras = turntable_cameras(thing, self.scene.up, [view.camera for view in self.scene.views])
+            self._turns[state.id] = list(turntable_frames(thing, cameras, device=self.session.lab.device))
+        return self._turns[state.id]

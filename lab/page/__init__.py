@@ -1,0 +1,1 @@
+"""The page: Gradio layout, cells, and what the browser loads."""

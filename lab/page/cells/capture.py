@@ -1,0 +1,176 @@
+"""Cell 1: bring photos, or open what is already in the workspace."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from liftlab.components.errors import InputError
+from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.engine.workspace import DEFAULT_ROOT
+from liftlab.page.cells.frame import cell
+from liftlab.page.cells.status import CellStatus, with_job
+from liftlab.web.uploads import drop_upload, uploaded_files
+
+if TYPE_CHECKING:
+    from liftlab.engine.lab import Lab
+    from liftlab.web.visitor import Visitor
+    from liftlab.web.visitors import Visitors
+
+ID = "capture"
+IMPORT_SHARE = 0.05
+FILE_TYPES = [
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".zip", ".mp4", ".mov", ".mkv", ".avi",
+    ".webm", ".json", ".bin", ".txt",
+]  # fmt: skip
+
+REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
+"""What the upload answered for each file, as one text: events are given plain values, never files."""
+
+
+def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
+    """Lay out the cell and wire its buttons."""
+    from liftlab.page.app import visitor_of
+
+    with cell(ID, 1, "Capture"), gr.Row():
+        files = gr.File(
+            label="Photos, a video, a zip, or a saved run (notebook.json)",
+            file_count="multiple",
+            file_types=FILE_TYPES,
+            type="filepath",
+            scale=3,
+        )
+        with gr.Column(scale=2):
+            name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
+            go = gr.Button("Build the scene", variant="primary")
+            references = gr.Textbox(visible="hidden", label="References of the files")
+            known = gr.Dropdown(label="Or open from the workspace", choices=[], value=None)
+
+    def choices(request: gr.Request) -> Any:
+        visitor = visitor_of(visitors, request)
+        return gr.update(choices=sorted({*lab.scenes(), *lab.captures()}), value=visitor.scene_name)
+
+    def bring(given: str, wanted: str, request: gr.Request) -> None:
+        visitor = visitor_of(visitors, request)
+        if not given:
+            raise InputError("Choose photos, a video or a zip first.")
+        files = uploaded_files(lab.workspace, visitor.id, given.splitlines())
+        if len(files) == 1 and files[0].suffix.lower() == ".json":
+            reopen(visitor, files[0])
+        else:
+            start_import(visitor, files, wanted.strip() or None)
+
+    def pick(wanted: str | None, request: gr.Request) -> None:
+        visitor = visitor_of(visitors, request)
+        if wanted and wanted != visitor.scene_name:
+            open_or_build(visitor, wanted)
+
+    files.change(None, files, references, js=REFERENCES, show_progress="hidden")
+    go.click(bring, [references, name], None, show_progress="hidden")
+    known.input(pick, known, None, show_progress="hidden")
+    page.load(choices, None, known, show_progress="hidden")
+
+
+def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> None:
+    """Queue import and everything after it, up to a scene that can be clicked."""
+    lab, method = visitor.lab, visitor.method
+
+    def work(progress: Progress, cancel: CancelToken) -> str:
+        source = paths[0] if len(paths) == 1 else paths
+        try:
+            scene, report = lab.import_capture(
+                source, name, progress=part_of(progress, 0.0, IMPORT_SHARE), cancel=cancel
+            )
+        finally:
+            for path in paths:  # uploads: the capture holds its own copies
+                drop_upload(path)
+        memory = visitor.cells[ID]
+        memory.notes = (f"{len(report.kept)} photos kept.",)
+        memory.warnings = tuple(report.warnings)
+        memory.inputs = {"source": paths[0].name if len(paths) == 1 else f"{len(paths)} files"}
+        lab.prepare(scene, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
+        return scene
+
+    visitor.start(ID, "Building a scene from your photos", work, then=visitor.open)
+
+
+def reopen(visitor: "Visitor", path: Path) -> None:
+    """Queue a saved run: its steps with its settings, then its objects and clicks in place of the present ones."""
+    from liftlab.session.saving.notebook import Notebook, Replay, replay, require_photos
+
+    try:
+        notebook = Notebook.load(path)
+        require_photos(notebook, visitor.lab)
+    except InputError as error:
+        visitor.fail(ID, str(error).removesuffix(f": {path}"))  # where uploads lie is nothing for people
+        return
+    finally:
+        drop_upload(path)
+
+    def work(progress: Progress, cancel: CancelToken) -> Replay:
+        require_photos(notebook, visitor.lab)  # again: they may have gone while it waited
+        return replay(notebook, visitor.lab, progress=progress, cancel=cancel)
+
+    def adopt(result: Replay) -> None:
+        same = sum(entry.identical for entry in result.objects)
+        visitor.cells[ID].notes = (f"Run of {notebook.created[:10]} repeated: {same} of {len(result.objects)} "
+                                   "objects with exactly the same masks.",)  # fmt: skip
+        visitor.adopt(result.session)
+
+    visitor.start(ID, f"Repeating the saved run of '{notebook.scene}'", work, then=adopt)
+
+
+def open_or_build(visitor: "Visitor", name: str) -> None:
+    """Open a scene that is ready; queue what is missing of one that is not."""
+    lab, method = visitor.lab, visitor.method
+    label = f"Building the scene '{name}'"
+    under_way = next((job for job in lab.jobs.active if job.label == label), None)
+    if under_way is not None:  # the demo's, or another browser's
+        visitor.follow(ID, under_way, lambda _: visitor.open(name))
+        return
+    if name in lab.scenes() and lab.prepared(name, method) is not None:
+        visitor.open(name)
+        return
+    try:
+        entry = lab.workspace.scene_entry(name)
+        photos = len(lab.capture(entry.capture if entry else name).photos)
+    except InputError as error:
+        visitor.say(str(error))
+        return
+    expected = sum(lab.expected_secs(step, photos) for step in ("reconstruct", "masks", "prepare"))
+
+    def work(progress: Progress, cancel: CancelToken) -> str:
+        lab.prepare(name, method, progress=progress, cancel=cancel)
+        return name
+
+    visitor.start(ID, label, work, expected_secs=expected, then=visitor.open)
+
+
+def _place(visitor: "Visitor") -> str:
+    """The workspace as Python; people on another machine are not told where it lies on this one."""
+    root = visitor.lab.workspace.root
+    if root == DEFAULT_ROOT.expanduser().resolve():
+        return ""
+    return repr(str(root)) if visitor.is_local else "'WORKSPACE'"
+
+
+def status(visitor: "Visitor") -> CellStatus:
+    memory = visitor.cells[ID]
+    name = visitor.scene_name
+    source = memory.inputs.get("source", "photos/")
+    code = (
+        "from liftlab.engine.lab import Lab\n\n"
+        f"lab = Lab({_place(visitor)})\n"
+        f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
+    )
+    photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0
+    now = CellStatus(
+        ID,
+        state="done" if name else "idle",
+        summary=f"{name}, {photos} photos" if name and photos else name or "Bring photos or a video",
+        notes=memory.notes,
+        warnings=memory.warnings,
+        code=code,
+        wants_open=name is None and not visitor.opening,
+    )
+    return with_job(now, memory.job)

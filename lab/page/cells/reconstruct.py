@@ -1,0 +1,75 @@
+"""Cell 2: cameras and pointmaps from the photos."""
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from liftlab.components.progress import CancelToken, Progress
+from liftlab.page.cells.frame import cell
+from liftlab.page.cells.status import CellStatus, count_text, with_job
+
+if TYPE_CHECKING:
+    from liftlab.engine.lab import Lab
+    from liftlab.web.visitor import Visitor
+    from liftlab.web.visitors import Visitors
+
+ID = "reconstruct"
+SIDES = (320, 480, 640, 800, 1000)
+
+
+def build(lab: "Lab", visitors: "Visitors") -> None:
+    from liftlab.page.app import visitor_of
+
+    with cell(ID, 2, "Reconstruct"), gr.Row():
+        side = gr.Radio(list(SIDES), value=640, label="Working size (longer side, pixels)", scale=3)
+        cameras = gr.Radio(
+            [("Use the ones that came with the photos", "auto"), ("Always estimate", "none")],
+            value="auto", label="Cameras", scale=3,
+        )  # fmt: skip
+        go = gr.Button("Reconstruct", variant="primary", scale=1, min_width=140)
+
+    def run(max_side: int, source: str, request: gr.Request) -> None:
+        start(visitor_of(visitors, request), int(max_side), source)
+
+    def edited(request: gr.Request) -> None:
+        visitor_of(visitors, request).mark_edited(ID)
+
+    go.click(run, [side, cameras], None, show_progress="hidden")
+    for control in (side, cameras):
+        control.input(edited, None, None, show_progress="hidden")
+
+
+def start(visitor: "Visitor", max_side: int, cameras: str) -> None:
+    """Queue the reconstruction of the visitor's scene with these choices."""
+    from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+
+    lab, name = visitor.lab, visitor.needs_scene_name()
+    config = ReconstructConfig(max_side=max_side, cameras="none" if cameras == "none" else "auto")
+    photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 12
+
+    def work(progress: Progress, cancel: CancelToken) -> str:
+        lab.reconstruct(name, config, progress=progress, cancel=cancel)
+        return name
+
+    memory = visitor.cells[ID]
+    memory.inputs = {"max_side": max_side, "cameras": cameras}
+    expected = lab.expected_secs("reconstruct", photos)
+    visitor.start(ID, f"Reconstructing '{name}'", work, expected_secs=expected, then=visitor.open)
+
+
+def status(visitor: "Visitor") -> CellStatus:
+    name, scene, memory = visitor.scene_name, visitor.scene, visitor.cells[ID]
+    chosen = ", ".join(f"{key}={value!r}" for key, value in memory.inputs.items())
+    config = f", ReconstructConfig({chosen})" if chosen else ""
+    code = ("from liftlab.pipelines.steps.reconstruct import ReconstructConfig\n\n" if chosen else "") + (
+        f"scene = lab.reconstruct({name or 'room'!r}{config})"
+    )
+    done = visitor.status is not None and visitor.status.reconstructed
+    summary, warnings = "Cameras and depth", ()
+    if done and scene is not None and name is not None:
+        total = len(scene.photo_sizes) or len(scene.views)
+        points = scene.pointmap.valid.sum()
+        summary = f"{len(scene.views)} of {total} photos placed, {count_text(int(points))} points"
+        warnings = tuple(visitor.lab.report(name)["warnings"])
+    state = "stale" if done and memory.edited else "done" if done else "idle"
+    return with_job(CellStatus(ID, state, summary, warnings=warnings, code=code), memory.job)

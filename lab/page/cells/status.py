@@ -1,0 +1,104 @@
+"""What a cell of the page shows besides its inputs: state, sentences, progress and the equivalent Python."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from liftlab.engine.jobs import Job
+
+CellState = Literal["idle", "stale", "queued", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How a training went, to be drawn."""
+
+    along: str
+    """What x counts, for example "steps"."""
+    unit: str
+    """Of y."""
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """One cell as the browser draws it."""
+
+    id: str
+    state: CellState = "idle"
+    summary: str = ""
+    """One line under the title."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+    """The sentence of a failed run."""
+    code: str = ""
+    """The same step in Python."""
+    job: dict[str, Any] | None = None
+    """Progress while queued or running."""
+    elapsed_secs: float | None = None
+    curve: Curve | None = None
+    detail: Any = None
+    """What the cell's own script draws, JSON-ready."""
+    wants_open: bool = False
+    """True when this is what the person should look at next."""
+
+    def to_message(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class CellMemory:
+    """What a cell remembers about its last run, per browser."""
+
+    job: "Job | None" = None
+    edited: bool = False
+    """Its inputs changed since it last ran."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    inputs: dict[str, Any] = field(default_factory=dict)
+    """What it last ran with."""
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    """Of the run under way."""
+    curves: dict[str, Curve | None] = field(default_factory=dict)
+    """By method: how its training went."""
+
+
+def progress_of(job: "Job") -> dict[str, Any]:
+    """A job's progress for the browser."""
+    return {
+        "fraction": round(job.fraction, 3),
+        "message": job.message or job.label,
+        "elapsed_secs": round(job.elapsed_secs, 1),
+        "expected_secs": job.expected_secs and round(job.expected_secs, 1),
+        "position": job.position,
+    }
+
+
+def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> CellStatus:
+    """`status` overlaid with what the cell's latest job is doing or how it failed.
+
+    Args:
+        kept: What a cancelled job had reached was kept, and `status` tells about it.
+    """
+    from dataclasses import replace
+
+    if job is None:
+        return status
+    if not job.finished:
+        state: CellState = "running" if job.state == "running" else "queued"
+        return replace(status, state=state, job=progress_of(job), wants_open=False)
+    if job.state == "failed":
+        return replace(
+            status, state="failed", error=job.error, elapsed_secs=job.elapsed_secs, wants_open=True
+        )
+    if job.state == "cancelled" and not kept:
+        return replace(status, notes=(*status.notes, "Cancelled; nothing was kept."))
+    return replace(status, elapsed_secs=job.elapsed_secs)
+
+
+def count_text(count: int) -> str:
+    """ "920", "58k", "2.4M"."""
+    if count >= 1_000_000:
+        return f"{count / 1e6:.1f}M"
+    return f"{count / 1000:.0f}k" if count >= 1000 else str(count)

@@ -1,0 +1,1 @@
+"""Masks, heat, depth and splats as pictures for browser and reports."""

@@ -1,0 +1,263 @@
+"""What one browser searches for: its queries in colours, their answers, and pictures of both."""
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from liftlab.components.errors import InputError
+from liftlab.components.text.encoder import CropConfig, object_crops
+from liftlab.pictures.overlays import photo_jpeg, photo_lookup
+from liftlab.pictures.palette import next_colour, rgb
+from liftlab.search.heat import Hot, heat_of_points, heat_of_view, heat_png
+from liftlab.search.words import Encoder, WordLookup, checked_search_text, lookup_of, with_what_people_said
+from liftlab.session.given_names import names_token
+from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
+from liftlab.session.ruler import metres_per_unit
+
+if TYPE_CHECKING:
+    from liftlab.components.types import Scene
+    from liftlab.engine.lab import Lab
+    from liftlab.pipelines.search import SearchResult
+    from liftlab.session.session import Session
+
+QUERIES_MAX = 4
+HISTORY_MAX = 20
+SHOWN_MAX = 12
+"""Thumbnails of one query."""
+THUMB_PX = 160
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One query with its answer."""
+
+    text: str
+    colour: str
+    """#RRGGBB."""
+    result: "SearchResult"
+    bare: WordLookup = field(repr=False)
+    """What answered it, without the names that people gave."""
+
+
+@dataclass
+class WordPanel:
+    """The Search cell of one browser."""
+
+    lab: "Lab"
+    session: "Session"
+    asks: list[Ask] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    """Latest first."""
+    threshold: float = 0.5
+    """Objects with a smaller share of the best score are left out of thumbnails and heat."""
+    note: str = ""
+    version: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _bare: WordLookup | None = field(default=None, repr=False)
+    """Without the names that people gave."""
+    _lookup: WordLookup | None = field(default=None, repr=False)
+    _lookup_of: tuple[Any, ...] = ()
+    _names_of: tuple[Any, ...] | None = None
+
+    def ask(self, text: str, encoder: Encoder, *, beside: bool = False) -> None:
+        """Look for words; `beside` keeps the earlier queries, each in its colour.
+
+        Raises:
+            InputError: Nothing was said, no scene is open, or the encoder is not here.
+        """
+        text = checked_search_text(text)
+        lookup = self._need_lookup(encoder)
+        with self.lock:
+            kept = [ask for ask in self.asks if ask.text != text] if beside else []
+            kept = kept[-(QUERIES_MAX - 1) :]
+            colour = next_colour([ask.colour for ask in kept])
+            assert self._bare is not None
+            self.asks = [*kept, Ask(text, colour, lookup.search(text), self._bare)]
+            self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
+            self.version += 1
+
+    def forget(self, index: int | None = None) -> None:
+        """Drop one query, or all."""
+        with self.lock:
+            self.asks = [] if index is None else [ask for i, ask in enumerate(self.asks) if i != index]
+            self.version += 1
+
+    def add(self, object_id: int, colour: str | None = None) -> None:
+        """Make a found object an object of the session, with the text that found it as its name.
+
+        Raises:
+            InputError: There is no such object any more, or the method is not prepared.
+        """
+        lookup = self._need_lookup(self._lookup_of[-1] if self._lookup_of else "attributes")
+        scores = {
+            ask.text: f.score / ask.result.found[0].score
+            for ask in self.asks
+            for f in ask.result.found
+            if f.object_id == object_id
+        }
+        if not scores:
+            raise InputError("This object is not among the results any more; search again.")
+        taken = {entry.name.casefold() for entry in self.session.objects}
+        text = max(scores, key=lambda one: scores[one])  # it may be found by several
+        name = _free_name(lookup.names.get(object_id) or text, taken)
+        add_to_session(self.session, lookup, object_id, name, colour)
+
+    def state(self) -> dict[str, Any]:
+        """What the page draws."""
+        with self.lock:
+            lookup = self._lookup
+            asks = [self._ask_state(ask, lookup) for ask in self.asks] if lookup is not None else []
+            return {
+                "version": self.version, "threshold": self.threshold, "note": self.note, "asks": asks,
+                "history": self.history, "encoder": lookup.encoder if lookup is not None else "attributes",
+            }  # fmt: skip
+
+    def thumb(self, object_id: int) -> bytes | None:
+        """JPEG of an object in the view that shows most of it; None when there is no such object."""
+        lookup, scene = self._lookup, self.session.scene
+        if lookup is None or scene is None or object_id not in lookup.index.objects.object_ids.tolist():
+            return None
+        config = CropConfig(background="kept", max_views=1, margin=0.25)
+        crops = object_crops(scene, lookup.index.masks, object_id, config)
+        if not crops:
+            return None
+        return photo_jpeg(cv2.resize(crops[0], (THUMB_PX, THUMB_PX), interpolation=cv2.INTER_AREA), THUMB_PX)
+
+    def heat(self, photo: str, width: int) -> bytes | None:
+        """PNG of what fits the queries in one photo, each query in its colour; None for a photo without a place."""
+        lookup, scene = self._lookup, self.session.scene
+        if lookup is None or scene is None or photo not in {view.name for view in scene.views}:
+            return None
+        with self.lock:
+            heat = heat_of_view(lookup.index, self._hots(), scene.view_index(photo))
+        return heat_png(heat, photo_lookup(scene.views[scene.view_index(photo)], width))
+
+    def heat_in_3d(self, colours: np.ndarray) -> np.ndarray | None:
+        """Colours [N, 3] of the scene's points, with what fits the queries; None before one.
+
+        Args:
+            colours: Of the points, as in the photos.
+        """
+        lookup, scene = self._lookup, self.session.scene
+        with self.lock:
+            if lookup is None or scene is None or not self.asks or self._lookup_of[1] != scene.key:
+                return None
+            return heat_of_points(scene, lookup.index, self._hots(), colours)
+
+    def _hots(self) -> list[Hot]:
+        """What is shown of all queries."""
+        return [
+            Hot(f.object_id, f.score / ask.result.found[0].score, rgb(ask.colour))
+            for ask in self.asks
+            for f in ask.result.found[:SHOWN_MAX]
+            if f.score >= self._least(ask)
+        ]
+
+    def _least(self, ask: Ask) -> float:
+        best = ask.result.found[0].score if ask.result.found else 0.0
+        return self.threshold * best
+
+    def _ask_state(self, ask: Ask, lookup: WordLookup) -> dict[str, Any]:
+        found = ask.result.found
+        best = found[0].score if found else 1.0
+        counts, _ = np.histogram([f.score / best for f in found], bins=20, range=(0, 1))
+        return {
+            "text": ask.text, "colour": ask.colour, "message": ask.result.message,
+            "used": list(ask.result.query.used), "unknown": list(ask.result.query.unknown),
+            "histogram": counts.tolist(), "count": sum(f.score >= self._least(ask) for f in found),
+            "found": [
+                {"id": f.object_id, "title": lookup.title(f.object_id), "score": round(f.score, 3)}
+                for f in found[:SHOWN_MAX]
+                if f.score >= self._least(ask)
+            ],
+        }  # fmt: skip
+
+    def _need_lookup(self, encoder: Encoder) -> WordLookup:
+        """The scene's objects for the session's method; measured in the queue of slow work when that is new."""
+        scene, name = self.session.scene, self.session.scene_name
+        if scene is None or name is None:
+            raise InputError("No scene is open; choose one first.")
+        wanted = (name, scene.key, self.session.method, encoder)
+        if self._lookup is None or self._lookup_of != wanted:
+            method = self.session.method
+            config = self.lab.config_of(name, method)
+            job = self.lab.jobs.submit(
+                "Measuring what words can find",
+                lambda progress, cancel: lookup_of(
+                    self.lab, name, method, config, encoder=encoder, progress=progress, cancel=cancel
+                ),
+            )
+            found = job.result()
+            with self.lock:
+                if self._lookup_of[:3] != wanted[:3]:
+                    self.asks = []
+                self._bare, self._lookup_of, self._names_of = found, wanted, None
+        return self._up_to_date(scene)
+
+    def _up_to_date(self, scene: "Scene") -> WordLookup:
+        """The lookup with the names and scale of now; when these changed, every question is answered again."""
+        workspace = self.lab.workspace
+        with self.lock:
+            assert self._bare is not None
+            token = (names_token(workspace, scene.key), metres_per_unit(workspace, scene))
+            if self._lookup is None or self._names_of != token:
+                self._lookup, self._names_of = with_what_people_said(workspace, scene, self._bare), token
+                self.version += 1
+                self.asks = [
+                    replace(ask, result=with_what_people_said(workspace, scene, ask.bare).search(ask.text))
+                    for ask in self.asks
+                ]
+            return self._lookup
+
+
+def add_to_session(
+    session: "Session", lookup: WordLookup, object_id: int, name: str, colour: str | None = None
+) -> None:
+    """A new object of the session that is an object found by words.
+
+    The object is clicked where it is thickest, at the granularity at which the method's cache has it. An object that
+    was put together from several masks is kept with the scene first, so that a click finds it.
+    """
+    scene = session.scene
+    assert scene is not None
+    view, x, y = thickest_place(scene, lookup, object_id)
+    masks = session.masks
+    if masks is not None and session.method == "wildseg3d":
+        drawn_masks = [lookup.index.mask(v, object_id) for v in range(len(scene.views))]
+        if object_id > len(masks.kinds) or not np.array_equal(masks.mask(view, object_id), drawn_masks[view]):
+            masks = session.keep_masks(drawn_masks)
+            object_id = int(masks.object_ids[-1])
+        steps = masks.at(view, x, y).tolist()
+        granularity = (steps.index(object_id) + 0.5) / len(steps)
+    else:
+        granularity = None
+    from liftlab.components.geometry.projection import photo_from_view
+
+    px, py = photo_from_view(scene.views[view], np.array([x, y])).tolist()
+    click = PhotoClick(scene.views[view].name, px, py)
+    session.add_object(ObjectPrompts(name, (click,), granularity), colour=colour)
+
+
+def thickest_place(scene: "Scene", lookup: WordLookup, object_id: int) -> tuple[int, float, float]:
+    """View and view pixel (x, y) inside an object, as far from its outline as it gets."""
+    masks = lookup.index.masks
+    view = max(range(masks.num_views), key=lambda v: masks.area(v, object_id))
+    rows, columns = masks.box(view, object_id)
+    inside = np.pad(masks.mask(view, object_id)[rows, columns].astype(np.uint8), 1)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return view, float(column) - 0.5 + columns.start, float(row) - 0.5 + rows.start
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    """The text as an object's name, with a number where that is taken."""
+    allowed = (
+        "".join(c for c in wanted if c not in '/\\:*?"<>|' and ord(c) >= 32).strip(" .")[:50].strip(" .")
+    )
+    base = checked_object_name(allowed or "found")
+    if base.casefold() not in taken:
+        return base
+    return next(f"{base} {i}" for i in range(2, len(taken) + 3) if f"{base} {i}".casefold() not in taken)

@@ -1,0 +1,1 @@
+"""One person's work on a scene: prompts, objects, answers, history, arrangement, and the saved run."""

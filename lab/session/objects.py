@@ -1,0 +1,184 @@
+"""What a session holds and shows of one object: what was asked, what was answered, where was clicked."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from liftlab.components.bounds import Colour, Count
+from liftlab.components.geometry.splat_links import carried, points_under
+from liftlab.components.types import Prompt, Provenance, Scene, Segmentation
+from liftlab.session.packed import PackedBits, PackedMasks
+from liftlab.session.prompts import Click, ObjectPrompts
+
+if TYPE_CHECKING:
+    from liftlab.session.session import Session
+
+
+@dataclass(frozen=True)
+class ObjectAsk:
+    """What a person asks for one object; everything else about the object follows from it."""
+
+    id: Count
+    colour: Colour
+    prompts: ObjectPrompts
+    named: bool = False
+    """A person gave its name, so that words find the object by it (`liftlab.session.given_names`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a method said (`Segmentation`), as it is kept: without scores, and a bit per primitive."""
+
+    geometry: Literal["points", "gaussians"]
+    packed: PackedBits = field(repr=False)
+    """Which of its primitives are selected."""
+    object_ids: tuple[int, ...]
+    """Ids of cached objects the answer is made of; empty when it is not a lookup."""
+    provenance: Provenance
+    candidates: tuple[int, ...]
+    """Cached objects under the first click, smallest first: the steps of the granularity slider."""
+    message: str
+
+    @property
+    def selected(self) -> np.ndarray:
+        """Bool [N]; a new array each time."""
+        return self.packed.unpacked()
+
+    @property
+    def count(self) -> int:
+        """Primitives selected."""
+        return self.packed.count
+
+    @property
+    def empty(self) -> bool:
+        return self.packed.count == 0
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A method's answer, with all that is shown of it in memory. Each is equal only to itself.
+
+    A person has a handful of objects, each with an answer over millions of points: what is kept is small, and becomes
+    arrays when it is drawn or written.
+    """
+
+    result: Result
+    masks: PackedMasks
+    """Per view: bool [H, W], view pixels."""
+    ms: float
+    """Server milliseconds from the parsed prompt to masks and selection in memory."""
+    scene: Scene = field(repr=False)
+    """Whose primitives are selected."""
+    nearest: Callable[[], np.ndarray] = field(repr=False)
+    """Per Gaussian of the scene the point it takes after (`liftlab.components.geometry.splat_links.nearest_points`)."""
+    _lit: dict[str, PackedBits] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(
+        cls, found: Segmentation, masks: Sequence[np.ndarray], started: float, scene: Scene,
+        nearest: Callable[[], np.ndarray],
+    ) -> "Answer":  # fmt: skip
+        """What is kept of a method's answer.
+
+        Args:
+            started: `time.perf_counter()` when it was asked.
+        """
+        result = Result(
+            found.geometry, PackedBits(found.selected), found.object_ids, found.provenance, found.candidates,
+            found.message,
+        )  # fmt: skip
+        packed = PackedMasks(masks)
+        return cls(result, packed, (time.perf_counter() - started) * 1000, scene, nearest)
+
+    @property
+    def point_ids(self) -> np.ndarray:
+        """Indices of the selected primitives, ascending."""
+        return np.flatnonzero(self.result.selected)
+
+    def selected(self, surface: Literal["points", "splats"]) -> np.ndarray:
+        """Bool over the points, or over the Gaussians, whichever geometry the method selects; found when first
+        asked for.
+        """
+        if surface == ("points" if self.result.geometry == "points" else "splats"):
+            return self.result.selected
+        if surface not in self._lit:
+            self._lit[surface] = PackedBits(
+                points_under(self.scene, tuple(self.masks))
+                if surface == "points"
+                else carried(self.result.selected, self.nearest(), default=False)
+            )
+        return self._lit[surface].unpacked()
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """One object as it is now."""
+
+    id: int
+    name: str
+    colour: str
+    """#RRGGBB."""
+    prompts: tuple[Prompt, ...]
+    """One per click or box, in order."""
+    asked: ObjectPrompts
+    """The same as it is saved."""
+    answer: Answer | None
+    """None while nothing was clicked, or the method is not prepared."""
+    named: bool = False
+    """A person gave its name."""
+
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        return self.asked.clicks
+
+    @property
+    def granularity(self) -> float | None:
+        """0 = smallest part, 1 = largest whole; None lets the method choose."""
+        return self.asked.granularity
+
+    @property
+    def adjust(self) -> int:
+        """Steps grown (positive) or shrunk (negative)."""
+        return self.asked.adjust
+
+    @property
+    def result(self) -> Result | None:
+        return self.answer.result if self.answer else None
+
+    @property
+    def masks(self) -> Sequence[np.ndarray]:
+        """Per view: bool [H, W], view pixels; empty without an answer."""
+        return self.answer.masks if self.answer else ()
+
+    @property
+    def ms(self) -> float:
+        """Server milliseconds of the last answer."""
+        return self.answer.ms if self.answer else 0.0
+
+    @property
+    def message(self) -> str:
+        """One sentence for the person, or nothing."""
+        return self.result.message if self.result else ""
+
+
+@dataclass(frozen=True)
+class ChangeObject:
+    """An edit: one object's ask before and after it (None: not there), and which object was current."""
+
+    before: ObjectAsk | None
+    after: ObjectAsk | None
+    current_before: int | None
+    current_after: int | None
+    place: int
+    """Index in the list of objects."""
+
+    def do(self, state: "Session") -> None:
+        state._replace_ask(self.before, self.after, self.place)
+        state._current = self.current_after
+
+    def undo(self, state: "Session") -> None:
+        state._replace_ask(self.after, self.before, self.place)
+        state._current = self.current_before

@@ -1,0 +1,1 @@
+"""Runs and sessions as files: saved sessions, notebooks, records."""

@@ -1,0 +1,445 @@
+"""A run as one file: what went in, how it was set, what was clicked, and what came out. It can be replayed.
+
+`notebook.json` holds one cell per step. `replay` runs them in any workspace, without a browser, and says
+whether the masks came out the same. Each cell is one call of the Python API; `code_for` writes that call.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_type_hints
+
+import numpy as np
+
+from liftlab.components.bounds import Colour, Count, Digest, Key, Line, Name, Seconds, few, within
+from liftlab.components.errors import InputError
+from liftlab.components.files import is_sealed, write_json
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.engine.captures import capture_key, file_hashes
+from liftlab.engine.lab import Lab
+from liftlab.files.config_records import config_from_record, to_plain
+from liftlab.files.reading import Misfit, from_json, read_file
+from liftlab.session.arrangement import Arrangement
+from liftlab.session.keeping import keep_again, kept_runs
+from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, check_names
+from liftlab.session.ruler import Scale, write_scale
+from liftlab.session.saving.records import versions
+
+if TYPE_CHECKING:
+    from liftlab.session.session import Session
+
+SCHEMA_VERSION = 1
+
+
+class AnyCell:
+    """One of the kinds of cells, as a record of a file may hold it."""
+
+    @staticmethod
+    def variant_of(record: dict[str, Any]) -> type["AnyCell"]:
+        """The kind that a record says. Raises ValueError for none that is known."""
+        kind = record.get("kind")
+        for variant in VARIANTS:
+            if kind in get_args(get_type_hints(variant)["kind"]):
+                return variant
+        raise ValueError("is no kind of cell that this LiftLab knows")
+
+
+@dataclass(frozen=True)
+class CaptureCell(AnyCell):
+    """The photos."""
+
+    name: Name
+    folder: Annotated[str, few(1, 4096)]
+    """Where the imported capture lay when the notebook was saved."""
+    key: Key
+    """Content key: names, pixels, cameras and focal lengths of the photos."""
+    files: Annotated[dict[Annotated[str, few(1, 4096)], Digest], few(0, 100_000)]
+    """SHA-256 of every file of the capture."""
+    kind: Literal["capture"] = "capture"
+
+
+@dataclass(frozen=True)
+class StepCell(AnyCell):
+    """A computed step."""
+
+    kind: Literal["reconstruct", "gaussians", "masks"]
+    config: dict[str, Any]
+    key: Key
+    seconds: Seconds | None
+    """When it was computed; null when nobody measured."""
+    iterations: Annotated[int, within(0, 1_000_000)] | None = None
+    """Steps after which the clock, or a person, ended a training; null where the configuration says when it ends. A
+    run that is replayed elsewhere trains as many, so that it does not depend on how fast a computer is."""
+
+
+@dataclass(frozen=True)
+class KeepCell(AnyCell):
+    """The objects that people kept for the scene, which clicks find beside those of the masks."""
+
+    objects: Annotated[tuple[Annotated[tuple[str, ...], few(0, 10_000)], ...], few(0, 10_000)]
+    """Of each object its mask in every view, in order, as COCO's compressed run lengths, view pixels."""
+    kind: Literal["keep"] = "keep"
+
+
+@dataclass(frozen=True)
+class PrepareCell(AnyCell):
+    """A prepared method."""
+
+    method: Name
+    config: dict[str, Any]
+    key: Key
+    seconds: Seconds | None
+    kind: Literal["prepare"] = "prepare"
+
+
+@dataclass(frozen=True)
+class SegmentedObject:
+    """An object and what came out for it."""
+
+    prompts: ObjectPrompts
+    colour: Colour
+    masks_sha256: Digest
+    """Over its masks of all views, view pixels, packed; empty without an answer."""
+    points: Count
+    server_ms: tuple[Seconds | None, ...]
+    named: bool = False
+    """A person gave its name: words find it by that."""
+
+
+@dataclass(frozen=True)
+class SegmentCell(AnyCell):
+    """The clicks."""
+
+    method: Name
+    objects: Annotated[tuple[SegmentedObject, ...], few(0, 10_000)]
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    """How the objects stand in the scene; they are numbered from 1 in the order above."""
+    kind: Literal["segment"] = "segment"
+
+
+VARIANTS = (CaptureCell, StepCell, KeepCell, PrepareCell, SegmentCell)
+if TYPE_CHECKING:
+    Cell = CaptureCell | StepCell | KeepCell | PrepareCell | SegmentCell
+else:
+    Cell = AnyCell  # msgspec reads no union of classes; `liftlab.files.reading` asks for the variant
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What tells a notebook from other files."""
+
+    cells: Any
+    schema_version: Any = None
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """notebook.json."""
+
+    schema_version: int
+    scene: Name
+    """Name of the scene."""
+    created: Line
+    """UTC, ISO 8601."""
+    versions: Annotated[dict[Line, Line], few(0, 1000)]
+    cells: Annotated[tuple[Cell, ...], few(0, 1000)]
+    scale: Scale | None = None
+    """What somebody measured in the scene."""
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all. InputError where that is not possible."""
+        try:
+            write_json(path, to_plain(self))
+        except OSError as error:
+            raise InputError(f"The notebook cannot be written ({error.strerror}): {path}") from error
+
+    @staticmethod
+    def load(path: Path) -> "Notebook":
+        """Read one. Raises InputError with a sentence when it is none, damaged, or of a newer version."""
+        data = read_file(path, "notebook")
+        try:
+            version = from_json(data, _Head).schema_version
+        except Misfit:
+            raise InputError(f"This file is not a LiftLab notebook: {path}") from None
+        except ValueError as error:
+            raise InputError(f"The notebook cannot be read, {error}: {path}") from error
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"The notebook has format version {str(version)[:20]}, this LiftLab reads {SCHEMA_VERSION}; "
+                f"update LiftLab: {path}"
+            )
+        try:
+            notebook = from_json(data, Notebook)
+            for cell in notebook.cells:
+                if isinstance(cell, SegmentCell):
+                    check_names(entry.prompts.object for entry in cell.objects)
+        except Misfit as error:
+            place = ".".join(map(str, error.place))
+            raise InputError(f"The notebook is damaged at {place}: it {error.problem}: {path}") from error
+        except ValueError as error:
+            raise InputError(f"The notebook is damaged, {error}: {path}") from error
+        return notebook
+
+    def cell(self, kind: str) -> Any:
+        """The first cell of a kind; None when there is none."""
+        return next((cell for cell in self.cells if cell.kind == kind), None)
+
+
+@dataclass(frozen=True)
+class ReplayedObject:
+    """How an object came out again."""
+
+    name: str
+    identical: bool
+    """The masks have the same bytes as when the notebook was saved."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What `replay` gives."""
+
+    session: "Session"
+    objects: tuple[ReplayedObject, ...]
+
+    @property
+    def identical(self) -> bool:
+        return all(entry.identical for entry in self.objects)
+
+
+def notebook_of(session: "Session") -> Notebook:
+    """The notebook of a session's scene and objects. InputError when no scene is open."""
+    lab, name = session.lab, session.scene_name
+    if name is None:
+        raise InputError("No scene is open; choose one first.")
+    status, records = lab.status(name), lab.step_records(name)
+    folder = lab.workspace.capture_folder(status.capture)
+    cells: list[Cell] = [
+        CaptureCell(status.capture, str(folder), capture_key(folder), file_hashes(folder)),
+        _step_cell("reconstruct", records["reconstruct"]),
+    ]
+    if "gaussians" in records:
+        report = lab.gaussians_report(name)
+        ended = report["iterations"] if report["stopped"] in ("budget", "cancelled") else None
+        cells.append(replace(_step_cell("gaussians", records["gaussians"]), iterations=ended))
+    if "masks" in records:
+        cells.append(_step_cell("masks", records["masks"]))
+        if kept := kept_runs(lab, name):
+            cells.append(KeepCell(kept))
+    for method in status.methods:
+        record = records[method]
+        cells.append(PrepareCell(method, record["config"], record["key"], record["seconds"]))
+    objects = tuple(
+        SegmentedObject(
+            prompts=state.asked,
+            colour=state.colour,
+            masks_sha256=masks_digest(state.masks),
+            points=state.result.count if state.result is not None else 0,
+            server_ms=session.server_ms(state.id),
+            named=state.named,
+        )
+        for state in session.objects
+    )
+    if objects:
+        numbers = {state.id: number for number, state in enumerate(session.objects, start=1)}
+        cells.append(SegmentCell(session.method, objects, session.stage.arrangement.renumbered(numbers)))
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Notebook(SCHEMA_VERSION, name, created, versions(), tuple(cells), session.ruler.scale)
+
+
+def replay(
+    notebook: Notebook,
+    lab: Lab,
+    *,
+    photos: Path | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Replay:
+    """Run every cell in a workspace, without a browser.
+
+    Args:
+        notebook: What to run.
+        lab: Where; nothing it holds already under the same key is computed again.
+        photos: Where the photos are now; None looks in the workspace, then where they were.
+
+    Raises:
+        InputError: The photos are gone or are others, or a step refuses them.
+        Cancelled: The token was set.
+    """
+    from liftlab.pipelines.base import get_method
+    from liftlab.pipelines.steps.masks import MasksConfig
+    from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+    from liftlab.session.session import Session
+
+    given: CaptureCell = notebook.cell("capture")
+    steps = notebook.cell("reconstruct")
+    if given is None or steps is None:
+        raise InputError("The notebook has no photos or no reconstruction; save it from an open scene.")
+    capture = _find_capture(given, lab, photos, cancel)
+    name = notebook.scene
+    reconstruct = config_from_record(ReconstructConfig, steps.config)
+    parts = {
+        "reconstruct": (0.0, 0.4), "gaussians": (0.4, 0.75), "masks": (0.75, 0.9), "prepare": (0.9, 1.0),
+    }  # fmt: skip
+    lab.reconstruct(
+        name, reconstruct, capture=capture, progress=part_of(progress, *parts["reconstruct"]), cancel=cancel
+    )
+    if (splats := notebook.cell("gaussians")) is not None:
+        _train_again(lab, name, splats, part_of(progress, *parts["gaussians"]), cancel)
+    if (masks := notebook.cell("masks")) is not None:
+        masks_config = config_from_record(MasksConfig, masks.config)
+        lab.masks(name, masks_config, progress=part_of(progress, *parts["masks"]), cancel=cancel)
+    if (keep := notebook.cell("keep")) is not None:
+        keep_again(lab, name, keep.objects, cancel=cancel)
+    configs: dict[str, Any] = {}
+    for cell in notebook.cells:
+        if isinstance(cell, PrepareCell):
+            config = configs[cell.method] = config_from_record(
+                get_method(cell.method).config_class, cell.config
+            )
+            lab.prepare(
+                name, cell.method, config, progress=part_of(progress, *parts["prepare"]), cancel=cancel
+            )
+    session = Session(lab, cancel=cancel)
+    scene = session.open(name)
+    if notebook.scale is not None and scene.key == steps.key:  # another reconstruction has another unit
+        write_scale(lab.workspace, scene.key, notebook.scale)
+    segment: SegmentCell | None = notebook.cell("segment")
+    objects: list[ReplayedObject] = []
+    if segment is not None:
+        session.set_method(segment.method, configs.get(segment.method))
+        for entry in segment.objects:
+            state = session.add_object(entry.prompts, colour=entry.colour, named=entry.named)
+            objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
+        ids = {number: state.id for number, state in enumerate(session.objects, start=1)}
+        session.stage.arrange(segment.arrangement.renumbered(ids))
+    session.cancel = CancelToken()  # what is done with it from now on is not the replay
+    return Replay(session, tuple(objects))
+
+
+def require_photos(notebook: Notebook, lab: Lab) -> None:
+    """Raise InputError unless the notebook's photos are in the lab's own workspace.
+
+    For a notebook that came from somewhere else: its paths are not to be followed.
+    """
+    cell: CaptureCell | None = notebook.cell("capture")
+    if cell is None:
+        raise InputError("The notebook has no photos; save it from an open scene.")
+    if not any(capture_key(lab.workspace.capture_folder(name)) == cell.key for name in lab.captures()):
+        raise InputError(f"Bring the photos of '{cell.name}' first, then open the saved run again.")
+
+
+def masks_digest(masks: Sequence[np.ndarray]) -> str:
+    """SHA-256 over an object's masks of all views; empty without masks."""
+    if not masks:
+        return ""
+    digest = hashlib.sha256()
+    for mask in masks:
+        digest.update(np.array(mask.shape, "<i8").tobytes())
+        digest.update(np.packbits(mask).tobytes())
+    return digest.hexdigest()
+
+
+def code_for(cell: Cell, scene: str) -> str:
+    """The cell as Python, to copy into a notebook where `lab` is a `Lab`."""
+    if isinstance(cell, CaptureCell):
+        return f"lab.import_capture({cell.folder!r}, name={cell.name!r})"
+    if isinstance(cell, StepCell):
+        return f"lab.{cell.kind}({scene!r}, {_config_code(cell)})"
+    if isinstance(cell, PrepareCell):
+        return f"lab.prepare({scene!r}, {cell.method!r}, {_config_code(cell)})"
+    if isinstance(cell, KeepCell):
+        return f"keep_again(lab, {scene!r}, {cell.objects!r})"
+    lines = ["session = Session(lab)", f"session.open({scene!r})", f"session.set_method({cell.method!r})"]
+    for entry in cell.objects:
+        lines.append(f"session.new_object({entry.prompts.object!r})")
+        lines += [_click_code(click) for click in entry.prompts.clicks]
+        if entry.prompts.granularity is not None:
+            lines.append(f"session.set_granularity({entry.prompts.granularity:g})")
+        step = "session.grow()" if entry.prompts.adjust > 0 else "session.shrink()"
+        lines += [step] * abs(entry.prompts.adjust)
+        lines += [
+            f"session.paint({s.image!r}, {list(s.points)!r}, {s.radius:g}, {s.positive})"
+            for s in entry.prompts.strokes
+        ]
+    if not cell.arrangement.untouched:
+        arrangement = f"config_from_record(Arrangement, {to_plain(cell.arrangement)!r})"
+        lines.append(f"session.stage.arrange({arrangement})")
+    return "\n".join(lines)
+
+
+def to_python(notebook: Notebook) -> str:
+    """The whole notebook as one Python script."""
+    head = [
+        '"""Made by LiftLab from a notebook."""',
+        "",
+        "from liftlab.files.config_records import config_from_record",
+        "from liftlab.session.arrangement import Arrangement",
+        "from liftlab.engine.lab import Lab",
+        "from liftlab.session.keeping import keep_again",
+        "from liftlab.session.prompts import WorldClick",
+        "from liftlab.session.session import Session",
+        "from liftlab.pipelines.base import get_method",
+        "from liftlab.pipelines.steps.gaussians import GaussiansConfig",
+        "from liftlab.pipelines.steps.masks import MasksConfig",
+        "from liftlab.pipelines.steps.reconstruct import ReconstructConfig",
+        "",
+        'lab = Lab("workspace")',
+    ]
+    return "\n".join([*head, *(code_for(cell, notebook.scene) for cell in notebook.cells)]) + "\n"
+
+
+def _step_cell(kind: Literal["reconstruct", "gaussians", "masks"], record: dict[str, Any]) -> StepCell:
+    return StepCell(kind, record["config"], record["key"], record["seconds"])
+
+
+def _find_capture(cell: CaptureCell, lab: Lab, photos: Path | None, cancel: CancelToken | None) -> str:
+    """Name of the notebook's capture in this workspace, brought in when it is not there."""
+    if photos is None:
+        for name in lab.captures():
+            if capture_key(lab.workspace.capture_folder(name)) == cell.key:
+                return name
+        folder = Path(cell.folder)
+        if not folder.is_dir():
+            raise InputError(
+                f"The photos of this notebook are not where they were; say where with --photos: {folder}"
+            )
+        name = lab.adopt_capture(folder, cell.name)
+    elif (photos / "capture.json").is_file():
+        name = lab.adopt_capture(photos, cell.name)
+    else:
+        name = lab.import_capture(photos, cell.name, cancel=cancel).name
+    if capture_key(lab.workspace.capture_folder(name)) != cell.key:
+        raise InputError(f"These are not the photos of the notebook: {photos or cell.folder}")
+    return name
+
+
+def _train_again(lab: Lab, name: str, cell: StepCell, progress: Progress, cancel: CancelToken | None) -> None:
+    """Train the splats for as many steps as the run had; nothing where its very splats are here."""
+    from liftlab.pipelines.steps.gaussians import GaussiansConfig, in_steps
+
+    scene = lab.scene(name)
+    if scene.gaussians_key == cell.key:
+        return
+    config = config_from_record(GaussiansConfig, cell.config)
+    if cell.iterations is not None and not is_sealed(lab.workspace.gaussians_folder(scene.key, cell.key)):
+        config = in_steps(config, cell.iterations)
+    lab.gaussians(name, config, progress=progress, cancel=cancel)
+
+
+def _config_code(cell: StepCell | PrepareCell) -> str:
+    if isinstance(cell, PrepareCell):
+        config_class = f"get_method({cell.method!r}).config_class"
+    else:
+        config_class = f"{cell.kind.capitalize()}Config"
+    return f"config_from_record({config_class}, {cell.config!r})"
+
+
+def _click_code(click: Any) -> str:
+    if isinstance(click, PhotoClick):
+        sign = "" if click.positive else ", positive=False"
+        return f"session.click({click.image!r}, {click.x:g}, {click.y:g}{sign})"
+    if isinstance(click, PhotoBox):
+        return f"session.box({click.image!r}, {', '.join(f'{value:g}' for value in click.box)})"
+    return f"session.add(WorldClick({click.world!r}, {click.positive}))"

@@ -1,0 +1,1 @@
+"""The server: its door, routes, live line and visitors."""

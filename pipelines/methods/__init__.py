@@ -1,0 +1,1 @@
+"""The methods, one file or folder each. What they share is in `shared`."""

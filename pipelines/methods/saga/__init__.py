@@ -1,0 +1,1 @@
+"""SAGA: affinity features, clicks on them, and words."""

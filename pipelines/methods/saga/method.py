@@ -1,0 +1,566 @@
+"""SAGA: every Gaussian learns an affinity feature, a gate chooses the channels for a size, a click compares.
+
+Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbers are those of docs/methods/saga.md. We
+differ where the docstrings below say so.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from liftlab.components.bounds import Amount, Rate, Share, within
+from liftlab.components.config_keys import LATER
+from liftlab.components.errors import InputError
+from liftlab.components.features.clusters import assigned, cluster_means, density_clusters
+from liftlab.components.features.connected import connected_to
+from liftlab.components.features.losses.affinity import (
+    ScaleQuantiles,
+    all_pairs,
+    ascending_scales,
+    correspondence_loss,
+    correspondences,
+    draw_scales,
+    gate,
+    gated_cosines,
+    identity_vectors,
+    mask_scale,
+    mean_areas,
+    norm_loss,
+    pair_weights,
+    resample,
+)
+from liftlab.components.features.smoothing import nearest_neighbours, neighbour_mean
+from liftlab.components.geometry.projection import pixel_centers, unproject
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.rasterize.frozen import FrozenView
+from liftlab.components.text.encoder import CropConfig, TextImageEncoder
+from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
+from liftlab.pipelines.base import register
+from liftlab.pipelines.methods.saga.clicks import (
+    GRANULARITIES,
+    Affinity,
+    click_score,
+    fitting_size,
+    mask_query,
+)
+from liftlab.pipelines.methods.saga.text import (
+    PAPER_CROPS,
+    TextHit,
+    VotedMasks,
+    embed_masks,
+    find_by_votes,
+    vote,
+)
+from liftlab.pipelines.methods.shared.feature_trainer import (
+    FeatureTrainConfig,
+    Learned,
+    TrainingFrame,
+    TrainStep,
+    train_features,
+    training_frames,
+)
+from liftlab.pipelines.methods.shared.gaussian_answers import (
+    MIN_ALPHA,
+    GaussianViews,
+    SeenClick,
+    answer,
+    check_inputs,
+    curve_json,
+    foreground_shares,
+    gaussian_views,
+    load_state,
+    nothing_selected,
+    save_state,
+    seen_clicks,
+)
+
+MIN_PIXELS = 10
+"""A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
+SETUP_SHARE = 0.1
+"""Share of the preparation that looks at the masks."""
+DISTINCT_IOU = 0.9
+"""Selections that overlap more than this are one offer."""
+
+
+@dataclass(frozen=True)
+class SagaConfig:
+    """Choices of SAGA; the defaults are its fast preset, `PAPER` the published one."""
+
+    channels: Annotated[int, within(1, 256)] = 16
+    """Length of a feature; 32 in the paper."""
+    train: FeatureTrainConfig = field(
+        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=1e-2)
+    )
+    """10,000 iterations at a rate of 2.5e-3 in the paper; a fifth of the steps are each four times as long."""
+    gate_rate: Rate = 1e-2
+    """Learning rate of the gate; 2.5e-3 in the paper."""
+    pixels: Annotated[int, within(1, 1_000_000)] = 512
+    """Drawn per step, all pairs of them compared; 1,000 in the paper."""
+    scales: Annotated[int, within(1, 1000)] = 8
+    """Masks per step at whose size pairs are compared; two more scales are added, see `draw_scales`."""
+    neighbours: Annotated[int, within(1, 256)] = 16
+    """Nearest Gaussians whose mean is splatted, itself included; 1 for no smoothing."""
+    norm_weight: Amount = 1.0
+    """Of the term that aligns features along a ray; 0 for none."""
+    gated: bool = True
+    """False trains and asks without the gate: one answer for all sizes."""
+    resampling: bool = True
+    """False compares all pairs alike."""
+    groups: bool = False
+    """Whether masks of several things together teach too. Ours: the paper's masks are things and their parts; where
+    groups nest many levels deep, half of all drawn sizes would pull neighbouring things together."""
+    reweighting: bool = True
+    """False weighs pairs in large and small masks alike."""
+    threshold: Annotated[float, within(-1, 1)] = 0.75
+    """Similarity to a click above which a Gaussian is selected."""
+    margin: Amount = 0.02
+    """By how much more similar to a positive than to any negative click it must be. Ours: the paper gives no rule."""
+    click_scale: Literal["mask", "middle"] = "mask"
+    """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
+    one is cached, else that of a typical object; or 0.5, as the authors' viewer starts with."""
+    click_query: Literal["mask", "pixel"] = field(default="mask", metadata=LATER)
+    """What a first click compares when the person gives no size: its pixel and the mean feature of the mask they most
+    likely mean in that photo (eq. 14), at the size that fits the mask best; or its pixel alone, as in the paper. Ours:
+    a pixel often shows one part of a thing whose parts are masks too."""
+    cleaning: bool = False
+    """Keep only parts of the selection that hang together with a clicked spot."""
+    sample_share: Share = 0.02
+    """Of the Gaussians clustered for segment everything: at least 2,000 and at most 20,000."""
+
+
+PAPER = SagaConfig(
+    channels=32,
+    pixels=1000,
+    gate_rate=2.5e-3,
+    train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3),
+)
+"""The published settings; for a GPU."""
+
+
+@dataclass(frozen=True)
+class SagaPrepared:
+    """Read-only state of SAGA for one scene."""
+
+    scene_key: str
+    views: GaussianViews = field(repr=False)
+    masks: MaskCache = field(repr=False)
+    features: Float[Tensor, "N D"] = field(repr=False)
+    """Unit length, smoothed over neighbours: the query needs none of them."""
+    squares: Float[Tensor, "N D"] = field(repr=False)
+    """Of the features; half of every query."""
+    gate_weight: Float[Tensor, "D"]
+    gate_bias: Float[Tensor, "D"]
+    quantiles: ScaleQuantiles
+    mask_scales: Float[Array, "V O"]
+    """Size in 3D of every mask in every view, scene units; NaN where it has none."""
+    foreground: Float32[Array, "N"]
+    """Share of each Gaussian's visible weight that lies under masks of things rather than surroundings."""
+    labels: Int[Array, "N"]
+    """Cluster of every Gaussian at the size of a typical object, 0 = none."""
+    about: dict[str, Any]
+    """Training curve, seconds, iterations; seconds of clustering apart."""
+    asked: dict[tuple[int, int, float, float], tuple[float, Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Size and query of masks that were clicked before, by view, mask, own size and threshold."""
+
+
+@dataclass(frozen=True)
+class _ViewMasks:
+    """Masks of one view at training size, from small to large."""
+
+    packed: UInt8[Array, "P B"]
+    """Per pixel in row order: one bit per mask."""
+    scales: Float[Array, "M"]
+    """Ascending, scene units."""
+    areas: Int[Array, "M"]
+    covered: Int[Tensor, "C"]
+    """Pixels inside any mask."""
+
+    def member(self, pixels: Int[Tensor, "P"]) -> Bool[Array, "P M"]:
+        return np.unpackbits(self.packed[pixels.numpy()], axis=1, count=len(self.scales)).view(bool)
+
+
+@register(
+    "saga",
+    summary="Splats learn features from masks of all sizes; a click selects what is similar at the size you choose.",
+    paper="Segment Any 3D Gaussians, AAAI 2025 (arXiv:2312.00860)",
+    licence="Apache-2.0 (our implementation; the authors' code is for research only and was not used)",
+    config=SagaConfig,
+    quick=SagaConfig(
+        channels=8,
+        pixels=128,
+        scales=4,
+        gate_rate=0.1,
+        train=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
+    ),
+)
+class Saga:
+    """Scale-gated affinity features."""
+
+    STEP_VERSION = 3
+    geometry: Literal["points", "gaussians"] = "gaussians"
+
+    def __init__(self, config: SagaConfig, *, device: torch.device) -> None:
+        self.config = config
+        self.device = device
+
+    def prepare(
+        self,
+        scene: Scene,
+        masks: MaskCache,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> SagaPrepared:
+        """Measure the masks in 3D, then train features and gate on random pixels of one view per step (section 5).
+
+        Raises:
+            InputError: The masks belong to another scene, it has no Gaussians, or no mask can be measured.
+            Cancelled: `cancel` was set.
+        """
+        check_inputs(scene, masks)
+        cancel.check()
+        config, views = self.config, gaussian_views(scene, self.device)
+        frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
+        teaching = np.array([config.groups or kind != "group" for kind in masks.kinds], bool)
+        given, table = _measured_masks(frames, masks, teaching, part_of(progress, 0.0, SETUP_SHARE), cancel)
+        sizes = table[np.isfinite(table) & teaching]
+        if len(sizes) == 0:
+            raise InputError("No mask covers enough of the splats to be measured: build the masks again.")
+        quantiles = ScaleQuantiles.of(sizes)
+        neighbours = nearest_neighbours(views.scene.gaussians.means, config.neighbours).to(self.device)  # type: ignore[union-attr]
+        loss = _loss(config, given, quantiles, neighbours, np.sort(sizes)[::-1])
+        count, D = len(neighbours), config.channels
+        trained = train_features(
+            scene,
+            0.01 * torch.randn(count, D, generator=generator),
+            loss,
+            config.train,
+            extra={
+                "gate_weight": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
+                "gate_bias": Learned(2 * torch.rand(D, generator=generator) - 1, config.gate_rate),
+            },
+            frames=frames,
+            device=self.device,
+            progress=part_of(progress, SETUP_SHARE, 0.95),
+            cancel=cancel,
+            generator=generator,
+        )
+        features = normalize(neighbour_mean(normalize(trained.features, dim=1), neighbours), dim=1)
+        bare = SagaPrepared(
+            scene_key=scene.key,
+            views=views,
+            masks=masks,
+            features=features,
+            squares=features.square(),
+            gate_weight=trained.extra["gate_weight"],
+            gate_bias=trained.extra["gate_bias"],
+            quantiles=quantiles,
+            mask_scales=table,
+            foreground=foreground_shares(views, masks),
+            labels=np.zeros(count, np.int64),
+            about={},
+        )
+        progress(0.95, "Clustering the features")
+        began = time.perf_counter()
+        labels = self.labels(bare, self._typical_scale(bare))
+        clustering_secs = time.perf_counter() - began
+        about = {
+            "curve": curve_json(trained.curve),
+            "iterations": trained.iterations,
+            "seconds": round(trained.seconds + clustering_secs, 3),
+            "training_seconds": round(trained.seconds, 3),
+            "clustering_seconds": round(clustering_secs, 3),
+        }
+        progress(1.0, f"{int(labels.max(initial=0))} clusters")
+        return replace(bare, labels=labels, about=about)
+
+    def segment(self, prepared: SagaPrepared, prompts: Sequence[Prompt]) -> Segmentation:
+        """Select Gaussians similar to a positive click, and more so than to every negative one (eq. 12 and 13).
+
+        Raises:
+            InputError: A click or box lies outside its photo, or names a view that the scene does not have.
+        """
+        started = time.perf_counter()
+        given = seen_clicks(prepared.views, prompts)
+        about = {"method": "saga", "config": self.config, "started": started, "message": given.message}
+        if not given.positives:
+            return nothing_selected(prepared.views, **about)
+        scale, meant = given.granularity, prepared.features[:0]
+        if scale is None:
+            scale, meant = self._asked_for(prepared, given.positives[0])
+        score = click_score(
+            self._affinity(prepared), given.positives, given.negatives, scale,
+            meant=meant, threshold=self.config.threshold, margin=self.config.margin,
+        ).cpu().numpy()  # fmt: skip
+        if self.config.cleaning:
+            score = _cleaned(prepared, score, given.positives, self.config.threshold)
+        return answer(prepared.views, score, self.config.threshold, **about)
+
+    def several(self, prepared: SagaPrepared, prompts: Sequence[Prompt]) -> tuple[Segmentation, ...]:
+        """Answers at several sizes, from small to large, without those that select nearly the same."""
+        kept: list[Segmentation] = []
+        for granularity in GRANULARITIES:
+            at_size = [Prompt(**{**vars(prompt), "granularity": granularity}) for prompt in prompts]
+            found = self.segment(prepared, at_size)
+            if all(_overlap(found.selected, other.selected) < DISTINCT_IOU for other in kept):
+                kept.append(found)
+        return tuple(kept)
+
+    def decompose(
+        self, prepared: SagaPrepared, granularity: float | None = None
+    ) -> tuple[UInt16[Array, "_H _W"], ...]:
+        """Cluster the features at a size and label every view with the clusters (section 8); surroundings get none."""
+        labels = prepared.labels if granularity is None else self.labels(prepared, granularity)
+        views = prepared.views
+        return tuple(views.label_map(labels, views.view(view)) for view in range(len(views.scene.views)))
+
+    def label_view(self, prepared: SagaPrepared, camera: Camera) -> UInt16[Array, "_H _W"]:
+        """`decompose` for any camera, also of a photo that was never trained on."""
+        return prepared.views.label_map(prepared.labels, FrozenView(prepared.views.gaussians, camera))
+
+    def labels(self, prepared: SagaPrepared, scale: float) -> Int[Array, "N"]:
+        """The cluster of every Gaussian at a normalised size, 0 = none.
+
+        HDBSCAN runs on a random sample, every Gaussian goes to the most similar cluster mean, and those less similar
+        than 0.5 to all of them to none. Clusters that lie mostly outside the masks of things are surroundings and get
+        none either (ours: WildSeg3D's answer does not show them, so methods can be compared).
+        """
+        values = normalize(prepared.features * self._affinity(prepared).gates(scale), dim=1).cpu()
+        count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
+        chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
+        found = density_clusters(values[chosen].numpy(), smallest=10, epsilon=0.01)
+        means = normalize(cluster_means(values[chosen], found), dim=1)
+        labels = assigned(values, means, least=0.5)
+        share = np.bincount(labels, prepared.foreground) / np.maximum(np.bincount(labels), 1)
+        return np.where(share[labels] >= 0.5, labels, 0)
+
+    def votes(self, prepared: SagaPrepared, *, cancel: CancelToken | None = None) -> VotedMasks:
+        """Which masks of all photos stand for the same Gaussians; what words are looked up in."""
+        scales = np.full(prepared.mask_scales.shape, np.nan)
+        known = np.isfinite(prepared.mask_scales)
+        scales[known] = prepared.quantiles(prepared.mask_scales[known])
+        return vote(
+            self._affinity(prepared), prepared.views, prepared.masks, scales,
+            cancel=cancel or CancelToken(), generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+
+    def find(
+        self,
+        prepared: SagaPrepared,
+        text: str,
+        encoder: TextImageEncoder,
+        *,
+        crops: CropConfig = PAPER_CROPS,
+        cancel: CancelToken | None = None,
+    ) -> tuple[TextHit, ...]:
+        """The paper's open-vocabulary segmentation: what a text names, best first (eq. 14 and 15).
+
+        Raises:
+            Cancelled: `cancel` was set.
+        """
+        cancel = cancel or CancelToken()
+        voted = self.votes(prepared, cancel=cancel)
+        embeddings = embed_masks(prepared.views.scene, prepared.masks, voted, encoder, crops, cancel=cancel)
+        return find_by_votes(self._affinity(prepared), voted, embeddings, encoder, text)
+
+    def save(self, prepared: SagaPrepared, folder: Path) -> None:
+        """Write features, gate and scales; scene, Gaussians and masks are stored by themselves."""
+        tensors = {
+            "features": prepared.features,
+            "gate_weight": prepared.gate_weight,
+            "gate_bias": prepared.gate_bias,
+            "quantiles": torch.from_numpy(prepared.quantiles.knots),
+            "mask_scales": torch.from_numpy(prepared.mask_scales),
+            "foreground": torch.from_numpy(prepared.foreground),
+            "labels": torch.from_numpy(prepared.labels),
+        }
+        save_state(folder, "saga", prepared.views.scene, tensors, prepared.about)
+
+    def load(self, folder: Path, scene: Scene, masks: MaskCache) -> SagaPrepared:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: It belongs to another scene, other Gaussians or masks, or another version of the format.
+        """
+        check_inputs(scene, masks)
+        tensors, about = load_state(folder, "saga", scene, device=self.device)
+        features = tensors["features"]
+        return SagaPrepared(
+            scene_key=scene.key,
+            views=gaussian_views(scene, self.device),
+            masks=masks,
+            features=features,
+            squares=features.square(),
+            gate_weight=tensors["gate_weight"],
+            gate_bias=tensors["gate_bias"],
+            quantiles=ScaleQuantiles(tensors["quantiles"].cpu().numpy()),
+            mask_scales=tensors["mask_scales"].cpu().numpy(),
+            foreground=tensors["foreground"].cpu().numpy(),
+            labels=tensors["labels"].cpu().numpy(),
+            about=about,
+        )
+
+    def _affinity(self, prepared: SagaPrepared) -> Affinity:
+        return Affinity(
+            prepared.features, prepared.squares, prepared.gate_weight, prepared.gate_bias, self.config.gated,
+            prepared.foreground,
+        )  # fmt: skip
+
+    def _asked_for(self, prepared: SagaPrepared, seen: SeenClick) -> tuple[float, Float[Tensor, "_ D"]]:
+        """What a first click asks for when the person gives no size: the size, and queries that stand for the mask
+        they most likely mean in that photo.
+        """
+        click, masks = seen.click, prepared.masks
+        held = masks.at(click.view, click.x, click.y)
+        meant = masks.preferred(held, click=(click.view, click.x, click.y))
+        if meant is None or meant > prepared.mask_scales.shape[1]:
+            return self._typical_scale(prepared), prepared.features[:0]
+        size = prepared.mask_scales[click.view, meant - 1]
+        scale = self._typical_scale(prepared)
+        if self.config.click_scale == "mask" and np.isfinite(size):
+            scale = float(prepared.quantiles(np.array(size)))
+        if self.config.click_query == "pixel":
+            return scale, prepared.features[:0]
+        key = (click.view, meant, scale, self.config.threshold)
+        if key not in prepared.asked:
+            view, mask = prepared.views.view(click.view), masks.mask(click.view, meant)
+            query = mask_query(prepared.features, view, mask)
+            if self.config.click_scale == "mask" and len(query):
+                sizes = (scale, *GRANULARITIES)
+                affinity = self._affinity(prepared)
+                scale = fitting_size(affinity, view, mask, query, sizes, self.config.threshold)
+            prepared.asked[key] = (scale, query)
+        return prepared.asked[key]
+
+    def _typical_scale(self, prepared: SagaPrepared) -> float:
+        """Normalised size of the median whole object; 0.5 when asked for, or when no object is cached."""
+        whole = np.array([kind == "object" for kind in prepared.masks.kinds])
+        sizes = prepared.mask_scales[:, whole[: prepared.mask_scales.shape[1]]]
+        sizes = sizes[np.isfinite(sizes)]
+        if self.config.click_scale == "middle" or len(sizes) == 0:
+            return 0.5
+        return float(prepared.quantiles(np.array(np.median(sizes))))
+
+
+def _loss(
+    config: SagaConfig,
+    given: Sequence[_ViewMasks | None],
+    quantiles: ScaleQuantiles,
+    neighbours: Int[Tensor, "N K"],
+    largest: Float[Array, "_"],
+):
+    """The loss of one step for `train_features` (eq. 11)."""
+    top, second = float(largest[0]), float(largest[min(1, len(largest) - 1)])
+    slots = max(neighbours.shape[1] // 2, 1)
+
+    def loss(step: TrainStep) -> Tensor | None:
+        masks, generator, device = given[step.frame.index], step.generator, step.features.device
+        if masks is None:
+            return None
+        drawn = torch.randint(len(masks.covered), (config.pixels,), generator=generator)
+        pixels = masks.covered[drawn]
+        member = masks.member(pixels)
+        at = draw_scales(masks.scales, (top, second), count=config.scales, generator=generator)
+        same = correspondences(torch.from_numpy(identity_vectors(member, masks.scales, at)).to(device))
+        pixels = pixels.to(device)
+        rows = step.rows(pixels)
+        # a fresh random half of the neighbours per step, the same slots for all, as in the authors' code
+        half = torch.randperm(neighbours.shape[1], generator=generator)[:slots].to(device)
+        near = neighbours[rows.gaussian_ids][:, half]
+        smooth = normalize(neighbour_mean(normalize(step.features, dim=1), near), dim=1)
+        rendered = rows.blend(smooth)
+        gates = gate(
+            torch.from_numpy(quantiles(at)).to(rendered), step.extra["gate_weight"], step.extra["gate_bias"]
+        )
+        if not config.gated:
+            gates = torch.ones_like(gates)
+        cosines = gated_cosines(rendered, gates)
+        kept = resample(same, cosines.detach(), generator) if config.resampling else all_pairs(same)
+        weights = torch.ones_like(cosines[0])
+        if config.reweighting:
+            areas = torch.from_numpy(mean_areas(member, masks.areas)).to(rendered)
+            weights = pair_weights(areas)
+        opaque = step.frame.view.alpha.flatten()[pixels] > MIN_ALPHA
+        return correspondence_loss(cosines, same, kept, weights) + config.norm_weight * norm_loss(
+            rendered, opaque
+        )
+
+    return loss
+
+
+def _measured_masks(
+    frames: Sequence[TrainingFrame],
+    masks: MaskCache,
+    teaching: Bool[Array, "O"],
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[list[_ViewMasks | None], Float[Array, "V O"]]:
+    """Teaching masks of every view at training size with their scales (None for a view without any), and the scales
+    of all masks.
+    """
+    table = np.full((len(frames), len(masks.kinds)), np.nan)
+    given: list[_ViewMasks | None] = []
+    for frame in frames:
+        cancel.check()
+        progress(frame.index / len(frames), "Measuring the masks in 3D")
+        depth, alpha = frame.view.depth.cpu().numpy(), frame.view.alpha.cpu().numpy()
+        camera = frame.camera
+        points = unproject(camera, pixel_centers(camera.width, camera.height), depth.astype(np.float64))
+        kept: list[Bool[Array, "_ _"]] = []
+        ids: list[int] = []
+        for object_id in masks.object_ids.tolist():
+            if masks.area(frame.index, object_id) == 0:
+                continue
+            mask = frame.shrunk(masks.mask(frame.index, object_id))
+            inner = points[eroded(mask) & (alpha >= MIN_ALPHA)]
+            if mask.all() or len(inner) < MIN_PIXELS:
+                continue
+            table[frame.index, object_id - 1] = mask_scale(inner)
+            if teaching[object_id - 1]:
+                kept.append(mask)
+                ids.append(object_id - 1)
+        given.append(_view_masks(kept, table[frame.index, ids]) if kept else None)
+    progress(1.0, "Masks measured")
+    return given, table
+
+
+def _view_masks(kept: Sequence[Bool[Array, "_H _W"]], scales: Float[Array, "M"]) -> _ViewMasks:
+    order = ascending_scales(scales)
+    member = np.stack([kept[i].ravel() for i in order], axis=1)
+    covered = torch.from_numpy(np.flatnonzero(member.any(axis=1)))
+    return _ViewMasks(np.packbits(member, axis=1), scales[order], member.sum(axis=0), covered)
+
+
+def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
+    """Pixels of which at least five in their 3 x 3 neighbourhood are inside. Source: docs/methods/saga.md section 3."""
+    inside = cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return inside >= 5
+
+
+def _cleaned(
+    prepared: SagaPrepared, score: Float32[Array, "N"], clicks: Sequence[SeenClick], threshold: float
+) -> Float32[Array, "N"]:
+    """Scores cut to the threshold for parts of the selection that do not hang together with a clicked spot."""
+    means = prepared.views.gaussians.means.cpu().numpy()
+    spots = np.stack(
+        [click.blend(prepared.views.gaussians.means).cpu().numpy() / click.alpha for click in clicks]
+    )
+    kept = connected_to(means, score > threshold, spots)
+    return np.where(kept, score, np.minimum(score, np.float32(threshold)))
+
+
+def _overlap(a: Bool[Array, "N"], b: Bool[Array, "N"]) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))

@@ -1,0 +1,1 @@
+"""What several methods need: feature training, answers on Gaussians, labels, identities."""

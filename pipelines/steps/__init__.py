@@ -1,0 +1,1 @@
+"""The steps of a scene: reconstruct, masks, gaussians, each with its variants."""

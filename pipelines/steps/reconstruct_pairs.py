@@ -1,0 +1,208 @@
+"""Photos to a scene by a two-view network: pairs by MASt3R or DUSt3R, then global alignment.
+
+Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is `components.pointmaps.alignment.solve` or,
+by matches alone, `liftlab.components.pointmaps.alignment.sparse`.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from liftlab.components.captures.capture import Capture, load_photo
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.planes import find_planes
+from liftlab.components.geometry.projection import undistort_photo
+from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align
+from liftlab.components.pointmaps.alignment.sparse import SparseAlignmentConfig, align_sparse
+from liftlab.components.pointmaps.pairs import Edge, PairPredictor, PairResult, pair_graph, predict_pairs
+from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.components.sfm.frame import up_direction
+from liftlab.components.sfm.undistort import covered_by_photo, working_camera
+from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
+from liftlab.pipelines.models import default_device, pair_predictor
+from liftlab.pipelines.steps.reconstruct import (
+    ReconstructConfig,
+    ReconstructReport,
+    StageTime,
+    depth_warnings,
+)
+
+COMPLETE_VIEWS = 10
+"""Up to this many photos every pair is looked at; of more, each photo with its neighbours in order."""
+WINDOW = 4
+ITERATIONS, PIXEL_STRIDE = 300, 2
+GUESSED_FOCAL = 1.2
+"""Focal length as a share of the longer side where neither EXIF data nor cameras tell; only where to start."""
+
+
+def reconstruct_by_pairs(
+    capture: Capture, config: ReconstructConfig, *, key: str, progress: Progress, cancel: CancelToken
+) -> tuple[Scene, ReconstructReport]:
+    """Build the scene of a capture without structure from motion; few photos with little overlap will do.
+
+    Cameras that came with the capture are kept, and depths are fitted to them. Without, lenses are taken as free of
+    distortion.
+
+    Raises:
+        InputError: The model is not here, the pairs do not connect the photos, or hardly any depth is confident.
+        Cancelled: `cancel` was set.
+    """
+    assert config.pointmaps != "stereo"
+    clock = [("start", time.perf_counter())]
+
+    def lap(name: str) -> None:
+        clock.append((name, time.perf_counter()))
+
+    predictor = pair_predictor(config.pointmaps, default_device())
+    lap("load network")
+    known = config.cameras == "auto" and capture.known_cameras is not None
+    views = _views(capture, known, min(config.max_side, predictor.max_side), cancel)
+    lap("working images")
+    pairs, failures = predict_pairs(
+        views, graph_of(len(views)), predictor, progress=part_of(progress, 0.05, 0.7), cancel=cancel
+    )
+    lap("pairs")
+    focals_known = all(photo.exif_focal_px is not None for photo in capture.photos)
+    frozen: Literal["known", "known_focal", "unknown"] = (
+        "known" if known else "known_focal" if focals_known else "unknown"
+    )
+    alignment = _align(views, pairs, config, frozen, predictor, part_of(progress, 0.7, 0.95), cancel)
+    lap("alignment")
+    views, pointmap = _world(views, alignment, keep_frame=known)
+    share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
+    warnings = depth_warnings(share)
+    if failures:
+        warnings.append(f"{len(failures)} of {len(failures) + len(pairs)} pairs of photos gave nothing.")
+    progress(0.97, "Looking for the table, the floor and walls")
+    centers = np.stack([view.camera.center for view in views])
+    planes = find_planes(pointmap.points, centers, seed=config.seed)
+    lap("planes")
+    placed = {view.name for view in views}
+    missing = tuple(photo.name for photo in capture.photos if photo.name not in placed)
+    scene = Scene(
+        views=views,
+        pointmap=pointmap,
+        key=key,
+        planes=planes,
+        units=capture.known_cameras.units if known and capture.known_cameras else "arbitrary",
+        up=up_direction(np.stack([view.camera.world_to_camera for view in views]), planes),
+        missing=missing,
+        photo_sizes={photo.name: (photo.width, photo.height) for photo in capture.photos},
+    )
+    progress(1.0, "The scene is ready")
+    report = ReconstructReport(
+        registered=tuple(view.name for view in views),
+        missing=missing,
+        cameras_known=known,
+        sparse_points=0,
+        reprojection_error_px=0.0,
+        median_angle_deg=_widest_angle(centers, np.median(pointmap.points, axis=0)),
+        confirmed_share=share,
+        stages=tuple(StageTime(name, end - clock[i][1]) for i, (name, end) in enumerate(clock[1:])),
+        warnings=tuple(warnings),
+    )
+    return scene, report
+
+
+def _align(
+    views: tuple[View, ...],
+    pairs: Mapping[Edge, PairResult],
+    config: ReconstructConfig,
+    cameras: Literal["known", "known_focal", "unknown"],
+    predictor: PairPredictor,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Alignment:
+    """Put the pairs together as the configuration says."""
+    threshold = predictor.conf_valid_threshold
+    if config.alignment == "sparse_ga":
+        sparse = SparseAlignmentConfig(
+            cameras=cameras, matching_threshold=threshold, valid_confidence=threshold
+        )
+        return align_sparse(views, pairs, sparse, progress=progress, cancel=cancel)
+    dense = AlignmentConfig(
+        method="ga",
+        conf_transform="log",
+        cameras=cameras,
+        iterations=ITERATIONS,
+        pixel_stride=PIXEL_STRIDE,
+        valid_confidence=threshold,
+    )
+    return align(views, pairs, dense, progress=progress, cancel=cancel)
+
+
+def graph_of(num_views: int) -> list[Edge]:
+    """Pairs to look at, each in both orders as the networks were trained."""
+    if num_views <= COMPLETE_VIEWS:
+        return pair_graph(num_views, "complete")
+    return pair_graph(num_views, "window", window=WINDOW)
+
+
+def _views(capture: Capture, known: bool, max_side: int, cancel: CancelToken) -> tuple[View, ...]:
+    """Working images; cameras where they came with the capture, else only guessed focal lengths."""
+    frames = capture.known_cameras.frames if known and capture.known_cameras is not None else {}
+    views = []
+    for photo in capture.photos:
+        cancel.check()
+        if known and photo.name not in frames:
+            continue
+        if known:
+            lens, pose = frames[photo.name].lens, frames[photo.name].world_to_camera
+        else:
+            focal = photo.exif_focal_px or GUESSED_FOCAL * max(photo.width, photo.height)
+            K = np.array([[focal, 0, photo.width / 2], [0, focal, photo.height / 2], [0, 0, 1.0]])
+            lens, pose = Lens(photo.width, photo.height, K), np.eye(4)
+        camera = working_camera(lens, pose, max_side)
+        views.append(View(photo.name, camera, undistort_photo(load_photo(photo), lens, camera), lens))
+    if len(views) < 2:
+        raise InputError(
+            "A scene needs at least two photos: bring more (with cameras, if you bring cameras)."
+        )
+    return tuple(views)
+
+
+def _world(
+    views: tuple[View, ...], alignment: Alignment, *, keep_frame: bool
+) -> tuple[tuple[View, ...], Pointmap]:
+    """Views with the cameras found and their points; without given cameras moved and scaled to a scene of size one."""
+    points = [alignment.points(v) for v in range(len(views))]
+    scale, origin = 1.0, np.zeros(3)
+    if not keep_frame:
+        seen = [p[valid] for p, valid in zip(points, alignment.valid, strict=True)]
+        depths = [d[valid] for d, valid in zip(alignment.depths, alignment.valid, strict=True)]
+        if sum(map(len, depths)) == 0:
+            depth_warnings(0.0)
+        scale = 1 / float(np.median(np.concatenate(depths)))
+        origin = np.median(np.concatenate(seen), axis=0)
+    shape = (len(views), *np.max([p.shape[:2] for p in points], axis=0))
+    pts3d = np.zeros((*shape, 3), np.float32)
+    conf, valid = np.ones(shape, np.float32), np.zeros(shape, bool)
+    placed = []
+    for v, (view, camera) in enumerate(zip(views, alignment.cameras, strict=True)):
+        height, width = points[v].shape[:2]
+        pts3d[v, :height, :width] = scale * (points[v] - origin)
+        conf[v, :height, :width] = alignment.conf[v]
+        valid[v, :height, :width] = alignment.valid[v] & covered_by_photo(view.lens, view.camera)
+        pose = camera.world_to_camera.copy()
+        pose[:3, 3] = scale * (pose[:3, 3] + pose[:3, :3] @ origin)
+        moved = Camera(camera.K, pose, camera.width, camera.height)
+        placed.append(
+            View(view.name, moved, view.image, _lens_of(view, camera) if not keep_frame else view.lens)
+        )
+    return tuple(placed), Pointmap(pts3d, conf, valid)
+
+
+def _lens_of(view: View, camera: Camera) -> Lens:
+    """The photo's intrinsics by the camera that was found for its working image."""
+    grown = np.diag([view.lens.width / camera.width, view.lens.height / camera.height, 1.0])
+    return Lens(view.lens.width, view.lens.height, grown @ camera.K)
+
+
+def _widest_angle(centers: Float[Array, "V 3"], target: Float[Array, "3"]) -> float:
+    """Degrees between the two cameras that see the middle of the scene from farthest apart."""
+    rays = centers - target
+    rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-12)
+    return float(np.degrees(np.arccos(np.clip(rays @ rays.T, -1, 1))).max())

@@ -1,0 +1,131 @@
+"""The cell Splats: the 3D view shows them while they are trained, Cancel keeps the best so far."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from liftlab.components.geometry.splat_links import nearest_points
+from liftlab.engine.lab import Lab
+from liftlab.engine.recent import Recent
+from liftlab.export.splats import SPLAT_EXPORTS
+from liftlab.page.cells import gaussians as cell
+from liftlab.page.state import state_of
+from liftlab.view3d.drawing import Look
+from liftlab.web.visitor import Visitor
+from tests import toy_workspace
+from tests.lab.web.test_server_visitors import click_red, status_of, until
+
+if TYPE_CHECKING:
+    from liftlab.components.types import Scene
+
+ID = "visitor-of-the-splats"
+
+
+class Training:
+    """Stands for a training: reports a few times, then waits to be let go or cancelled."""
+
+    def __init__(self) -> None:
+        self.reported, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, scene, config, *, preview, cancel, progress, **_):
+        assert config.train.budget_secs == 30
+        gaussians, report = toy_workspace.untrained(scene)
+        for step in (100, 200, 300):
+            progress(step / 300, f"step {step}")
+            preview(gaussians, step)
+        self.reported.set()
+        while not (self.go_on.wait(0.01) or cancel.cancelled):
+            pass
+        return gaussians, replace(report, stopped="cancelled" if cancel.cancelled else "budget")
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> Training:
+    training = Training()
+    monkeypatch.setattr("liftlab.pipelines.steps.gaussians.build_gaussians", training)
+    return training
+
+
+@pytest.fixture
+def visitor(toy_source: Path, tmp_path: Path) -> Iterator[Visitor]:
+    shutil.copytree(toy_source, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    yield visitor
+    visitor.close()
+    lab.close()
+
+
+def drawn(visitor: Visitor, prefix: str) -> int:
+    """Visible nodes of the 3D view under a prefix."""
+    drawing = visitor.viewer._drawing
+    assert drawing is not None
+    return sum(sent.handle.visible for name, sent in drawing._sent.items() if name.startswith(prefix))
+
+
+def not_offered(visitor: Visitor) -> set[str]:
+    """Kinds of export that the page shows greyed, with the reason."""
+    return {
+        entry["kind"] for entry in state_of(visitor)["exports"] if "Train splats first" in entry["missing"]
+    }
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, cancelled: bool) -> None:
+    assert drawn(visitor, "/base/points") > 0
+    cell.start(visitor, 30, 320)
+    assert training.reported.wait(60)
+    until(lambda: len(visitor.viewer._preview) > 0)
+    assert drawn(visitor, "/base") == 0, "the points make room"
+    click_red(visitor)
+    assert drawn(visitor, "/base") == 0, "also after a click meanwhile"
+    assert not_offered(visitor) == {*SPLAT_EXPORTS}, "what needs splats says so"
+    curve = status_of(visitor, "gaussians").curve
+    assert curve is not None and [step for step, _ in curve.points] == [100, 200, 300]
+    assert status_of(visitor, "gaussians").state == "running"
+
+    if cancelled:
+        visitor.cancel("gaussians")
+    training.go_on.set()
+    until(lambda: visitor.session.scene is not None and visitor.session.scene.gaussians is not None, 30)
+    until(lambda: status_of(visitor, "gaussians").state == "done")
+    status = status_of(visitor, "gaussians")
+    assert ("best so far was kept" in status.notes[0]) == cancelled
+    assert "dB" in status.summary
+    assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
+    assert "splats" in visitor.viewer._drawing.surfaces
+    assert visitor.session.current.answer.selected("splats").any(), "the click made meanwhile lights splats"
+    assert not_offered(visitor) == set()
+
+
+def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
+    toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    find = nearest_points
+
+    def watched(scene: "Scene") -> np.ndarray:
+        asked.append(threading.current_thread().name)
+        return find(scene)
+
+    monkeypatch.setattr("liftlab.session.session.nearest_points", watched)
+    monkeypatch.setattr("liftlab.session.session._nearest", Recent(4))
+    shutil.copytree(toy_root, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    visitor.look_at(Look("splats"))
+    assert drawn(visitor, "/base/splats") > 0
+    until(lambda: bool(asked))
+    click_red(visitor)
+    assert drawn(visitor, "/lit/splats") == 1
+    assert asked == ["liftlab-links"], "once, and no click waits for it"
+    visitor.close()
+    lab.close()
