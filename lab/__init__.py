@@ -1,0 +1,78 @@
+"""LiftLab: segment any object of a real scene in 3D, with several published methods side by side.
+
+The public interface; its names are loaded when they are first used, so `import liftlab` costs next to nothing:
+
+    import liftlab
+
+    lab = liftlab.Lab("workspace")
+    lab.import_capture("photos/", name="desk")
+    lab.prepare("desk", "wildseg3d")
+    session = liftlab.Session(lab)
+    session.open("desk")
+    session.click("000.jpg", 320, 240)
+    session.export("splats", "out/")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from liftlab.compare.comparison import Comparison
+    from liftlab.components.captures import open_capture as load_capture
+    from liftlab.components.errors import Cancelled, InputError
+    from liftlab.components.progress import CancelToken
+    from liftlab.components.types import (
+        Camera,
+        Gaussians,
+        Lens,
+        MaskSet,
+        Pointmap,
+        Prompt,
+        Scene,
+        Segmentation,
+        View,
+    )
+    from liftlab.engine.lab import Lab
+    from liftlab.engine.workspace import Workspace
+    from liftlab.pipelines.base import get_method, list_methods, register
+    from liftlab.session.notebook import Notebook, replay
+    from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, PhotoStroke, WorldClick
+    from liftlab.session.session import Session
+
+_HOME = {
+    "Camera": "components.types", "CancelToken": "components.progress", "Cancelled": "components.errors",
+    "Comparison": "compare.comparison", "Gaussians": "components.types", "InputError": "components.errors",
+    "Lab": "engine.lab", "Lens": "components.types", "MaskSet": "components.types",
+    "Notebook": "session.notebook", "ObjectPrompts": "session.prompts", "PhotoBox": "session.prompts",
+    "PhotoClick": "session.prompts", "PhotoStroke": "session.prompts", "Pointmap": "components.types",
+    "Prompt": "components.types", "Scene": "components.types", "Segmentation": "components.types",
+    "Session": "session.session", "View": "components.types", "Workspace": "engine.workspace",
+    "WorldClick": "session.prompts", "get_method": "pipelines.base", "list_methods": "pipelines.base",
+    "load_capture": "components.captures:open_capture", "register": "pipelines.base",
+    "replay": "session.notebook",
+}  # fmt: skip
+"""Where each public name lives: a module, and after a colon what it is called there."""
+
+__all__ = [
+    "Camera", "CancelToken", "Cancelled", "Comparison", "Gaussians", "InputError", "Lab", "Lens", "MaskSet",
+    "Notebook", "ObjectPrompts", "PhotoBox", "PhotoClick", "PhotoStroke", "Pointmap", "Prompt", "Scene",
+    "Segmentation", "Session", "View", "Workspace", "WorldClick", "__version__", "get_method", "list_methods",
+    "load_capture", "register", "replay",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("liftlab")
+    if name not in _HOME:
+        raise AttributeError(f"module 'liftlab' has no attribute '{name}'")
+    module, _, other = _HOME[name].partition(":")
+    value = getattr(import_module(f"liftlab.{module}"), other or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Masks of objects: the cache that clicks look up, and the ways that fill it."""
