@@ -21,6 +21,7 @@ bench: $(DEV)
 lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.type_links
 	$(BIN)/pyright
 
 captures: $(DEV)

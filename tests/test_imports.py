@@ -108,9 +108,7 @@ def test_a_circle_is_found() -> None:
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Groups of modules that reach each other."""
     reached = {name: reach(name, graph) for name in graph}
-    groups = {
-        tuple(sorted(other for other in reached[name] if name in reached[other])) for name in graph
-    }
+    groups = {tuple(sorted(other for other in reached[name] if name in reached[other])) for name in graph}
     return sorted(list(group) for group in groups if len(group) > 1)
 
 
@@ -151,7 +149,9 @@ def test_page_packages_stay_in_the_lab(folder: str) -> None:
 
 def test_components_do_not_print() -> None:
     for name, path in sources().items():
-        if folder_of(name) == "lab" or path.name == "worker.py":  # a child process, whose output its parent reads
+        if (
+            folder_of(name) == "lab" or path.name == "worker.py"
+        ):  # a child process, whose output its parent reads
             continue
         calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
         assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], name
@@ -185,7 +185,9 @@ def test_engine_imports_without_gradio_and_viser(module: str) -> None:
 def test_importing_the_methods_needs_no_weights_or_network() -> None:
     """Heavy optional packages are imported where they are used, not when a method is listed."""
     optional = {"sam2", "mast3r", "dust3r", "open_clip", "gsplat", "ray"}
-    code = f"import liftlab.pipelines.base as b, sys; b.list_methods(); print({optional!r} & set(sys.modules))"
+    code = (
+        f"import liftlab.pipelines.base as b, sys; b.list_methods(); print({optional!r} & set(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     )

@@ -9,7 +9,12 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-HOMES = {"lab": "liftlab", "components": "liftlab/components", "pipelines": "liftlab/pipelines"}
+HOMES = {
+    "lab": "liftlab",
+    "components": "liftlab/components",
+    "pipelines": "liftlab/pipelines",
+    "assets/captures": "liftlab/bundled",
+}
 
 
 def link_all(target: Path) -> int:
