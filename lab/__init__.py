@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
     from liftlab.engine.workspace import Workspace
     from liftlab.pipelines.base import get_method, list_methods, register
-    from liftlab.session.notebook import Notebook, replay
+    from liftlab.session.saving.notebook import Notebook, replay
     from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, PhotoStroke, WorldClick
     from liftlab.session.session import Session
 
@@ -43,13 +43,13 @@ _HOME = {
     "Camera": "components.types", "CancelToken": "components.progress", "Cancelled": "components.errors",
     "Comparison": "compare.comparison", "Gaussians": "components.types", "InputError": "components.errors",
     "Lab": "engine.lab", "Lens": "components.types", "MaskSet": "components.types",
-    "Notebook": "session.notebook", "ObjectPrompts": "session.prompts", "PhotoBox": "session.prompts",
+    "Notebook": "session.saving.notebook", "ObjectPrompts": "session.prompts", "PhotoBox": "session.prompts",
     "PhotoClick": "session.prompts", "PhotoStroke": "session.prompts", "Pointmap": "components.types",
     "Prompt": "components.types", "Scene": "components.types", "Segmentation": "components.types",
     "Session": "session.session", "View": "components.types", "Workspace": "engine.workspace",
     "WorldClick": "session.prompts", "get_method": "pipelines.base", "list_methods": "pipelines.base",
     "load_capture": "components.captures:open_capture", "register": "pipelines.base",
-    "replay": "session.notebook",
+    "replay": "session.saving.notebook",
 }  # fmt: skip
 """Where each public name lives: a module, and after a colon what it is called there."""
 
