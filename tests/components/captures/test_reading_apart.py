@@ -31,7 +31,7 @@ def test_the_report_is_the_same_on_both_sides(
 
 
 def test_a_crash_is_a_sentence_and_leaves_nothing(tmp_path: Path, apart: None) -> None:
-    source = photo_folder(tmp_path / "source", 30)
+    source = photo_folder(tmp_path / "source", 30, step=25)
 
     def crash(fraction: float, message: str = "") -> None:
         if message == "Reading 001.jpg":

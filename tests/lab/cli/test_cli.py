@@ -192,7 +192,7 @@ REFUSED = {
         ("segment", NAME, "--prompts", "OUTSIDE", "--out", "OUT"),
         "is outside the photo 001.png",
     ),
-    "click of NaN": (("segment", NAME, "--prompts", "NAN", "--out", "OUT"), "two finite numbers"),
+    "click of NaN": (("segment", NAME, "--prompts", "NAN", "--out", "OUT"), "it is not valid JSON"),
     "unknown photo": (
         ("segment", NAME, "--prompts", "PHOTO", "--out", "OUT"),
         "The scene has no photo 'x.png'.",
