@@ -80,12 +80,12 @@ def sam2_rows(size: Size, device: torch.device, repeats: int, wanted: tuple[Work
         "click": ("click to masks, photo encoded before", click, 1),
         "proposals": (
             "proposals of a photo, encoded before",
-            lambda: Sam2Proposer(fresh(), closed).propose(images[0]),
+            lambda: Sam2Proposer(fresh(), closed).masks_of(images[0]),
             1,
         ),
         "tracking": (
             "object followed through a photo",
-            lambda: Sam2VideoTracker(fresh()).track(images, given),
+            lambda: Sam2VideoTracker(fresh()).follow(images, given),
             VIEWS - 1,
         ),
     }

@@ -1,6 +1,5 @@
 """Test photos of a capture, which no step ever sees, as views of its reconstruction; and selections drawn in them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Scene, Segmentation
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.methods.shared.gaussian_answers import GaussianViews
+from liftlab.pipelines.offers import LabelsViews
 
 SPLAT_PX = 1
 """A point covers its pixel, and empty ones so far around it."""
@@ -87,9 +87,8 @@ class TestRenderer:
 
     def labels(self, method: Segmenter, prepared: Any) -> list[Int32[Array, "h w"]]:
         """Segment everything in every test photo."""
-        by_camera: Callable[..., np.ndarray] | None = getattr(method, "label_view", None)
-        if by_camera is not None:
-            return [by_camera(prepared, camera).astype(np.int32) for camera in self.photos.cameras]
+        if isinstance(method, LabelsViews):
+            return [method.label_view(prepared, camera).astype(np.int32) for camera in self.photos.cameras]
         index = self._scene.pointmap.point_index
         of_views = method.decompose(prepared)
         of_points = np.array([of_views[v][row, column] for v, row, column in index], np.int32)

@@ -1,13 +1,12 @@
 """The `Segmenter` protocol and the registry of methods.
 
-A method is one file in this folder: a frozen config dataclass, a class decorated with `@register(...)`, and one import
-line in `pipelines/__init__.py`. The command line, the page's drop-down and the contract tests pick it up from here.
-Methods of other packages come through the entry-point group "liftlab.methods".
+A method is one file in `methods/`: a frozen config dataclass, a class decorated with `@register(...)`, and its module in
+`OURS`. The command line, the page's drop-down and the contract tests pick it up from here. Methods of other packages come
+through the entry-point group "liftlab.methods". What a method may offer beyond this protocol: `liftlab.pipelines.offers`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -15,9 +14,10 @@ import numpy as np
 import torch
 from jaxtyping import UInt16
 
-from liftlab.components.errors import InputError, closest
+from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress
+from liftlab.components.registry import Registry
 from liftlab.components.types import Array, Prompt, Scene, Segmentation
 
 
@@ -84,7 +84,18 @@ class MethodEntry:
     """A config that prepares a toy scene in a few seconds; the contract tests use it."""
 
 
-_methods: dict[str, MethodEntry] = {}
+OURS = (
+    "liftlab.pipelines.methods.contrastive_lift",
+    "liftlab.pipelines.methods.gaga",
+    "liftlab.pipelines.methods.proto_saga",
+    "liftlab.pipelines.methods.unic_lift",
+    "liftlab.pipelines.methods.wildseg3d",
+    "liftlab.pipelines.methods.saga.method",
+)
+"""Modules of our methods, in the order in which they are listed."""
+METHODS: Registry[MethodEntry] = Registry(
+    "method", group="liftlab.methods", builtin=OURS, module_of=lambda entry: entry.make.__module__
+)
 
 
 def register(
@@ -96,11 +107,7 @@ def register(
     """
 
     def enter(cls: type) -> type:
-        if name in _methods:
-            raise ValueError(
-                f"name must be unused; got '{name}', taken by {_methods[name].make}. Choose another."
-            )
-        _methods[name] = MethodEntry(name, summary, paper, licence, config, cls, quick or config())
+        METHODS.register(MethodEntry(name, summary, paper, licence, config, cls, quick or config()))
         return cls
 
     return enter
@@ -110,26 +117,20 @@ def list_methods() -> list[MethodEntry]:
     """All methods, ours first, then those of installed packages, in order of registration.
 
     Raises:
-        ImportError: A package's entry point failed to import; the message names it.
+        PluginError: A package's entry point failed to import; the message names it.
     """
-    import liftlab.pipelines  # noqa: F401  (registers ours)
-
-    for point in entry_points(group="liftlab.methods"):
-        try:
-            point.load()
-        except Exception as error:
-            raise ImportError(
-                f"The method plug-in '{point.name}' ({point.value}) failed to load: {error}"
-            ) from error
-    return list(_methods.values())
+    return METHODS.records()
 
 
 def get_method(name: str) -> MethodEntry:
     """The method called `name`; InputError with the nearest names when there is none."""
-    names = [entry.name for entry in list_methods()]
-    if name not in names:
-        raise InputError(f"Unknown method '{name}'. {closest(name, names)}")
-    return _methods[name]
+    return METHODS.get(name)
+
+
+def check_masks(scene: Scene, masks: MaskCache) -> None:
+    """Raises InputError unless the masks are the scene's own."""
+    if masks.scene_key != scene.key:
+        raise InputError("These masks belong to another reconstruction: build the masks of this scene first.")
 
 
 def seeded(seed: int) -> torch.Generator:

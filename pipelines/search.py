@@ -2,7 +2,7 @@
 
 Every method answers through what it segments by itself (`Segmenter.decompose`): clusters of SAGA, labels of the methods
 that give every Gaussian one. A method that holds more than one way to cut the scene, as WildSeg3D does, offers all its
-masks by `search_masks(prepared) -> MaskCache`.
+masks (`OffersMasks`).
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from liftlab.components.text.things import find_things, pieces_of_one_thing, put
 from liftlab.components.text.vocabulary import SILENT
 from liftlab.components.types import Array, Scene
 from liftlab.pipelines.base import Segmenter
+from liftlab.pipelines.offers import OffersMasks
 
 STEP_VERSION = 6
 SEEN_ENOUGH = 0.6
@@ -108,9 +109,8 @@ def with_objects(
 
 def masks_of(segmenter: Segmenter, prepared: Any) -> MaskCache:
     """The masks in which a method looks for words: its own offer, else what it segments by itself."""
-    offered = getattr(segmenter, "search_masks", None)
-    if offered is not None:
-        return offered(prepared)
+    if isinstance(segmenter, OffersMasks):
+        return segmenter.search_masks(prepared)
     return masks_from_labels(prepared.scene_key, segmenter.decompose(prepared))
 
 

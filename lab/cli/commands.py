@@ -143,7 +143,7 @@ class Search(Common):
     """Folder for the masks of what is found."""
     method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
     """Whose objects are searched; see `liftlab methods`."""
-    encoder: Literal["attributes", "open_clip"] = "attributes"
+    encoder: Annotated[str, arg(metavar="ENCODER")] = "attributes"
     """What reads the words: measured colours, sizes, shapes and places, or an image-text model."""
     limit: Annotated[int, arg(metavar="N")] = 10
     """How many objects to write at most."""

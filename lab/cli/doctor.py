@@ -10,6 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from liftlab.components.errors import InputError
+from liftlab.components.models import ModelStore
+from liftlab.engine.model_choices import REGISTRIES
+from liftlab.pipelines.choices.record import missing
 
 NEEDED = (
     "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
@@ -55,7 +58,7 @@ def examine(root: Path | None = None) -> list[Check]:
         checks.append(
             Check(module, found, f"{'installed' if found else 'not installed'}: {use}", optional=True)
         )
-    checks += [_graphics(), _renderer()]
+    checks += [_graphics(), _renderer(), *_choices()]
     try:
         workspace = Workspace(root)
         free = shutil.disk_usage(workspace.root).free
@@ -64,6 +67,22 @@ def examine(root: Path | None = None) -> list[Check]:
         )
     except InputError as error:
         checks.append(Check("workspace", False, str(error)))
+    return checks
+
+
+def _choices() -> list[Check]:
+    """Every entry of the registries that people choose from: what it is, or how to get what it needs."""
+    checks = []
+    try:
+        store = ModelStore.open(os.environ)
+        for registry in REGISTRIES:
+            for entry in registry.records():
+                lack = missing(entry, store)
+                checks.append(
+                    Check(f"{registry.kind} {entry.name}", not lack, lack or entry.summary, optional=True)
+                )
+    except InputError as error:  # a catalogue that cannot be read, a plug-in that cannot be loaded
+        checks.append(Check("choices", False, str(error)))
     return checks
 
 

@@ -65,14 +65,15 @@ def config_with(config_class: type, settings: Sequence[str]) -> Any:
 
     record = to_plain(config_class())
     known = _setting_names(record)
+    names = [name for name in known if not name.endswith(".")]
     for setting in settings:
         path, equals, text = setting.partition("=")
-        if not equals or path not in known:
-            raise InputError(f"--set takes KEY=VALUE; got '{setting}'. {closest(path, known)}")
+        if not equals or not (path in known or path.startswith(_free(known))):
+            raise InputError(f"--set takes KEY=VALUE; got '{setting}'. {closest(path, names)}")
         *groups, key = path.split(".")
         place = record
         for group in groups:
-            place = place[group]
+            place = place.setdefault(group, {})
         try:
             place[key] = plain_from_json(text)
         except ValueError:  # a word, not a number or true or false
@@ -81,10 +82,17 @@ def config_with(config_class: type, settings: Sequence[str]) -> Any:
 
 
 def _setting_names(record: dict[str, Any]) -> list[str]:
+    """Names of single settings; a group that is empty, as `options` of other packages' entries, ends in a dot."""
     names = []
     for key, value in record.items():
-        names += [f"{key}.{name}" for name in _setting_names(value)] if isinstance(value, dict) else [key]
+        inner = _setting_names(value) or [""] if isinstance(value, dict) else None
+        names += [key] if inner is None else [f"{key}.{name}" for name in inner]
     return names
+
+
+def _free(known: Sequence[str]) -> tuple[str, ...]:
+    """Groups in which any name is taken here; whoever they are for says what it knows."""
+    return tuple(name for name in known if name.endswith("."))
 
 
 def expected_secs(lab: "Lab", name: str, steps: Sequence[str]) -> float | None:

@@ -12,7 +12,6 @@ config, code version); a step it needs and that is missing is run, and said thro
 import importlib.util
 import json
 import logging
-import os
 import shutil
 import statistics
 import time
@@ -162,7 +161,7 @@ class Lab(CaptureShelf):
         """
         from liftlab.components.scenes import load_scene, save_scene
         from liftlab.pipelines.steps import reconstruct as step
-        from liftlab.pipelines.steps import splat_scene
+        from liftlab.pipelines.steps.reconstruct import splat_scene
 
         cancel = cancel or CancelToken()
         entry = self.workspace.scene_entry(name)
@@ -393,7 +392,7 @@ class Lab(CaptureShelf):
         method: str,
         config: Any = None,
         *,
-        encoder: "Encoder" = "attributes",
+        encoder: str = "attributes",
         progress: Progress = no_progress,
         cancel: CancelToken | None = None,
     ) -> "WordLookup":
@@ -410,16 +409,20 @@ class Lab(CaptureShelf):
         lookup = lookup_of(self, name, method, config, encoder=encoder, progress=progress, cancel=cancel)
         return with_what_people_said(self.workspace, self.scene(name), lookup)
 
-    def text_encoder(self) -> "TextImageEncoder":
-        """The image-text model for this computer, loaded once. InputError with the command when none is here."""
+    def text_encoder(self, name: str) -> "TextImageEncoder | None":
+        """A text encoder for this computer, loaded once; None for one that reads by what was measured of the objects.
+
+        Raises:
+            InputError: There is no such encoder, or what it needs is not here; with the command.
+        """
         import torch
 
-        from liftlab.components.models import ModelStore
-        from liftlab.components.text.open_clip import load_encoder
+        from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 
-        return self._encoders.get(
-            "text", lambda: load_encoder(ModelStore.open(os.environ), device=torch.device(self.device))
-        )
+        chosen = TEXT_ENCODERS.get(name)
+        if not chosen.by_model:
+            return None
+        return self._encoders.get(name, lambda: chosen.make(device=torch.device(self.device)))
 
     def step_records(self, name: str) -> dict[str, dict[str, Any]]:
         """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these import torch: only when a step needs them
 
 def scene_inputs(capture: "Capture") -> dict[str, Any]:
     """What a reconstruction is made from."""
-    from liftlab.pipelines.steps import splat_scene
+    from liftlab.pipelines.steps.reconstruct import splat_scene
 
     inputs: dict[str, Any] = {"capture": capture_key(capture.folder)}
     if capture.splats is not None:

@@ -32,6 +32,8 @@ def recorded_config(config_class: type[T], record: dict[str, Any]) -> T:
     """A config as it was used before; the defaults where an earlier version knew settings that this one does not."""
     try:
         return config_from_record(config_class, record)
+    except PluginError:  # named by the record, and broken: no reason to compute something else
+        raise
     except InputError as error:
         log.warning("Recorded settings are of another version, so the defaults are used: %s", error)
         return config_class()

@@ -88,6 +88,7 @@ def from_plain(value: Any, kind: type[T], *, lax: bool = False) -> T:
 
     Raises:
         Misfit: It does not fit.
+        InputError: A class that checks itself says why.
     """
     return _read(lambda: msgspec.convert(value, kind, strict=not lax, dec_hook=_variant), kind)
 
@@ -96,6 +97,8 @@ def _read(read: Callable[[], T], kind: Any) -> T:
     try:
         return read()
     except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InputError):  # a configuration that checks itself says it all
+            raise error.__cause__ from error
         raise _misfit(str(error), kind) from error
     except msgspec.DecodeError as error:
         raise ValueError(f"it is not valid JSON: {error}") from error

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from liftlab.components.registry import registry_of
+
 Kind = Literal["whole", "number", "truth", "choice", "text"]
 
 
@@ -28,7 +30,6 @@ class Setting:
     """None is allowed."""
 
 
-@cache
 def settings_of(config_class: type) -> tuple[Setting, ...]:
     """All settings of a configuration dataclass in order; fields that hold no single value are left out."""
     found: list[Setting] = []
@@ -43,6 +44,10 @@ def _collect(config_class: type, default: Any, prefix: str, found: list[Setting]
         name = prefix + entry.name
         if dataclasses.is_dataclass(hint):
             _collect(hint, value, f"{name}.", found)  # type: ignore[arg-type]
+            continue
+        registry = registry_of(entry)
+        if registry is not None:
+            found.append(Setting(name, helps.get(entry.name, ""), "choice", value, tuple(registry.names())))
             continue
         kind, options, optional = _kind(hint)
         if kind is not None:
@@ -61,6 +66,7 @@ def _kind(hint: Any) -> tuple[Kind | None, tuple[Any, ...], bool]:
     return plain.get(hint), (), False
 
 
+@cache
 def field_docstrings(config_class: type) -> dict[str, str]:
     """The string beneath every field of a dataclass."""
     try:

@@ -12,7 +12,7 @@ from liftlab.components.text.encoder import CropConfig, object_crops
 from liftlab.pictures.overlays import photo_jpeg, photo_lookup
 from liftlab.pictures.palette import next_colour, rgb
 from liftlab.search.heat import Hot, heat_of_points, heat_of_view, heat_png
-from liftlab.search.words import Encoder, WordLookup, checked_search_text, lookup_of, with_what_people_said
+from liftlab.search.words import WordLookup, checked_search_text, lookup_of, with_what_people_said
 from liftlab.session.given_names import names_token
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
@@ -62,7 +62,7 @@ class WordPanel:
     _lookup_of: tuple[Any, ...] = ()
     _names_of: tuple[Any, ...] | None = None
 
-    def ask(self, text: str, encoder: Encoder, *, beside: bool = False) -> None:
+    def ask(self, text: str, encoder: str, *, beside: bool = False) -> None:
         """Look for words; `beside` keeps the earlier queries, each in its colour.
 
         Raises:
@@ -175,7 +175,7 @@ class WordPanel:
             ],
         }  # fmt: skip
 
-    def _need_lookup(self, encoder: Encoder) -> WordLookup:
+    def _need_lookup(self, encoder: str) -> WordLookup:
         """The scene's objects for the session's method; measured in the queue of slow work when that is new."""
         scene, name = self.session.scene, self.session.scene_name
         if scene is None or name is None:
@@ -221,20 +221,19 @@ def add_to_session(
     The object is clicked where it is thickest, at the granularity at which the method's cache has it. An object that
     was put together from several masks is kept with the scene first, so that a click finds it.
     """
+    from liftlab.components.geometry.projection import photo_from_view
+    from liftlab.pipelines.offers import HasGranularity
+
     scene = session.scene
     assert scene is not None
     view, x, y = thickest_place(scene, lookup, object_id)
-    masks = session.masks
-    if masks is not None and session.method == "wildseg3d":
+    masks, segmenter, granularity = session.masks, session.segmenter, None
+    if masks is not None and isinstance(segmenter, HasGranularity):
         drawn_masks = [lookup.index.mask(v, object_id) for v in range(len(scene.views))]
         if object_id > len(masks.kinds) or not np.array_equal(masks.mask(view, object_id), drawn_masks[view]):
             masks = session.keep_masks(drawn_masks)
             object_id = int(masks.object_ids[-1])
-        steps = masks.at(view, x, y).tolist()
-        granularity = (steps.index(object_id) + 0.5) / len(steps)
-    else:
-        granularity = None
-    from liftlab.components.geometry.projection import photo_from_view
+        granularity = segmenter.granularity_of(masks, object_id, view, x, y)
 
     px, py = photo_from_view(scene.views[view], np.array([x, y])).tolist()
     click = PhotoClick(scene.views[view].name, px, py)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from liftlab.engine.workspace import Workspace
     from liftlab.pipelines.search import SearchIndex, SearchResult
 
-Encoder = Literal["attributes", "open_clip"]
 SEARCH_VERSION = 1
 EMBEDDINGS_FILE = "embeddings.safetensors"
 TEXT_MAX = 300
@@ -43,12 +42,10 @@ class WordLookup:
     """Image-text model that reads the words; None = measured attributes."""
     embeddings: np.ndarray | None = field(default=None, repr=False)
     """Of the objects by that model, float32 [O, D]."""
+    encoder: str = "attributes"
+    """Who reads the words; an entry of `TEXT_ENCODERS`."""
     metres_per_unit: float | None = None
     """Metres of one scene unit; None while the scale is not known."""
-
-    @property
-    def encoder(self) -> Encoder:
-        return "attributes" if self.model is None else "open_clip"
 
     def search(self, text: str) -> "SearchResult":
         """Rank the objects for a text. InputError for an empty or endless one."""
@@ -113,13 +110,15 @@ def lookup_of(
     method: str,
     config: Any,
     *,
-    encoder: Encoder,
+    encoder: str,
     progress: Progress,
     cancel: CancelToken,
 ) -> WordLookup:
     """`Lab.word_lookup` but for the names that people gave."""
     from liftlab.pipelines import search as step
+    from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 
+    TEXT_ENCODERS.get(encoder)  # before anything is computed
     prepared = lab.prepare(name, method, config, progress=part_of(progress, 0.0, 0.8), cancel=cancel)
     segmenter, scene = lab.segmenter(method, config), lab.reconstruct(name, cancel=cancel)
     entry = lab.workspace.scene_entry(name)
@@ -136,21 +135,36 @@ def lookup_of(
         build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
         progress=part_of(progress, 0.8, 1.0), cancel=cancel,
     )  # fmt: skip
-    if encoder == "open_clip":
-        from liftlab.components.text.encoder import CropConfig, embed_objects
+    model = lab.text_encoder(encoder)
+    if model is None:
+        return WordLookup(index, encoder=encoder)
+    embeddings = _embeddings(lab, scene, index, key, model, progress=progress, cancel=cancel)
+    return WordLookup(index, model=model, embeddings=embeddings, encoder=encoder)
 
-        model, crops = lab.text_encoder(), CropConfig()
-        inputs = {"objects": key, "model": model.identity}
-        key = content_key("embeddings", inputs, asdict(crops))
-        embeddings = lab.step(
-            "search", key, lab.workspace.search_folder(scene.key, key), lab.embeddings, inputs, crops,
-            build=lambda part: embed_objects(
-                scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
-            ),
-            save=save_embeddings, load=load_embeddings, photos=len(scene.views), progress=progress, cancel=cancel,
-        )  # fmt: skip
-        return WordLookup(index, model=model, embeddings=embeddings)
-    return WordLookup(index)
+
+def _embeddings(
+    lab: "Lab",
+    scene: Scene,
+    index: "SearchIndex",
+    objects_key: str,
+    model: "TextImageEncoder",
+    *,
+    progress: Progress,
+    cancel: CancelToken,
+) -> np.ndarray:
+    """Of an index's objects by an image-text model, kept under the objects' key and the model."""
+    from liftlab.components.text.encoder import CropConfig, embed_objects
+
+    crops = CropConfig()
+    inputs = {"objects": objects_key, "model": model.identity}
+    key = content_key("embeddings", inputs, asdict(crops))
+    return lab.step(
+        "search", key, lab.workspace.search_folder(scene.key, key), lab.embeddings, inputs, crops,
+        build=lambda part: embed_objects(
+            scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
+        ),
+        save=save_embeddings, load=load_embeddings, photos=len(scene.views), progress=progress, cancel=cancel,
+    )  # fmt: skip
 
 
 def with_what_people_said(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:

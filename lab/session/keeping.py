@@ -95,11 +95,12 @@ def with_kept(
     segmenter: "Segmenter", prepared: "Prepared", masks: "MaskCache", *, method: str, config: Any
 ) -> "Prepared":
     """A method's state that knows the kept objects too; unchanged for methods that look nothing up in masks."""
-    grow = getattr(segmenter, "with_masks", None)
-    if grow is None or len(masks.object_ids) == len(prepared.masks.object_ids):  # type: ignore[attr-defined]
+    from liftlab.pipelines.offers import KeepsObjects
+
+    if not isinstance(segmenter, KeepsObjects) or len(masks.object_ids) == len(prepared.masks.object_ids):  # type: ignore[attr-defined]
         return prepared
     key = (masks.scene_key, len(masks.object_ids), id(masks), method, repr(config))
-    return _grown.get(key, lambda: grow(prepared, masks))
+    return _grown.get(key, lambda: segmenter.with_masks(prepared, masks))
 
 
 def _kept_folder(lab: "Lab", name: str) -> Path:

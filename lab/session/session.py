@@ -123,6 +123,11 @@ class Session:
         return self._prepared
 
     @property
+    def segmenter(self) -> "Segmenter | None":
+        """The method itself, with its configuration; None before a scene was opened."""
+        return self._segmenter
+
+    @property
     def ready(self) -> bool:
         """Whether clicks are answered: a scene is open and the method prepared for it."""
         return self.prepared is not None

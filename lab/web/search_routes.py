@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
@@ -25,7 +25,8 @@ class AskBody:
     """A question."""
 
     text: str
-    encoder: Literal["attributes", "open_clip"] = "attributes"
+    encoder: str = "attributes"
+    """An entry of `liftlab.pipelines.choices.text_encoders`."""
     beside: bool = False
     """Keep the earlier questions, each in its colour."""
 

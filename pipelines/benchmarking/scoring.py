@@ -23,6 +23,7 @@ from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
 from liftlab.pipelines.benchmarking.held_out import HeldOutViews
 from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, replay, simulate
+from liftlab.pipelines.offers import RunsOnDevice
 from liftlab.pipelines.search import SearchIndex, build_index, masks_of, search
 
 
@@ -159,7 +160,8 @@ class Answers:
         if self.bench.held_out is None or self.selection is None:
             return None
         if self._new_views is None:
-            device = getattr(self._segmenter, "device", None) or torch.device("cpu")
+            own = self._segmenter
+            device = own.device if isinstance(own, RunsOnDevice) else torch.device("cpu")
             self._new_views = HeldOutViews(self._scene, self.bench.held_out, device)
         return self._new_views.iou(object_id, self.selection)
 

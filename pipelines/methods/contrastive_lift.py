@@ -36,7 +36,6 @@ from liftlab.pipelines.methods.shared.feature_trainer import (
     TrainingFrame,
     TrainStep,
     train_features,
-    training_frames,
 )
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     MIN_ALPHA,
@@ -60,7 +59,6 @@ from liftlab.pipelines.methods.shared.label_answers import (
     nearer_part,
     packed,
     select,
-    supervision,
     things,
     unpacked,
     without_structure,
@@ -160,11 +158,12 @@ class ContrastiveLift:
             InputError: The masks belong to another scene, there are no Gaussians, or no mask to learn from.
             Cancelled: `cancel` was set.
         """
-        check_inputs(scene, masks)
-        cancel.check()
-        config, views = self.config, gaussian_views(scene, self.device)
-        truth = supervision(scene, masks, label_rest=config.label_rest, generator=generator)
-        frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
+        config = self.config
+        opening = opened(
+            scene, masks, max_side=config.train.max_side, device=self.device, cancel=cancel, generator=generator,
+            label_rest=config.label_rest,
+        )  # fmt: skip
+        views, truth, frames = opening.views, opening.truth, opening.frames
         labels = []
         for frame, label_map in zip(frames, truth, strict=True):
             cancel.check()

@@ -4,7 +4,6 @@ Source: "Gaga: Group Any Gaussians via 3D-aware Memory Bank" (arXiv:2404.07977).
 say so.
 """
 
-import time
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -17,8 +16,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.types import Scene
 from liftlab.pipelines.base import register
-from liftlab.pipelines.methods.shared.feature_trainer import training_frames
-from liftlab.pipelines.methods.shared.gaussian_answers import check_inputs, curve_json, gaussian_views
+from liftlab.pipelines.methods.shared.gaussian_answers import curve_json
 from liftlab.pipelines.methods.shared.identities import (
     QUICK_LIFTING,
     IdentityMethod,
@@ -28,7 +26,7 @@ from liftlab.pipelines.methods.shared.identities import (
     lift_identities,
     read_identities,
 )
-from liftlab.pipelines.methods.shared.label_answers import supervision
+from liftlab.pipelines.methods.shared.opening import opened
 
 NAME = "gaga"
 
@@ -87,20 +85,19 @@ class Gaga(IdentityMethod):
             InputError: The masks belong to another scene, there are no Gaussians, or no mask to learn from.
             Cancelled: `cancel` was set.
         """
-        check_inputs(scene, masks)
-        cancel.check()
-        began = time.perf_counter()
-        views = gaussian_views(scene, self.device)
-        truth = supervision(scene, masks, label_rest=False, generator=generator)
+        start = opened(
+            scene, masks, max_side=self.config.lifting.train.max_side, device=self.device, cancel=cancel,
+            generator=generator, label_rest=False,
+        )  # fmt: skip
+        views, truth = start.views, start.truth
         found = associate_masks(
             [view.camera for view in scene.views], [m.labels for m in truth], [m.count for m in truth],
             views.gaussians.means.cpu().numpy(), self.config.association, generator=generator,
             progress=part_of(progress, 0.0, 0.1), cancel=cancel,
         )  # fmt: skip
-        frames = training_frames(scene, max_side=self.config.lifting.train.max_side, device=self.device)
-        start = torch.randn((len(views.gaussians), self.config.dimensions), generator=generator)
+        features = torch.randn((len(views.gaussians), self.config.dimensions), generator=generator)
         result, head = lift_identities(
-            scene, frames, associated_maps(frames, truth, found, self.device), found.count, start,
+            scene, start.frames, associated_maps(start.frames, truth, found, self.device), found.count, features,
             self.config.lifting, label_rest=self.config.label_rest, device=self.device,
             progress=part_of(progress, 0.1, 0.9), cancel=cancel, generator=generator,
         )  # fmt: skip
@@ -113,6 +110,6 @@ class Gaga(IdentityMethod):
             "shared_masks": [round(share, 4) for share in found.shared],
         }
         prepared = read_identities(scene, views, result.features, head, truth, about, cancel)
-        about["seconds"] = round(time.perf_counter() - began, 3)
+        about["seconds"] = start.seconds
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         return prepared

@@ -5,7 +5,6 @@ equation numbers are those of docs/methods/proto_saga.md. We differ where the do
 Gaussians are trained beforehand and stay as they are.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, assert_never
@@ -19,7 +18,6 @@ from torch import Tensor
 from liftlab.components.association import Association, AssociationConfig, associate_masks
 from liftlab.components.bounds import Amount, Rate, within
 from liftlab.components.features.heads import ObjectHead
-from liftlab.components.features.label_maps import LabelMap
 from liftlab.components.features.prototypes import ensemble, view_means
 from liftlab.components.features.view_classifiers import classifier_loss, probabilities
 from liftlab.components.masks.cache import MaskCache
@@ -37,7 +35,6 @@ from liftlab.pipelines.methods.shared.feature_trainer import (
 )
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     GaussianViews,
-    check_inputs,
     curve_json,
     gaussian_views,
 )
@@ -51,7 +48,7 @@ from liftlab.pipelines.methods.shared.identities import (
     read_identities,
 )
 from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
-from liftlab.pipelines.methods.shared.label_answers import supervision
+from liftlab.pipelines.methods.shared.opening import Opening, opened
 
 NAME = "proto_saga"
 
@@ -130,12 +127,13 @@ class ProtoSaGa(IdentityMethod):
             InputError: The masks belong to another scene, there are no Gaussians, or no mask to learn from.
             Cancelled: `cancel` was set.
         """
-        check_inputs(scene, masks)
-        cancel.check()
-        began = time.perf_counter()
-        truth = supervision(scene, masks, label_rest=False, generator=generator)
+        opening = opened(
+            scene, masks, max_side=self.config.train.max_side, device=self.device, cancel=cancel,
+            generator=generator, label_rest=False,
+        )  # fmt: skip
+        truth = opening.truth
         views, features, classifiers, curve, seconds = self._embed(
-            scene, truth, part_of(progress, 0.0, 0.7), cancel, generator
+            scene, opening, part_of(progress, 0.0, 0.7), cancel, generator
         )
         means = views.gaussians.means.cpu().numpy()
         chances = None
@@ -146,7 +144,9 @@ class ProtoSaGa(IdentityMethod):
             self.config.association, probabilities=chances, generator=generator,
             progress=part_of(progress, 0.7, 0.8), cancel=cancel,
         )  # fmt: skip
-        frames = training_frames(views.scene, max_side=self.config.train.max_side, device=self.device)
+        frames = opening.frames
+        if views is not opening.views:  # trained jointly, the Gaussians are others now
+            frames = training_frames(views.scene, max_side=self.config.train.max_side, device=self.device)
         objects = associated_maps(frames, truth, found, self.device)
         features, head = self._head(
             views.scene, frames, objects, found, features, part_of(progress, 0.8, 0.95), cancel, generator
@@ -160,14 +160,14 @@ class ProtoSaGa(IdentityMethod):
             "shared_masks": [round(share, 4) for share in found.shared],
         }
         prepared = read_identities(scene, views, features, head, truth, about, cancel)
-        about["seconds"] = round(time.perf_counter() - began, 3)
+        about["seconds"] = opening.seconds
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         return prepared
 
     def _embed(
         self,
         scene: Scene,
-        truth: Sequence[LabelMap],
+        opening: Opening,
         progress: Progress,
         cancel: CancelToken,
         generator: torch.Generator,
@@ -176,7 +176,7 @@ class ProtoSaGa(IdentityMethod):
 
         Source: Proto-SaGa, eqs. 4 and 5.
         """
-        config, D = self.config, self.config.dimensions
+        config, D, truth = self.config, self.config.dimensions, opening.truth
         count = len(scene.gaussians.means)  # type: ignore[union-attr]  (checked by `prepare`)
         start = config.start_spread * torch.randn((count, D), generator=generator)
         columns = [label_map.count + int(config.label_rest) for label_map in truth]
@@ -193,7 +193,7 @@ class ProtoSaGa(IdentityMethod):
             views = GaussianViews(replace(scene, gaussians=joint.gaussians), self.device)
             found = [joint.classifiers[f"view{index}"] for index in range(len(columns))]
             return views, joint.features, found, joint.curve, joint.seconds
-        frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
+        frames = opening.frames
         labels = [
             torch.from_numpy(
                 np.where(
@@ -219,8 +219,7 @@ class ProtoSaGa(IdentityMethod):
             progress=progress, cancel=cancel, generator=generator,
         )  # fmt: skip
         found = [result.extra[f"view{index}"] for index in range(len(columns))]
-        views = gaussian_views(scene, self.device)
-        return views, result.features, found, result.curve, result.seconds
+        return opening.views, result.features, found, result.curve, result.seconds
 
     def _column_of(self, labels: np.ndarray) -> np.ndarray:
         """Class of each pixel for `classifier_loss`: the mask's number, behind "no mask" where that is a class."""

@@ -48,7 +48,6 @@ from liftlab.pipelines.methods.shared.feature_trainer import (
     TrainingFrame,
     TrainStep,
     train_features,
-    training_frames,
 )
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     MIN_ALPHA,
@@ -73,7 +72,6 @@ from liftlab.pipelines.methods.shared.label_answers import (
     packed,
     position_of,
     select,
-    supervision,
     things,
     unpacked,
     without_structure,
@@ -204,12 +202,11 @@ class UniCLift:
             InputError: The masks belong to another scene, there are no Gaussians, or no mask to learn from.
             Cancelled: `cancel` was set.
         """
-        check_inputs(scene, masks)
-        cancel.check()
-        began = time.perf_counter()
-        views = gaussian_views(scene, self.device)
-        truth = supervision(scene, masks, label_rest=self.config.label_rest, generator=generator)
-        frames = training_frames(scene, max_side=self.config.train.max_side, device=self.device)
+        opening = opened(
+            scene, masks, max_side=self.config.train.max_side, device=self.device, cancel=cancel,
+            generator=generator, label_rest=self.config.label_rest,
+        )  # fmt: skip
+        views, truth, frames = opening.views, opening.truth, opening.frames
         samples = []
         for done, (frame, label_map) in enumerate(zip(frames, truth, strict=True)):
             cancel.check()
@@ -233,7 +230,7 @@ class UniCLift:
         prepared = self._read_off(scene, views, result.features, truth, unit, cancel)
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         about = {
-            "seconds": round(time.perf_counter() - began, 3),
+            "seconds": opening.seconds,
             "training_seconds": round(result.seconds, 3),
             "iterations": result.iterations,
             "curve": curve_json(result.curve),

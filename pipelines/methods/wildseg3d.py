@@ -25,16 +25,19 @@ from liftlab.components.files import atomic_write, write_json
 from liftlab.components.geometry.view_consensus import agreed_points
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import GraphCutConfig
-from liftlab.components.masks.clicks.solver import ClickSolver, GraphCutSolver
+from liftlab.components.masks.clicks.solver import ClickSolver
 from liftlab.components.masks.graph.scene_graph import view_depths
-from liftlab.components.masks.sam2.solver import Sam2ClickSolver
 from liftlab.components.pointmaps.alignment.scene import SceneAlignment, SceneAlignmentConfig, align_scene
 from liftlab.components.pointmaps.pairs import PairPredictor
-from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
+from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.registry import chosen_from
 from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentation
-from liftlab.pipelines.base import register
-from liftlab.pipelines.models import Sam2Config, pair_predictor, sam2_network
+from liftlab.pipelines.base import check_masks, register
+from liftlab.pipelines.choices.click_solvers import CLICK_SOLVERS
+from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
+from liftlab.pipelines.choices.record import check_settings, settings_for
+from liftlab.pipelines.models import Sam2Config
 
 SAME_PLACE_PX = 2.0
 """A positive click this close to an earlier one of the same view asks for the next larger mask."""
@@ -67,12 +70,17 @@ class WildSeg3DConfig:
     three clicks on desk: 0.95 local, 0.46 lookup."""
     box_iou: Share = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
-    click_solver: Literal["graph_cut", "sam2"] = field(default="graph_cut", metadata=LATER)
+    click_solver: str = field(default="graph_cut", metadata=LATER | chosen_from(CLICK_SOLVERS))
     """What answers on the slow path: a cut through photos and geometry, without weights, or SAM 2.1's decoder."""
     sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
     """Which SAM 2.1, and how."""
-    pairs: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
+    pairs: str = field(default="stereo", metadata=LATER | chosen_from(PAIR_PREDICTORS))
     """Who predicts the pairs of the alignment: stereo, without weights, or a network. The paper's is dga on mast3r."""
+    options: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=LATER, hash=False)
+    """Settings of click solvers and pair predictors of other packages, by their names."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 @dataclass(frozen=True)
@@ -158,13 +166,12 @@ class WildSeg3D:
             InputError: The masks belong to another scene.
             Cancelled: `cancel` was set.
         """
-        _check_masks(scene, masks)
+        check_masks(scene, masks)
         cancel.check()
-        if self.config.click_solver == "sam2":
-            from liftlab.pipelines.steps.sam2_masks import embed_photos
-
-            network = sam2_network(self.config.sam2, self.device)
-            embed_photos(scene, network, progress=part_of(progress, 0.0, 0.5), cancel=cancel)
+        solver = CLICK_SOLVERS.get(self.config.click_solver)
+        if solver.ready is not None:
+            settings, share = settings_for(solver, self.config), part_of(progress, 0.0, 0.5)
+            solver.ready(settings, scene, device=self.device, progress=share, cancel=cancel)
             progress = part_of(progress, 0.5, 1.0)
         usable = np.ones(int(scene.pointmap.offsets[-1]), bool)
         aligned, note = None, ""
@@ -195,7 +202,7 @@ class WildSeg3D:
 
     def with_masks(self, prepared: WildSeg3DPrepared, masks: MaskCache) -> WildSeg3DPrepared:
         """State for a cache that grew by objects a person kept (`MaskCache.with_object`)."""
-        _check_masks(prepared.scene, masks)
+        check_masks(prepared.scene, masks)
         new = masks.object_ids.tolist()[len(prepared.point_ids) :]
         added = _index_points(
             prepared.scene, masks, prepared.usable, prepared.depths, new, no_progress, CancelToken()
@@ -261,6 +268,11 @@ class WildSeg3D:
         """What words are looked for in: all cached masks, parts and groups too."""
         return prepared.masks
 
+    def granularity_of(self, masks: MaskCache, object_id: int, view: int, x: float, y: float) -> float:
+        """The granularity at which a click on a view pixel means this object, one of those that lie there."""
+        steps = masks.at(view, x, y).tolist()
+        return _middle_of_step(steps, object_id)
+
     def save(self, prepared: WildSeg3DPrepared, folder: Path) -> None:
         """Write the point lists and the aligned depths; scene and masks are stored by themselves."""
         lengths = np.array([len(ids) for ids in prepared.point_ids], np.int64)
@@ -296,7 +308,7 @@ class WildSeg3D:
             )
         if meta["scene_key"] != scene.key:
             raise InputError("This prepared method belongs to another scene: prepare it for this one.")
-        _check_masks(scene, masks)
+        check_masks(scene, masks)
         if meta["objects"] != len(masks.object_ids):
             raise InputError("This prepared method was made from other masks: prepare it again.")
         names = ["lengths", "point_ids", "usable"]
@@ -321,15 +333,12 @@ class WildSeg3D:
         )
 
     def _pair_predictor(self) -> PairPredictor:
-        if self.config.pairs == "stereo":
-            return StereoPairPredictor(self.config.stereo)
-        return pair_predictor(self.config.pairs, self.device)
+        chosen = PAIR_PREDICTORS.get(self.config.pairs)
+        return chosen.make(settings_for(chosen, self.config), device=self.device)
 
     def _solver(self, scene: Scene, masks: MaskCache) -> ClickSolver | None:
-        if self.config.click_solver == "sam2":
-            network = sam2_network(self.config.sam2, self.device)
-            return Sam2ClickSolver(scene, masks, network, self.config.sam2.clicks)
-        return None if masks.solver_state is None else GraphCutSolver(scene, masks, self.config.solver)
+        chosen = CLICK_SOLVERS.get(self.config.click_solver)
+        return chosen.make(settings_for(chosen, self.config), scene, masks, device=self.device)
 
 
 def plan(
@@ -353,8 +362,7 @@ def plan(
         return choice, None
     if first is None:
         return choice, given
-    steps = choice.candidates
-    same = replace(first, granularity=(steps.index(choice.add[0]) + 0.5) / len(steps))
+    same = replace(first, granularity=_middle_of_step(choice.candidates, choice.add[0]))
     clicks = tuple(
         same if click is first else click for click in given.clicks if click is first or click in rest
     )
@@ -481,6 +489,11 @@ def _index_points(
     return tuple(found)
 
 
+def _middle_of_step(candidates: Sequence[int], object_id: int) -> float:
+    """The granularity that names one of the objects under a click, which ascend by area."""
+    return (candidates.index(object_id) + 0.5) / len(candidates)
+
+
 def _pick(
     masks: MaskCache, allowed: Sequence[int], click: Click, repeats: int, config: WildSeg3DConfig
 ) -> int:
@@ -575,11 +588,6 @@ def _backend(prepared: WildSeg3DPrepared) -> str:
     if prepared.aligned is not None:
         return f"lookup, {prepared.aligned.report['method']} alignment"
     return f"lookup, {prepared.note}" if prepared.note else "lookup, depths of the reconstruction"
-
-
-def _check_masks(scene: Scene, masks: MaskCache) -> None:
-    if masks.scene_key != scene.key:
-        raise InputError("These masks belong to another reconstruction: build the masks of this scene first.")
 
 
 def _message(given: ClickList, choice: Choice, selected: Bool[Array, "N"]) -> str:

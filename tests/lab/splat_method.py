@@ -82,6 +82,6 @@ class Lifted:
 def lifted(monkeypatch: pytest.MonkeyPatch) -> type[Lifted]:
     """The method, registered for one test."""
     entry = base.MethodEntry(NAME, "For tests.", "none", "none", LiftedConfig, Lifted, LiftedConfig())
-    monkeypatch.setitem(base._methods, NAME, entry)
+    monkeypatch.setitem(base.METHODS._records, NAME, entry)
     monkeypatch.setattr(Lifted, "prepared_on", [])
     return Lifted

@@ -8,9 +8,10 @@ import pytest
 
 from liftlab.components.errors import Cancelled
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.protocols import is_foreground
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Pointmap
-from liftlab.pipelines.steps.masks import MasksConfig, build_masks, is_foreground
+from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from tests.toy import FLOOR, Toy, make_toy
 
 

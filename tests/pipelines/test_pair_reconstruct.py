@@ -13,9 +13,9 @@ from liftlab.components.captures.capture import Capture
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.pointmaps.mast3r_pairs import NetworkPairConfig, NetworkPairPredictor
 from liftlab.components.progress import CancelToken
-from liftlab.pipelines.steps import reconstruct_pairs as pair_reconstruct
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig, reconstruct
-from liftlab.pipelines.steps.reconstruct_pairs import graph_of
+from liftlab.pipelines.steps.reconstruct import pairs as pair_reconstruct
+from liftlab.pipelines.steps.reconstruct.pairs import graph_of
 from tests.knowing_network import KnowingNetwork
 from tests.toy import Toy, make_toy
 
@@ -42,7 +42,7 @@ def capture(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Capture:
 def network(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> KnowingNetwork:
     network = KnowingNetwork(toy)
     predictor = NetworkPairPredictor(network, NetworkPairConfig(max_side=160))
-    monkeypatch.setattr(pair_reconstruct, "pair_predictor", lambda name, device: predictor)
+    monkeypatch.setattr("liftlab.pipelines.models.pair_predictor", lambda name, device: predictor)
     monkeypatch.setattr(pair_reconstruct, "ITERATIONS", 80)
     return network
 

@@ -291,7 +291,7 @@ def test_matches_alone_align_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a network's pairs, whose matches are whole pixels: at this size they leave some percent of depth open."""
     toy = make_toy(width=160, height=120, views=4)
     predictor = NetworkPairPredictor(KnowingNetwork(toy), NetworkPairConfig(max_side=160))
-    monkeypatch.setattr("liftlab.pipelines.methods.wildseg3d.pair_predictor", lambda *_: predictor)
+    monkeypatch.setattr("liftlab.pipelines.models.pair_predictor", lambda *_: predictor)
     method = WildSeg3D(WildSeg3DConfig(alignment="sparse_ga", pairs="mast3r"), device=torch.device("cpu"))
     prepared = method.prepare(
         toy.scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0)

@@ -1,7 +1,7 @@
 """Object proposals of one view, from colour and geometry, without weights."""
 
 from dataclasses import dataclass
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -10,21 +10,9 @@ from jaxtyping import Float32, Int32, UInt8
 from liftlab.components.bounds import Amount, Share, few, within
 from liftlab.components.masks.graph.scene_graph import lab_image
 from liftlab.components.masks.graph.segmentation import grid_edges, segment_graph
+from liftlab.components.masks.protocols import ProposalInput
+from liftlab.components.progress import CancelToken
 from liftlab.components.types import Array, MaskSet
-
-
-@runtime_checkable
-class Proposer(Protocol):
-    """One view in, masks at several granularities out."""
-
-    def propose(
-        self,
-        image: UInt8[Array, "H W 3"],
-        depth: Float32[Array, "H W"],
-        normals: Float32[Array, "H W 3"],
-    ) -> MaskSet:
-        """Masks of one view. Depth is 0 and the normal is zero where unknown; the masks may overlap."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,7 @@ class RegionConfig:
 
 
 class RegionProposer:
-    """Regions of even colour, depth and slope: connected segments of the pixel graph at several scales.
+    """`Proposer` of regions of even colour, depth and slope: connected segments of the pixel graph at several scales.
 
     Source: Felzenszwalb and Huttenlocher, IJCV 2004. We differ: edge weights add geometry to colour.
     """
@@ -86,15 +74,10 @@ class RegionProposer:
             ]
         )
 
-    def propose(
-        self,
-        image: UInt8[Array, "H W 3"],
-        depth: Float32[Array, "H W"],
-        normals: Float32[Array, "H W 3"],
-    ) -> MaskSet:
-        """Every region of every scale as a mask; the score falls with the share of its rim that a finer look
-        keeps."""
-        return masks_of_levels(self.levels(image, depth, normals), self.config.max_masks)
+    def propose(self, photo: ProposalInput, *, cancel: CancelToken) -> MaskSet:
+        """Every region of every scale of the photo as a mask, read off its levels."""
+        cancel.check()
+        return masks_of_levels(photo.levels, self.config.max_masks)
 
 
 def masks_of_levels(levels: Int32[Array, "G H W"], max_masks: int) -> MaskSet:

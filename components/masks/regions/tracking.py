@@ -1,10 +1,9 @@
-"""Objects with one id over all views: proposals of the views vote, through the pointmaps, on which pieces
-belong together."""
+"""The merge tree of a scene's pieces: proposals of the views vote, through the pointmaps, on which of them belong
+together."""
 
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Int32
@@ -36,15 +35,6 @@ class Track:
     """Quality in [0, 1]."""
     foreground: bool
     """A thing rather than surroundings."""
-
-
-@runtime_checkable
-class Tracker(Protocol):
-    """Proposals of every view in, objects with one id over views out."""
-
-    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet], borders: LeafBorders) -> "Hierarchy":
-        """Associate the proposals of views 0..V-1; `borders` says how the leaves meet in the photos."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -98,7 +88,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
-class GeometryTrackerConfig:
+class MergeTreeConfig:
     """How pieces are joined; every term of the cost is a share in [0, 1] times its weight."""
 
     disagreement: Amount = 0.7
@@ -120,7 +110,7 @@ class GeometryTrackerConfig:
     colour continues the surface it is on; a thing that touches another does not."""
 
 
-class GeometryTracker:
+class MergeTreeBuilder:
     """Association through the pointmaps: leaves that the views' proposals put together are joined first.
 
     Source: the view consensus of MaskClustering (Yan et al., CVPR 2024). We differ: the pieces are voxel
@@ -128,11 +118,17 @@ class GeometryTracker:
     of masks, and colour and creases vote too; joining is by average linkage.
     """
 
-    def __init__(self, config: GeometryTrackerConfig) -> None:
+    def __init__(self, config: MergeTreeConfig) -> None:
         self.config = config
 
-    def track(self, graph: SceneGraph, proposals: Sequence[MaskSet], borders: LeafBorders) -> Hierarchy:
-        """Merge tree of the scene's leaves; surfaces and components are never joined with each other."""
+    def build(self, graph: SceneGraph, proposals: Sequence[MaskSet], borders: LeafBorders) -> Hierarchy:
+        """Merge tree of the scene's leaves; surfaces and components are never joined with each other.
+
+        Args:
+            graph: Of the scene.
+            proposals: Of views 0..V-1.
+            borders: How the leaves meet in the photos.
+        """
         pairs, lengths, creases = _touching_leaves(graph)
         near, gaps = _leaves_over_gaps(graph, self.config.bridge)
         pairs, lengths = np.concatenate([pairs, near]), np.concatenate([lengths, gaps])
@@ -241,7 +237,7 @@ def _merge(
     sums: Float[Array, "P 4"],
     histograms: Float[Array, "L 384"],
     sizes: Int[Array, "L"],
-    config: GeometryTrackerConfig,
+    config: MergeTreeConfig,
 ) -> Hierarchy:
     """Average-linkage agglomeration, cheapest border first (ties: lower node numbers first).
 

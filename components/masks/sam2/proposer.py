@@ -5,10 +5,11 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from liftlab.components.bounds import Share, within
+from liftlab.components.masks.protocols import ProposalInput
 from liftlab.components.masks.sam2.network import Embedding, Sam2Network, digest_of, masks_of_logits
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Array, MaskSet
@@ -45,18 +46,19 @@ class Sam2Proposer:
     def __init__(self, network: Sam2Network, config: Sam2ProposerConfig | None = None) -> None:
         self.network, self.config = network, config or Sam2ProposerConfig()
 
-    def propose(
-        self,
-        image: UInt8[Array, "H W 3"],
-        depth: Float32[Array, "H W"] | None = None,
-        normals: Float32[Array, "H W 3"] | None = None,
-        *,
-        cancel: CancelToken | None = None,
-    ) -> MaskSet:
-        """Masks of one view, largest first; depth and normals are not looked at. Kept by the photo's pixels.
+    def propose(self, photo: ProposalInput, *, cancel: CancelToken) -> MaskSet:
+        """Masks of one photo, largest first; only its pixels are looked at.
 
         Raises:
-            Cancelled: `cancel` was set; nothing of this view is kept.
+            Cancelled: `cancel` was set; nothing of this photo is kept.
+        """
+        return self.masks_of(photo.image, cancel=cancel)
+
+    def masks_of(self, image: UInt8[Array, "H W 3"], *, cancel: CancelToken | None = None) -> MaskSet:
+        """Masks of an image, largest first; kept by its pixels.
+
+        Raises:
+            Cancelled: `cancel` was set; nothing of this image is kept.
         """
         settings = vars(self.config) | {"points_per_side": self._points_per_side}
         settings.pop("clicks_per_pass")  # changes no result

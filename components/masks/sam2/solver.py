@@ -23,6 +23,7 @@ from liftlab.components.masks.regions.outline import (
     view_colors,
 )
 from liftlab.components.masks.sam2.network import Sam2Network, masks_of_logits
+from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array, Scene
 
 HISTOGRAM_BINS = 1568
@@ -193,6 +194,15 @@ class Sam2ClickSolver:
         if view not in self._colors:  # two threads may both compute it: same value
             self._colors[view] = view_colors(self._views[view].image)
         return self._colors[view]
+
+
+def embed_photos(scene: Scene, network: Sam2Network, *, progress: Progress, cancel: CancelToken) -> None:
+    """Run SAM 2.1's encoder over every photo, so that no click has to wait for it; photos done before are read back."""
+    for index, view in enumerate(scene.views):
+        cancel.check()
+        progress(index / len(scene.views), f"SAM 2 looks at {view.name}")
+        network.embed(view.image)
+    progress(1.0, "SAM 2 has seen every photo")
 
 
 def _choice(masks: Bool[Array, "M H W"], quality: torch.Tensor, granularity: float | None) -> int:

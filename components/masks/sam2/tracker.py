@@ -56,7 +56,7 @@ class Sam2VideoTracker:
     def __init__(self, network: Sam2Network, config: Sam2TrackerConfig | None = None) -> None:
         self.network, self.config = network, config or Sam2TrackerConfig()
 
-    def track(
+    def follow(
         self,
         images: Sequence[UInt8[Array, "_ _ 3"]],
         proposals: Sequence[MaskSet],

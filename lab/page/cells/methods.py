@@ -88,7 +88,9 @@ def _config(entry: "MethodEntry", settings: dict[str, str]) -> Any:
 
 def _curve(prepared: Any) -> Curve | None:
     """How a method's training went, where its state tells: [iteration, seconds, loss] per point."""
-    points = getattr(prepared, "curve", None)
+    from liftlab.pipelines.offers import TellsTraining
+
+    points = prepared.about.get("curve") if isinstance(prepared, TellsTraining) else None
     if not points:
         return None
     return Curve("steps", "loss", tuple((float(point[0]), float(point[2])) for point in points))

@@ -16,6 +16,8 @@ from liftlab.engine.jobs import JobQueue
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
 from liftlab.page.model_choices import choices_of
+from liftlab.pipelines.choices.proposers import PROPOSERS
+from liftlab.pipelines.choices.trackers import TRACKERS
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
@@ -23,12 +25,6 @@ if TYPE_CHECKING:
     from liftlab.web.visitors import Visitors
 
 ID = "models"
-FINDERS = (
-    ("Colour and geometry, without weights", "regions geometry"),
-    ("SAM 2.1 in each photo, tied by geometry", "sam2 geometry"),
-    ("SAM 2.1, followed through the photos", "sam2 sam2"),
-)
-"""Who finds objects: proposer and following of `MasksConfig`."""
 OPENED = """
 const observeHead = () => {
   const head = document.querySelector('[data-cell-head=models]');
@@ -63,7 +59,7 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
             kept = gr.HTML(apply_default_css=False)
             clear = gr.Button("Clear kept results", scale=0, min_width=200)
         with gr.Row():
-            finder = gr.Radio(list(FINDERS), value=FINDERS[0][1], label="Find objects with", scale=4)
+            finder = gr.Radio(finders(), value=finders()[0][1], label="Find objects with", scale=4)
             sam2 = gr.Dropdown(["sam2.1-tiny"], value="sam2.1-tiny", label="SAM 2.1", scale=2)
             find = gr.Button("Find objects", scale=1, min_width=140)
 
@@ -139,11 +135,8 @@ def start_masks(visitor: "Visitor", kind: str, model: str) -> None:
 
     lab, name = visitor.lab, visitor.needs_scene_name()
     proposer, following = kind.split()
-    config = MasksConfig(
-        proposer="sam2" if proposer == "sam2" else "regions",
-        following="sam2" if following == "sam2" else "geometry",
-        sam2=Sam2Config(model=model) if proposer == "sam2" else Sam2Config(),
-    )
+    sam2 = Sam2Config(model=model) if "sam2" in (proposer, following) else Sam2Config()
+    config = MasksConfig(proposer=proposer, following=following, sam2=sam2)
 
     def work(progress: Progress, cancel: CancelToken) -> str:
         lab.masks(name, config, progress=progress, cancel=cancel)
@@ -169,8 +162,21 @@ def status(visitor: "Visitor") -> CellStatus:
     return with_job(now, memory.job)
 
 
+def finders() -> list[tuple[str, str]]:
+    """Who can find objects: what people read, and "PROPOSER TRACKER" of every pair of them that fits."""
+    return [
+        (
+            f"{proposer.label[:1].upper()}{proposer.label[1:]}; {tracker.label}",
+            f"{proposer.name} {tracker.name}",
+        )
+        for proposer in PROPOSERS.records()
+        for tracker in TRACKERS.records()
+        if tracker.proposer in (None, proposer.name)
+    ]
+
+
 def finder_of(visitor: "Visitor") -> str:
-    """Which of `FINDERS` found the objects of the open scene."""
+    """Which of `finders` found the objects of the open scene."""
     lab, name = visitor.lab, visitor.scene_name
     made = lab.step_records(name) if name is not None and name in lab.scenes() else {}
     config = made.get("masks", {}).get("config", {})

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from liftlab.components.progress import CancelToken, Progress
+from liftlab.page.cells.choices import options_of, say_what_is_missing, stopped_by
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, count_text, with_job
+from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
@@ -26,25 +28,38 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
             [("Use the ones that came with the photos", "auto"), ("Always estimate", "none")],
             value="auto", label="Cameras", scale=3,
         )  # fmt: skip
+        pointmaps = gr.Dropdown(
+            options_of(PAIR_PREDICTORS, "scene_label"), value="stereo", label="Cameras and depth by", scale=3
+        )
         go = gr.Button("Reconstruct", variant="primary", scale=1, min_width=140)
 
-    def run(max_side: int, source: str, request: gr.Request) -> None:
-        start(visitor_of(visitors, request), int(max_side), source)
+    def run(max_side: int, source: str, predictor: str, request: gr.Request) -> None:
+        start(visitor_of(visitors, request), int(max_side), source, predictor)
 
     def edited(request: gr.Request) -> None:
         visitor_of(visitors, request).mark_edited(ID)
 
-    go.click(run, [side, cameras], None, show_progress="hidden")
+    def chosen(predictor: str, request: gr.Request) -> None:
+        visitor = visitor_of(visitors, request)
+        say_what_is_missing(visitor, ID, PAIR_PREDICTORS.get(predictor))
+        visitor.mark_edited(ID)
+
+    go.click(run, [side, cameras, pointmaps], None, show_progress="hidden")
+    pointmaps.input(chosen, pointmaps, None, show_progress="hidden")
     for control in (side, cameras):
         control.input(edited, None, None, show_progress="hidden")
 
 
-def start(visitor: "Visitor", max_side: int, cameras: str) -> None:
-    """Queue the reconstruction of the visitor's scene with these choices."""
+def start(visitor: "Visitor", max_side: int, cameras: str, pointmaps: str = "stereo") -> None:
+    """Queue the reconstruction of the visitor's scene with these choices; where they cannot be used, say why instead."""
     from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
     lab, name = visitor.lab, visitor.needs_scene_name()
-    config = ReconstructConfig(max_side=max_side, cameras="none" if cameras == "none" else "auto")
+    if stopped_by(visitor, ID, PAIR_PREDICTORS.get(pointmaps)):
+        return
+    config = ReconstructConfig(
+        max_side=max_side, cameras="none" if cameras == "none" else "auto", pointmaps=pointmaps
+    )
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 12
 
     def work(progress: Progress, cancel: CancelToken) -> str:
@@ -52,7 +67,8 @@ def start(visitor: "Visitor", max_side: int, cameras: str) -> None:
         return name
 
     memory = visitor.cells[ID]
-    memory.inputs = {"max_side": max_side, "cameras": cameras}
+    by_pairs = {"pointmaps": pointmaps} if pointmaps != "stereo" else {}
+    memory.inputs, memory.warnings = {"max_side": max_side, "cameras": cameras, **by_pairs}, ()
     expected = lab.expected_secs("reconstruct", photos)
     visitor.start(ID, f"Reconstructing '{name}'", work, expected_secs=expected, then=visitor.open)
 
@@ -65,11 +81,11 @@ def status(visitor: "Visitor") -> CellStatus:
         f"scene = lab.reconstruct({name or 'room'!r}{config})"
     )
     done = visitor.status is not None and visitor.status.reconstructed
-    summary, warnings = "Cameras and depth", ()
+    summary, warnings = "Cameras and depth", memory.warnings
     if done and scene is not None and name is not None:
         total = len(scene.photo_sizes) or len(scene.views)
         points = scene.pointmap.valid.sum()
         summary = f"{len(scene.views)} of {total} photos placed, {count_text(int(points))} points"
-        warnings = tuple(visitor.lab.report(name)["warnings"])
+        warnings = (*memory.warnings, *visitor.lab.report(name)["warnings"])
     state = "stale" if done and memory.edited else "done" if done else "idle"
     return with_job(CellStatus(ID, state, summary, warnings=warnings, code=code), memory.job)

@@ -1,6 +1,10 @@
 """Search: words to objects, with thumbnails, a live threshold and what fits lit up in the photos."""
 
+from html import escape
+
 import gradio as gr
+
+from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 
 TEMPLATE = """
 <link rel="stylesheet" href="/lab/static/search.css">
@@ -15,8 +19,7 @@ TEMPLATE = """
     <button type="button" class="find-also" title="Keep the earlier question and ask another one, in its own colour">
       Find also</button>
     <label class="find-with"><span>Read by</span><select data-encoder aria-label="What reads the words">
-      <option value="attributes">measured attributes</option>
-      <option value="open_clip">image-text model</option></select></label>
+      ENCODERS</select></label>
   </form>
   <p class="find-note" role="status"></p>
   <div class="find-body" hidden>
@@ -33,4 +36,8 @@ MOUNT = "import('/lab/static/search.js').then(m => m.mount(element)).catch(e => 
 
 
 def build() -> None:
-    gr.HTML(value="", html_template=TEMPLATE, js_on_load=MOUNT, apply_default_css=False, elem_id="search")
+    encoders = "".join(
+        f'<option value="{escape(one.name)}">{escape(one.short)}</option>' for one in TEXT_ENCODERS.records()
+    )
+    template = TEMPLATE.replace("ENCODERS", encoders)
+    gr.HTML(value="", html_template=template, js_on_load=MOUNT, apply_default_css=False, elem_id="search")

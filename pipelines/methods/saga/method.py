@@ -67,7 +67,6 @@ from liftlab.pipelines.methods.shared.feature_trainer import (
     TrainingFrame,
     TrainStep,
     train_features,
-    training_frames,
 )
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     MIN_ALPHA,
@@ -230,10 +229,12 @@ class Saga:
             InputError: The masks belong to another scene, it has no Gaussians, or no mask can be measured.
             Cancelled: `cancel` was set.
         """
-        check_inputs(scene, masks)
-        cancel.check()
-        config, views = self.config, gaussian_views(scene, self.device)
-        frames = training_frames(scene, max_side=config.train.max_side, device=self.device)
+        config = self.config
+        opening = opened(
+            scene, masks, max_side=config.train.max_side, device=self.device, cancel=cancel, generator=generator,
+            label_rest=None,
+        )  # fmt: skip
+        views, frames = opening.views, opening.frames
         teaching = np.array([config.groups or kind != "group" for kind in masks.kinds], bool)
         given, table = _measured_masks(frames, masks, teaching, part_of(progress, 0.0, SETUP_SHARE), cancel)
         sizes = table[np.isfinite(table) & teaching]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, assert_never, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
@@ -10,6 +11,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.features.colours import cluster_colours, likeness, likeness_colours, pca_colours
 from liftlab.components.types import Array, Prompt
 from liftlab.pipelines.methods.shared.gaussian_answers import GaussianViews, seen_clicks
+from liftlab.pipelines.methods.shared.label_answers import Labelling
 
 FeatureView = Literal["pca", "likeness", "clusters"]
 """The strongest directions of the features; how alike they are to the last click; the objects."""
@@ -23,6 +25,21 @@ class HoldsFeatures(Protocol):
 
     views: GaussianViews
     features: Float32[Tensor, "N D"]
+
+
+@runtime_checkable
+class DividesScene(Protocol):
+    """Prepared state of a method that gives every Gaussian one object."""
+
+    labelling: Labelling
+
+
+@runtime_checkable
+class HoldsClusters(Protocol):
+    """Prepared state of a method whose objects are clusters of its features."""
+
+    labels: Int[Array, "N"]
+    """Per Gaussian, 0 = none."""
 
 
 def holds_features(prepared: Any) -> bool:
@@ -57,5 +74,9 @@ def feature_colours(prepared: Any, view: FeatureView, prompts: Sequence[Prompt] 
 
 
 def _objects(prepared: Any) -> Int[Array, "N"]:
-    """Object of every Gaussian, 0 = none: of methods that divide the scene, or of SAGA's clusters."""
-    return prepared.labelling.gaussians if hasattr(prepared, "labelling") else prepared.labels
+    """Object of every Gaussian, 0 = none: of methods that divide the scene, or by clusters; all 0 of others."""
+    if isinstance(prepared, DividesScene):
+        return prepared.labelling.gaussians
+    if isinstance(prepared, HoldsClusters):
+        return prepared.labels
+    return np.zeros(len(prepared.features), np.int32)

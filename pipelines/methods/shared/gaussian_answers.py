@@ -24,6 +24,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.rasterize import lift, tensors_from_gaussians, warm_up
 from liftlab.components.rasterize.frozen import FrozenView, PixelRows
 from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentation
+from liftlab.pipelines.base import check_masks
 
 SCHEMA_VERSION = 1
 MIN_ALPHA = 0.5
@@ -229,8 +230,7 @@ def foreground_shares(views: GaussianViews, masks: MaskCache) -> Float32[Array, 
 
 def check_inputs(scene: Scene, masks: MaskCache) -> None:
     """Raises InputError unless the scene has Gaussians and the masks are its own."""
-    if masks.scene_key != scene.key:
-        raise InputError("These masks belong to another reconstruction: build the masks of this scene first.")
+    check_masks(scene, masks)
     if scene.gaussians is None:
         raise InputError("This method selects splats and the scene has none: train them first.")
 

@@ -134,24 +134,24 @@ def test_the_folder_of_results_stays_within_its_bound(tmp_path: Path) -> None:
 
 def test_proposals_are_distinct_sorted_and_kept(network: Sam2Network, toy: Toy, encoded: list[int]) -> None:
     image = toy.scene.views[0].image
-    found = Sam2Proposer(network, OPEN).propose(image)
+    found = Sam2Proposer(network, OPEN).masks_of(image)
     areas = found.masks.sum(axis=(1, 2)).tolist()
     assert len(areas) >= 2 and areas == sorted(areas, reverse=True) and min(areas) > 0
     assert found.masks.shape[1:] == image.shape[:2]
     assert ((found.scores >= 0) & (found.scores <= 1)).all()
     again = Sam2Proposer(
         Sam2Network(network.model, "tiny", ResultCache(network.results.folder)), OPEN
-    ).propose(image)
+    ).masks_of(image)
     assert np.array_equal(again.masks, found.masks) and encoded == [1]
     one = Sam2ProposerConfig(**{**vars(OPEN), "clicks_per_pass": 2})
-    split = Sam2Proposer(Sam2Network(network.model, "tiny", ResultCache(None)), one).propose(image)
+    split = Sam2Proposer(Sam2Network(network.model, "tiny", ResultCache(None)), one).masks_of(image)
     assert split.masks.shape == found.masks.shape
 
 
 def test_thresholds_only_take_masks_away(network: Sam2Network, toy: Toy) -> None:
     image = toy.scene.views[0].image
     count = [
-        len(Sam2Proposer(network, Sam2ProposerConfig(**{**vars(OPEN), **change})).propose(image).masks)
+        len(Sam2Proposer(network, Sam2ProposerConfig(**{**vars(OPEN), **change})).masks_of(image).masks)
         for change in ({}, {"duplicate": 0.3}, {"max_masks": 1}, {"min_quality": 0.99}, {"min_share": 0.9})
     ]
     assert count[0] >= count[1] >= 1 and count[2] == 1 and count[3] == 0 and count[4] <= count[0]
@@ -168,7 +168,7 @@ def test_a_mask_is_followed_as_the_published_tracker_does(network: Sam2Network, 
     seed = toy.instance[start] == 1
     proposals = [empty_set(toy)] * 4
     proposals[start] = MaskSet(seed[None], np.ones(1, np.float32))
-    tracked = Sam2VideoTracker(network, Sam2TrackerConfig(key_view=start)).track(images, proposals)
+    tracked = Sam2VideoTracker(network, Sam2TrackerConfig(key_view=start)).follow(images, proposals)
     assert len(tracked) == 1 and np.array_equal(tracked[0].masks[start], seed)
 
     reference = build_sam2_video_predictor(CONFIG, None, device="cpu", hydra_overrides_extra=list(OVERRIDES))
@@ -214,12 +214,12 @@ def test_objects_that_appear_later_are_opened_once(network: Sam2Network, toy: To
     first, second = toy.instance[0] == 1, toy.instance[2] == 3
     proposals[0] = MaskSet(first[None], np.array([0.9], np.float32))
     tracker = Sam2VideoTracker(network)
-    alone = tracker.track(images_of(toy), proposals)
+    alone = tracker.follow(images_of(toy), proposals)
     covered = alone[0].masks[2]
     speck = np.zeros_like(second)
     speck[:5, :5] = True
     proposals[2] = MaskSet(np.stack([second, covered | second, speck]), np.array([0.8, 0.7, 0.6], np.float32))
-    objects = tracker.track(images_of(toy), proposals)
+    objects = tracker.follow(images_of(toy), proposals)
     free = (second & ~covered).sum() / second.sum()
     assert [(o.first_view, round(o.score, 1)) for o in objects][:1] == [(0, 0.9)]
     later = [o for o in objects if o.first_view == 2]
@@ -250,12 +250,12 @@ def test_a_stopped_run_goes_on_with_the_next_object(
 
     config = Sam2TrackerConfig(objects_per_pass=1)
     with pytest.raises(Cancelled):
-        Sam2VideoTracker(network, config).track(images_of(toy), proposals, progress=stop, cancel=token)
+        Sam2VideoTracker(network, config).follow(images_of(toy), proposals, progress=stop, cancel=token)
     assert len(steps) == 4
     fresh = Sam2Network(network.model, "tiny", ResultCache(network.results.folder))
-    objects = Sam2VideoTracker(fresh, config).track(images_of(toy), proposals)
+    objects = Sam2VideoTracker(fresh, config).follow(images_of(toy), proposals)
     assert len(objects) == 3 and len(steps) == 12
-    together = Sam2VideoTracker(Sam2Network(network.model, "tiny", ResultCache(None))).track(
+    together = Sam2VideoTracker(Sam2Network(network.model, "tiny", ResultCache(None))).follow(
         images_of(toy), proposals
     )
     for a, b in zip(objects, together, strict=True):

@@ -18,20 +18,18 @@ from liftlab.components.masks.graph.scene_graph import (
     build_scene_graph,
     view_depths,
 )
-from liftlab.components.masks.regions.proposals import (
-    Proposer,
-    RegionConfig,
-    RegionProposer,
-    masks_of_levels,
-)
+from liftlab.components.masks.protocols import ProposalInput, Proposer, Tracker
+from liftlab.components.masks.regions.following import GeometryTracker
+from liftlab.components.masks.regions.outline import OutlineConfig
+from liftlab.components.masks.regions.proposals import RegionConfig, RegionProposer, masks_of_levels
 from liftlab.components.masks.regions.tracking import (
-    GeometryTracker,
-    GeometryTrackerConfig,
     Hierarchy,
-    Tracker,
+    MergeTreeBuilder,
+    MergeTreeConfig,
     _merge,
     _narrowness,
 )
+from liftlab.components.progress import CancelToken
 from liftlab.components.types import MaskSet, focal_of
 from tests.toy import Toy, make_toy
 
@@ -44,7 +42,7 @@ def case():
         MaskSet(np.stack([image == i for i in (1, 2, 3, 201)]), np.ones(4, np.float32))
         for image in toy.instance
     ]
-    return toy, graph, GeometryTracker(GeometryTrackerConfig()).track(graph, truth, borders_of(toy, graph))
+    return toy, graph, MergeTreeBuilder(MergeTreeConfig()).build(graph, truth, borders_of(toy, graph))
 
 
 def borders_of(toy: Toy, graph: SceneGraph) -> LeafBorders:
@@ -55,15 +53,17 @@ def borders_of(toy: Toy, graph: SceneGraph) -> LeafBorders:
 
 def test_protocols_are_satisfied() -> None:
     assert isinstance(RegionProposer(RegionConfig()), Proposer)
-    assert isinstance(GeometryTracker(GeometryTrackerConfig()), Tracker)
+    assert isinstance(GeometryTracker(CandidateConfig(), OutlineConfig()), Tracker)
 
 
 def test_regions_follow_colour_and_depth() -> None:
     toy = make_toy(width=160, height=120)
     view = toy.scene.views[0]
-    found = RegionProposer(RegionConfig()).propose(
-        view.image, view_depths(toy.scene)[0], np.zeros((120, 160, 3), np.float32)
-    )
+    proposer, depth, normals = (
+        RegionProposer(RegionConfig()), view_depths(toy.scene)[0], np.zeros((120, 160, 3), np.float32)
+    )  # fmt: skip
+    levels = proposer.levels(view.image, depth, normals)
+    found = proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=CancelToken())
     box = toy.instance[0] == 1
     best = max((m & box).sum() / (m | box).sum() for m in found.masks)
     assert best > 0.3 and found.masks.shape[1:] == (120, 160)
@@ -202,9 +202,7 @@ def test_pieces_of_one_surface_join_before_pieces_that_meet_in_a_corner() -> Non
     def order(one_surface: tuple[float, float]) -> list[int]:
         """Children of the first join of leaves 0-1-2 in a row, equal but for what the photos say of their borders."""
         sums = np.array([[20.0, 8.0, 200.0, share * 200] for share in one_surface])
-        tree = _merge(
-            np.array([[0, 1], [1, 2]]), sums, np.ones((3, 384)), np.full(3, 400), GeometryTrackerConfig()
-        )
+        tree = _merge(np.array([[0, 1], [1, 2]]), sums, np.ones((3, 384)), np.full(3, 400), MergeTreeConfig())
         assert (np.diff(tree.cost[3:]) >= 0).all()
         return sorted(tree.children[0].tolist())
 

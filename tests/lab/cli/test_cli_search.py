@@ -61,7 +61,7 @@ def test_open_clip_without_weights_says_how_to_get_them(liftlab, tmp_path: Path,
 def test_open_clip_ranks_by_the_model_and_keeps_its_embeddings(liftlab, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
     from tests.components.text.test_encoder import ColourEncoder
 
-    monkeypatch.setattr("liftlab.engine.lab.Lab.text_encoder", lambda self: ColourEncoder())
+    monkeypatch.setattr("liftlab.engine.lab.Lab.text_encoder", lambda self, name: ColourEncoder())
     code, result, _ = liftlab("search", NAME, "the blue", "--encoder", "open_clip", "--out", tmp_path / "a")
     assert (code, result["encoder"], result["unknown"]) == (0, "open_clip", [])
     assert result["used"] == ["blue"] and result["results"]

@@ -44,7 +44,7 @@ def test_every_step_says_what_it_uses_and_how_to_switch(shared_lab: Lab) -> None
     assert {c.step: c.now for c in choices}["Proposals in each photo"].startswith("regions")
     assert [c.now for c in choices_of(shared_lab, None)] == [c.now for c in choices]
     assert "SCENE" in choices_of(shared_lab, None)[0].command
-    assert models.finder_of(visitor_of(shared_lab, NAME)) == models.FINDERS[0][1]
+    assert models.finder_of(visitor_of(shared_lab, NAME)) == models.finders()[0][1]
 
 
 def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,8 +53,9 @@ def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> N
     config = to_plain(MasksConfig(proposer="sam2", following="sam2"))
     monkeypatch.setattr(lab, "step_records", lambda name: {"masks": {"config": config}})
     now = {c.step: c.now for c in choices_of(lab, NAME)}
-    assert now["Proposals in each photo"] == now["One id over all photos"] == "SAM 2.1 (sam2.1-tiny)"
-    assert models.finder_of(visitor_of(lab, NAME)) == models.FINDERS[2][1]
+    assert now["Proposals in each photo"] == "SAM 2.1 automatic masks (sam2.1-tiny)"
+    assert now["One id over all photos"] == "SAM 2.1 following objects from photo to photo (sam2.1-tiny)"
+    assert models.finder_of(visitor_of(lab, NAME)) == models.finders()[2][1]
 
 
 def test_the_table_escapes_what_a_catalogue_says(folder: Path) -> None:

@@ -1,10 +1,9 @@
 """Photos to a scene by a two-view network: pairs by MASt3R or DUSt3R, then global alignment.
 
-Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is `components.pointmaps.alignment.solve` or,
-by matches alone, `liftlab.components.pointmaps.alignment.sparse`.
+Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is
+`liftlab.components.pointmaps.alignment.solve` or, by matches alone, `liftlab.components.pointmaps.alignment.sparse`.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Literal
 
@@ -22,13 +21,8 @@ from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
-from liftlab.pipelines.models import default_device, pair_predictor
-from liftlab.pipelines.steps.reconstruct import (
-    ReconstructConfig,
-    ReconstructReport,
-    StageTime,
-    depth_warnings,
-)
+from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
 COMPLETE_VIEWS = 10
 """Up to this many photos every pair is looked at; of more, each photo with its neighbours in order."""
@@ -39,7 +33,14 @@ GUESSED_FOCAL = 1.2
 
 
 def reconstruct_by_pairs(
-    capture: Capture, config: ReconstructConfig, *, key: str, progress: Progress, cancel: CancelToken
+    capture: Capture,
+    config: ReconstructConfig,
+    predictor: PairPredictor,
+    *,
+    key: str,
+    clock: Clock,
+    progress: Progress,
+    cancel: CancelToken,
 ) -> tuple[Scene, ReconstructReport]:
     """Build the scene of a capture without structure from motion; few photos with little overlap will do.
 
@@ -47,39 +48,28 @@ def reconstruct_by_pairs(
     distortion.
 
     Raises:
-        InputError: The model is not here, the pairs do not connect the photos, or hardly any depth is confident.
+        InputError: The pairs do not connect the photos, or hardly any depth is confident.
         Cancelled: `cancel` was set.
     """
-    assert config.pointmaps != "stereo"
-    clock = [("start", time.perf_counter())]
-
-    def lap(name: str) -> None:
-        clock.append((name, time.perf_counter()))
-
-    predictor = pair_predictor(config.pointmaps, default_device())
-    lap("load network")
     known = config.cameras == "auto" and capture.known_cameras is not None
-    views = _views(capture, known, min(config.max_side, predictor.max_side), cancel)
-    lap("working images")
-    pairs, failures = predict_pairs(
-        views, graph_of(len(views)), predictor, progress=part_of(progress, 0.05, 0.7), cancel=cancel
-    )
-    lap("pairs")
-    focals_known = all(photo.exif_focal_px is not None for photo in capture.photos)
-    frozen: Literal["known", "known_focal", "unknown"] = (
-        "known" if known else "known_focal" if focals_known else "unknown"
-    )
-    alignment = _align(views, pairs, config, frozen, predictor, part_of(progress, 0.7, 0.95), cancel)
-    lap("alignment")
-    views, pointmap = _world(views, alignment, keep_frame=known)
-    share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
-    warnings = depth_warnings(share)
-    if failures:
-        warnings.append(f"{len(failures)} of {len(failures) + len(pairs)} pairs of photos gave nothing.")
-    progress(0.97, "Looking for the table, the floor and walls")
-    centers = np.stack([view.camera.center for view in views])
-    planes = find_planes(pointmap.points, centers, seed=config.seed)
-    lap("planes")
+    with clock.stage("working images"):
+        views = _views(capture, known, min(config.max_side, predictor.max_side), cancel)
+    with clock.stage("pairs"):
+        pairs, failures = predict_pairs(
+            views, graph_of(len(views)), predictor, progress=part_of(progress, 0.05, 0.7), cancel=cancel
+        )
+    with clock.stage("alignment"):
+        fixed = _fixed(capture, known)
+        alignment = _align(views, pairs, config, fixed, predictor, part_of(progress, 0.7, 0.95), cancel)
+    with clock.stage("planes"):
+        views, pointmap = _world(views, alignment, keep_frame=known)
+        share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
+        warnings = depth_warnings(share)
+        if failures:
+            warnings.append(f"{len(failures)} of {len(failures) + len(pairs)} pairs of photos gave nothing.")
+        progress(0.97, "Looking for the table, the floor and walls")
+        centers = np.stack([view.camera.center for view in views])
+        planes = find_planes(pointmap.points, centers, seed=config.seed)
     placed = {view.name for view in views}
     missing = tuple(photo.name for photo in capture.photos if photo.name not in placed)
     scene = Scene(
@@ -101,10 +91,18 @@ def reconstruct_by_pairs(
         reprojection_error_px=0.0,
         median_angle_deg=_widest_angle(centers, np.median(pointmap.points, axis=0)),
         confirmed_share=share,
-        stages=tuple(StageTime(name, end - clock[i][1]) for i, (name, end) in enumerate(clock[1:])),
+        stages=tuple(clock.stages),
         warnings=tuple(warnings),
     )
     return scene, report
+
+
+def _fixed(capture: Capture, known: bool) -> Literal["known", "known_focal", "unknown"]:
+    """What of the cameras is not to be estimated."""
+    if known:
+        return "known"
+    focals_known = all(photo.exif_focal_px is not None for photo in capture.photos)
+    return "known_focal" if focals_known else "unknown"
 
 
 def _align(

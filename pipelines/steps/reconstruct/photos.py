@@ -3,22 +3,14 @@
 Cameras come with the capture or from structure from motion; depth from multi-view stereo.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Literal
-
 import numpy as np
 
-from liftlab.components.bounds import Seed, within
 from liftlab.components.captures.capture import Capture, load_photo
-from liftlab.components.config_keys import LATER
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import undistort_photo
 from liftlab.components.pointmaps.stereo.multiview import MultiviewOptions, multiview_pointmap
-from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm import (
     SfmOptions,
     SfmPhoto,
@@ -30,103 +22,26 @@ from liftlab.components.sfm import (
 from liftlab.components.sfm.frame import normalised, up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Pointmap, Scene, View
-
-STEP_VERSION = 1
-"""Raised when the computation changes; part of the key of a scene."""
-RELIABLE_SHARE, USELESS_SHARE = 0.2, 0.02
-"""Share of pixels with confirmed depth below which depth is called unreliable, and below which there is no
-scene."""
+from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
 
-@dataclass(frozen=True)
-class ReconstructConfig:
-    """Choices of the reconstruction; the same for every capture."""
-
-    max_side: Annotated[int, within(64, 8192)] = 640
-    """Longer side of the working images, pixels. Time grows with its square."""
-    cameras: Literal["auto", "none"] = "auto"
-    """"auto" uses the cameras that came with the capture, if any; "none" estimates them from the photos."""
-    sfm_max_side: Annotated[int, within(64, 8192)] = 1000
-    """Longer side of the copies in which matching details are looked for, pixels."""
-    sfm_max_features: Annotated[int, within(64, 100_000)] = 4096
-    """Most details kept per photo."""
-    num_sources: Annotated[int, within(1, 64)] = 4
-    """Views from which the depth of a view is measured."""
-    num_planes: Annotated[int, within(2, 2048)] = 128
-    """Depths tried per pixel."""
-    seed: Seed = 0
-    """Of every random choice."""
-    pointmaps: Literal["stereo", "mast3r", "dust3r"] = field(default="stereo", metadata=LATER)
-    """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and
-    their global alignment."""
-    alignment: Literal["ga", "sparse_ga"] = field(default="ga", metadata=LATER)
-    """How a network's pairs are put together: by all their pixels (DUSt3R), or by their matches alone (MASt3R)."""
-
-
-@dataclass(frozen=True)
-class StageTime:
-    """How long one stage took."""
-
-    name: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class ReconstructReport:
-    """What happened, for people and for benchmarks."""
-
-    registered: tuple[str, ...]
-    missing: tuple[str, ...]
-    cameras_known: bool
-    sparse_points: int
-    reprojection_error_px: float
-    median_angle_deg: float
-    confirmed_share: float
-    """Share of view pixels whose depth other views confirm."""
-    stages: tuple[StageTime, ...]
-    warnings: tuple[str, ...] = ()
-    """Sentences for people."""
-
-
-@dataclass
-class _Clock:
-    stages: list[StageTime] = field(default_factory=list)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.stages.append(StageTime(name, time.perf_counter() - start))
-
-
-def reconstruct(
+def reconstruct_by_photos(
     capture: Capture,
-    config: ReconstructConfig | None = None,
+    config: ReconstructConfig,
     *,
     key: str,
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
+    clock: Clock,
+    progress: Progress,
+    cancel: CancelToken,
 ) -> tuple[Scene, ReconstructReport]:
-    """Build the scene of a capture.
-
-    Args:
-        capture: Photos, and cameras if they came with them.
-        config: See `ReconstructConfig`.
-        key: Content key of the result, kept in the scene.
-        progress: Share of the whole and what is being done.
-        cancel: Ends the work within about a second.
+    """`reconstruct` from all photos at once: cameras by structure from motion or as given, depth by multi-view stereo.
 
     Raises:
         InputError: The photos cannot be reconstructed; one sentence says why and what to do.
         RuntimeError: The camera estimation process died.
         Cancelled: `cancel` was set.
     """
-    config, cancel = config or ReconstructConfig(), cancel or CancelToken()
-    if config.pointmaps != "stereo":
-        from liftlab.pipelines.steps.reconstruct_pairs import reconstruct_by_pairs
-
-        return reconstruct_by_pairs(capture, config, key=key, progress=progress, cancel=cancel)
-    clock = _Clock()
     with clock.stage("load photos"):
         photos = _load_reduced(capture, config, part_of(progress, 0.0, 0.05), cancel)
     with clock.stage("cameras"):
@@ -246,20 +161,3 @@ def _pointmap(
         height, width = view.image.shape[:2]
         pointmap.valid[index, :height, :width] &= covered_by_photo(view.lens, view.camera)
     return pointmap
-
-
-def depth_warnings(share: float) -> list[str]:
-    """What to say when few pixels have a depth to trust. Raises InputError when almost none has."""
-    if share < USELESS_SHARE:
-        raise InputError(
-            f"Cameras were found but their depth is unreliable ({share:.0%} of the picture is confirmed by other "
-            "photos); add sharp photos from places between these."
-        )
-    if share < RELIABLE_SHARE:
-        return [
-            f"Cameras were found but depth is unreliable ({share:.0%} of the picture is confirmed by other photos)."
-        ]
-    return []
-
-
-__all__ = ["STEP_VERSION", "ReconstructConfig", "ReconstructReport", "StageTime", "reconstruct"]

@@ -14,7 +14,8 @@ from liftlab.components.rasterize import tensors_from_gaussians, warm_up
 from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import working_camera
 from liftlab.components.types import Pointmap, Scene, View
-from liftlab.pipelines.steps.reconstruct import ReconstructConfig, ReconstructReport, StageTime
+from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.report import ReconstructReport, StageTime
 
 STEP_VERSION = 1
 """Raised when the computation changes; part of the key of such a scene."""

@@ -1,0 +1,65 @@
+"""What a method may offer beyond `liftlab.pipelines.base.Segmenter`; asked for by `isinstance`.
+
+Features that can be drawn are offered by prepared state: `HoldsFeatures` of `liftlab.pipelines.methods.shared.feature_views`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import UInt16
+
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.types import Array, Camera
+from liftlab.pipelines.base import Prepared
+
+
+@runtime_checkable
+class KeepsObjects(Protocol):
+    """A method that looks objects up, and so can answer with those that a person kept."""
+
+    def with_masks(self, prepared: Any, masks: MaskCache) -> Prepared:
+        """Its state for a cache that grew by kept objects (`MaskCache.with_object`)."""
+        ...
+
+
+@runtime_checkable
+class OffersMasks(Protocol):
+    """A method that holds more than one way to cut the scene, and lets words be looked for in all of them."""
+
+    def search_masks(self, prepared: Any) -> MaskCache:
+        """What words are looked for in, instead of what it segments by itself."""
+        ...
+
+
+@runtime_checkable
+class HasGranularity(Protocol):
+    """A method whose granularity names one of several known objects under a click."""
+
+    def granularity_of(self, masks: MaskCache, object_id: int, view: int, x: float, y: float) -> float:
+        """The granularity at which a click on view pixel (x, y) means this object of the cache, which lies there."""
+        ...
+
+
+@runtime_checkable
+class LabelsViews(Protocol):
+    """A method that segments everything in a photo that was never trained on."""
+
+    def label_view(self, prepared: Any, camera: Camera) -> UInt16[Array, "_H _W"]:
+        """Label map as `decompose` gives them, by any camera."""
+        ...
+
+
+@runtime_checkable
+class RunsOnDevice(Protocol):
+    """A method that says where it computes."""
+
+    device: torch.device
+
+
+@runtime_checkable
+class TellsTraining(Protocol):
+    """Prepared state that tells how the preparation went."""
+
+    about: Mapping[str, Any]
+    """"curve": [iteration, seconds, loss] per point; "seconds", and what else there is to report."""

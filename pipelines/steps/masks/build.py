@@ -1,0 +1,144 @@
+"""Building the mask cache of a scene: proposals per view, one id over all views, and what later clicks need."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float32, UInt16
+
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.clicks.state import SolverState
+from liftlab.components.masks.graph.borders import leaf_borders
+from liftlab.components.masks.graph.hole_filling import fill_surfaces
+from liftlab.components.masks.graph.scene_graph import SceneGraph, build_scene_graph, view_depths
+from liftlab.components.masks.protocols import (
+    ProposalInput,
+    Proposer,
+    TrackedMasks,
+    Tracker,
+    TrackingInput,
+    largest_area,
+)
+from liftlab.components.masks.regions.proposals import RegionProposer
+from liftlab.components.masks.regions.tracking import MergeTreeBuilder
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.types import Array, MaskSet, Scene, focal_of
+from liftlab.pipelines.choices.proposers import PROPOSERS
+from liftlab.pipelines.choices.record import settings_for
+from liftlab.pipelines.choices.trackers import TRACKERS
+from liftlab.pipelines.models import default_device
+from liftlab.pipelines.steps.masks.config import MasksConfig
+
+WORTH_SAYING_SECS = 5.0
+"""From so much waiting on it is said how long proposals will still take."""
+
+
+def build_masks(
+    scene: Scene,
+    config: MasksConfig,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> MaskCache:
+    """Find every part, object, group and plane of a reconstructed scene, in every view.
+
+    The same scene and config give the same masks. Views that a network has looked at are read back, also those of a
+    stopped run.
+
+    Raises:
+        InputError: Hardly any pixel of the scene has a reliable depth, the tracker cannot follow this proposer, or a
+            model is asked for and not here.
+        Cancelled: The token was set.
+    """
+    cancel = cancel or CancelToken()
+    cancel.check()
+    proposer, tracker = _made(config)
+    progress(0.0, "Sorting points into surfaces and things")
+    graph = build_scene_graph(scene, config.graph)
+    cancel.check()
+    depths = view_depths(scene)
+    start = 0.25 if PROPOSERS.get(config.proposer).needs is None else 0.1
+    proposals, regions = _proposed(
+        scene, graph, depths, proposer, RegionProposer(config.regions), part_of(progress, start, 0.55), cancel
+    )
+    progress(0.55, "Giving objects one name over all photos")
+    state = _state(scene, fill_surfaces(graph, regions), depths, proposals, regions, config)
+    given = TrackingInput(scene, proposals, state, config.min_pixels)
+    tracked = tracker.track(given, progress=part_of(progress, 0.6, 1.0), cancel=cancel)
+    tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
+    progress(1.0, f"{len(tracked)} masks in {len(scene.views)} photos")
+    return _cache(scene, tracked, state)
+
+
+def _made(config: MasksConfig) -> tuple[Proposer, Tracker]:
+    """Who does the work; asked for before anything is computed, so that a missing model is said at once."""
+    config.check_pair()
+    device = default_device()
+    proposer, tracker = PROPOSERS.get(config.proposer), TRACKERS.get(config.following)
+    return (
+        proposer.make(settings_for(proposer, config), device=device),
+        tracker.make(settings_for(tracker, config), device=device),
+    )
+
+
+def _proposed(
+    scene: Scene,
+    graph: SceneGraph,
+    depths: Float32[Array, "V H W"],
+    proposer: Proposer,
+    by_regions: RegionProposer,
+    progress: Progress,
+    cancel: CancelToken,
+) -> tuple[list[MaskSet], UInt16[Array, "V H W"]]:
+    """Proposals of every view, and its finest regions."""
+    proposals: list[MaskSet] = []
+    regions = np.zeros(graph.voxel_of_pixel.shape, np.uint16)
+    started = time.monotonic()
+    for index, view in enumerate(scene.views):
+        progress(index / len(scene.views), f"Proposing objects in {view.name}{_wait(started, index, scene)}")
+        cancel.check()
+        height, width = view.camera.height, view.camera.width
+        normals = graph.normals_in_view(index)[:height, :width]
+        depth = depths[index, :height, :width]
+        levels = by_regions.levels(view.image, depth, normals)
+        proposals.append(proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel))
+        regions[index, :height, :width] = np.minimum(levels[0], 65535)
+    return proposals, regions
+
+
+def _wait(started: float, done: int, scene: Scene) -> str:
+    """How long the views that are left will take, once that is known and worth saying."""
+    left = (time.monotonic() - started) / done * (len(scene.views) - done) if done else 0.0
+    return f", about {left:.0f} s left" if left >= WORTH_SAYING_SECS else ""
+
+
+def _state(
+    scene: Scene,
+    graph: SceneGraph,
+    depths: Float32[Array, "V H W"],
+    proposals: Sequence[MaskSet],
+    regions: UInt16[Array, "V H W"],
+    config: MasksConfig,
+) -> SolverState:
+    """The scene's pieces, and the tree in which the proposals join them."""
+    leaf_of_pixel = np.where(graph.voxel_of_pixel >= 0, graph.leaf[graph.voxel_of_pixel], -1).astype(np.int32)
+    cameras = [view.camera for view in scene.views]
+    borders = leaf_borders(
+        [leaf[: c.height, : c.width] for leaf, c in zip(leaf_of_pixel, cameras, strict=True)],
+        depths, [focal_of(camera) for camera in cameras],
+    )  # fmt: skip
+    tree = MergeTreeBuilder(config.tracker).build(graph, proposals, borders)
+    return SolverState(graph, tree, (), leaf_of_pixel, regions)
+
+
+def _cache(scene: Scene, tracked: Sequence[TrackedMasks], state: SolverState) -> MaskCache:
+    cache = MaskCache.build(
+        scene.key,
+        [one.masks for one in tracked],
+        sizes=[(view.camera.height, view.camera.width) for view in scene.views],
+        kinds=[one.kind for one in tracked],
+        foreground=[one.foreground for one in tracked],
+        scores=[one.score for one in tracked],
+    )
+    return replace(cache, solver_state=replace(state, leaves=tuple(one.leaves for one in tracked)))

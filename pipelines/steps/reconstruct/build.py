@@ -1,0 +1,46 @@
+"""The scene of a capture of photos, as the configuration says: from all photos at once, or from pairs of them."""
+
+from liftlab.components.captures.capture import Capture
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.types import Scene
+from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
+from liftlab.pipelines.choices.record import settings_for
+from liftlab.pipelines.models import default_device
+from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.pairs import reconstruct_by_pairs
+from liftlab.pipelines.steps.reconstruct.photos import reconstruct_by_photos
+from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport
+
+
+def reconstruct(
+    capture: Capture,
+    config: ReconstructConfig | None = None,
+    *,
+    key: str,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[Scene, ReconstructReport]:
+    """Build the scene of a capture.
+
+    Args:
+        capture: Photos, and cameras if they came with them.
+        config: See `ReconstructConfig`.
+        key: Content key of the result, kept in the scene.
+        progress: Share of the whole and what is being done.
+        cancel: Ends the work within about a second.
+
+    Raises:
+        InputError: The photos cannot be reconstructed, or a model is asked for and not here; one sentence says why
+            and what to do.
+        RuntimeError: The camera estimation process died.
+        Cancelled: `cancel` was set.
+    """
+    config, cancel = config or ReconstructConfig(), cancel or CancelToken()
+    chosen, clock = PAIR_PREDICTORS.get(config.pointmaps), Clock()
+    if not chosen.makes_scenes:
+        return reconstruct_by_photos(capture, config, key=key, clock=clock, progress=progress, cancel=cancel)
+    with clock.stage("load network"):
+        predictor = chosen.make(settings_for(chosen, config), device=default_device())
+    return reconstruct_by_pairs(
+        capture, config, predictor, key=key, clock=clock, progress=progress, cancel=cancel
+    )
