@@ -63,6 +63,7 @@ from liftlab.pipelines.methods.shared.label_answers import (
     unpacked,
     without_structure,
 )
+from liftlab.pipelines.methods.shared.opening import opened
 
 NAME = "contrastive_lift"
 OUTLIER = 3.0

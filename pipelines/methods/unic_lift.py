@@ -76,6 +76,7 @@ from liftlab.pipelines.methods.shared.label_answers import (
     unpacked,
     without_structure,
 )
+from liftlab.pipelines.methods.shared.opening import opened
 
 NAME = "unic_lift"
 OPAQUE = 0.5

@@ -82,6 +82,7 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     save_state,
     seen_clicks,
 )
+from liftlab.pipelines.methods.shared.opening import opened
 
 MIN_PIXELS = 10
 """A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
