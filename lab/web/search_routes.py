@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.engine.jobs import DEFECT_SENTENCE
+from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 from liftlab.search.panel import WordPanel
 from liftlab.web.public_text import without_paths
 from liftlab.web.visitor import Visitor
@@ -29,6 +30,9 @@ class AskBody:
     """An entry of `liftlab.pipelines.choices.text_encoders`."""
     beside: bool = False
     """Keep the earlier questions, each in its colour."""
+
+    def __post_init__(self) -> None:
+        TEXT_ENCODERS.get(self.encoder)
 
 
 @dataclass

@@ -18,7 +18,7 @@ class BrightConfig:
 
 
 class BrightProposer:
-    def __init__(self, config):
+    def __init__(self, config, *, device):
         self.config = config
 
     def propose(self, photo, *, cancel):
@@ -35,6 +35,6 @@ PROPOSERS.register(
         summary="What is brighter than a grey value.",
         licence="MIT",
         config=BrightConfig,
-        make=lambda config, *, device: BrightProposer(config),
-    )  # fmt: skip
+        make=BrightProposer,
+    )
 )

@@ -219,6 +219,12 @@ def test_the_granularity_of_an_object_is_the_one_that_means_it() -> None:
         assert int(granularity * len(steps)) == place
 
 
+def test_the_guide_shows_the_example_as_it_runs() -> None:
+    root = Path(__file__).parents[2]
+    code = (root / "tests/examples/bright_proposer.py").read_text(encoding="utf-8")
+    assert code in (root / "docs/extend.md").read_text(encoding="utf-8")
+
+
 # Entries of other packages --------------------------------------------------------------------------------
 
 
@@ -238,7 +244,9 @@ def test_a_proposer_of_another_package_is_offered_everywhere(tmp_path: Path) -> 
     )
     with pytest.raises(InputError, match=r"'bright' has no option 'levle'. Did you mean 'level'"):
         config_with(MasksConfig, ["options.bright.levle=3"])
-    with pytest.raises(InputError, match="SAM 2.1 follows its own proposals only: set proposer=sam2 as well"):
+    with pytest.raises(
+        InputError, match=r"SAM 2.1 follows its own proposals only: set proposer=sam2 as well"
+    ):
         MasksConfig(proposer="bright", following="sam2").check_pair()
 
 

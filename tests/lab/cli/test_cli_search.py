@@ -49,6 +49,12 @@ def test_the_second_search_measures_nothing(liftlab, tmp_path: Path, monkeypatch
     assert code == 0 and result["results"]
 
 
+def test_an_unknown_encoder_is_refused_at_once(liftlab, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.setattr("liftlab.engine.lab.Lab.prepare", lambda *_, **__: 1 / 0)
+    code, result, _ = liftlab("search", NAME, "mug", "--encoder", "open_clips", "--out", tmp_path / "out")
+    assert code == 2 and "Unknown text encoder 'open_clips'. Did you mean 'open_clip'?" in result["error"]
+
+
 def test_open_clip_without_weights_says_how_to_get_them(liftlab, tmp_path: Path, monkeypatch) -> None:  # noqa: F811
     monkeypatch.setenv("LIFTLAB_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr("liftlab.components.models.store.DEFAULT_FOLDER", tmp_path / "none")

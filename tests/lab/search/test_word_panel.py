@@ -13,7 +13,7 @@ from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
 from liftlab.search.heat import Hot, heat_of_view
-from liftlab.search.panel import QUERIES_MAX, WordPanel
+from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
 from tests.toy import Toy
@@ -133,6 +133,13 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
     (ask,) = panel.state()["asks"]
     assert (ask["used"], ask["unknown"]) == (["teapot"], [])
     assert ask["found"][0]["title"] == "teapot" and ask["count"] == 1
+
+
+def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:
+    panel.ask("the red thing", "attributes")
+    panel.session._method = "a_lookup_of_another_package"
+    add_to_session(panel.session, panel._lookup, best_id(panel), "red")
+    assert panel.session.current is not None and panel.session.current.granularity is not None
 
 
 def test_what_cannot_be_searched_is_said(panel: WordPanel, lab: Lab, monkeypatch, tmp_path: Path) -> None:
