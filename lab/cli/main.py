@@ -438,7 +438,7 @@ def _doctor(command: Doctor) -> dict[str, Any]:
     checks = examine(command.workspace)
     if not command.json:
         for check in checks:
-            print(f"{'ok ' if check.ok else 'NO '} {check.name:14} {check.detail}")
+            print(f"{'ok ' if check.ok else 'NO '} {check.name:24} {check.detail}")
     return {"ok": all(check.ok or check.optional for check in checks), "checks": [vars(c) for c in checks]}
 
 

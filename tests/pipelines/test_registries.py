@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,8 @@ def test_an_unknown_name_is_said_with_the_nearest(registry: Registry[Any]) -> No
         registry.get(f"{name}x")
     with pytest.raises(ValueError, match=f"'{name}', taken by"):
         registry.register(registry.get(name))
+    with pytest.raises(ValueError, match="must be one word; got 'two words'"):
+        registry.register(replace(registry.get(name), name="two words"))
     assert registry.group.startswith("liftlab.") and registry.names() == [
         one.name for one in registry.records()
     ]
