@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
     from liftlab.engine.workspace import Workspace
     from liftlab.pipelines.base import get_method, list_methods, register
-    from liftlab.session.saving.notebook import Notebook, replay
     from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, PhotoStroke, WorldClick
+    from liftlab.session.saving.notebook import Notebook, replay
     from liftlab.session.session import Session
 
 _HOME = {

@@ -1,8 +1,8 @@
 """The `Segmenter` protocol and the registry of methods.
 
-A method is one file in `methods/`: a frozen config dataclass, a class decorated with `@register(...)`, and its module in
-`OURS`. The command line, the page's drop-down and the contract tests pick it up from here. Methods of other packages come
-through the entry-point group "liftlab.methods". What a method may offer beyond this protocol: `liftlab.pipelines.offers`.
+A method is one file in `methods/`: a frozen config dataclass, a class decorated with `@register(...)`, and its module
+in `OURS`. The command line, the page's drop-down and the contract tests pick it up from here. Methods of other packages
+come through the entry-point group "liftlab.methods". What a method may offer beyond this protocol: `pipelines.offers`.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """What a method may offer beyond `liftlab.pipelines.base.Segmenter`; asked for by `isinstance`.
 
-Features that can be drawn are offered by prepared state: `HoldsFeatures` of `liftlab.pipelines.methods.shared.feature_views`.
+Features that can be drawn are offered by prepared state: `HoldsFeatures` of `pipelines.methods.shared.feature_views`.
 """
 
 from collections.abc import Mapping

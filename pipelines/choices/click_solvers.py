@@ -10,7 +10,7 @@ from liftlab.pipelines.choices.record import ChoiceRecord, Needs
 
 @dataclass(frozen=True, kw_only=True)
 class ClickSolverRecord(ChoiceRecord):
-    """`make(settings, scene, masks, device=torch.device)` gives a `liftlab.components.masks.clicks.solver.ClickSolver`, or
+    """`make(settings, scene, masks, device=torch.device)` gives a `components.masks.clicks.solver.ClickSolver`, or
     None where the masks came without what it needs."""
 
     ready: Callable[..., None] | None = None

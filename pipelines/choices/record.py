@@ -1,4 +1,4 @@
-"""What the records of all choices have in common, the settings an entry is made with, and whether it can be used here."""
+"""What the records of all choices have in common: the settings an entry is made with, whether it can be used here."""
 
 import os
 from collections.abc import Callable

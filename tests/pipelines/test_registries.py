@@ -24,9 +24,9 @@ from liftlab.components.models import ModelStore
 from liftlab.components.pointmaps.pairs import PairPredictor
 from liftlab.components.registry import PluginError, Registry
 from liftlab.components.text.encoder import TextImageEncoder
-from liftlab.engine.config_records import config_from_record, recorded_config, to_plain
 from liftlab.engine.model_choices import REGISTRIES
-from liftlab.engine.settings import settings_of
+from liftlab.files.config_records import config_from_record, recorded_config, to_plain
+from liftlab.files.settings import settings_of
 from liftlab.page.cells.choices import options_of
 from liftlab.page.cells.models import finders
 from liftlab.pipelines.base import METHODS, OURS, get_method, list_methods

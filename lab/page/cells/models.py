@@ -13,9 +13,9 @@ from liftlab.components.models.kept_files import clear_kept
 from liftlab.components.models.states import size_text
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.engine.jobs import JobQueue
+from liftlab.engine.model_choices import choices_of
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
-from liftlab.page.model_choices import choices_of
 from liftlab.pipelines.choices.proposers import PROPOSERS
 from liftlab.pipelines.choices.trackers import TRACKERS
 

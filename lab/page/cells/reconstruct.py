@@ -51,7 +51,7 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
 
 
 def start(visitor: "Visitor", max_side: int, cameras: str, pointmaps: str = "stereo") -> None:
-    """Queue the reconstruction of the visitor's scene with these choices; where they cannot be used, say why instead."""
+    """Queue the reconstruction of the visitor's scene with these choices, or say why they cannot be used."""
     from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
     lab, name = visitor.lab, visitor.needs_scene_name()

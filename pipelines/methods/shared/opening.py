@@ -1,4 +1,4 @@
-"""How `prepare` of every method of Gaussians begins: inputs checked, what it looks at and what it learns from at hand."""
+"""How `prepare` of every method of Gaussians begins: inputs checked, what it looks at and learns from at hand."""
 
 import time
 from dataclasses import dataclass

@@ -11,9 +11,9 @@ from liftlab.components.errors import InputError
 from liftlab.components.models import ModelStore, status_of
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.lab import Lab
+from liftlab.engine.model_choices import choices_of
 from liftlab.page.cells import models
 from liftlab.page.cells.status import CellMemory
-from liftlab.page.model_choices import choices_of
 from liftlab.pipelines.steps.masks import MasksConfig
 from tests.model_host import model_host
 from tests.tiny_sam2 import catalogue_entry
