@@ -24,7 +24,6 @@ from liftlab.web.public_text import without_paths
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
-    from liftlab.web.visitor import Visitor
     from liftlab.web.visitors import Visitors
 
 log = logging.getLogger("liftlab.page")
@@ -71,9 +70,3 @@ def told(event: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(DEFECT_SENTENCE, print_exception=False) from error
 
     return telling
-
-
-def visitor_of(visitors: "Visitors", request: gr.Request) -> "Visitor":
-    """Who pressed the button, as the guard found."""
-    assert request.request is not None, "events come from a browser"
-    return visitors.get(request.request.scope["state"]["visitor"])

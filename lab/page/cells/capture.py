@@ -10,6 +10,7 @@ from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.engine.workspace import DEFAULT_ROOT
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
+from liftlab.page.visiting import visitor_of
 from liftlab.web.uploads import drop_upload, uploaded_files
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
 
 def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
     """Lay out the cell and wire its buttons."""
-    from liftlab.page.app import visitor_of
-
     with cell(ID, 1, "Capture"), gr.Row():
         files = gr.File(
             label="Photos, a video, a zip, or a saved run (notebook.json)",

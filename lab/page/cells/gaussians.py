@@ -8,6 +8,7 @@ import gradio as gr
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, count_text, with_job
+from liftlab.page.visiting import visitor_of
 
 if TYPE_CHECKING:
     from liftlab.components.types import Gaussians, Scene
@@ -24,8 +25,6 @@ PREVIEW_VIEWS = 3
 
 
 def build(lab: "Lab", visitors: "Visitors") -> None:
-    from liftlab.page.app import visitor_of
-
     with cell(ID, 4, "Splats"), gr.Row():
         budget = gr.Radio(list(BUDGETS), value=60, label="Time to train", scale=3)
         side = gr.Radio(list(SIDES), value=320, label="Photo size (longer side, pixels)", scale=3)

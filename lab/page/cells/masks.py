@@ -10,6 +10,7 @@ from liftlab.components.progress import CancelToken, Progress
 from liftlab.page.cells.choices import options_of, say_what_is_missing, stopped_by
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
+from liftlab.page.visiting import visitor_of
 from liftlab.pipelines.choices.proposers import PROPOSERS
 from liftlab.pipelines.choices.trackers import TRACKERS
 
@@ -24,8 +25,6 @@ NAMES = {"object": "object", "part": "part", "group": "group", "plane": "surface
 
 
 def build(lab: "Lab", visitors: "Visitors") -> None:
-    from liftlab.page.app import visitor_of
-
     with cell(ID, 3, "Objects"):
         with gr.Row():
             proposer = gr.Dropdown(options_of(PROPOSERS), value="regions", label="Proposals in each photo")

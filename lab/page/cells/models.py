@@ -16,6 +16,7 @@ from liftlab.engine.jobs import JobQueue
 from liftlab.engine.model_choices import choices_of
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
+from liftlab.page.visiting import visitor_of
 from liftlab.pipelines.choices.proposers import PROPOSERS
 from liftlab.pipelines.choices.trackers import TRACKERS
 
@@ -43,8 +44,6 @@ observeHead();
 
 def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
     """Lay out the cell and wire its buttons. Nothing asks the network until a button does."""
-    from liftlab.page.app import visitor_of
-
     downloads = JobQueue()  # a queue of its own: a long download holds up nothing else
     with cell(ID, 6, "Models"):
         opened = gr.HTML(value="", html_template="", js_on_load=OPENED, apply_default_css=False)

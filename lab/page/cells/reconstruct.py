@@ -8,6 +8,7 @@ from liftlab.components.progress import CancelToken, Progress
 from liftlab.page.cells.choices import options_of, say_what_is_missing, stopped_by
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, count_text, with_job
+from liftlab.page.visiting import visitor_of
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ SIDES = (320, 480, 640, 800, 1000)
 
 
 def build(lab: "Lab", visitors: "Visitors") -> None:
-    from liftlab.page.app import visitor_of
-
     with cell(ID, 2, "Reconstruct"), gr.Row():
         side = gr.Radio(list(SIDES), value=640, label="Working size (longer side, pixels)", scale=3)
         cameras = gr.Radio(
