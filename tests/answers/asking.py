@@ -132,7 +132,7 @@ def of_object(state: ObjectState | None) -> Kept:
     """The answer that an object has now."""
     assert state is not None and state.result is not None, "the method did not answer"
     result = state.result
-    return kept(state.masks, result.selected, np.asarray(result.score), state.message)
+    return kept(state.masks, result.selected, said=state.message)
 
 
 def border_of(labels: np.ndarray) -> np.ndarray:
