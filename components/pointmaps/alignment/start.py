@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import (
@@ -309,3 +311,8 @@ def _rigid_inverse(R: Array, t: Array) -> Float[Array, "4 4"]:
     out = np.eye(4)
     out[:3, :3], out[:3, 3] = R.T, -R.T @ t
     return out
+
+
+def parameter(values: Array | Sequence[Sequence[float]]) -> Tensor:
+    """Starting values as single floats that an optimiser changes."""
+    return torch.from_numpy(np.asarray(values, dtype=np.float32)).requires_grad_()
