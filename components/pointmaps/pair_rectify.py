@@ -7,10 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from liftlab.components.geometry.projection import opencv_from_centered_intrinsics, pixel_centers
-from liftlab.components.pointmaps.pair_pose import (
-    RelativePose,
-    rays_of,
-)
+from liftlab.components.pointmaps.pair_pose import RelativePose, rays_of
 from liftlab.components.pointmaps.pairs import PairFailure
 from liftlab.components.types import Array, View
 

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from liftlab.components.text.vocabulary import (
-    Bound,
-    Relation,
-)
+from liftlab.components.text.vocabulary import Bound, Relation
 
 
 @dataclass(frozen=True)
