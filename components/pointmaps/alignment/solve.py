@@ -20,7 +20,7 @@ from torch import Tensor
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.geometry.rotations import quat_from_rotation, rotations
-from liftlab.components.pointmaps.alignment.clean import front_points, refined_depths
+from liftlab.components.pointmaps.alignment.clean import front_points, largest_confidence, refined_depths
 from liftlab.components.pointmaps.alignment.loss import EdgePixels, WeightedDistance
 from liftlab.components.pointmaps.alignment.sampling import padded, sampled_pixels, stacked_edges
 from liftlab.components.pointmaps.alignment.start import (
@@ -28,8 +28,7 @@ from liftlab.components.pointmaps.alignment.start import (
     Start,
     parameter,
     rescaled,
-    start_from_cameras,
-    start_from_tree,
+    start_of_pairs,
 )
 from liftlab.components.pointmaps.alignment.weights import (
     Adjustment,
@@ -131,17 +130,7 @@ def align(
         raise InputError("No two photos could be matched: take photos that overlap.")
     cameras = [view.camera for view in views]
     progress(0.0, "Placing the pairs")
-    if config.cameras == "known":
-        start = start_from_cameras(cameras, pairs, threshold=config.valid_confidence)
-    else:
-        start = start_from_tree(
-            cameras,
-            pairs,
-            focals_known=config.cameras == "known_focal",
-            threshold=config.valid_confidence,
-        )
-    if not start.pair_poses:
-        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    start = start_of_pairs(cameras, pairs, known=config.cameras, threshold=config.valid_confidence)
     start, unit = _normalised(start, gauge=config.cameras != "known")
     edges = tuple(start.pair_poses)
     weights, histogram = _edge_weights(edges, pairs, soft_masks, config)
@@ -152,7 +141,8 @@ def align(
     if config.pixel_stride > 1:
         found = replace(found, depths=refined_depths(found, pairs, weights))
     found = rescaled(found, unit)
-    conf, weighted = _view_confidence(edges, pairs, weights, cameras)
+    conf = largest_confidence({edge: pairs[edge] for edge in edges}, cameras)
+    weighted = _weighted_pixels(weights, cameras)
     ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
     valid = tuple(
         (c > config.valid_confidence) & w & ~front & (d > 0)
@@ -333,20 +323,15 @@ def _adjusted(
     return ablated_weights(x, config.adjustment, steepness=steepness, clamp=False)
 
 
-def _view_confidence(
-    edges: Sequence[Edge],
-    pairs: Mapping[Edge, PairResult],
-    weights: Mapping[Edge, tuple[Array, Array]],
-    cameras: Sequence[Camera],
-) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Per pixel of every view the largest confidence of its edges, and whether any of them has weight."""
-    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
-    weighted = [np.zeros(c.shape, bool) for c in conf]
-    for edge in edges:
-        for view, c, w in zip(edge, (pairs[edge].conf_1, pairs[edge].conf_2), weights[edge], strict=True):
-            np.maximum(conf[view], c, out=conf[view])
-            weighted[view] |= w > 0
-    return tuple(conf), tuple(weighted)
+def _weighted_pixels(
+    weights: Mapping[Edge, tuple[Array, Array]], cameras: Sequence[Camera]
+) -> list[Bool[Array, "_ _"]]:
+    """Pixels of every view to which any of its edges gives weight."""
+    weighted = [np.zeros((camera.height, camera.width), bool) for camera in cameras]
+    for edge, both in weights.items():
+        for view, weight in zip(edge, both, strict=True):
+            weighted[view] |= weight > 0
+    return weighted
 
 
 def _normalised(start: Start, *, gauge: bool) -> tuple[Start, float]:

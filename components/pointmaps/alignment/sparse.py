@@ -26,7 +26,7 @@ from torch import Tensor
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.geometry.rotations import quat_from_rotation, rotations
-from liftlab.components.pointmaps.alignment.clean import front_points
+from liftlab.components.pointmaps.alignment.clean import front_points, largest_confidence
 from liftlab.components.pointmaps.alignment.matches import Grids, Matches, surest_match, thinned_matches
 from liftlab.components.pointmaps.alignment.solve import Alignment
 from liftlab.components.pointmaps.alignment.start import (
@@ -35,8 +35,7 @@ from liftlab.components.pointmaps.alignment.start import (
     parameter,
     register_pair,
     rescaled,
-    start_from_cameras,
-    start_from_tree,
+    start_of_pairs,
 )
 from liftlab.components.pointmaps.pairs import Edge, PairResult
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -98,14 +97,7 @@ def align_sparse(
         raise InputError("No two photos could be matched: take photos that overlap.")
     progress(0.0, "Placing the pairs")
     cameras = [view.camera for view in views]
-    if config.cameras == "known":
-        start = start_from_cameras(cameras, used, threshold=config.valid_confidence)
-    else:
-        start = start_from_tree(
-            cameras, used, focals_known=config.cameras == "known_focal", threshold=config.valid_confidence
-        )
-    if not start.pair_poses:
-        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    start = start_of_pairs(cameras, used, known=config.cameras, threshold=config.valid_confidence)
     used = {edge: used[edge] for edge in start.pair_poses}
     unit = float(np.median(np.concatenate([depth[depth > 0] for depth in start.depths])))
     start = rescaled(start, 1 / unit)
@@ -122,7 +114,7 @@ def align_sparse(
         for depth, correction in zip(depths, model.corrections(matches, start.cameras), strict=True)
     ]
     found = rescaled(Start(solved, tuple(depths), {}), unit if config.cameras == "known" else 1.0)
-    conf = _confidence(used, cameras)
+    conf = largest_confidence(used, cameras)
     ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
     valid = tuple(
         (c > config.valid_confidence) & ~front & (depth > 0)
@@ -315,15 +307,6 @@ def _pair_poses(found: Start, pairs: Mapping[Edge, PairResult]) -> dict[Edge, Si
         scale, R, t = register_pair(pair.pts3d_1, world, pair.conf_1)
         out[first, second] = Similarity(scale, R, t / scale)
     return out
-
-
-def _confidence(pairs: Mapping[Edge, PairResult], cameras: Sequence[Camera]) -> tuple[Array, ...]:
-    """Per pixel of every view the largest confidence of its pairs."""
-    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
-    for edge, pair in pairs.items():
-        for view, own in zip(edge, (pair.conf_1, pair.conf_2), strict=True):
-            np.maximum(conf[view], own, out=conf[view])
-    return tuple(conf)
 
 
 def _chosen(values: Float[Tensor, "K *D"], rows: Int64[Tensor, "*P"]) -> Float[Tensor, "..."]:

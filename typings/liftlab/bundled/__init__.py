@@ -1,0 +1,1 @@
+../../../assets/captures/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/cli/bench.py

@@ -1,0 +1,1 @@
+../../../lab/cli/main.py

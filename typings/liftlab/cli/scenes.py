@@ -1,0 +1,1 @@
+../../../lab/cli/scenes.py

@@ -1,0 +1,1 @@
+../../../lab/compare/__init__.py

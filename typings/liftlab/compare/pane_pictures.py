@@ -1,0 +1,1 @@
+../../../lab/compare/pane_pictures.py

@@ -1,0 +1,1 @@
+../../../components/__init__.py

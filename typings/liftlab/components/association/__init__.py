@@ -1,0 +1,1 @@
+../../../../components/association/__init__.py

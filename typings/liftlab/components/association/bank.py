@@ -1,0 +1,1 @@
+../../../../components/association/bank.py

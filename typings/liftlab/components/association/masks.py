@@ -1,0 +1,1 @@
+../../../../components/association/masks.py

@@ -1,0 +1,1 @@
+../../../../components/captures/__init__.py

@@ -1,0 +1,1 @@
+../../../../../components/captures/benchmark_layouts/liftlab.py

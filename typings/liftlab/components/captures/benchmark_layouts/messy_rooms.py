@@ -1,0 +1,1 @@
+../../../../../components/captures/benchmark_layouts/messy_rooms.py

@@ -1,0 +1,1 @@
+../../../../../components/captures/benchmark_layouts/replica_gaga.py

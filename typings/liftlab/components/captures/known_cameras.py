@@ -1,0 +1,1 @@
+../../../../components/captures/known_cameras.py

@@ -1,0 +1,1 @@
+../../../../../components/captures/readers/__init__.py

@@ -1,0 +1,1 @@
+../../../../../components/captures/readers/nerfstudio.py

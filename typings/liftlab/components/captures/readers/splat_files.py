@@ -1,0 +1,1 @@
+../../../../../components/captures/readers/splat_files.py

@@ -1,0 +1,1 @@
+../../../components/clicks.py

@@ -1,0 +1,1 @@
+../../../components/config_keys.py

@@ -1,0 +1,1 @@
+../../../../components/export/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/export/cloud.py

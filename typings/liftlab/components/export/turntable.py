@@ -1,0 +1,1 @@
+../../../../components/export/turntable.py

@@ -1,0 +1,1 @@
+../../../../components/features/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/features/code_objects.py

@@ -1,0 +1,1 @@
+../../../../components/features/label_maps.py

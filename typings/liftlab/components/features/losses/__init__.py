@@ -1,0 +1,1 @@
+../../../../../components/features/losses/__init__.py

@@ -1,0 +1,1 @@
+../../../../../components/features/losses/cluster_loss.py

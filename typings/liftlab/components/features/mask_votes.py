@@ -1,0 +1,1 @@
+../../../../components/features/mask_votes.py

@@ -1,0 +1,1 @@
+../../../../components/features/prototypes.py

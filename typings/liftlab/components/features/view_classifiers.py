@@ -1,0 +1,1 @@
+../../../../components/features/view_classifiers.py

@@ -1,0 +1,1 @@
+../../../../components/gaussians/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/gaussians/_ply_table.py

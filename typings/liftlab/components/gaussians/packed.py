@@ -1,0 +1,1 @@
+../../../../components/gaussians/packed.py

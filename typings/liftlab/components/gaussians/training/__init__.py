@@ -1,0 +1,1 @@
+../../../../../components/gaussians/training/__init__.py

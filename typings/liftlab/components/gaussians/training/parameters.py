@@ -1,0 +1,1 @@
+../../../../../components/gaussians/training/parameters.py

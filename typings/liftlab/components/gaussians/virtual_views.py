@@ -1,0 +1,1 @@
+../../../../components/gaussians/virtual_views.py

@@ -1,0 +1,1 @@
+../../../../components/geometry/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/geometry/splat_links.py

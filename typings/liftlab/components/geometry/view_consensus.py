@@ -1,0 +1,1 @@
+../../../../components/geometry/view_consensus.py

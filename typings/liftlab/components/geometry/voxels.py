@@ -1,0 +1,1 @@
+../../../../components/geometry/voxels.py

@@ -1,0 +1,1 @@
+../../../../components/masks/__init__.py

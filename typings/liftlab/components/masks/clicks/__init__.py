@@ -1,0 +1,1 @@
+../../../../../components/masks/clicks/__init__.py

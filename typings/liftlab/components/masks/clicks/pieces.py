@@ -1,0 +1,1 @@
+../../../../../components/masks/clicks/pieces.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/clicks/state.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/graph/grid_cut.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/graph/scene_graph.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/graph/segmentation.py

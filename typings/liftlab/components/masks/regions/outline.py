@@ -1,0 +1,1 @@
+../../../../../components/masks/regions/outline.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/regions/proposals.py

@@ -1,0 +1,1 @@
+../../../../../components/masks/sam2/__init__.py

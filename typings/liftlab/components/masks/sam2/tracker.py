@@ -1,0 +1,1 @@
+../../../../../components/masks/sam2/tracker.py

@@ -1,0 +1,1 @@
+../../../../components/metrics/__init__.py

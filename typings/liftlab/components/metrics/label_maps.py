@@ -1,0 +1,1 @@
+../../../../components/metrics/label_maps.py

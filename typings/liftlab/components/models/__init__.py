@@ -1,0 +1,1 @@
+../../../../components/models/__init__.py

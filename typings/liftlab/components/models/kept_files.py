@@ -1,0 +1,1 @@
+../../../../components/models/kept_files.py

@@ -1,0 +1,1 @@
+../../../../components/models/probe.py

@@ -1,0 +1,1 @@
+../../../../components/models/result_cache.py

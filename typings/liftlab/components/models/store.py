@@ -1,0 +1,1 @@
+../../../../components/models/store.py

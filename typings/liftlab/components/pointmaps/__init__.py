@@ -1,0 +1,1 @@
+../../../../components/pointmaps/__init__.py

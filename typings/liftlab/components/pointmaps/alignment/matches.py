@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/alignment/matches.py

@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/alignment/scene.py

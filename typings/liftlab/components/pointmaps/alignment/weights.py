@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/alignment/weights.py

@@ -1,0 +1,1 @@
+../../../../components/pointmaps/mast3r_network.py

@@ -1,0 +1,1 @@
+../../../../components/pointmaps/pair_rectify.py

@@ -1,0 +1,1 @@
+../../../../components/pointmaps/pairs.py

@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/stereo/__init__.py

@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/stereo/multiview.py

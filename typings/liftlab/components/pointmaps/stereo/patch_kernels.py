@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/stereo/patch_kernels.py

@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/stereo/planesweep.py

@@ -1,0 +1,1 @@
+../../../../../components/pointmaps/stereo/sweep_kernels.py

@@ -1,0 +1,1 @@
+../../../../components/pointmaps/stereo_pairs.py

@@ -1,0 +1,1 @@
+../../../../components/processes/__init__.py

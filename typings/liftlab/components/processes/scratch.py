@@ -1,0 +1,1 @@
+../../../../components/processes/scratch.py

@@ -1,0 +1,1 @@
+../../../../components/rasterize/__init__.py

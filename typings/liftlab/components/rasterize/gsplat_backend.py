@@ -1,0 +1,1 @@
+../../../../components/rasterize/gsplat_backend.py

@@ -1,0 +1,1 @@
+../../../../../components/rasterize/kernels/blend.py

@@ -1,0 +1,1 @@
+../../../../components/rasterize/layers.py

@@ -1,0 +1,1 @@
+../../../../components/sfm/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/sfm/child.py

@@ -1,0 +1,1 @@
+../../../../components/sfm/colmap_library.py

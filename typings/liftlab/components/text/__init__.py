@@ -1,0 +1,1 @@
+../../../../components/text/__init__.py

@@ -1,0 +1,1 @@
+../../../../components/text/attributes.py

@@ -1,0 +1,1 @@
+../../../../components/text/open_clip.py

@@ -1,0 +1,1 @@
+../../../../components/text/query.py

@@ -1,0 +1,1 @@
+../../../components/vertex_table.py

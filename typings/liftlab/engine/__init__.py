@@ -1,0 +1,1 @@
+../../../lab/engine/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/engine/memory.py

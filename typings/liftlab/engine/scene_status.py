@@ -1,0 +1,1 @@
+../../../lab/engine/scene_status.py

@@ -1,0 +1,1 @@
+../../../lab/engine/signals.py

@@ -1,0 +1,1 @@
+../../../lab/engine/step_keys.py

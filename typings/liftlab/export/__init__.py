@@ -1,0 +1,1 @@
+../../../lab/export/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/export/arranged_splats.py

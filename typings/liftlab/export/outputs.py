@@ -1,0 +1,1 @@
+../../../lab/export/outputs.py

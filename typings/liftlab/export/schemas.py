@@ -1,0 +1,1 @@
+../../../lab/export/schemas.py

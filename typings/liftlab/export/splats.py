@@ -1,0 +1,1 @@
+../../../lab/export/splats.py

@@ -1,0 +1,1 @@
+../../../lab/export/static_viewer.py

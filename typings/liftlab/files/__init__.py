@@ -1,0 +1,1 @@
+../../../lab/files/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/files/config_records.py

@@ -1,0 +1,1 @@
+../../../lab/files/reading.py

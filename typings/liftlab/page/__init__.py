@@ -1,0 +1,1 @@
+../../../lab/page/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/page/canvas.py

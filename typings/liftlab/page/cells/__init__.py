@@ -1,0 +1,1 @@
+../../../../lab/page/cells/__init__.py

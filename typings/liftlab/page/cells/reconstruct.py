@@ -1,0 +1,1 @@
+../../../../lab/page/cells/reconstruct.py

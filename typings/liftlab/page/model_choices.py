@@ -1,0 +1,1 @@
+../../../lab/page/model_choices.py

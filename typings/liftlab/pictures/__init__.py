@@ -1,0 +1,1 @@
+../../../lab/pictures/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/pictures/layers.py

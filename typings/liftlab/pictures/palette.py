@@ -1,0 +1,1 @@
+../../../lab/pictures/palette.py

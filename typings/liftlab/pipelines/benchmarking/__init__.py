@@ -1,0 +1,1 @@
+../../../../pipelines/benchmarking/__init__.py

@@ -1,0 +1,1 @@
+../../../../pipelines/benchmarking/evaluation.py

@@ -1,0 +1,1 @@
+../../../../pipelines/benchmarking/held_out.py

@@ -1,0 +1,1 @@
+../../../../pipelines/benchmarking/scoring.py

@@ -1,0 +1,1 @@
+../../../../pipelines/benchmarking/simulated_user.py

@@ -1,0 +1,1 @@
+../../../../pipelines/methods/__init__.py

@@ -1,0 +1,1 @@
+../../../../pipelines/methods/contrastive_lift.py

@@ -1,0 +1,1 @@
+../../../../pipelines/methods/proto_saga.py

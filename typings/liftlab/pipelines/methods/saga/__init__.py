@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/saga/__init__.py

@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/shared/__init__.py

@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/shared/feature_trainer.py

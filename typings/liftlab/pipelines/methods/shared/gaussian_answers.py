@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/shared/gaussian_answers.py

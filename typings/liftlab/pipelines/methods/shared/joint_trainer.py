@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/shared/joint_trainer.py

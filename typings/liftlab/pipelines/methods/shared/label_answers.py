@@ -1,0 +1,1 @@
+../../../../../pipelines/methods/shared/label_answers.py

@@ -1,0 +1,1 @@
+../../../../pipelines/methods/unic_lift.py

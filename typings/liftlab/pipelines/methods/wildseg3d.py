@@ -1,0 +1,1 @@
+../../../../pipelines/methods/wildseg3d.py

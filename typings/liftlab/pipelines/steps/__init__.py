@@ -1,0 +1,1 @@
+../../../../pipelines/steps/__init__.py

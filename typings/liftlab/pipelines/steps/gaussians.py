@@ -1,0 +1,1 @@
+../../../../pipelines/steps/gaussians.py

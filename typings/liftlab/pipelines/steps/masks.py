@@ -1,0 +1,1 @@
+../../../../pipelines/steps/masks.py

@@ -1,0 +1,1 @@
+../../../../pipelines/steps/reconstruct.py

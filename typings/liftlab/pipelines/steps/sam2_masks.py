@@ -1,0 +1,1 @@
+../../../../pipelines/steps/sam2_masks.py

@@ -1,0 +1,1 @@
+../../../../pipelines/steps/splat_scene.py

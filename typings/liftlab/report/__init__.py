@@ -1,0 +1,1 @@
+../../../lab/report/__init__.py

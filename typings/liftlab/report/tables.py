@@ -1,0 +1,1 @@
+../../../lab/report/tables.py

@@ -1,0 +1,1 @@
+../../../lab/search/__init__.py

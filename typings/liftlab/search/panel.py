@@ -1,0 +1,1 @@
+../../../lab/search/panel.py

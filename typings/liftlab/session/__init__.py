@@ -1,0 +1,1 @@
+../../../lab/session/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/session/arrangement.py

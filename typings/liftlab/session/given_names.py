@@ -1,0 +1,1 @@
+../../../lab/session/given_names.py

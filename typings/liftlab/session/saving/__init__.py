@@ -1,0 +1,1 @@
+../../../../lab/session/saving/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/session/session.py

@@ -1,0 +1,1 @@
+../../../lab/view3d/__init__.py

@@ -1,0 +1,1 @@
+../../../lab/web/page_door.py

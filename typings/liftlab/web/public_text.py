@@ -1,0 +1,1 @@
+../../../lab/web/public_text.py

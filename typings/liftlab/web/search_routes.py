@@ -1,0 +1,1 @@
+../../../lab/web/search_routes.py

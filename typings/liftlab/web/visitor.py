@@ -1,0 +1,1 @@
+../../../lab/web/visitor.py
