@@ -1,1 +1,0 @@
-../../../lab/bench/__init__.py

@@ -1,1 +1,0 @@
-../../../assets/captures/__init__.py

@@ -1,1 +1,0 @@
-../../../lab/cli/measure.py

@@ -1,1 +1,0 @@
-../../../lab/compare/__init__.py

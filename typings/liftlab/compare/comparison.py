@@ -1,1 +1,0 @@
-../../../lab/compare/comparison.py

@@ -1,1 +1,0 @@
-../../../lab/compare/pane_pictures.py

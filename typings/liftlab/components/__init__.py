@@ -1,1 +1,0 @@
-../../../components/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/association/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/association/cover.py

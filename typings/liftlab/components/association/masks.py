@@ -1,1 +1,0 @@
-../../../../components/association/masks.py

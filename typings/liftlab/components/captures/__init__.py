@@ -1,1 +1,0 @@
-../../../../components/captures/__init__.py

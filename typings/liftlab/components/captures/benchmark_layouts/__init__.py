@@ -1,1 +1,0 @@
-../../../../../components/captures/benchmark_layouts/__init__.py

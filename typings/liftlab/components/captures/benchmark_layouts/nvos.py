@@ -1,1 +1,0 @@
-../../../../../components/captures/benchmark_layouts/nvos.py

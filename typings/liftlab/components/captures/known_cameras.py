@@ -1,1 +1,0 @@
-../../../../components/captures/known_cameras.py

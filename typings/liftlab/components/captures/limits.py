@@ -1,1 +1,0 @@
-../../../../components/captures/limits.py

@@ -1,1 +1,0 @@
-../../../../../components/captures/readers/__init__.py

@@ -1,1 +1,0 @@
-../../../../../components/captures/readers/nerfstudio.py

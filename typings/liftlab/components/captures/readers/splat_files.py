@@ -1,1 +1,0 @@
-../../../../../components/captures/readers/splat_files.py

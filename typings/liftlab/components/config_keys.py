@@ -1,1 +1,0 @@
-../../../components/config_keys.py

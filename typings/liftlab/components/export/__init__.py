@@ -1,1 +1,0 @@
-../../../../components/export/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/export/turntable.py

@@ -1,1 +1,0 @@
-../../../../components/features/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/features/code_objects.py

@@ -1,1 +1,0 @@
-../../../../components/features/connected.py

@@ -1,1 +1,0 @@
-../../../../components/features/heads.py

@@ -1,1 +1,0 @@
-../../../../components/features/label_maps.py

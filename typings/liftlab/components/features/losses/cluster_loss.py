@@ -1,1 +1,0 @@
-../../../../../components/features/losses/cluster_loss.py

@@ -1,1 +1,0 @@
-../../../../../components/features/losses/slow_fast.py

@@ -1,1 +1,0 @@
-../../../../components/features/mask_votes.py

@@ -1,1 +1,0 @@
-../../../../components/features/view_classifiers.py

@@ -1,1 +1,0 @@
-../../../../components/gaussians/__init__.py

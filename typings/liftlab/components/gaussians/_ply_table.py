@@ -1,1 +1,0 @@
-../../../../components/gaussians/_ply_table.py

@@ -1,1 +1,0 @@
-../../../../components/gaussians/storage.py

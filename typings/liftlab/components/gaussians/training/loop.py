@@ -1,1 +1,0 @@
-../../../../../components/gaussians/training/loop.py

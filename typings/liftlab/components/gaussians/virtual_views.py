@@ -1,1 +1,0 @@
-../../../../components/gaussians/virtual_views.py

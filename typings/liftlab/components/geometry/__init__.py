@@ -1,1 +1,0 @@
-../../../../components/geometry/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/geometry/scale.py

@@ -1,1 +1,0 @@
-../../../../components/geometry/splat_links.py

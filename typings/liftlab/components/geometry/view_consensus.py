@@ -1,1 +1,0 @@
-../../../../components/geometry/view_consensus.py

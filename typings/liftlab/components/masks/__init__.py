@@ -1,1 +1,0 @@
-../../../../components/masks/__init__.py

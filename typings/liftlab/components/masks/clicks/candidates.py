@@ -1,1 +1,0 @@
-../../../../../components/masks/clicks/candidates.py

@@ -1,1 +1,0 @@
-../../../../../components/masks/graph/__init__.py

@@ -1,1 +1,0 @@
-../../../../../components/masks/graph/grid_cut.py

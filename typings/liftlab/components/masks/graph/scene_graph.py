@@ -1,1 +1,0 @@
-../../../../../components/masks/graph/scene_graph.py

@@ -1,1 +1,0 @@
-../../../../../components/masks/regions/__init__.py

@@ -1,1 +1,0 @@
-../../../../../components/masks/regions/tracking.py

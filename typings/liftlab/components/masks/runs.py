@@ -1,1 +1,0 @@
-../../../../components/masks/runs.py

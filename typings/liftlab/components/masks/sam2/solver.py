@@ -1,1 +1,0 @@
-../../../../../components/masks/sam2/solver.py

@@ -1,1 +1,0 @@
-../../../../components/metrics/__init__.py

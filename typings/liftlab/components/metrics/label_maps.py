@@ -1,1 +1,0 @@
-../../../../components/metrics/label_maps.py

@@ -1,1 +1,0 @@
-../../../../components/metrics/masks.py

@@ -1,1 +1,0 @@
-../../../../components/models/__init__.py

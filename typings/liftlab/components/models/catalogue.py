@@ -1,1 +1,0 @@
-../../../../components/models/catalogue.py

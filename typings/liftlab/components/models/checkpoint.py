@@ -1,1 +1,0 @@
-../../../../components/models/checkpoint.py

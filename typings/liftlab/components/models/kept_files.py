@@ -1,1 +1,0 @@
-../../../../components/models/kept_files.py

@@ -1,1 +1,0 @@
-../../../../components/models/result_cache.py

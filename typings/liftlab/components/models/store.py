@@ -1,1 +1,0 @@
-../../../../components/models/store.py

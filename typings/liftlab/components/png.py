@@ -1,1 +1,0 @@
-../../../components/png.py

@@ -1,1 +1,0 @@
-../../../../components/pointmaps/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/pointmaps/mast3r_pairs.py

@@ -1,1 +1,0 @@
-../../../../components/pointmaps/pair_rectify.py

@@ -1,1 +1,0 @@
-../../../../components/pointmaps/pairs.py

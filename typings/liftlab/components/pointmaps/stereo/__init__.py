@@ -1,1 +1,0 @@
-../../../../../components/pointmaps/stereo/__init__.py

@@ -1,1 +1,0 @@
-../../../../../components/pointmaps/stereo/multiview.py

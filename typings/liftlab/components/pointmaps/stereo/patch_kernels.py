@@ -1,1 +1,0 @@
-../../../../../components/pointmaps/stereo/patch_kernels.py

@@ -1,1 +1,0 @@
-../../../../../components/pointmaps/stereo/planesweep.py

@@ -1,1 +1,0 @@
-../../../../../components/pointmaps/stereo/sweep_kernels.py

@@ -1,1 +1,0 @@
-../../../../components/pointmaps/stereo_pairs.py

@@ -1,1 +1,0 @@
-../../../../components/processes/__init__.py

@@ -1,1 +1,0 @@
-../../../../components/processes/untrusted.py

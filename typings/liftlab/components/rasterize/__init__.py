@@ -1,1 +1,0 @@
-../../../../components/rasterize/__init__.py

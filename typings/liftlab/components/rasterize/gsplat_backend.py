@@ -1,1 +1,0 @@
-../../../../components/rasterize/gsplat_backend.py

@@ -1,1 +1,0 @@
-../../../../../components/rasterize/kernels/project.py

@@ -1,1 +1,0 @@
-../../../../components/rasterize/layers.py

@@ -1,1 +1,0 @@
-../../../components/scenes.py

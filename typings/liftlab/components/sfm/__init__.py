@@ -1,1 +1,0 @@
-../../../../components/sfm/__init__.py

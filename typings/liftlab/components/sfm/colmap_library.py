@@ -1,1 +1,0 @@
-../../../../components/sfm/colmap_library.py

@@ -1,1 +1,0 @@
-../../../../components/sfm/estimate.py

@@ -1,1 +1,0 @@
-../../../../components/text/__init__.py

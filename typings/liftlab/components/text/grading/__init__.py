@@ -1,1 +1,0 @@
-../../../../../components/text/grading/__init__.py

@@ -1,1 +1,0 @@
-../../../../../components/text/grading/grades.py

@@ -1,1 +1,0 @@
-../../../../../components/text/grading/properties.py

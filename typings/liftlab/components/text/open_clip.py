@@ -1,1 +1,0 @@
-../../../../components/text/open_clip.py

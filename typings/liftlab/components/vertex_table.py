@@ -1,1 +1,0 @@
-../../../components/vertex_table.py

@@ -1,1 +1,0 @@
-../../../lab/engine/__init__.py

@@ -1,1 +1,0 @@
-../../../lab/engine/scene_status.py

@@ -1,1 +1,0 @@
-../../../lab/engine/step_keys.py

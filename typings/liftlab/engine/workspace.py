@@ -1,1 +1,0 @@
-../../../lab/engine/workspace.py

@@ -1,1 +1,0 @@
-../../../lab/export/__init__.py

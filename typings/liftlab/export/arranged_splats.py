@@ -1,1 +1,0 @@
-../../../lab/export/arranged_splats.py

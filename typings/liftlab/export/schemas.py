@@ -1,1 +1,0 @@
-../../../lab/export/schemas.py

@@ -1,1 +1,0 @@
-../../../lab/export/splats.py

@@ -1,1 +1,0 @@
-../../../lab/export/static_viewer.py

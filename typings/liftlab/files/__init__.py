@@ -1,1 +1,0 @@
-../../../lab/files/__init__.py

@@ -1,1 +1,0 @@
-../../../lab/files/config_records.py

@@ -1,1 +1,0 @@
-../../../lab/files/reading.py

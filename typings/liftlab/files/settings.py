@@ -1,1 +1,0 @@
-../../../lab/files/settings.py

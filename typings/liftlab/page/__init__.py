@@ -1,1 +1,0 @@
-../../../lab/page/__init__.py

@@ -1,1 +1,0 @@
-../../../../lab/page/cells/search.py

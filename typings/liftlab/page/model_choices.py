@@ -1,1 +1,0 @@
-../../../lab/page/model_choices.py

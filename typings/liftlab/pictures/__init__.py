@@ -1,1 +1,0 @@
-../../../lab/pictures/__init__.py

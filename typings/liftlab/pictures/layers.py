@@ -1,1 +1,0 @@
-../../../lab/pictures/layers.py

@@ -1,1 +1,0 @@
-../../../pipelines/__init__.py

@@ -1,1 +1,0 @@
-../../../../pipelines/benchmarking/__init__.py

@@ -1,1 +1,0 @@
-../../../../pipelines/benchmarking/evaluation.py

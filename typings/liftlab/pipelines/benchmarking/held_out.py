@@ -1,1 +1,0 @@
-../../../../pipelines/benchmarking/held_out.py

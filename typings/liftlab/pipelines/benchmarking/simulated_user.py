@@ -1,1 +1,0 @@
-../../../../pipelines/benchmarking/simulated_user.py

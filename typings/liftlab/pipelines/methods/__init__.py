@@ -1,1 +1,0 @@
-../../../../pipelines/methods/__init__.py

@@ -1,1 +1,0 @@
-../../../../pipelines/methods/contrastive_lift.py

@@ -1,1 +1,0 @@
-../../../../pipelines/methods/proto_saga.py

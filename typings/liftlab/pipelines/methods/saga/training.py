@@ -1,1 +1,0 @@
-../../../../../pipelines/methods/saga/training.py

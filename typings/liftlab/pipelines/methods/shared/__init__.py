@@ -1,1 +1,0 @@
-../../../../../pipelines/methods/shared/__init__.py

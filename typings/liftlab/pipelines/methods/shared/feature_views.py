@@ -1,1 +1,0 @@
-../../../../../pipelines/methods/shared/feature_views.py

@@ -1,1 +1,0 @@
-../../../../../pipelines/methods/shared/gaussian_answers.py

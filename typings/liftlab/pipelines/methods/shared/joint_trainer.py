@@ -1,1 +1,0 @@
-../../../../../pipelines/methods/shared/joint_trainer.py

@@ -1,1 +1,0 @@
-../../../../pipelines/methods/unic_lift.py

@@ -1,1 +1,0 @@
-../../../../pipelines/methods/wildseg3d.py

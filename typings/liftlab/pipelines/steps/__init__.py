@@ -1,1 +1,0 @@
-../../../../pipelines/steps/__init__.py

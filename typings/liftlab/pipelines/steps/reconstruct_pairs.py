@@ -1,1 +1,0 @@
-../../../../pipelines/steps/reconstruct_pairs.py

@@ -1,1 +1,0 @@
-../../../../pipelines/steps/sam2_masks.py

@@ -1,1 +1,0 @@
-../../../../pipelines/steps/splat_scene.py

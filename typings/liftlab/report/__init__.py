@@ -1,1 +1,0 @@
-../../../lab/report/__init__.py

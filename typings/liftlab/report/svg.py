@@ -1,1 +1,0 @@
-../../../lab/report/svg.py

@@ -1,1 +1,0 @@
-../../../lab/search/__init__.py

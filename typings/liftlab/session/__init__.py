@@ -1,1 +1,0 @@
-../../../lab/session/__init__.py

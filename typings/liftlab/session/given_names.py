@@ -1,1 +1,0 @@
-../../../lab/session/given_names.py

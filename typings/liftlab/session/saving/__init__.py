@@ -1,1 +1,0 @@
-../../../../lab/session/saving/__init__.py

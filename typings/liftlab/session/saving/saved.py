@@ -1,1 +1,0 @@
-../../../../lab/session/saving/saved.py

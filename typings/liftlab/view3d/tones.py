@@ -1,1 +1,0 @@
-../../../lab/view3d/tones.py

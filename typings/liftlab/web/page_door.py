@@ -1,1 +1,0 @@
-../../../lab/web/page_door.py

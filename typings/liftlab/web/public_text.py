@@ -1,1 +1,0 @@
-../../../lab/web/public_text.py

@@ -1,1 +1,0 @@
-../../../lab/web/search_routes.py

@@ -1,1 +1,0 @@
-../../../lab/web/serving.py
