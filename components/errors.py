@@ -1,5 +1,7 @@
 """Errors whose text is written for the person at the page or the terminal."""
 
+from collections.abc import Sequence
+
 _LONGEST_NAME = 60
 
 
@@ -29,6 +31,13 @@ def shown(name: object) -> str:
     text = printable(str(name)) if isinstance(name, str) else repr(name)
     half = _LONGEST_NAME // 2
     return text if len(text) <= _LONGEST_NAME else f"{text[:half]}…{text[-half:]}"
+
+
+def listed(names: Sequence[str], *, most: int = 6) -> str:
+    """Names for a sentence: "a, b and c"; longer lists end in "and n more", none is nothing."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def closest(name: str, available: list[str]) -> str:

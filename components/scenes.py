@@ -14,6 +14,7 @@ import numpy as np
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import write_json
+from liftlab.components.png import png_bytes
 from liftlab.components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
 
 SCHEMA_VERSION = 1
@@ -34,7 +35,8 @@ def save_scene(scene: Scene, folder: Path) -> None:
     """
     (folder / "images").mkdir(exist_ok=True)
     for view in scene.views:
-        _write_png(folder / _image_path(view.name), view.image)
+        # write_bytes raises OSError when the disk is full; cv2.imwrite would only return False
+        (folder / _image_path(view.name)).write_bytes(png_bytes(view.image))
     pointmap = scene.pointmap
     np.save(folder / _POINTMAP_FILES["pts3d"], np.asarray(pointmap.pts3d, dtype=np.float32))
     np.save(folder / _POINTMAP_FILES["conf"], np.asarray(pointmap.conf, dtype=np.float32))
@@ -145,15 +147,6 @@ def _view_from_json(entry: dict[str, Any], folder: Path) -> View:
         image=_read_png(folder / _image_path(entry["name"])),
         lens=Lens(int(lens["width"]), int(lens["height"]), np.array(lens["K"]), np.array(lens["distortion"])),
     )
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    if not done:
-        raise ValueError(f"image must be an 8-bit RGB array; got {image.dtype} {image.shape}. Path: {path}")
-    path.write_bytes(
-        data.tobytes()
-    )  # raises OSError when the disk is full; cv2.imwrite would only return False
 
 
 def _read_png(path: Path) -> np.ndarray:

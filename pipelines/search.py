@@ -16,11 +16,13 @@ from jaxtyping import Bool, Float, Float32, Integer
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.text.attributes import Attributes, measure
 from liftlab.components.text.encoder import TextImageEncoder, relevancy_of_text
-from liftlab.components.text.grammar import Named, Query, parse, tokenise
+from liftlab.components.text.grammar import parse
 from liftlab.components.text.matching import rank
 from liftlab.components.text.names import answers_to, callable_names
+from liftlab.components.text.query import Named, Query
 from liftlab.components.text.things import find_things, pieces_of_one_thing, put_together
 from liftlab.components.text.vocabulary import SILENT
+from liftlab.components.text.words import tokenise
 from liftlab.components.types import Array, Scene
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.offers import OffersMasks

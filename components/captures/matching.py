@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from liftlab.components.captures.intake import KeptPhoto
 from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras
-from liftlab.components.captures.quality import listed
-from liftlab.components.errors import InputError, shown
+from liftlab.components.errors import InputError, listed, shown
 from liftlab.components.geometry.projection import scaled_intrinsics
 
 

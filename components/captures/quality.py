@@ -73,15 +73,6 @@ def expected_reconstruction_secs(num_photos: int) -> float:
     return 8.0 + 4.0 * num_photos
 
 
-def listed(names: list[str], *, most: int = 6) -> str:
-    """ "a, b and c"; longer lists end in "and n more"."""
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    if len(names) == 1:
-        return names[0]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def _shrunk_grey(photo: UInt8[Array, "h w 3"], side_px: int) -> Float[Array, "H W"]:
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     scale = side_px / max(grey.shape)

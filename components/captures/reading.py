@@ -14,10 +14,9 @@ from liftlab.components.captures.quality import (
     blurred_photos,
     expected_reconstruction_secs,
     groups_of_copies,
-    listed,
 )
 from liftlab.components.captures.readers.sources import Source, check_json_size, find_source
-from liftlab.components.errors import InputError, printable
+from liftlab.components.errors import InputError, listed, printable
 from liftlab.components.files import write_json
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress, part_of, repeated

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, UInt16
 
 from liftlab.components.files import atomic_write, write_json
+from liftlab.components.png import png_bytes
 from liftlab.components.text.names import kind_of
 from liftlab.components.types import Array
 
@@ -95,7 +95,5 @@ def write_coco(path: Path, photos: Mapping[str, tuple[int, int]], objects: Seque
 
 
 def _write_png(path: Path, image: Array) -> None:
-    done, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    assert done, f"{image.dtype} {image.shape} can be encoded as PNG"
     with atomic_write(path) as file:
-        file.write(data.tobytes())
+        file.write(png_bytes(image))

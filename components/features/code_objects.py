@@ -9,8 +9,9 @@ from typing import no_type_check
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int32, Int64
+from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt16
 from numba import njit
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from liftlab.components.features.codes import (
@@ -168,3 +169,16 @@ def _numbered(
         kept = np.flatnonzero(inside)
         labels[crumbs] = labels[kept[KDTree(means[kept]).query(means[crumbs])[1]]]
     return CodeObjects(book, labels, place.astype(np.int32), objects)
+
+
+def merged(objects: CodeObjects, thing: Bool[Array, "O_plus_1"], tolerance: int) -> UInt16[Array, "O_plus_1"]:
+    """Table from object to the first thing that a chain of codes within the tolerance joins it with."""
+    owner = np.arange(objects.count + 1)
+    ids = np.flatnonzero(thing).tolist()
+    if ids:
+        near = objects.bits_from(ids)[:, ids] <= tolerance
+        _, group = connected_components(near, directed=False)
+        for number in range(group.max() + 1):
+            members = np.array(ids)[group == number]
+            owner[members] = members.min()
+    return owner.astype(np.uint16)

@@ -16,9 +16,16 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from liftlab.components.bounds import within
-from liftlab.components.geometry.projection import opencv_from_centered_intrinsics, pixel_centers, transform
+from liftlab.components.geometry.projection import pixel_centers, transform
+from liftlab.components.pointmaps.pair_pose import (
+    RelativePose,
+    detect_features,
+    estimate_pose,
+    match_features,
+    rays_of,
+)
+from liftlab.components.pointmaps.pair_rectify import Rectified, depth_range, rectify
 from liftlab.components.pointmaps.pairs import PairFailure, PairResult, shrunk
-from liftlab.components.sfm.colmap_library import pycolmap
 from liftlab.components.types import Array, View
 
 STEP_VERSION = 1
@@ -29,8 +36,6 @@ MIN_AGREED = 0.01
 CALIBRATION = np.array([-3.097, 0.83, -2.286, 1.752, -0.21])
 """Log-odds that a depth is within 1 %, as weights of `StereoDepth.evidence`. Fitted by
 `benchmarks/stereo_calibration.py` to the photos of SceauxCastle, which is not scored."""
-MAX_TANGENT = 2.2
-"""Rectified rays flatter than this (about 65 degrees off axis) are cut off: stereo there is all distortion."""
 _FEATURES_KEPT = 32
 
 
@@ -57,15 +62,6 @@ class StereoPairConfig:
     """Largest distance of a feature from its epipolar line."""
 
 
-@dataclass(frozen=True)
-class RelativePose:
-    """Pose of the second camera with a baseline of 1, and the verified matches."""
-
-    second_from_first: Float[Array, "4 4"]
-    xy_1: Float[Array, "K 2"]
-    xy_2: Float[Array, "K 2"]
-
-
 class StereoPairPredictor:
     """`PairPredictor` by SIFT, an essential matrix and semi-global block matching."""
 
@@ -88,10 +84,10 @@ class StereoPairPredictor:
     def relative_pose(self, view_1: View, view_2: View) -> RelativePose | PairFailure:
         """Pose from features of the two images and their focal lengths."""
         config = self.config
-        xy_1, xy_2 = _match_features(self._features_of(view_1), self._features_of(view_2))
+        xy_1, xy_2 = match_features(self._features_of(view_1), self._features_of(view_2))
         if len(xy_1) < config.min_matches:
             return PairFailure("few_matches", f"{len(xy_1)} features match; {config.min_matches} are needed.")
-        found = _estimate_pose(view_1, view_2, xy_1, xy_2, config.pose_error_px)
+        found = estimate_pose(view_1, view_2, xy_1, xy_2, config.pose_error_px)
         if found is None or found[1].sum() < config.min_matches:
             count = 0 if found is None else int(found[1].sum())
             return PairFailure(
@@ -108,7 +104,7 @@ class StereoPairPredictor:
             if key in self._features:
                 self._features.move_to_end(key)
                 return self._features[key]
-        features = _detect(view.image, self.config.max_features)
+        features = detect_features(view.image, self.config.max_features)
         with self._lock:
             self._features[key] = features
             while len(self._features) > _FEATURES_KEPT:
@@ -116,72 +112,12 @@ class StereoPairPredictor:
         return features
 
 
-def _detect(image: UInt8[Array, "H W 3"], max_features: int) -> tuple[Array, Array]:
-    detector = cv2.SIFT.create(nfeatures=max_features, contrastThreshold=0.01)
-    keypoints, descriptors = detector.detectAndCompute(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None)
-    if descriptors is None:
-        return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
-    xy = np.array([keypoint.pt for keypoint in keypoints], dtype=np.float64) + 0.5
-    descriptors = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
-    return xy, descriptors.astype(np.float32)
-
-
-def _match_features(
-    features_1: tuple[Array, Array], features_2: tuple[Array, Array], ratio: float = 0.85
-) -> tuple[Float[Array, "K 2"], Float[Array, "K 2"]]:
-    """Mutual nearest neighbours that pass Lowe's ratio test."""
-    (xy_1, d_1), (xy_2, d_2) = features_1, features_2
-    if min(len(d_1), len(d_2)) < 2:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    similarity = d_1 @ d_2.T  # descriptors have unit length
-    forward, backward = similarity.argmax(axis=1), similarity.argmax(axis=0)
-    two_best = -np.partition(-similarity, 1, axis=1)[:, :2]
-    distance = np.sqrt(np.maximum(2 - 2 * two_best, 0))
-    rows = np.arange(len(d_1))
-    keep = (backward[forward] == rows) & (distance[:, 0] < ratio * distance[:, 1])
-    return xy_1[keep], xy_2[forward[keep]]
-
-
-def _estimate_pose(
-    view_1: View, view_2: View, xy_1: Array, xy_2: Array, error_px: float
-) -> tuple[Float[Array, "4 4"], Bool[Array, "K"]] | None:
-    """Relative pose with unit baseline, and which matches fit it; None when none was found."""
-    cameras = [_pycolmap_camera(view) for view in (view_1, view_2)]
-    options = pycolmap.RANSACOptions()
-    options.max_error, options.random_seed = error_px, 0
-    found = pycolmap.estimate_relative_pose(cameras[0], xy_1, cameras[1], xy_2, options)
-    if found is None:
-        return None
-    inliers = np.asarray(found["inlier_mask"], bool)
-    refined = pycolmap.refine_relative_pose(
-        found["cam2_from_cam1"], cameras[0], xy_1, cameras[1], xy_2, inliers
-    )
-    pose = (refined or found)["cam2_from_cam1"]
-    out = np.eye(4)
-    out[:3] = pose.matrix()
-    length = np.linalg.norm(out[:3, 3])
-    if length < 1e-9:
-        return None
-    out[:3, 3] /= length
-    return out, inliers
-
-
-def _pycolmap_camera(view: View) -> pycolmap.Camera:
-    K, camera = view.camera.K, view.camera
-    return pycolmap.Camera(
-        model="PINHOLE",
-        width=camera.width,
-        height=camera.height,
-        params=[K[0, 0], K[1, 1], K[0, 2], K[1, 2]],
-    )
-
-
 def _motion_failure(
     view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
 ) -> PairFailure | None:
     """Why the motion between the views cannot be used for stereo, if so."""
     R, t = pose.second_from_first[:3, :3], pose.second_from_first[:3, 3]
-    rays_1, rays_2 = _rays(view_1, pose.xy_1) @ R.T, _rays(view_2, pose.xy_2)
+    rays_1, rays_2 = rays_of(view_1, pose.xy_1) @ R.T, rays_of(view_2, pose.xy_2)
     cosine = (rays_1 * rays_2).sum(-1) / np.linalg.norm(rays_1, axis=-1) / np.linalg.norm(rays_2, axis=-1)
     parallax = float(np.degrees(np.median(np.arccos(np.clip(cosine, -1, 1)))))
     if parallax < config.min_parallax_deg:
@@ -196,32 +132,6 @@ def _motion_failure(
             "forward_motion", f"The camera moved {angle:.0f} degrees off its viewing direction."
         )
     return None
-
-
-def _rays(view: View, xy: Float[Array, "*N 2"]) -> Float[Array, "*N 3"]:
-    """Camera rays with Z = 1 of view pixels."""
-    K = view.camera.K
-    flat = (xy - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
-    return np.concatenate([flat, np.ones_like(flat[..., :1])], axis=-1)
-
-
-@dataclass(frozen=True)
-class _Rectified:
-    """A pair turned so that rows correspond: image 1 is on the left and disparities are positive."""
-
-    rotations: tuple[Float[Array, "3 3"], Float[Array, "3 3"]]
-    """Rectified frame from camera 1, and from camera 2."""
-    focal: float
-    centers: tuple[Float[Array, "2"], Float[Array, "2"]]
-    """Principal points of the two rectified images, centres counted from 0 as OpenCV does."""
-    images: tuple[UInt8[Array, "H W"], UInt8[Array, "H W"]]
-    masks: tuple[Bool[Array, "H W"], Bool[Array, "H W"]]
-    """True where the rectified image shows the photo."""
-
-    @property
-    def shift(self) -> float:
-        """Disparity of a point at infinity."""
-        return float(self.centers[0][0] - self.centers[1][0])
 
 
 @dataclass(frozen=True)
@@ -254,11 +164,11 @@ class StereoDepth:
 
 def stereo_depths(
     view_1: View, view_2: View, pose: RelativePose, config: StereoPairConfig
-) -> tuple[_Rectified, StereoDepth, StereoDepth] | PairFailure:
+) -> tuple[Rectified, StereoDepth, StereoDepth] | PairFailure:
     """Depth of both views, shrunk, by semi-global block matching of the rectified pair in both directions."""
-    near, far = _depth_range(view_1, view_2, pose)
+    near, far = depth_range(view_1, view_2, pose)
     view_1, view_2 = shrunk(view_1, config.max_side), shrunk(view_2, config.max_side)
-    rectified = _rectify(view_1, view_2, pose, near, far)
+    rectified = rectify(view_1, view_2, pose, near, far)
     if isinstance(rectified, PairFailure):
         return rectified
     left, right = _disparities(rectified, near, config)
@@ -300,70 +210,8 @@ def dense_stereo(
     )
 
 
-def _rectifying_rotations(second_from_first: Float[Array, "4 4"]) -> tuple[Array, Array]:
-    """Rotations into the frame whose X axis runs from camera 1 to camera 2 and whose Z axis looks ahead."""
-    R = second_from_first[:3, :3]
-    x = -R.T @ second_from_first[:3, 3]
-    x /= np.linalg.norm(x)
-    ahead = np.array([0.0, 0.0, 1.0]) + R.T @ np.array([0.0, 0.0, 1.0])
-    z = ahead - (ahead @ x) * x
-    z /= np.linalg.norm(z)
-    first = np.stack([x, np.cross(z, x), z])
-    return first, first @ R.T
-
-
-def _depth_range(view_1: View, view_2: View, pose: RelativePose) -> tuple[float, float]:
-    """Nearest and farthest depth to search in the rectified frame, from the feature matches with a margin."""
-    to_1, to_2 = _rectifying_rotations(pose.second_from_first)
-    a, b = _rays(view_1, pose.xy_1) @ to_1.T, _rays(view_2, pose.xy_2) @ to_2.T
-    disparity = a[:, 0] / a[:, 2] - b[:, 0] / b[:, 2]
-    disparity = disparity[(disparity > 1e-4) & (a[:, 2] > 0) & (b[:, 2] > 0)]
-    low, high = np.percentile(disparity, [2, 98]) if len(disparity) else (0.05, 0.5)
-    return float(1 / (1.25 * high)), float(1 / (0.6 * low))
-
-
-def _rectify(
-    view_1: View, view_2: View, pose: RelativePose, near: float, far: float
-) -> _Rectified | PairFailure:
-    rotations = _rectifying_rotations(pose.second_from_first)
-    focal = 0.5 * sum(float(np.sqrt(v.camera.K[0, 0] * v.camera.K[1, 1])) for v in (view_1, view_2))
-    extents = [_extent(view, R) for view, R in zip((view_1, view_2), rotations, strict=True)]
-    top, bottom = max(e[1] for e in extents), min(e[3] for e in extents)
-    left = min(extents[0][0], extents[1][0] + 1 / far)
-    right = max(extents[0][2], extents[1][2] + 1 / near)
-    if bottom - top < 0.05 or right - left < 0.05:
-        return PairFailure("no_overlap", "The two photos share no rows after rectification.")
-    width, height = int(np.ceil(focal * (right - left))), int(np.ceil(focal * (bottom - top)))
-    width, height = min(width, 3 * view_1.camera.width), min(height, 3 * view_1.camera.height)
-    center_1 = np.array([-focal * left, -focal * top])
-    # The second image is moved by the smallest disparity, so that the search starts at 0.
-    center_2 = center_1 + np.array([np.floor(focal / far), 0.0])
-    images, masks = [], []
-    for view, R, center in zip((view_1, view_2), rotations, (center_1, center_2), strict=True):
-        target_K = np.array([[focal, 0, center[0]], [0, focal, center[1]], [0, 0, 1.0]])
-        H = target_K @ R @ np.linalg.inv(opencv_from_centered_intrinsics(view.camera.K))
-        grey = cv2.cvtColor(view.image, cv2.COLOR_RGB2GRAY)
-        images.append(cv2.warpPerspective(grey, H, (width, height), flags=cv2.INTER_CUBIC))
-        full = np.full(grey.shape, 255, np.uint8)
-        masks.append(cv2.warpPerspective(full, H, (width, height), flags=cv2.INTER_NEAREST) > 0)
-    return _Rectified(rotations, focal, (center_1, center_2), (images[0], images[1]), (masks[0], masks[1]))
-
-
-def _extent(view: View, R: Float[Array, "3 3"]) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom tangents that the image covers in the rectified frame."""
-    camera = view.camera
-    edge = pixel_centers(camera.width, camera.height)[
-        :: max(camera.height // 16, 1), :: max(camera.width // 16, 1)
-    ]
-    rays = _rays(view, edge.reshape(-1, 2)) @ R.T
-    tangents = rays[:, :2] / np.maximum(rays[:, 2:], 0.2)
-    (x0, y0), (x1, y1) = tangents.min(axis=0), tangents.max(axis=0)
-    limit = MAX_TANGENT
-    return max(x0, -limit), max(y0, -limit), min(x1, limit), min(y1, limit)
-
-
 def _disparities(
-    rectified: _Rectified, near: float, config: StereoPairConfig
+    rectified: Rectified, near: float, config: StereoPairConfig
 ) -> tuple[Float[Array, "H W"], Float[Array, "H W"]]:
     """Disparity of each rectified image towards the other, positive, infinity shift included; NaN where none."""
     span = rectified.focal / near + rectified.shift
@@ -397,14 +245,14 @@ def _disparities(
 def _measured(
     view: View,
     which: int,
-    rectified: _Rectified,
+    rectified: Rectified,
     own: Float[Array, "H W"],
     other: Float[Array, "H W"],
     config: StereoPairConfig,
 ) -> StereoDepth:
     """Read the rectified disparities at the pixels of a view (`which`: 0 the first, 1 the second)."""
     camera = view.camera
-    rays = _rays(view, pixel_centers(camera.width, camera.height)) @ rectified.rotations[which].T
+    rays = rays_of(view, pixel_centers(camera.width, camera.height)) @ rectified.rotations[which].T
     tangents = rays[..., :2] / np.maximum(rays[..., 2:], 1e-6)
     xy = (rectified.focal * tangents + rectified.centers[which]).astype(np.float32)
     disparity = _sample(own, xy)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from liftlab.components.geometry.rotations import rotations
 from liftlab.components.rasterize.cameras import PinholeTensors
 from liftlab.components.rasterize.layers import Layers
 from liftlab.components.rasterize.rules import (
@@ -23,17 +24,6 @@ from liftlab.components.rasterize.types import GaussianTensors
 
 PAIRS_AT_ONCE = 4_000_000
 """Pixels are handled in chunks of about this many pixel-Gaussian pairs."""
-
-
-def rotations(quats: Float[Tensor, "N 4"]) -> Float[Tensor, "N 3 3"]:
-    """Rotation matrices of quaternions wxyz of any length; the zero quaternion gives the identity."""
-    w, x, y, z = torch.nn.functional.normalize(quats, dim=-1).unbind(-1)
-    rows = [
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-    ]  # fmt: skip
-    return torch.stack(rows, dim=-1).reshape(-1, 3, 3)
 
 
 def project(

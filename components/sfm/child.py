@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from liftlab.components.errors import InputError
+from liftlab.components.png import png_bytes
 from liftlab.components.processes.child import ChildEnded, run_in_child
 from liftlab.components.processes.scratch import scratch_folder
 from liftlab.components.progress import CancelToken, Progress
@@ -89,12 +88,7 @@ def _write_images(
         group = groups.setdefault(key, len(groups))
         path = f"{group:03d}/{index:04d}.png"
         (folder / "images" / f"{group:03d}").mkdir(parents=True, exist_ok=True)
-        done, data = cv2.imencode(".png", photo.image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        if not done:
-            raise InputError(
-                f"{photo.name} cannot be prepared for camera estimation; export it again as JPEG."
-            )
-        (folder / "images" / path).write_bytes(data.tobytes())
+        (folder / "images" / path).write_bytes(png_bytes(photo.image, level=1))
         known = {"params": None, "world_to_camera": None} if cameras is None else cameras[index]
         entries.append({"path": path, "size": [width, height], "focal_px": focal, **known})
     return entries

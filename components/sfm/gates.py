@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from liftlab.components.errors import InputError
+from liftlab.components.errors import InputError, listed
 from liftlab.components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
 
 MIN_FEATURES = 100
@@ -26,13 +26,6 @@ MIN_PARALLAX = 0.002
 MAX_EPIPOLAR, DOUBTFUL_EPIPOLAR = 0.006, 0.002
 """Known cameras that miss by more of the longer side are not those of the photos; or fit them only
 roughly."""
-
-
-def listed(names: Sequence[str], limit: int = 6) -> str:
-    """Names for a sentence: "a.jpg, b.jpg and 3 more"."""
-    if len(names) <= limit:
-        return ", ".join(names)
-    return f"{', '.join(names[:limit])} and {len(names) - limit} more"
 
 
 def require_enough(photos: Sequence[SfmPhoto]) -> None:

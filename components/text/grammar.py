@@ -7,11 +7,21 @@
 Words it does not know are kept in `Query.unknown` and change nothing; nothing is guessed.
 """
 
-import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
 
 from liftlab.components.geometry.scale import METRES, UNIT_OF_WORD
+from liftlab.components.text.query import (
+    Colour,
+    Description,
+    Length,
+    Named,
+    Order,
+    Phrase,
+    Place,
+    Property,
+    Query,
+    Term,
+)
 from liftlab.components.text.vocabulary import (
     BOUNDS,
     COLOURS,
@@ -32,125 +42,16 @@ from liftlab.components.text.vocabulary import (
     Bound,
     Relation,
 )
+from liftlab.components.text.words import WordCursor, singular, tokenise
 
 MAX_WORDS = 60
 _COLOUR_OF = {word: name for name, words in COLOURS.items() for word in words}
 _PROPERTY_OF = {word: name for name, words in PROPERTIES.items() for word in words}
 _PHRASES = sorted(RELATIONS, key=lambda entry: -len(entry[0]))
-_LENGTH_AS_ONE = re.compile(r"(\d)(mm|cm|m|in|ft)\b")
-"""A number and its unit without a space between: "10cm"."""
 _AFTER_A_PLACE = ("the", "a", "an", "front", "back", "between", "photo")
 _BOUNDS = sorted(BOUNDS, key=len, reverse=True)
 _BARE_PLACE = {"left_of": "left", "right_of": "right", "in_front_of": "front", "behind": "back"}
 """What a place relation still says when its landmark is not known."""
-
-
-@dataclass(frozen=True)
-class Colour:
-    """Has one of these colours."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Property:
-    """Is large, flat, round, on the left, ..."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Length:
-    """A side of the object is below, above or near a real length."""
-
-    measure: str
-    """"height", "length" (the longer side on the ground), "width", "thickness", "longest" (of all three)."""
-    bound: Bound
-    metres: float
-
-
-@dataclass(frozen=True)
-class Named:
-    """A person gave the object this name."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Order:
-    """Comes `rank`-th when the objects that satisfy everything else are ordered by a measure."""
-
-    measure: str
-    descending: bool
-    rank: int = 1
-    """1 = first; -1 = last."""
-    landmark: "Description | None" = None
-    """Of `distance`: to what; None = to the photographer."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Stands in a relation to landmarks."""
-
-    relation: Relation
-    landmarks: tuple["Description", ...]
-
-
-@dataclass(frozen=True)
-class Not:
-    """Does not satisfy a term."""
-
-    term: "Term"
-
-
-Term = Colour | Property | Length | Named | Place | Not
-
-
-@dataclass(frozen=True)
-class Description:
-    """What one noun phrase says."""
-
-    terms: tuple[Term, ...] = ()
-    orders: tuple[Order, ...] = ()
-    count: int | None = None
-    """How many objects were asked for; None when no number was said."""
-    plural: bool = False
-    support: bool = False
-    """The noun is the table, the floor: what things stand on."""
-
-    @property
-    def empty(self) -> bool:
-        return not (self.terms or self.orders or self.support)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A text, understood as far as it goes."""
-
-    text: str
-    wanted: Description
-    used: tuple[str, ...]
-    """Words that decide the ranking, in order, as they were written (small letters)."""
-    unknown: tuple[str, ...]
-    """Words that are not known, in order."""
-    photo: str | None = None
-    """Photo whose left and right are meant ("in photo 005"); None = the first."""
-    unscaled: tuple[str, ...] = ()
-    """Lengths that say nothing because the scene has no scale, as they were written."""
-
-    @property
-    def sentence(self) -> str:
-        """What a person should know about how the text was read; empty when all of it was."""
-        used = f"used: {', '.join(self.used)}" if self.used else "nothing of it could be used"
-        if self.unscaled:
-            words = " and ".join(f"'{word}'" for word in (*self.unscaled, *self.unknown))
-            return (
-                f"{words} left out: the scene has no scale until you measure a known distance in it; {used}."
-            )
-        if self.unknown:
-            words = " and ".join(f"'{word}'" for word in self.unknown)
-            return f"I don't know {words} without a text model; {used}."
-        return "" if self.used else "Say what to look for, for example: the large red thing."
 
 
 def parse(text: str, *, names: Collection[str] = (), scaled: bool = True) -> Query:
@@ -175,22 +76,6 @@ def parse(text: str, *, names: Collection[str] = (), scaled: bool = True) -> Que
     )  # fmt: skip
 
 
-def tokenise(text: str) -> list[str]:
-    """Words in small letters, and commas; other punctuation is dropped."""
-    plain = text.casefold().replace("\u2019", "'").replace("non-", "non ")
-    plain = _LENGTH_AS_ONE.sub(r"\1 \2", plain)
-    return re.findall(r"\d+\.\d+|[^\W_]+(?:['-][^\W_]+)*|,", plain)
-
-
-def singular(word: str) -> str:
-    """The word without a plural ending, where what is left looks like a word."""
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith(("xes", "ches", "shes", "sses")):
-        return word[:-2]
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-
-
 def _content_of(phrase: tuple[str, ...]) -> str:
     """The words of a relation that say something: "to the left of" is "left", "next to" stays."""
     for word in phrase:
@@ -205,69 +90,26 @@ def _merged(a: Description, b: Description) -> Description:
     )
 
 
-@dataclass
-class _Phrase:
-    """A description while its words are read."""
-
-    terms: list[Term] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
-    count: int | None = None
-    plural: bool = False
-    support: bool = False
-    noun: bool = False
-    rank: int | None = None
-    """Of an ordinal that waits for what it orders."""
-    rank_word: str = ""
-    negate: bool = False
-    either: bool = False
-    """The next colour is an alternative to the last one."""
-
-    def add(self, term: Term) -> None:
-        last = self.terms[-1] if self.terms else None
-        if self.either and isinstance(term, Colour) and isinstance(last, Colour):
-            self.terms.pop()
-            term = Colour((*last.names, *term.names))
-        self.terms.append(Not(term) if self.negate else term)
-        self.either = False
-
-    def finish(self) -> Description:
-        return Description(tuple(self.terms), tuple(self.orders), self.count, self.plural, self.support)
-
-
-class _Reader:
+class _Reader(WordCursor):
     """Recursive descent over the words of one text."""
 
     def __init__(self, tokens: list[str], names: dict[tuple[str, ...], str], scaled: bool) -> None:
-        self.tokens, self.scaled = tokens, scaled
+        super().__init__(tokens)
+        self.scaled = scaled
         self.names = dict(sorted(names.items(), key=lambda entry: -len(entry[0])))
-        self.at = 0
         self.used: list[str] = []
         self.unknown: list[str] = []
         self.unscaled: list[str] = []
         self.photo: str | None = None
 
-    @property
-    def done(self) -> bool:
-        return self.at >= len(self.tokens)
-
-    def peek(self, ahead: int = 0) -> str:
-        place = self.at + ahead
-        return self.tokens[place] if place < len(self.tokens) else ""
-
     def skip_joint(self) -> None:
         """Step over what separates two descriptions that stand side by side."""
         while self.peek() in (",", "and", "but"):
-            self.at += 1
-
-    def starts(self, phrase: tuple[str, ...]) -> bool:
-        return tuple(self.tokens[self.at : self.at + len(phrase)]) == phrase
-
-    def take(self, count: int = 1) -> None:
-        self.at += count
+            self.take()
 
     def description(self, *, landmark: bool = False) -> Description:
         """Read one noun phrase with all that hangs on it. A landmark ends where its sentence part ends."""
-        phrase = _Phrase()
+        phrase = Phrase()
         while not self.done:
             if landmark and (self.peek() in (",", "but") or self._joins_outer()):
                 break
@@ -281,7 +123,7 @@ class _Reader:
         """Whether an "and" here leads back to what the landmark belongs to: another relation or another landmark."""
         return self.peek() == "and"
 
-    def _word(self, phrase: _Phrase) -> bool:
+    def _word(self, phrase: Phrase) -> bool:
         """Read the next word or fixed phrase into `phrase`; False when it does not belong to it."""
         for read in (
             self._photo, self._name, self._length, self._negation, self._from_side, self._side, self._relation
@@ -290,7 +132,7 @@ class _Reader:
                 return True
         return self._single(phrase)
 
-    def _photo(self, phrase: _Phrase) -> bool:
+    def _photo(self, phrase: Phrase) -> bool:
         """ "in photo 005", "in the first photo": whose left and right are meant."""
         skip = 0
         while self.peek(skip) in ("in", "from", "seen", "the", "of"):
@@ -306,7 +148,7 @@ class _Reader:
             return True
         return False
 
-    def _name(self, phrase: _Phrase) -> bool:
+    def _name(self, phrase: Phrase) -> bool:
         for words, name in self.names.items():
             length = len(words)
             here = self.tokens[self.at : self.at + length]
@@ -318,7 +160,7 @@ class _Reader:
                 return True
         return False
 
-    def _length(self, phrase: _Phrase) -> bool:
+    def _length(self, phrase: Phrase) -> bool:
         """ "taller than 10 cm", "at most 5 cm high", "10 cm long": a real length and what it is one of."""
         measure, ahead = "longest", 0
         bound: Bound = "near"
@@ -347,7 +189,7 @@ class _Reader:
             self.unscaled.append(words_here)
         return True
 
-    def _negation(self, phrase: _Phrase) -> bool:
+    def _negation(self, phrase: Phrase) -> bool:
         if self.peek() not in NEGATIONS:
             return False
         self.take()
@@ -369,7 +211,7 @@ class _Reader:
             self.used.insert(used, "not")
         return True
 
-    def _from_side(self, phrase: _Phrase) -> bool:
+    def _from_side(self, phrase: Phrase) -> bool:
         """ "second from the left": the ordinal counts along that direction."""
         if self.peek() != "from" or phrase.rank is None:
             return False
@@ -383,7 +225,7 @@ class _Reader:
         self.take(skip + 1)
         return True
 
-    def _side(self, phrase: _Phrase) -> bool:
+    def _side(self, phrase: Phrase) -> bool:
         """ "on the left", "in front", "at the back", "in the corner": a place in the photo, without a landmark."""
         if self.peek() not in ("on", "in", "at", "to", "towards", "toward"):
             return False
@@ -408,7 +250,7 @@ class _Reader:
         self.take(end)
         return True
 
-    def _relation(self, phrase: _Phrase) -> bool:
+    def _relation(self, phrase: Phrase) -> bool:
         for words, relation in _PHRASES:
             if self.starts(words):
                 return self._landmarks(phrase, words, relation)
@@ -432,7 +274,7 @@ class _Reader:
             and _PROPERTY_OF.get(word) != "middle"
         )
 
-    def _landmarks(self, phrase: _Phrase, words: tuple[str, ...], relation: Relation) -> bool:
+    def _landmarks(self, phrase: Phrase, words: tuple[str, ...], relation: Relation) -> bool:
         negate, phrase.negate = phrase.negate, False
         self.take(len(words))
         place = len(self.used)
@@ -456,7 +298,7 @@ class _Reader:
             phrase.add(term)
         return True
 
-    def _single(self, phrase: _Phrase) -> bool:
+    def _single(self, phrase: Phrase) -> bool:
         word, base = self.peek(), singular(self.peek())
         self.take()
         if word == "or":
@@ -495,15 +337,15 @@ class _Reader:
             self._noun(phrase, False)
         return True
 
-    def _noun(self, phrase: _Phrase, plural: bool) -> None:
+    def _noun(self, phrase: Phrase, plural: bool) -> None:
         phrase.noun = True
         phrase.plural |= plural
 
-    def _ends_phrase(self, phrase: _Phrase) -> bool:
+    def _ends_phrase(self, phrase: Phrase) -> bool:
         """Whether "one" stands for a thing ("the red one") and not for a number ("one red thing")."""
         return bool(phrase.terms or phrase.orders or phrase.rank)
 
-    def _superlative(self, phrase: _Phrase, word: str) -> None:
+    def _superlative(self, phrase: Phrase, word: str) -> None:
         measure, descending = SUPERLATIVES[word]
         rank, phrase.rank = phrase.rank or 1, None
         self.used += [phrase.rank_word, word] if phrase.rank_word else [word]
@@ -520,7 +362,7 @@ class _Reader:
                     landmark = None
         phrase.orders.append(Order(measure, descending, rank, landmark))
 
-    def _most(self, phrase: _Phrase, word: str) -> None:
+    def _most(self, phrase: Phrase, word: str) -> None:
         """ "the most red", "the least round"."""
         name = _PROPERTY_OF.get(self.peek()) or _COLOUR_OF.get(self.peek())
         if name is None:

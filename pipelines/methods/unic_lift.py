@@ -14,38 +14,30 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int, Int32, Int64, UInt16
-from scipy.sparse.csgraph import connected_components
+from jaxtyping import Bool, Float32, Int, Int64, UInt16
 from scipy.spatial import KDTree
 from torch import Tensor
 
 from liftlab.components.bounds import Amount, Share, within
-from liftlab.components.features.code_objects import CodeObjects, read_objects
+from liftlab.components.features.code_objects import CodeObjects, merged, read_objects
 from liftlab.components.features.codes import CodeBook, components_by_code
 from liftlab.components.features.label_maps import LabelMap
 from liftlab.components.features.losses.cluster_loss import bounded, cluster_loss
 from liftlab.components.features.losses.triplets import (
+    TripletSample,
     near_identity,
-    sample_triplets,
     triplet_loss,
-    triplet_pixels,
+    triplet_samples,
 )
-from liftlab.components.features.neighbours import (
-    neighbour_loss,
-    neighbour_pairs,
-    sample_pairs,
-    unit_length,
-)
+from liftlab.components.features.neighbours import neighbour_loss, neighbour_pairs, sample_pairs, unit_length
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.metrics import collision_rate, fragmentation
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
-from liftlab.components.rasterize.frozen import FrozenView, PixelRows
+from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.feature_trainer import (
     FeatureTrainConfig,
     Learned,
-    TrainingFrame,
     TrainStep,
     train_features,
 )
@@ -65,6 +57,7 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
 from liftlab.pipelines.methods.shared.label_answers import (
     SCORE_THRESHOLD,
     Labelling,
+    agreement,
     chosen_objects,
     frame_labels,
     meant_objects,
@@ -135,18 +128,6 @@ class UniCLiftConfig:
 
 
 @dataclass(frozen=True)
-class TripletSample:
-    """Triplets of one view."""
-
-    pixels: PixelRows
-    """T anchors, then pixels for the cluster loss alone."""
-    others: PixelRows
-    """T positives, then T negatives; none in a view of one segment."""
-    labels: Int64[Tensor, "P"]
-    """Segment of `pixels`."""
-
-
-@dataclass(frozen=True)
 class UniCLiftPrepared:
     """Read-only state of UniC-Lift for one scene."""
 
@@ -212,7 +193,13 @@ class UniCLift:
         for done, (frame, label_map) in enumerate(zip(frames, truth, strict=True)):
             cancel.check()
             progress(0.1 * done / len(frames), "Drawing pixels inside objects and at their borders")
-            samples.append(self._samples(frame, frame_labels(frame, label_map), generator))
+            labels = frame_labels(frame, label_map)
+            samples.append(
+                triplet_samples(
+                    frame.view, labels, samples=self.config.samples, triplets=self.config.triplets,
+                    pixels=self.config.pixels, generator=generator,
+                )
+            )  # fmt: skip
         unit = unit_length([view.camera for view in scene.views], views.gaussians.means.cpu().numpy())
         pairs = neighbour_pairs(
             views.gaussians.means.cpu().numpy(),
@@ -238,26 +225,6 @@ class UniCLift:
             **agreement(prepared.labelling.maps, truth, prepared.objects.codes),
         }
         return replace(prepared, about=about)
-
-    def _samples(
-        self, frame: TrainingFrame, labels: Int32[Array, "h w"], generator: torch.Generator
-    ) -> list[TripletSample]:
-        """Pixels of one view, with the Gaussians they see; none where no segment is large enough."""
-        pixels = triplet_pixels(labels)
-        flat = torch.from_numpy(labels.ravel()).long()
-        out = []
-        for _ in range(self.config.samples if pixels.count else 0):
-            drawn = sample_triplets(pixels, self.config.triplets, generator)
-            chosen = torch.randint(len(pixels.inside), (self.config.pixels,), generator=generator)
-            own = torch.cat([drawn[:, 0], pixels.inside[chosen]])
-            out.append(
-                TripletSample(
-                    frame.view.rows(own.to(self.device)),
-                    frame.view.rows(drawn[:, 1:].T.flatten().to(self.device)),
-                    flat[own].to(self.device),
-                )
-            )
-        return out
 
     def _loss(
         self, samples: Sequence[Sequence[TripletSample]], pairs: Int64[Tensor, "E 2"], step: TrainStep
@@ -423,37 +390,3 @@ def decode(
     """Objects of a rendered view (`CodeObjects.channels`), 0 where alpha is below a half."""
     labels = objects.objects_of(rendered.reshape(-1, rendered.shape[-1])).reshape(alpha.shape)
     return np.where(alpha >= MIN_ALPHA, labels, 0).astype(np.uint16)
-
-
-def merged(objects: CodeObjects, thing: Bool[Array, "O_plus_1"], tolerance: int) -> UInt16[Array, "O_plus_1"]:
-    """Table from object to the first thing that a chain of codes within the tolerance joins it with."""
-    owner = np.arange(objects.count + 1)
-    ids = np.flatnonzero(thing).tolist()
-    if ids:
-        near = objects.bits_from(ids)[:, ids] <= tolerance
-        _, group = connected_components(near, directed=False)
-        for number in range(group.max() + 1):
-            members = np.array(ids)[group == number]
-            owner[members] = members.min()
-    return owner.astype(np.uint16)
-
-
-def agreement(
-    maps: Sequence[UInt16[Array, "_ _"]], truth: Sequence[LabelMap], codes: Int64[Array, "O_plus_1"]
-) -> dict[str, float]:
-    """How well codes and the segments they were trained on go together, as means over the views.
-
-    Two segments of one view with the same commonest code collide; a segment with several codes is in pieces.
-
-    Source: docs/methods/metrics.md section 9, against the training's own segments since there is no truth here.
-    """
-    rates, pieces = [], []
-    for image, label_map in zip(maps, truth, strict=True):
-        seen = image > 0
-        segments, code = label_map.labels[seen].astype(np.int64), codes[image[seen]]
-        rates.append(collision_rate(segments, code))
-        pieces.append(fragmentation(segments, code))
-    return {
-        name: round(float(np.nanmean(values)), 5) if np.isfinite(values).any() else 0.0
-        for name, values in (("collision_rate", rates), ("codes_per_segment", pieces))
-    }

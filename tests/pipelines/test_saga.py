@@ -13,7 +13,9 @@ from liftlab.components.progress import CancelToken
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.saga.clicks import similarities
-from liftlab.pipelines.methods.saga.method import Saga, SagaConfig, SagaPrepared, eroded
+from liftlab.pipelines.methods.saga.config import SagaConfig
+from liftlab.pipelines.methods.saga.method import Saga, SagaPrepared
+from liftlab.pipelines.methods.saga.training import eroded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
 
@@ -251,7 +253,7 @@ def test_erosion_is_five_of_nine() -> None:
 
 
 def test_the_default_is_the_fast_preset() -> None:
-    from liftlab.pipelines.methods.saga.method import PAPER
+    from liftlab.pipelines.methods.saga.config import PAPER
 
     fast = SagaConfig()
     assert (fast.channels, fast.pixels, fast.train.iterations) == (16, 512, 2000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from liftlab.components.features.code_objects import CodeObjects
+from liftlab.components.features.code_objects import CodeObjects, merged
 from liftlab.components.features.codes import codes_of
 from liftlab.components.features.label_maps import paint
 from liftlab.components.masks.cache import MaskCache
@@ -17,7 +17,7 @@ from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
 from liftlab.pipelines.methods.shared.label_answers import Labelling, supervision
-from liftlab.pipelines.methods.unic_lift import UniCLift, UniCLiftPrepared, decode, merged
+from liftlab.pipelines.methods.unic_lift import UniCLift, UniCLiftPrepared, decode
 from tests import toy as toys
 from tests.toy import BOXES, FLOOR, Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 

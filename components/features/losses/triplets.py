@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Int32, Int64
 from torch import Tensor
 
 from liftlab.components.features.label_maps import boundary_band
+from liftlab.components.rasterize.frozen import FrozenView, PixelRows
 from liftlab.components.types import Array
 
 
@@ -30,6 +31,18 @@ class TripletPixels:
     def count(self) -> int:
         """Segments K."""
         return len(self.inside_start) - 1
+
+
+@dataclass(frozen=True)
+class TripletSample:
+    """Triplets of one view."""
+
+    pixels: PixelRows
+    """T anchors, then pixels for the cluster loss alone."""
+    others: PixelRows
+    """T positives, then T negatives; none in a view of one segment."""
+    labels: Int64[Tensor, "P"]
+    """Segment of `pixels`."""
 
 
 def triplet_pixels(labels: Int32[Array, "H W"], *, band_px: int = 2, min_pixels: int = 20) -> TripletPixels:
@@ -70,6 +83,41 @@ def sample_triplets(pixels: TripletPixels, count: int, generator: torch.Generato
     drawn = (torch.rand(len(segment), generator=generator, dtype=torch.float64) * others).long()
     negative = pixels.border[torch.where(drawn >= low, drawn + (high - low), drawn)]
     return torch.stack([anchor, positive, negative], dim=1)
+
+
+def triplet_samples(
+    view: FrozenView,
+    labels: Int32[Array, "H W"],
+    *,
+    samples: int,
+    triplets: int,
+    pixels: int,
+    generator: torch.Generator,
+) -> list[TripletSample]:
+    """Samples of one view with the Gaussians that their pixels see, on the view's device; none where no segment is
+    large enough.
+
+    Args:
+        view: Of the size of `labels`.
+        labels: Segments, 0 = none.
+        samples: How many.
+        triplets: Per sample.
+        pixels: Labelled pixels per sample beside the anchors.
+        generator: Randomness.
+    """
+    device = view.gaussians.means.device
+    sorted_pixels = triplet_pixels(labels)
+    flat = torch.from_numpy(labels.ravel()).long()
+    out = []
+    for _ in range(samples if sorted_pixels.count else 0):
+        drawn = sample_triplets(sorted_pixels, triplets, generator)
+        chosen = torch.randint(len(sorted_pixels.inside), (pixels,), generator=generator)
+        own = torch.cat([drawn[:, 0], sorted_pixels.inside[chosen]])
+        others = drawn[:, 1:].T.flatten()
+        out.append(
+            TripletSample(view.rows(own.to(device)), view.rows(others.to(device)), flat[own].to(device))
+        )
+    return out
 
 
 def triplet_loss(

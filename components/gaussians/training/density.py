@@ -16,8 +16,8 @@ from torch import Tensor
 from liftlab.components.bounds import Amount, Share, within
 from liftlab.components.gaussians.training.parameters import FIELDS, Parameters
 from liftlab.components.geometry.projection import project
+from liftlab.components.geometry.rotations import rotations
 from liftlab.components.rasterize import RenderResult
-from liftlab.components.rasterize.reference import rotations
 from liftlab.components.types import Array, Camera
 
 

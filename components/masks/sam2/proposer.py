@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from liftlab.components.bounds import Share, within
+from liftlab.components.masks.boxes import box_iou
 from liftlab.components.masks.protocols import ProposalInput
 from liftlab.components.masks.sam2.network import Embedding, Sam2Network, digest_of, masks_of_logits
 from liftlab.components.progress import CancelToken
@@ -130,16 +131,9 @@ def _distinct(
     for index in order:
         if len(kept) == config.max_masks:
             break
-        if not kept or float(_box_iou(boxes[index], boxes[kept]).max()) <= config.duplicate:
+        if not kept or float(box_iou(boxes[index], boxes[kept]).max()) <= config.duplicate:
             kept.append(index)
     return kept
-
-
-def _box_iou(box: Float[Tensor, "4"], others: Float[Tensor, "K 4"]) -> Float[Tensor, "K"]:
-    low, high = torch.maximum(box[:2], others[:, :2]), torch.minimum(box[2:], others[:, 2:])
-    shared = (high - low).clamp(min=0).prod(dim=1)
-    area = (box[2:] - box[:2]).prod()
-    return shared / ((others[:, 2:] - others[:, :2]).prod(dim=1) + area - shared).clamp(min=1e-9)
 
 
 def uncovered(mask: Bool[Array, "H W"], covered: Bool[Array, "H W"]) -> float:

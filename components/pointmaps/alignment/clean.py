@@ -91,3 +91,12 @@ def front_points(
             drop[np.flatnonzero(inside)[ahead]] = True
         out.append((drop & (depths[view].ravel() > 0)).reshape(depths[view].shape))
     return tuple(out)
+
+
+def largest_confidence(pairs: Mapping[Edge, PairResult], cameras: Sequence[Camera]) -> tuple[Array, ...]:
+    """Per pixel of every view the largest confidence of its pairs."""
+    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
+    for edge, pair in pairs.items():
+        for view, own in zip(edge, (pair.conf_1, pair.conf_2), strict=True):
+            np.maximum(conf[view], own, out=conf[view])
+    return tuple(conf)

@@ -18,15 +18,17 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from liftlab.components.errors import InputError
-from liftlab.components.geometry.projection import pixel_centers, points_from_depth
-from liftlab.components.pointmaps.alignment.clean import front_points, refined_depths
+from liftlab.components.geometry.projection import points_from_depth
+from liftlab.components.geometry.rotations import quat_from_rotation, rotations
+from liftlab.components.pointmaps.alignment.clean import front_points, largest_confidence, refined_depths
 from liftlab.components.pointmaps.alignment.loss import EdgePixels, WeightedDistance
+from liftlab.components.pointmaps.alignment.sampling import padded, sampled_pixels, stacked_edges
 from liftlab.components.pointmaps.alignment.start import (
     Similarity,
     Start,
+    parameter,
     rescaled,
-    start_from_cameras,
-    start_from_tree,
+    start_of_pairs,
 )
 from liftlab.components.pointmaps.alignment.weights import (
     Adjustment,
@@ -128,28 +130,19 @@ def align(
         raise InputError("No two photos could be matched: take photos that overlap.")
     cameras = [view.camera for view in views]
     progress(0.0, "Placing the pairs")
-    if config.cameras == "known":
-        start = start_from_cameras(cameras, pairs, threshold=config.valid_confidence)
-    else:
-        start = start_from_tree(
-            cameras,
-            pairs,
-            focals_known=config.cameras == "known_focal",
-            threshold=config.valid_confidence,
-        )
-    if not start.pair_poses:
-        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    start = start_of_pairs(cameras, pairs, known=config.cameras, threshold=config.valid_confidence)
     start, unit = _normalised(start, gauge=config.cameras != "known")
     edges = tuple(start.pair_poses)
     weights, histogram = _edge_weights(edges, pairs, soft_masks, config)
     model = _Model(start, edges, config)
-    stacked = _stack(edges, pairs, weights, cameras, config.pixel_stride)
+    stacked = stacked_edges(edges, pairs, weights, cameras, config.pixel_stride)
     losses = _optimise(model, stacked, config, progress, cancel)
     found = model.result(start)
     if config.pixel_stride > 1:
         found = replace(found, depths=refined_depths(found, pairs, weights))
     found = rescaled(found, unit)
-    conf, weighted = _view_confidence(edges, pairs, weights, cameras)
+    conf = largest_confidence({edge: pairs[edge] for edge in edges}, cameras)
+    weighted = _weighted_pixels(weights, cameras)
     ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
     valid = tuple(
         (c > config.valid_confidence) & w & ~front & (d > 0)
@@ -168,17 +161,6 @@ def align(
     )
 
 
-def rotation_of(quats: Float[Tensor, "N 4"]) -> Float[Tensor, "N 3 3"]:
-    """Rotation matrices of quaternions wxyz, normalised here."""
-    w, x, y, z = torch.nn.functional.normalize(quats, dim=-1).unbind(-1)
-    rows = [
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-    ]  # fmt: skip
-    return torch.stack(rows, dim=-1).reshape(-1, 3, 3)
-
-
 def gauged_log_scales(raw: Float[Tensor, "E"]) -> Float[Tensor, "E"]:
     """ln sigma_e of eq. (9): free parameters minus their mean, so that the product of all scales is 1."""
     return raw - raw.mean()
@@ -191,26 +173,26 @@ class _Model:
         self.edges, self.config = edges, config
         self.known = config.cameras == "known"
         similarities = [start.pair_poses[edge] for edge in edges]
-        self.pair_quats = _parameter(np.stack([quat_from_rotation(s.R) for s in similarities]))
+        self.pair_quats = parameter(np.stack([quat_from_rotation(s.R) for s in similarities]))
         # Translations are kept in world lengths, so that one learning rate suits pairs of every scale.
         self.first_logs = torch.tensor(np.log([s.scale for s in similarities]), dtype=torch.float32)
-        self.pair_trans = _parameter(np.stack([s.scale * s.t for s in similarities]))
-        self.pair_logs = _parameter(self.first_logs.numpy().copy())
+        self.pair_trans = parameter(np.stack([s.scale * s.t for s in similarities]))
+        self.pair_logs = parameter(self.first_logs.numpy().copy())
         to_world = [camera.camera_to_world for camera in start.cameras]
-        self.view_quats = _parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
-        self.view_centers = _parameter(np.stack([T[:3, 3] for T in to_world]))
+        self.view_quats = parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
+        self.view_centers = parameter(np.stack([T[:3, 3] for T in to_world]))
         focals = np.array([[camera.K[0, 0], camera.K[1, 1]] for camera in start.cameras])
-        self.log_focals = _parameter(np.log(focals))
-        grid = [_grid(camera, config.pixel_stride) for camera in start.cameras]
+        self.log_focals = parameter(np.log(focals))
+        grid = [sampled_pixels(camera, config.pixel_stride) for camera in start.cameras]
         count = max(len(xy) for xy, _ in grid)
         offsets = [
-            _padded(xy - camera.K[:2, 2], count) for (xy, _), camera in zip(grid, start.cameras, strict=True)
+            padded(xy - camera.K[:2, 2], count) for (xy, _), camera in zip(grid, start.cameras, strict=True)
         ]
         self.offsets = torch.from_numpy(np.stack(offsets).astype(np.float32))
         depths = [
-            _padded(depth.ravel()[index], count) for depth, (_, index) in zip(start.depths, grid, strict=True)
+            padded(depth.ravel()[index], count) for depth, (_, index) in zip(start.depths, grid, strict=True)
         ]
-        self.log_depths = _parameter(np.log(np.maximum(np.stack(depths), 1e-4)))
+        self.log_depths = parameter(np.log(np.maximum(np.stack(depths), 1e-4)))
         self.counts = [len(xy) for xy, _ in grid]
 
     def parameters(self) -> list[Tensor]:
@@ -227,22 +209,22 @@ class _Model:
         depth = self.log_depths.exp()
         rays = self.offsets / self._focals()[:, None, :]
         in_camera = torch.stack([rays[..., 0] * depth, rays[..., 1] * depth, depth], dim=1)
-        return rotation_of(self.view_quats) @ in_camera + self.view_centers[:, :, None]
+        return rotations(self.view_quats) @ in_camera + self.view_centers[:, :, None]
 
     def pair_transforms(self) -> tuple[Float[Tensor, "R 3 3"], Float[Tensor, "R 3"]]:
         """sigma_e R_e and sigma_e t_e, each edge twice: for its first and its second view."""
         logs = self._log_scales()
-        A = logs.exp()[:, None, None] * rotation_of(self.pair_quats)
+        A = logs.exp()[:, None, None] * rotations(self.pair_quats)
         b = (logs - self.first_logs).exp()[:, None] * self.pair_trans
         return A.repeat_interleave(2, dim=0), b.repeat_interleave(2, dim=0)
 
     def result(self, start: Start) -> Start:
         """Current values; depths of pixels that were not optimised stay as they started."""
         with torch.no_grad():
-            R_pairs = rotation_of(self.pair_quats).double().numpy()
+            R_pairs = rotations(self.pair_quats).double().numpy()
             scales = self._log_scales().exp().double().numpy()
             trans = (self.pair_trans / self.first_logs.exp()[:, None]).double().numpy()
-            R_views = rotation_of(self.view_quats).double().numpy()
+            R_views = rotations(self.view_quats).double().numpy()
             focals = self._focals().double().numpy()
             log_depths = self.log_depths.double().numpy()
         pair_poses = {
@@ -250,7 +232,7 @@ class _Model:
         }
         cameras, depths = [], []
         for v, camera in enumerate(start.cameras):
-            index = _grid(camera, self.config.pixel_stride)[1]
+            index = sampled_pixels(camera, self.config.pixel_stride)[1]
             depth = start.depths[v].copy()
             seen = depth.ravel()[index] > 0
             depth.ravel()[index[seen]] = np.exp(log_depths[v, : self.counts[v]][seen])
@@ -274,23 +256,6 @@ class _Model:
         if self.config.cameras != "unknown":
             return self.log_focals.exp()
         return self.log_focals.mean(dim=1, keepdim=True).expand(-1, 2).exp()
-
-
-def quat_from_rotation(R: Float[Array, "3 3"]) -> Float[Array, "4"]:
-    """Unit quaternion wxyz of a rotation matrix; exact at every angle (largest of four forms)."""
-    m = R
-    squares = np.array([
-        1 + m[0, 0] + m[1, 1] + m[2, 2], 1 + m[0, 0] - m[1, 1] - m[2, 2],
-        1 - m[0, 0] + m[1, 1] - m[2, 2], 1 - m[0, 0] - m[1, 1] + m[2, 2],
-    ])  # fmt: skip
-    forms = np.array([
-        [squares[0], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]],
-        [m[2, 1] - m[1, 2], squares[1], m[1, 0] + m[0, 1], m[0, 2] + m[2, 0]],
-        [m[0, 2] - m[2, 0], m[1, 0] + m[0, 1], squares[2], m[2, 1] + m[1, 2]],
-        [m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], squares[3]],
-    ])  # fmt: skip
-    best = forms[int(squares.argmax())]
-    return best / np.linalg.norm(best)
 
 
 def _optimise(
@@ -358,60 +323,15 @@ def _adjusted(
     return ablated_weights(x, config.adjustment, steepness=steepness, clamp=False)
 
 
-def _stack(
-    edges: Sequence[Edge],
-    pairs: Mapping[Edge, PairResult],
-    weights: Mapping[Edge, tuple[Array, Array]],
-    cameras: Sequence[Camera],
-    stride: int,
-) -> EdgePixels:
-    """Sampled pixels of all edges as planar arrays, padded to the largest view."""
-    grids = [_grid(camera, stride)[1] for camera in cameras]
-    count = max(len(index) for index in grids)
-    points = np.zeros((2 * len(edges), 3, count), np.float32)
-    sampled = np.zeros((2 * len(edges), count), np.float32)
-    views = np.array([view for edge in edges for view in edge], np.int64)
-    for e, edge in enumerate(edges):
-        for side, (pts3d, weight) in enumerate(
-            zip((pairs[edge].pts3d_1, pairs[edge].pts3d_2), weights[edge], strict=True)
-        ):
-            index = grids[edge[side]]
-            points[2 * e + side, :, : len(index)] = pts3d.reshape(-1, 3)[index].T
-            sampled[2 * e + side, : len(index)] = weight.ravel()[index]
-    return EdgePixels(points, sampled, views)
-
-
-def _grid(camera: Camera, stride: int) -> tuple[Float[Array, "P 2"], Array]:
-    """Pixel centres of every `stride`-th pixel, and their flat indices."""
-    rows = np.arange(stride // 2, camera.height, stride)
-    columns = np.arange(stride // 2, camera.width, stride)
-    index = (rows[:, None] * camera.width + columns[None, :]).ravel()
-    return pixel_centers(camera.width, camera.height).reshape(-1, 2)[index], index
-
-
-def _padded(values: Array, count: int) -> Array:
-    """`values` with ones appended up to `count` rows; their weights are 0, so they only have to be finite."""
-    return np.concatenate([values, np.ones((count - len(values), *values.shape[1:]))])
-
-
-def _parameter(values: Array) -> Tensor:
-    return torch.from_numpy(np.asarray(values, dtype=np.float32)).requires_grad_()
-
-
-def _view_confidence(
-    edges: Sequence[Edge],
-    pairs: Mapping[Edge, PairResult],
-    weights: Mapping[Edge, tuple[Array, Array]],
-    cameras: Sequence[Camera],
-) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """Per pixel of every view the largest confidence of its edges, and whether any of them has weight."""
-    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
-    weighted = [np.zeros(c.shape, bool) for c in conf]
-    for edge in edges:
-        for view, c, w in zip(edge, (pairs[edge].conf_1, pairs[edge].conf_2), weights[edge], strict=True):
-            np.maximum(conf[view], c, out=conf[view])
-            weighted[view] |= w > 0
-    return tuple(conf), tuple(weighted)
+def _weighted_pixels(
+    weights: Mapping[Edge, tuple[Array, Array]], cameras: Sequence[Camera]
+) -> list[Bool[Array, "_ _"]]:
+    """Pixels of every view to which any of its edges gives weight."""
+    weighted = [np.zeros((camera.height, camera.width), bool) for camera in cameras]
+    for edge, both in weights.items():
+        for view, weight in zip(edge, both, strict=True):
+            weighted[view] |= weight > 0
+    return weighted
 
 
 def _normalised(start: Start, *, gauge: bool) -> tuple[Start, float]:

@@ -25,15 +25,17 @@ from torch import Tensor
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import points_from_depth
-from liftlab.components.pointmaps.alignment.clean import front_points
-from liftlab.components.pointmaps.alignment.solve import Alignment, quat_from_rotation, rotation_of
+from liftlab.components.geometry.rotations import quat_from_rotation, rotations
+from liftlab.components.pointmaps.alignment.clean import front_points, largest_confidence
+from liftlab.components.pointmaps.alignment.matches import Grids, Matches, surest_match, thinned_matches
+from liftlab.components.pointmaps.alignment.solve import Alignment
 from liftlab.components.pointmaps.alignment.start import (
     Similarity,
     Start,
+    parameter,
     register_pair,
     rescaled,
-    start_from_cameras,
-    start_from_tree,
+    start_of_pairs,
 )
 from liftlab.components.pointmaps.pairs import Edge, PairResult
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -41,8 +43,6 @@ from liftlab.components.types import Array, Camera, View
 
 NEAREST = 1e-3
 """What is nearer to a camera it is projected into, or behind it, counts as this far in front; 1 = the median depth."""
-STEP = 1.1
-"""Neighbouring pixels whose depths differ by more than this factor belong to different things."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,6 @@ class SparseAlignmentConfig:
     """A less confident point this much (relative) in front of another view's depth is not valid."""
 
 
-@dataclass(frozen=True)
-class Matches:
-    """Thinned matches of all pairs; column 0 is the first view of a match, column 1 the second."""
-
-    views: Int64[Tensor, "M 2"]
-    xy: Float[Tensor, "M 2 2"]
-    """Pixels."""
-    depth: Float[Tensor, "M 2"]
-    """Of the view's starting depth map there."""
-    weight: Float[Tensor, "M"]
-    """Geometric mean of both pixels' confidences."""
-    corners: Int64[Tensor, "M 2 4"]
-    """Numbers of the grid points around each pixel, over all views."""
-    shares: Float[Tensor, "M 2 4"]
-    """Bilinear weights of those."""
-
-
 def align_sparse(
     views: Sequence[View],
     pairs: Mapping[Edge, PairResult],
@@ -109,24 +92,17 @@ def align_sparse(
         Cancelled: `cancel` was set.
     """
     started = time.perf_counter()
-    used = {edge: pair for edge, pair in pairs.items() if _surest_match(pair) > config.matching_threshold}
+    used = {edge: pair for edge, pair in pairs.items() if surest_match(pair) > config.matching_threshold}
     if not used:
         raise InputError("No two photos could be matched: take photos that overlap.")
     progress(0.0, "Placing the pairs")
     cameras = [view.camera for view in views]
-    if config.cameras == "known":
-        start = start_from_cameras(cameras, used, threshold=config.valid_confidence)
-    else:
-        start = start_from_tree(
-            cameras, used, focals_known=config.cameras == "known_focal", threshold=config.valid_confidence
-        )
-    if not start.pair_poses:
-        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    start = start_of_pairs(cameras, used, known=config.cameras, threshold=config.valid_confidence)
     used = {edge: used[edge] for edge in start.pair_poses}
     unit = float(np.median(np.concatenate([depth[depth > 0] for depth in start.depths])))
     start = rescaled(start, 1 / unit)
     depths = [_joined_depth(view, depth, used) for view, depth in enumerate(start.depths)]
-    grids = _Grids(start.cameras, config.grid_px)
+    grids = Grids(start.cameras, config.grid_px)
     model = _Model(start.cameras, grids, config)
     matches = thinned_matches(used, depths, grids)
     if len(matches.views) == 0:
@@ -138,7 +114,7 @@ def align_sparse(
         for depth, correction in zip(depths, model.corrections(matches, start.cameras), strict=True)
     ]
     found = rescaled(Start(solved, tuple(depths), {}), unit if config.cameras == "known" else 1.0)
-    conf = _confidence(used, cameras)
+    conf = largest_confidence(used, cameras)
     ahead = front_points(found.cameras, found.depths, conf, tolerance=config.occlusion_tolerance)
     valid = tuple(
         (c > config.valid_confidence) & ~front & (depth > 0)
@@ -168,41 +144,17 @@ def robust(distance: Float[Tensor, "*M"], gamma: float) -> Float[Tensor, "*M"]:
     return (distance + offset) ** gamma - offset**gamma
 
 
-class _Grids:
-    """Grid points of all views in one numbering: the centres of square cells."""
-
-    def __init__(self, cameras: Sequence[Camera], grid_px: int) -> None:
-        self.grid_px = grid_px
-        self.shapes = [(-(-camera.height // grid_px), -(-camera.width // grid_px)) for camera in cameras]
-        self.starts = np.concatenate([[0], np.cumsum([rows * columns for rows, columns in self.shapes])])
-
-    def around(self, view: int, xy: Float[Array, "M 2"]) -> tuple[Int64[Array, "M 4"], Float[Array, "M 4"]]:
-        """The four grid points around each pixel, and their bilinear weights."""
-        rows, columns = self.shapes[view]
-        place = np.clip(xy / self.grid_px - 0.5, 0, [columns - 1, rows - 1])
-        low = np.minimum(place.astype(np.int64), np.maximum([columns - 2, rows - 2], 0))
-        high = np.minimum(low + 1, [columns - 1, rows - 1])
-        fx, fy = (place - low).T
-        corners = [
-            self.starts[view] + y * columns + x
-            for y in (low[:, 1], high[:, 1])
-            for x in (low[:, 0], high[:, 0])
-        ]
-        shares = [(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy]
-        return np.stack(corners, axis=1), np.stack(shares, axis=1)
-
-
 class _Model:
     """What is optimised: camera and scale of every view, and corrections of depth at the grid points."""
 
-    def __init__(self, cameras: Sequence[Camera], grids: _Grids, config: SparseAlignmentConfig) -> None:
+    def __init__(self, cameras: Sequence[Camera], grids: Grids, config: SparseAlignmentConfig) -> None:
         self.config, self.grids = config, grids
         to_world = [camera.camera_to_world for camera in cameras]
-        self.quats = _parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
-        self.centers = _parameter(np.stack([T[:3, 3] for T in to_world]))
-        self.log_focals = _parameter(np.log([[camera.K[0, 0], camera.K[1, 1]] for camera in cameras]))
-        self.log_scales = _parameter(np.zeros(len(cameras)))
-        self.log_bends = _parameter(np.zeros(grids.starts[-1]))
+        self.quats = parameter(np.stack([quat_from_rotation(T[:3, :3]) for T in to_world]))
+        self.centers = parameter(np.stack([T[:3, 3] for T in to_world]))
+        self.log_focals = parameter(np.log([[camera.K[0, 0], camera.K[1, 1]] for camera in cameras]))
+        self.log_scales = parameter(np.zeros(len(cameras)))
+        self.log_bends = parameter(np.zeros(grids.starts[-1]))
         middles = np.stack([camera.K[:2, 2] for camera in cameras])
         self.middles = torch.from_numpy(middles.astype(np.float32))
 
@@ -234,7 +186,7 @@ class _Model:
         depth = matches.depth * bend * _chosen(self.scales(), views)
         rays = (matches.xy - self.middles[views]) / _chosen(self.focals(), views)
         local = torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1) * depth[..., None]
-        R = _chosen(rotation_of(self.quats), views)
+        R = _chosen(rotations(self.quats), views)
         return (R @ local[..., None])[..., 0] + _chosen(self.centers, views)
 
     def loss_3d(self, matches: Matches) -> Tensor:
@@ -246,7 +198,7 @@ class _Model:
     def loss_2d(self, matches: Matches) -> Tensor:
         """Weighted mean robust distance, in pixels, of each point from its match in the other photo, both ways."""
         points, other = self.points(matches), matches.views.flip(1)
-        R = _chosen(rotation_of(self.quats), other)
+        R = _chosen(rotations(self.quats), other)
         seen = (R.mT @ (points - _chosen(self.centers, other))[..., None])[..., 0]
         front = seen[..., 2:].clamp_min(NEAREST)
         xy = seen[..., :2] / front * _chosen(self.focals(), other) + self.middles[other]
@@ -259,7 +211,7 @@ class _Model:
         if self.config.cameras == "known":
             return tuple(start)
         with torch.no_grad():
-            R_views = rotation_of(self.quats).double().numpy()
+            R_views = rotations(self.quats).double().numpy()
             focals = self.focals().double().numpy()
             centers = self.centers.double().numpy()
         out = []
@@ -289,38 +241,6 @@ class _Model:
             wide = cv2.resize(bend, size, interpolation=cv2.INTER_LINEAR)[: camera.height, : camera.width]
             out.append(scales[v] * np.exp(wide.astype(np.float64)))
         return out
-
-
-def thinned_matches(
-    pairs: Mapping[Edge, PairResult], depths: Sequence[Float[Array, "_ _"]], grids: _Grids
-) -> Matches:
-    """Per pair and cell of the first photo the match nearest to the cell's centre, where both depths are known."""
-    parts: dict[str, list[Array]] = {
-        name: [] for name in ("views", "xy", "depth", "weight", "corners", "shares")
-    }
-    for (n, m), pair in pairs.items():
-        xy = pair.matches.astype(np.float64).reshape(-1, 2, 2)
-        cell = np.floor(xy[:, 0] / grids.grid_px).astype(np.int64)
-        off = np.linalg.norm(xy[:, 0] / grids.grid_px - cell - 0.5, axis=1)
-        order = np.lexsort((np.arange(len(xy)), off))
-        _, first = np.unique((cell[:, 1] * (1 << 20) + cell[:, 0])[order], return_index=True)
-        xy = xy[np.sort(order[first])]
-        depth = np.stack([_smooth_depth(depths[n], xy[:, 0]), _smooth_depth(depths[m], xy[:, 1])], axis=1)
-        weight = np.sqrt(_at(pair.conf_1, xy[:, 0]) * _at(pair.conf_2, xy[:, 1]))
-        good = (depth > 0).all(axis=1)
-        around = [grids.around(view, xy[good, side]) for side, view in enumerate((n, m))]
-        parts["views"].append(np.tile([n, m], (int(good.sum()), 1)))
-        parts["xy"].append(xy[good])
-        parts["depth"].append(depth[good])
-        parts["weight"].append(weight[good])
-        parts["corners"].append(np.stack([corners for corners, _ in around], axis=1))
-        parts["shares"].append(np.stack([shares for _, shares in around], axis=1))
-    whole = {name: np.concatenate(values) for name, values in parts.items()}
-    tensors = {
-        name: torch.from_numpy(value if value.dtype == np.int64 else value.astype(np.float32))
-        for name, value in whole.items()
-    }
-    return Matches(**tensors)
 
 
 def _optimise(
@@ -389,48 +309,6 @@ def _pair_poses(found: Start, pairs: Mapping[Edge, PairResult]) -> dict[Edge, Si
     return out
 
 
-def _surest_match(pair: PairResult) -> float:
-    """Largest confidence of a match; 0 without any."""
-    if len(pair.matches) == 0:
-        return 0.0
-    return float(np.sqrt(_at(pair.conf_1, pair.matches[:, :2]) * _at(pair.conf_2, pair.matches[:, 2:])).max())
-
-
-def _at(values: Float[Array, "H W"], xy: Float[Array, "M 2"]) -> Float[Array, "M"]:
-    """Value of the pixel that holds each position."""
-    column, row = np.floor(xy).astype(np.int64).T
-    return values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
-
-
-def _smooth_depth(depth: Float[Array, "H W"], xy: Float[Array, "M 2"]) -> Float[Array, "M"]:
-    """Depth between the four pixels around each position; 0 at the rim of the photo, of what is known and of things.
-
-    On a plane inverse depth is linear over the photo.
-    """
-    height, width = depth.shape
-    column, row = np.floor(xy - 0.5).astype(np.int64).T
-    inside = (column >= 0) & (row >= 0) & (column < width - 1) & (row < height - 1)
-    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
-    around = np.stack([depth[row + y, column + x] for y in (0, 1) for x in (0, 1)])
-    good = inside & (around.min(axis=0) > 0) & (around.max(axis=0) < STEP * around.min(axis=0))
-    fx, fy = (xy - 0.5 - np.stack([column, row], axis=1)).T
-    shares = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
-    return np.where(good, 1 / np.maximum((shares / np.where(good, around, 1)).sum(axis=0), 1e-12), 0)
-
-
-def _confidence(pairs: Mapping[Edge, PairResult], cameras: Sequence[Camera]) -> tuple[Array, ...]:
-    """Per pixel of every view the largest confidence of its pairs."""
-    conf = [np.zeros((camera.height, camera.width), np.float32) for camera in cameras]
-    for edge, pair in pairs.items():
-        for view, own in zip(edge, (pair.conf_1, pair.conf_2), strict=True):
-            np.maximum(conf[view], own, out=conf[view])
-    return tuple(conf)
-
-
 def _chosen(values: Float[Tensor, "K *D"], rows: Int64[Tensor, "*P"]) -> Float[Tensor, "..."]:
     """values[rows]; unlike indexing, its gradient is summed in one order, so that results repeat."""
     return values.index_select(0, rows.flatten()).reshape(*rows.shape, *values.shape[1:])
-
-
-def _parameter(values: Array | Sequence[Sequence[float]]) -> Tensor:
-    return torch.from_numpy(np.asarray(values, dtype=np.float32)).requires_grad_()

@@ -5,10 +5,13 @@ Source: docs/methods/wildseg3d.md section 3.5 a to e, after DUSt3R (CVPR 2024). 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import (
@@ -139,6 +142,27 @@ def camera_of_points(
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(rvec)[0], tvec[:, 0]
     return pose, _reprojection_error(points, xy + 0.5, K, pose)
+
+
+def start_of_pairs(
+    cameras: Sequence[Camera],
+    pairs: Mapping[Edge, PairResult],
+    *,
+    known: Literal["unknown", "known_focal", "known"],
+    threshold: float,
+) -> Start:
+    """Where the pairs and views start, with what is known of the cameras: nothing, focal lengths, or all.
+
+    Raises:
+        InputError: No pair fits the cameras, or the pairs do not connect all views.
+    """
+    if known == "known":
+        start = start_from_cameras(cameras, pairs, threshold=threshold)
+    else:
+        start = start_from_tree(cameras, pairs, focals_known=known == "known_focal", threshold=threshold)
+    if not start.pair_poses:
+        raise InputError("No pair of photos fits the cameras given: check that they belong to these photos.")
+    return start
 
 
 def start_from_tree(
@@ -309,3 +333,8 @@ def _rigid_inverse(R: Array, t: Array) -> Float[Array, "4 4"]:
     out = np.eye(4)
     out[:3, :3], out[:3, 3] = R.T, -R.T @ t
     return out
+
+
+def parameter(values: Array | Sequence[Sequence[float]]) -> Tensor:
+    """Starting values as single floats that an optimiser changes."""
+    return torch.from_numpy(np.asarray(values, dtype=np.float32)).requires_grad_()

@@ -14,6 +14,80 @@ UNSEEN = 255
 _OPTIONS = {"cache": True, "nogil": True, "fastmath": {"contract", "afn", "reassoc", "nsz", "arcp"}}
 
 
+@njit(inline="always")
+@no_type_check
+def _warp(source, H, source_width, max_x, max_y, first_row, radius, warped, inside):
+    """A source as the reference's window of rows sees it over one plane, and where (1 or 0) it shows anything."""
+    one, zero = np.float32(1), np.float32(0)
+    for i in range(warped.shape[0]):
+        y = np.float32(first_row + i - radius)
+        ax, bx = H[0, 0], H[0, 1] * y + H[0, 2]
+        ay, by = H[1, 0], H[1, 1] * y + H[1, 2]
+        az, bz = H[2, 0], H[2, 1] * y + H[2, 2]
+        for j in range(warped.shape[1]):
+            x = np.float32(j - radius)
+            z = az * x + bz
+            inverse = one / z
+            u = (ax * x + bx) * inverse
+            v = (ay * x + by) * inverse
+            seen = (z > zero) & (u >= zero) & (v >= zero) & (u <= max_x) & (v <= max_y)
+            u = min(max(u, zero), max_x)
+            v = min(max(v, zero), max_y)
+            left, top = np.int32(u), np.int32(v)
+            fx, fy = u - np.float32(left), v - np.float32(top)
+            at = np.uint32(top * source_width + left)
+            below = at + np.uint32(source_width)
+            upper = source[at] + fx * (source[at + np.uint32(1)] - source[at])
+            lower = source[below] + fx * (source[below + np.uint32(1)] - source[below])
+            warped[i, j] = upper + fy * (lower - upper)
+            inside[i, j] = one if seen else zero
+
+
+@njit(inline="always")
+@no_type_check
+def _vote(reference, mean, variance, warped, inside, radius, floor, start, columns, boxes, best, second):
+    """Compare windows of a warped source with the reference's and keep the two best costs of every pixel.
+
+    `columns` [3, w + 2r] and `boxes` [3, w] are room for the sums of value, square and product.
+    """
+    one, zero = np.float32(1), np.float32(0)
+    rows, padded = warped.shape
+    width = best.shape[1]
+    count = np.float32(1.0 / (2 * radius + 1) ** 2)
+    sum_1, sum_2, sum_3 = columns[0], columns[1], columns[2]
+    box_1, box_2, box_3 = boxes[0], boxes[1], boxes[2]
+    columns[:] = zero
+    for i in range(rows):
+        for j in range(padded):
+            value = warped[i, j]
+            sum_1[j] += value
+            sum_2[j] += value * value
+            sum_3[j] += value * reference[start + i, j]
+        row = i - 2 * radius
+        if row < 0:
+            continue
+        boxes[:] = zero
+        for k in range(2 * radius + 1):
+            for x in range(width):
+                box_1[x] += sum_1[x + k]
+                box_2[x] += sum_2[x + k]
+                box_3[x] += sum_3[x + k]
+        for x in range(width):
+            average = box_1[x] * count
+            spread = max(box_2[x] * count - average * average, floor)
+            product = box_3[x] * count - average * mean[start + row, x]
+            zncc = product / np.sqrt(spread * max(variance[start + row, x], floor))
+            value = one - min(max(zncc, zero), one)
+            value = value if inside[row + radius, x + radius] > zero else np.float32(2)
+            second[row, x] = min(second[row, x], max(best[row, x], value))
+            best[row, x] = min(best[row, x], value)
+        for j in range(padded):
+            value = warped[row, j]
+            sum_1[j] -= value
+            sum_2[j] -= value * value
+            sum_3[j] -= value * reference[start + row, j]
+
+
 @njit(**_OPTIONS)
 @no_type_check
 def matching_cost(reference, mean, variance, sources, homographies, radius, floor, top_k, cost, start, stop):
@@ -33,90 +107,28 @@ def matching_cost(reference, mean, variance, sources, homographies, radius, floo
         start: First row.
         stop: Row after the last.
     """
-    one, zero, scale = np.float32(1), np.float32(0), np.float32(COST_SCALE)
+    one, scale = np.float32(1), np.float32(COST_SCALE)
     num_planes, num_sources = homographies.shape[0], homographies.shape[1]
     width = cost.shape[1]
     padded = width + 2 * radius
     rows = stop - start + 2 * radius
     source_height, source_width = sources.shape[1], sources.shape[2]
     max_x, max_y = np.float32(source_width - 1.001), np.float32(source_height - 1.001)
-    count = np.float32(1.0 / (2 * radius + 1) ** 2)
     warped = np.empty((rows, padded), np.float32)
     inside = np.empty((rows, padded), np.float32)
-    sum_1, sum_2, sum_3 = (
-        np.empty(padded, np.float32),
-        np.empty(padded, np.float32),
-        np.empty(padded, np.float32),
-    )
-    box_1, box_2, box_3 = (
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-        np.empty(width, np.float32),
-    )
+    columns = np.empty((3, padded), np.float32)
+    boxes = np.empty((3, width), np.float32)
     best = np.empty((stop - start, width), np.float32)
     second = np.empty((stop - start, width), np.float32)
     for plane in range(num_planes):
         best[:] = np.float32(2)
         second[:] = np.float32(2)
         for s in range(num_sources):
-            H = homographies[plane, s]
             source = sources[s].reshape(-1)
-            for i in range(rows):
-                y = np.float32(start + i - radius)
-                ax, bx = H[0, 0], H[0, 1] * y + H[0, 2]
-                ay, by = H[1, 0], H[1, 1] * y + H[1, 2]
-                az, bz = H[2, 0], H[2, 1] * y + H[2, 2]
-                for j in range(padded):
-                    x = np.float32(j - radius)
-                    z = az * x + bz
-                    inverse = one / z
-                    u = (ax * x + bx) * inverse
-                    v = (ay * x + by) * inverse
-                    seen = (z > zero) & (u >= zero) & (v >= zero) & (u <= max_x) & (v <= max_y)
-                    u = min(max(u, zero), max_x)
-                    v = min(max(v, zero), max_y)
-                    left, top = np.int32(u), np.int32(v)
-                    fx, fy = u - np.float32(left), v - np.float32(top)
-                    at = np.uint32(top * source_width + left)
-                    below = at + np.uint32(source_width)
-                    upper = source[at] + fx * (source[at + np.uint32(1)] - source[at])
-                    lower = source[below] + fx * (source[below + np.uint32(1)] - source[below])
-                    warped[i, j] = upper + fy * (lower - upper)
-                    inside[i, j] = one if seen else zero
-            sum_1[:] = zero
-            sum_2[:] = zero
-            sum_3[:] = zero
-            for i in range(rows):
-                for j in range(padded):
-                    value = warped[i, j]
-                    sum_1[j] += value
-                    sum_2[j] += value * value
-                    sum_3[j] += value * reference[start + i, j]
-                row = i - 2 * radius
-                if row < 0:
-                    continue
-                box_1[:] = zero
-                box_2[:] = zero
-                box_3[:] = zero
-                for k in range(2 * radius + 1):
-                    for x in range(width):
-                        box_1[x] += sum_1[x + k]
-                        box_2[x] += sum_2[x + k]
-                        box_3[x] += sum_3[x + k]
-                for x in range(width):
-                    average = box_1[x] * count
-                    spread = max(box_2[x] * count - average * average, floor)
-                    product = box_3[x] * count - average * mean[start + row, x]
-                    zncc = product / np.sqrt(spread * max(variance[start + row, x], floor))
-                    value = one - min(max(zncc, zero), one)
-                    value = value if inside[row + radius, x + radius] > zero else np.float32(2)
-                    second[row, x] = min(second[row, x], max(best[row, x], value))
-                    best[row, x] = min(best[row, x], value)
-                for j in range(padded):
-                    value = warped[row, j]
-                    sum_1[j] -= value
-                    sum_2[j] -= value * value
-                    sum_3[j] -= value * reference[start + row, j]
+            _warp(source, homographies[plane, s], source_width, max_x, max_y, start, radius, warped, inside)
+            _vote(
+                reference, mean, variance, warped, inside, radius, floor, start, columns, boxes, best, second
+            )
         for row in range(stop - start):
             for x in range(width):
                 value = best[row, x]

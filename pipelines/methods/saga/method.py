@@ -8,38 +8,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, UInt8, UInt16
+from jaxtyping import Bool, Float, Float32, Int, UInt16
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from liftlab.components.bounds import Amount, Rate, Share, within
-from liftlab.components.config_keys import LATER
 from liftlab.components.errors import InputError
 from liftlab.components.features.clusters import assigned, cluster_means, density_clusters
 from liftlab.components.features.connected import connected_to
-from liftlab.components.features.losses.affinity import (
-    ScaleQuantiles,
-    all_pairs,
-    ascending_scales,
-    correspondence_loss,
-    correspondences,
-    draw_scales,
-    gate,
-    gated_cosines,
-    identity_vectors,
-    mask_scale,
-    mean_areas,
-    norm_loss,
-    pair_weights,
-    resample,
-)
+from liftlab.components.features.losses.affinity import ScaleQuantiles
 from liftlab.components.features.smoothing import nearest_neighbours, neighbour_mean
-from liftlab.components.geometry.projection import pixel_centers, unproject
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.rasterize.frozen import FrozenView
@@ -53,6 +34,7 @@ from liftlab.pipelines.methods.saga.clicks import (
     fitting_size,
     mask_query,
 )
+from liftlab.pipelines.methods.saga.config import SagaConfig
 from liftlab.pipelines.methods.saga.text import (
     PAPER_CROPS,
     TextHit,
@@ -61,15 +43,13 @@ from liftlab.pipelines.methods.saga.text import (
     find_by_votes,
     vote,
 )
+from liftlab.pipelines.methods.saga.training import affinity_loss, measured_masks
 from liftlab.pipelines.methods.shared.feature_trainer import (
     FeatureTrainConfig,
     Learned,
-    TrainingFrame,
-    TrainStep,
     train_features,
 )
 from liftlab.pipelines.methods.shared.gaussian_answers import (
-    MIN_ALPHA,
     GaussianViews,
     SeenClick,
     answer,
@@ -84,67 +64,10 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
 )
 from liftlab.pipelines.methods.shared.opening import opened
 
-MIN_PIXELS = 10
-"""A mask with fewer opaque pixels after erosion has no scale and teaches nothing."""
 SETUP_SHARE = 0.1
 """Share of the preparation that looks at the masks."""
 DISTINCT_IOU = 0.9
 """Selections that overlap more than this are one offer."""
-
-
-@dataclass(frozen=True)
-class SagaConfig:
-    """Choices of SAGA; the defaults are its fast preset, `PAPER` the published one."""
-
-    channels: Annotated[int, within(1, 256)] = 16
-    """Length of a feature; 32 in the paper."""
-    train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=640, rate=1e-2)
-    )
-    """10,000 iterations at a rate of 2.5e-3 in the paper; a fifth of the steps are each four times as long."""
-    gate_rate: Rate = 1e-2
-    """Learning rate of the gate; 2.5e-3 in the paper."""
-    pixels: Annotated[int, within(1, 1_000_000)] = 512
-    """Drawn per step, all pairs of them compared; 1,000 in the paper."""
-    scales: Annotated[int, within(1, 1000)] = 8
-    """Masks per step at whose size pairs are compared; two more scales are added, see `draw_scales`."""
-    neighbours: Annotated[int, within(1, 256)] = 16
-    """Nearest Gaussians whose mean is splatted, itself included; 1 for no smoothing."""
-    norm_weight: Amount = 1.0
-    """Of the term that aligns features along a ray; 0 for none."""
-    gated: bool = True
-    """False trains and asks without the gate: one answer for all sizes."""
-    resampling: bool = True
-    """False compares all pairs alike."""
-    groups: bool = False
-    """Whether masks of several things together teach too. Ours: the paper's masks are things and their parts; where
-    groups nest many levels deep, half of all drawn sizes would pull neighbouring things together."""
-    reweighting: bool = True
-    """False weighs pairs in large and small masks alike."""
-    threshold: Annotated[float, within(-1, 1)] = 0.75
-    """Similarity to a click above which a Gaussian is selected."""
-    margin: Amount = 0.02
-    """By how much more similar to a positive than to any negative click it must be. Ours: the paper gives no rule."""
-    click_scale: Literal["mask", "middle"] = "mask"
-    """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
-    one is cached, else that of a typical object; or 0.5, as the authors' viewer starts with."""
-    click_query: Literal["mask", "pixel"] = field(default="mask", metadata=LATER)
-    """What a first click compares when the person gives no size: its pixel and the mean feature of the mask they most
-    likely mean in that photo (eq. 14), at the size that fits the mask best; or its pixel alone, as in the paper. Ours:
-    a pixel often shows one part of a thing whose parts are masks too."""
-    cleaning: bool = False
-    """Keep only parts of the selection that hang together with a clicked spot."""
-    sample_share: Share = 0.02
-    """Of the Gaussians clustered for segment everything: at least 2,000 and at most 20,000."""
-
-
-PAPER = SagaConfig(
-    channels=32,
-    pixels=1000,
-    gate_rate=2.5e-3,
-    train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3),
-)
-"""The published settings; for a GPU."""
 
 
 @dataclass(frozen=True)
@@ -173,22 +96,6 @@ class SagaPrepared:
         default_factory=dict, init=False, repr=False, compare=False
     )
     """Size and query of masks that were clicked before, by view, mask, own size and threshold."""
-
-
-@dataclass(frozen=True)
-class _ViewMasks:
-    """Masks of one view at training size, from small to large."""
-
-    packed: UInt8[Array, "P B"]
-    """Per pixel in row order: one bit per mask."""
-    scales: Float[Array, "M"]
-    """Ascending, scene units."""
-    areas: Int[Array, "M"]
-    covered: Int[Tensor, "C"]
-    """Pixels inside any mask."""
-
-    def member(self, pixels: Int[Tensor, "P"]) -> Bool[Array, "P M"]:
-        return np.unpackbits(self.packed[pixels.numpy()], axis=1, count=len(self.scales)).view(bool)
 
 
 @register(
@@ -237,13 +144,13 @@ class Saga:
         )  # fmt: skip
         views, frames = opening.views, opening.frames
         teaching = np.array([config.groups or kind != "group" for kind in masks.kinds], bool)
-        given, table = _measured_masks(frames, masks, teaching, part_of(progress, 0.0, SETUP_SHARE), cancel)
+        given, table = measured_masks(frames, masks, teaching, part_of(progress, 0.0, SETUP_SHARE), cancel)
         sizes = table[np.isfinite(table) & teaching]
         if len(sizes) == 0:
             raise InputError("No mask covers enough of the splats to be measured: build the masks again.")
         quantiles = ScaleQuantiles.of(sizes)
         neighbours = nearest_neighbours(views.scene.gaussians.means, config.neighbours).to(self.device)  # type: ignore[union-attr]
-        loss = _loss(config, given, quantiles, neighbours, np.sort(sizes)[::-1])
+        loss = affinity_loss(config, given, quantiles, neighbours, np.sort(sizes)[::-1])
         count, D = len(neighbours), config.channels
         trained = train_features(
             scene,
@@ -455,101 +362,6 @@ class Saga:
         if self.config.click_scale == "middle" or len(sizes) == 0:
             return 0.5
         return float(prepared.quantiles(np.array(np.median(sizes))))
-
-
-def _loss(
-    config: SagaConfig,
-    given: Sequence[_ViewMasks | None],
-    quantiles: ScaleQuantiles,
-    neighbours: Int[Tensor, "N K"],
-    largest: Float[Array, "_"],
-):
-    """The loss of one step for `train_features` (eq. 11)."""
-    top, second = float(largest[0]), float(largest[min(1, len(largest) - 1)])
-    slots = max(neighbours.shape[1] // 2, 1)
-
-    def loss(step: TrainStep) -> Tensor | None:
-        masks, generator, device = given[step.frame.index], step.generator, step.features.device
-        if masks is None:
-            return None
-        drawn = torch.randint(len(masks.covered), (config.pixels,), generator=generator)
-        pixels = masks.covered[drawn]
-        member = masks.member(pixels)
-        at = draw_scales(masks.scales, (top, second), count=config.scales, generator=generator)
-        same = correspondences(torch.from_numpy(identity_vectors(member, masks.scales, at)).to(device))
-        pixels = pixels.to(device)
-        rows = step.rows(pixels)
-        # a fresh random half of the neighbours per step, the same slots for all, as in the authors' code
-        half = torch.randperm(neighbours.shape[1], generator=generator)[:slots].to(device)
-        near = neighbours[rows.gaussian_ids][:, half]
-        smooth = normalize(neighbour_mean(normalize(step.features, dim=1), near), dim=1)
-        rendered = rows.blend(smooth)
-        gates = gate(
-            torch.from_numpy(quantiles(at)).to(rendered), step.extra["gate_weight"], step.extra["gate_bias"]
-        )
-        if not config.gated:
-            gates = torch.ones_like(gates)
-        cosines = gated_cosines(rendered, gates)
-        kept = resample(same, cosines.detach(), generator) if config.resampling else all_pairs(same)
-        weights = torch.ones_like(cosines[0])
-        if config.reweighting:
-            areas = torch.from_numpy(mean_areas(member, masks.areas)).to(rendered)
-            weights = pair_weights(areas)
-        opaque = step.frame.view.alpha.flatten()[pixels] > MIN_ALPHA
-        return correspondence_loss(cosines, same, kept, weights) + config.norm_weight * norm_loss(
-            rendered, opaque
-        )
-
-    return loss
-
-
-def _measured_masks(
-    frames: Sequence[TrainingFrame],
-    masks: MaskCache,
-    teaching: Bool[Array, "O"],
-    progress: Progress,
-    cancel: CancelToken,
-) -> tuple[list[_ViewMasks | None], Float[Array, "V O"]]:
-    """Teaching masks of every view at training size with their scales (None for a view without any), and the scales
-    of all masks.
-    """
-    table = np.full((len(frames), len(masks.kinds)), np.nan)
-    given: list[_ViewMasks | None] = []
-    for frame in frames:
-        cancel.check()
-        progress(frame.index / len(frames), "Measuring the masks in 3D")
-        depth, alpha = frame.view.depth.cpu().numpy(), frame.view.alpha.cpu().numpy()
-        camera = frame.camera
-        points = unproject(camera, pixel_centers(camera.width, camera.height), depth.astype(np.float64))
-        kept: list[Bool[Array, "_ _"]] = []
-        ids: list[int] = []
-        for object_id in masks.object_ids.tolist():
-            if masks.area(frame.index, object_id) == 0:
-                continue
-            mask = frame.shrunk(masks.mask(frame.index, object_id))
-            inner = points[eroded(mask) & (alpha >= MIN_ALPHA)]
-            if mask.all() or len(inner) < MIN_PIXELS:
-                continue
-            table[frame.index, object_id - 1] = mask_scale(inner)
-            if teaching[object_id - 1]:
-                kept.append(mask)
-                ids.append(object_id - 1)
-        given.append(_view_masks(kept, table[frame.index, ids]) if kept else None)
-    progress(1.0, "Masks measured")
-    return given, table
-
-
-def _view_masks(kept: Sequence[Bool[Array, "_H _W"]], scales: Float[Array, "M"]) -> _ViewMasks:
-    order = ascending_scales(scales)
-    member = np.stack([kept[i].ravel() for i in order], axis=1)
-    covered = torch.from_numpy(np.flatnonzero(member.any(axis=1)))
-    return _ViewMasks(np.packbits(member, axis=1), scales[order], member.sum(axis=0), covered)
-
-
-def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
-    """Pixels of which at least five in their 3 x 3 neighbourhood are inside. Source: docs/methods/saga.md section 3."""
-    inside = cv2.boxFilter(mask.astype(np.uint8), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return inside >= 5
 
 
 def _cleaned(

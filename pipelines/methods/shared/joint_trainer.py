@@ -15,8 +15,8 @@ from torch import Tensor
 
 from liftlab.components.bounds import Amount, Rate, Share, within
 from liftlab.components.features.view_classifiers import classifier_loss
-from liftlab.components.gaussians.training.frames import make_frames, scene_scale
-from liftlab.components.gaussians.training.parameters import parameters_from_gaussians
+from liftlab.components.gaussians.training.frames import Frame, make_frames, scene_scale
+from liftlab.components.gaussians.training.parameters import Parameters, parameters_from_gaussians
 from liftlab.components.gaussians.training.similarity import ssim
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.rasterize import rasterize, warm_up
@@ -112,22 +112,12 @@ def train_jointly(
         order = order or torch.randperm(len(frames), generator=generator).tolist()
         index = order.pop()
         frame, target = frames[index], targets[index].flatten()
-        gaussians = parameters.activated()
-        rendered = rasterize(gaussians, [frame.camera], features=features)
+        rendered = rasterize(parameters.activated(), [frame.camera], features=features)
         assert rendered.colour is not None and rendered.features is not None
-        image, F = rendered.colour[0], rendered.features[0]
-        loss = (1 - config.ssim_weight) * (image - frame.image).abs().mean()
-        loss = loss + config.ssim_weight * (1 - ssim(image, frame.image))
+        loss, F = _photo_loss(rendered.colour[0], frame.image, config.ssim_weight), rendered.features[0]
         if config.detach_geometry:
             loss.backward()
-            frozen = parameters.activated()
-            frozen = type(frozen)(
-                frozen.means.detach(), frozen.quats.detach(), frozen.scales.detach(),
-                frozen.opacities.detach(), None,
-            )  # fmt: skip
-            again = rasterize(frozen, [frame.camera], features=features).features
-            assert again is not None
-            F, loss = again[0], torch.zeros((), device=device)
+            F, loss = _rendered_alone(parameters, features, frame), torch.zeros((), device=device)
         entropy = classifier_loss(heads[f"view{index}"], F.flatten(0, 1), target, tau=tau)
         (loss + config.classifier_weight * entropy).backward()
         parameters.step(rates)
@@ -145,6 +135,25 @@ def train_jointly(
         tuple(curve),
         time.perf_counter() - began,
     )
+
+
+def _photo_loss(
+    image: Float[Tensor, "H W 3"], photo: Float[Tensor, "H W 3"], ssim_weight: float
+) -> Float[Tensor, ""]:
+    """L1 and 1 - SSIM together."""
+    loss = (1 - ssim_weight) * (image - photo).abs().mean()
+    return loss + ssim_weight * (1 - ssim(image, photo))
+
+
+def _rendered_alone(
+    parameters: Parameters, features: Float[Tensor, "N D"], frame: Frame
+) -> Float[Tensor, "H W D"]:
+    """The embeddings seen in a photo, their gradient reaching them alone and not the splats."""
+    g = parameters.activated()
+    frozen = type(g)(g.means.detach(), g.quats.detach(), g.scales.detach(), g.opacities.detach(), None)
+    rendered = rasterize(frozen, [frame.camera], features=features).features
+    assert rendered is not None
+    return rendered[0]
 
 
 def _shrunk(image: Int64[Tensor, "H W"], size: tuple[int, int]) -> Int64[Tensor, "h w"]:

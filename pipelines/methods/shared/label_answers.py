@@ -12,6 +12,7 @@ from torch import Tensor
 from liftlab.components.errors import InputError
 from liftlab.components.features.label_maps import LabelMap, paint, with_rest
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.metrics import collision_rate, fragmentation
 from liftlab.components.rasterize import GaussianTensors, lift
 from liftlab.components.types import Array, Camera, Scene
 from liftlab.pipelines.methods.shared.feature_trainer import TrainingFrame
@@ -278,3 +279,24 @@ def unpacked(tensors: dict[str, Tensor]) -> Labelling:
     )
     maps = tuple(image.reshape(size) for image, size in zip(flat, sizes, strict=True))
     return Labelling(tensors["labels"].cpu().numpy(), maps, tensors["thing"].cpu().numpy())
+
+
+def agreement(
+    maps: Sequence[UInt16[Array, "_ _"]], truth: Sequence[LabelMap], codes: Int64[Array, "O_plus_1"]
+) -> dict[str, float]:
+    """How well codes and the segments they were trained on go together, as means over the views.
+
+    Two segments of one view with the same commonest code collide; a segment with several codes is in pieces.
+
+    Source: docs/methods/metrics.md section 9, against the training's own segments since there is no truth here.
+    """
+    rates, pieces = [], []
+    for image, label_map in zip(maps, truth, strict=True):
+        seen = image > 0
+        segments, code = label_map.labels[seen].astype(np.int64), codes[image[seen]]
+        rates.append(collision_rate(segments, code))
+        pieces.append(fragmentation(segments, code))
+    return {
+        name: round(float(np.nanmean(values)), 5) if np.isfinite(values).any() else 0.0
+        for name, values in (("collision_rate", rates), ("codes_per_segment", pieces))
+    }

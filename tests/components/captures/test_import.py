@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from liftlab.components.captures import ImportLimits, import_capture, load_photo, open_capture
 from liftlab.components.captures.intake import safe_stem
-from liftlab.components.captures.quality import groups_of_copies, listed, picture_hash, sharpness_of
+from liftlab.components.captures.quality import groups_of_copies, picture_hash, sharpness_of
 from liftlab.components.captures.readers.photos import read_photo
 from liftlab.components.captures.readers.sources import natural_key
 from liftlab.components.errors import Cancelled, InputError
@@ -263,11 +263,6 @@ def test_names_are_made_safe(tmp_path: Path) -> None:
 
 def test_natural_order() -> None:
     assert sorted(["img10", "img2", "b", "2", "10"], key=natural_key) == ["2", "10", "b", "img2", "img10"]
-
-
-def test_lists_read_as_sentences() -> None:
-    assert listed(["a"]) == "a" and listed(["a", "b"]) == "a and b"
-    assert listed([str(i) for i in range(9)]) == "0, 1, 2, 3, 4 and 4 more"
 
 
 def test_list_of_files_and_flat_folder(tmp_path: Path) -> None:

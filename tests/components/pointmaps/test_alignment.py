@@ -9,16 +9,10 @@ import torch
 
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.geometry.projection import pixel_centers, register_similarity, transform, unproject
+from liftlab.components.geometry.rotations import quat_from_rotation, rotations
 from liftlab.components.pointmaps.alignment.clean import front_points
 from liftlab.components.pointmaps.alignment.loss import EdgePixels, WeightedDistance, weighted_distance
-from liftlab.components.pointmaps.alignment.solve import (
-    Alignment,
-    AlignmentConfig,
-    align,
-    gauged_log_scales,
-    quat_from_rotation,
-    rotation_of,
-)
+from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align, gauged_log_scales
 from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Camera, Scene
@@ -140,7 +134,7 @@ def test_zero_distance_has_zero_gradient() -> None:
 
 def test_rotation_gradcheck() -> None:
     quats = torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert torch.autograd.gradcheck(rotation_of, [quats.requires_grad_()])
+    assert torch.autograd.gradcheck(rotations, [quats.requires_grad_()])
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-4, 1.0, 3.1, np.pi])
@@ -148,7 +142,7 @@ def test_quaternions_and_rotations_invert_each_other(angle: float) -> None:
     for axis in (*np.eye(3), np.array([0.6, -0.64, 0.48])):
         K = np.cross(np.eye(3), axis)
         R = np.eye(3) - np.sin(angle) * K + (1 - np.cos(angle)) * K @ K
-        again = rotation_of(torch.from_numpy(quat_from_rotation(R))[None])[0].numpy()
+        again = rotations(torch.from_numpy(quat_from_rotation(R))[None])[0].numpy()
         assert np.allclose(again, R, atol=1e-12)
 
 

@@ -8,14 +8,9 @@ import torch
 
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.geometry.projection import pixel_centers, project, register_similarity, transform
+from liftlab.components.pointmaps.alignment.matches import Grids, thinned_matches
 from liftlab.components.pointmaps.alignment.solve import Alignment
-from liftlab.components.pointmaps.alignment.sparse import (
-    SparseAlignmentConfig,
-    _Grids,
-    align_sparse,
-    robust,
-    thinned_matches,
-)
+from liftlab.components.pointmaps.alignment.sparse import SparseAlignmentConfig, align_sparse, robust
 from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Scene
@@ -95,7 +90,7 @@ def test_the_robust_loss_starts_at_0_with_slope_1_and_grows_as_its_power(gamma: 
 
 def test_a_linear_map_on_the_grid_is_read_off_as_it_is(scene: Scene) -> None:
     """Bilinear shares reproduce what is linear, up to the border's half cell."""
-    grids = _Grids([view.camera for view in scene.views], GRID)
+    grids = Grids([view.camera for view in scene.views], GRID)
     rows, columns = grids.shapes[1]
     centers = (np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1) + 0.5) * GRID
     values = np.zeros(grids.starts[-1])
@@ -108,7 +103,7 @@ def test_a_linear_map_on_the_grid_is_read_off_as_it_is(scene: Scene) -> None:
 
 def test_matches_are_thinned_to_one_per_cell(scene: Scene) -> None:
     pairs = pairs_of(scene, [(0, 1)])
-    grids = _Grids([view.camera for view in scene.views], GRID)
+    grids = Grids([view.camera for view in scene.views], GRID)
     depths = [np.ones((HEIGHT, WIDTH)) for _ in scene.views]
     thin = thinned_matches(pairs, depths, grids)
     cells = np.floor(thin.xy[:, 0].numpy() / GRID)

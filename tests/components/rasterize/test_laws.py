@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from liftlab.components.geometry.rotations import rotations
 from liftlab.components.rasterize import (
     GaussianTensors,
     lift,
@@ -19,7 +20,7 @@ from liftlab.components.rasterize import (
 from liftlab.components.rasterize import gaussians_from_tensors as to_numpy
 from liftlab.components.rasterize.cameras import pinhole_tensors
 from liftlab.components.rasterize.harmonics import basis, degree_of
-from liftlab.components.rasterize.reference import project, rotations
+from liftlab.components.rasterize.reference import project
 from liftlab.components.types import Camera, Gaussians
 
 from .scenes import camera, converted, random_scene

@@ -101,7 +101,7 @@ def test_photos_without_anything_in_common_are_refused():
 
 def test_photos_without_detail_are_named():
     flat = [reduced_photo(f"flat{i}.png", np.full((120, 160, 3), 90 + i, np.uint8)) for i in range(3)]
-    with pytest.raises(InputError, match=r"too little sharp detail in flat0\.png, flat1\.png, flat2\.png"):
+    with pytest.raises(InputError, match=r"too little sharp detail in flat0\.png, flat1\.png and flat2\.png"):
         estimate_cameras(flat, OPTIONS)
 
 
@@ -109,7 +109,7 @@ def test_copies_are_named_and_do_no_harm(photos):
     copy = SfmPhoto("copy.png", photos[1].image, 320, 240)
     model = estimate_cameras([*photos[:4], copy], OPTIONS)
     assert "copy.png" in model.names
-    assert any("1.png, copy.png are the same picture" in line for line in model.warnings)
+    assert any("1.png and copy.png are the same picture" in line for line in model.warnings)
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -2,19 +2,10 @@
 
 import pytest
 
-from liftlab.components.text.grammar import (
-    Colour,
-    Description,
-    Length,
-    Named,
-    Not,
-    Order,
-    Place,
-    Property,
-    parse,
-    singular,
-)
+from liftlab.components.text.grammar import parse
+from liftlab.components.text.query import Colour, Description, Length, Named, Not, Order, Place, Property
 from liftlab.components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
+from liftlab.components.text.words import singular
 
 RED, BLUE = Colour(("red",)), Colour(("blue",))
 LARGEST = Order("size", True)

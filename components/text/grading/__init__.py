@@ -1,0 +1,1 @@
+"""How well measured objects fit one condition: grades, properties, relations."""
