@@ -20,6 +20,9 @@ from liftlab.components.progress import Progress, part_of
 from liftlab.components.types import Array
 
 VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
+"""Demuxers that may read: those of files that hold their own frames. Others (concat, HLS, image lists) read texts that
+name further files."""
 _SIDE_PX = 320
 """Motion is measured on frames of this longer side."""
 _CANDIDATES_PER_SEC = 6.0
@@ -161,7 +164,8 @@ def _upright(frame: av.VideoFrame) -> UInt8[Array, "h w 3"]:
 
 def _opened(path: Path) -> InputContainer:
     try:
-        container = av.open(str(path), mode="r", options={"protocol_whitelist": "file"})
+        options = {"protocol_whitelist": "file", "format_whitelist": _CONTAINERS}
+        container = av.open(str(path), mode="r", options=options)
     except (FFmpegError, ValueError, OSError) as error:
         raise InputError(f"{path.name} is no video that can be read; record or export it as MP4.") from error
     if not container.streams.video:

@@ -120,3 +120,11 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
         container.mux(stream.encode())
     with pytest.raises(InputError, match=r"s\.mp4 holds no picture, only sound; bring a video\."):
         import_capture(tmp_path / "s.mp4", tmp_path / "c")
+
+
+def test_a_text_that_names_other_files_is_no_video(tmp_path: Path) -> None:
+    """It would show frames of other videos of the server."""
+    write_video(tmp_path / "other.mp4", sliding())
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(InputError, match=r"list\.mp4 is no video that can be read"):
+        import_capture(tmp_path / "list.mp4", tmp_path / "out")
