@@ -21,7 +21,7 @@ Points = Annotated[list[tuple[Place, Place]], few(1, MAX_STROKE_POINTS)]
 """Of a line in a photo: x, y in photo pixels."""
 
 
-class Do(Struct, tag_field="do", forbid_unknown_fields=True, frozen=True):
+class Do(Struct, tag_field="do", forbid_unknown_fields=True):
     """What a page asks for: its name in the field `do`, and exactly its fields."""
 
     def perform(self, visitor: "Visitor") -> Any:

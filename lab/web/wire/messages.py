@@ -17,7 +17,7 @@ Reference = Literal["", "truth", "painted", "0", "1", "2", "3"]
 CellState = Literal["idle", "stale", "queued", "running", "done", "failed"]
 
 
-class Message(Struct, tag_field="type", frozen=True):
+class Message(Struct, tag_field="type"):
     """What comes over the live line; its kind is in the field `type`."""
 
 
