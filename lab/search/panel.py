@@ -16,7 +16,7 @@ from liftlab.search.words import Encoder, WordLookup, checked_search_text, looku
 from liftlab.session.given_names import names_token
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
-from liftlab.web.wire.messages import Asked, Found, SearchState
+from liftlab.web.wire.search import Asked, Found, SearchState
 
 if TYPE_CHECKING:
     from liftlab.components.types import Scene

@@ -18,7 +18,8 @@ import msgspec
 from liftlab.files.settings import Setting, field_docstrings
 from liftlab.web.search_routes import AddBody, AskBody, ShowBody
 from liftlab.web.wire.commands import COMMANDS
-from liftlab.web.wire.messages import Cells, Comparing, Hover, SearchState, State
+from liftlab.web.wire.messages import Cells, Comparing, Hover, State
+from liftlab.web.wire.search import SearchState
 
 ALIASES: dict[str, tuple[type, ...]] = {
     "Command": COMMANDS,
