@@ -23,6 +23,7 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.type_links
 	$(BIN)/pyright
+	$(BIN)/python -m tests.script_types
 
 captures: $(DEV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[captures]"

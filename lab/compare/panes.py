@@ -23,6 +23,7 @@ from liftlab.view3d.drawing import Look, Picture
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import tone_colours
 from liftlab.view3d.viewer import Viewer
+from liftlab.web.wire.messages import Compared, Comparing, NotCompared, PaneRow, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ class Panes:
         """Whether 3D shows who agrees, in place of each pane's own view."""
         self.views: list[PaneView] = []
         """What each pane shows."""
-        self.reference = ""
+        self.reference: Reference = ""
         """What counts as right: a pane's number, "truth", "painted", or empty for nothing."""
         self.note = ""
         self.version = 0
@@ -192,30 +193,29 @@ class Panes:
         """Of the object that is compared, #RRGGBB."""
         return PALETTE[0] if self._asked is None else self._asked[1]
 
-    def message(self) -> dict[str, Any]:
+    def message(self) -> Comparing:
         """For the page: the table and what is compared."""
         if self.comparison is None:
-            return {"type": "compare", "panes": [], "note": self.note}
+            return NotCompared(note=self.note)
         from liftlab.page.cells.compare import code_of
 
         reference, note, rows, agree = self._scored()
-        return {
-            "type": "compare",
-            "version": self.version,
-            "note": self.note or note,
-            "linked": self.linked,
-            "software": self.software,
-            "agreement": self.agreement,
-            "legend": [list(entry) for entry in STANDING.values()],
-            "truth": self._truth(self.comparison) is not None,
-            "reference": self.reference,
-            "painted": self._painted_note(reference),
-            "object": "" if self._asked is None else self._asked[0].object,
-            "split": agree is not None,
-            "agree": agree,
-            "code": code_of(self.comparison),
-            "panes": [self._pane(pane, row) for pane, row in enumerate(rows)],
-        }
+        return Compared(
+            version=self.version,
+            note=self.note or note,
+            linked=self.linked,
+            software=self.software,
+            agreement=self.agreement,
+            legend=list(STANDING.values()),
+            truth=self._truth(self.comparison) is not None,
+            reference=self.reference,
+            painted=self._painted_note(reference),
+            object="" if self._asked is None else self._asked[0].object,
+            split=agree is not None,
+            agree=agree,
+            code=code_of(self.comparison),
+            panes=[self._pane(pane, row) for pane, row in enumerate(rows)],
+        )
 
     def right_answer(self) -> tuple[PhotoMasks | None, str]:
         """What the answers are scored against, and why it is missing when it is."""
@@ -305,25 +305,25 @@ class Panes:
         scene, capture = comparison.sessions[0].scene, self._lab.status(comparison.scene_name).capture
         return capture if scene is not None and has_truth(capture, scene) else None
 
-    def _pane(self, pane: int, row: Row) -> dict[str, Any]:
+    def _pane(self, pane: int, row: Row) -> PaneRow:
         """One row of the table, with what the pane offers."""
         assert self.comparison is not None
         session, state = self.comparison.sessions[pane], self.comparison.states[pane]
         result = state.result if state is not None else None
-        return {
-            "method": row.method,
-            "ready": row.ready,
-            "ms": row.ms,
-            "primitives": row.primitives,
-            "splats": result is not None and result.geometry == "gaussians",
-            "pixels": row.pixels,
-            "iou": row.iou,
-            "boundary": row.boundary_iou,
-            "message": row.message,
-            "granularity": self.comparison.choices[pane].granularity,
-            "view": self.views[pane],
-            "views": views_of(session),
-        }
+        return PaneRow(
+            method=row.method,
+            ready=row.ready,
+            ms=row.ms,
+            primitives=row.primitives,
+            splats=result is not None and result.geometry == "gaussians",
+            pixels=row.pixels,
+            iou=row.iou,
+            boundary=row.boundary_iou,
+            message=row.message,
+            granularity=self.comparison.choices[pane].granularity,
+            view=self.views[pane],
+            views=views_of(session),
+        )
 
     def _draw_all(self) -> None:
         for pane in self._viewers:

@@ -1,9 +1,9 @@
 """The session as the browser needs it: one small message per change, pictures on request."""
 
-from dataclasses import asdict
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 
 from liftlab.components.errors import InputError
@@ -25,6 +25,18 @@ from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE
 from liftlab.session.prompts import WorldClick
 from liftlab.view3d.tones import offers_features
+from liftlab.web.wire.messages import (
+    ExportOffer,
+    Mark,
+    Measured,
+    MethodOffer,
+    ObjectRow,
+    Overlay,
+    Photo,
+    Ready,
+    State,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -33,6 +45,8 @@ if TYPE_CHECKING:
     from liftlab.session.session import ObjectState, Session
     from liftlab.web.visitor import Visitor
 
+Corners = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in photo pixels."""
 HIDDEN_BEHIND = 0.03
 """A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
 OVERLAY_PX = 1280
@@ -55,29 +69,28 @@ _photos: Recent[bytes] = Recent(2000, most_bytes=64 * 2**20, size_of=len)
 """Shared by everybody: JPEGs by (photo of a capture or a scene, width)."""
 
 
-def state_of(visitor: "Visitor") -> dict[str, Any]:
+def state_of(visitor: "Visitor") -> State:
     """The message that draws the Segment workspace. Call with the visitor's lock held."""
-    base = {"type": "state", "version": visitor.version, "scene_key": None, "warn": bool(visitor.note)}
     if visitor.opening:
-        return {**base, "phase": "loading", "hint": f"Opening the scene “{visitor.opening}”…"}
+        return _waiting(visitor, "loading", f"Opening the scene “{visitor.opening}”…")
     if visitor.building:
-        return {
-            **base,
-            "phase": "loading",
-            "hint": "Building the scene. It opens here as soon as it is ready.",
-        }
+        return _waiting(visitor, "loading", "Building the scene. It opens here as soon as it is ready.")
     if visitor.scene is None:
-        return {**base, "phase": "failed" if visitor.note else "empty", "hint": visitor.note or EMPTY}
-    return {**base, **_ready(visitor, visitor.scene)}
+        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or EMPTY)
+    return _ready(visitor, visitor.scene)
 
 
-def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
+def _waiting(visitor: "Visitor", phase: Literal["loading", "failed", "empty"], hint: str) -> Waiting:
+    return Waiting(version=visitor.version, phase=phase, warn=bool(visitor.note), hint=hint)
+
+
+def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
     from liftlab.page.cells.segment import code_of
 
     session = visitor.session
     registered = {view.name for view in scene.views}
     photos = [
-        {"name": name, "width": width, "height": height, "registered": name in registered}
+        Photo(name, width, height, name in registered)
         for name, (width, height) in sorted(_photo_sizes(scene).items())
     ]
     objects = session.objects
@@ -86,65 +99,64 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
     current = session.current
     result = current.result if current is not None else None
     lit = result is not None and not result.empty
-    if visitor.photo not in {photo["name"] for photo in photos}:
+    if visitor.photo not in {photo.name for photo in photos}:
         visitor.photo = scene.views[0].name
-    hint = (
-        visitor.note or (result.message if result is not None else "") or (NEXT_HINT if lit else FIRST_HINT)
-    )
-    return {
-        "phase": "ready",
-        "scene_key": scene.key,
-        "scene": visitor.scene_name,
-        "hint": hint,
-        "photos": photos,
-        "show": visitor.photo,
-        "seen": seen,
-        "layers": layers_of(scene),
-        "splats": scene.gaussians is not None,
-        "features": offers_features(session),
-        "splats_key": scene.gaussians_key,
-        "look": asdict(visitor.look),
-        "cropped": session.stage.arrangement.crop is not None,
-        "moving": visitor.moving,
-        "heat": bool(visitor.words.asks),
-        "ruler": _ruler(scene, session),
-        "objects": [_object(visitor, entry) for entry in objects],
-        "current": current.id if current is not None else None,
-        "lit": lit,
-        "clicked": current is not None and not current.asked.empty,
-        "granularity": current.granularity if current is not None else None,
-        "ms": current.ms if current is not None and result is not None else None,
-        "can_undo": session.history.can_undo,
-        "can_redo": session.history.can_redo,
-        "marks": marks,
-        "boxes": boxes,
-        "methods": [_with_state(offer, visitor) for offer in _method_offers()],
-        "method": session.method,
-        "exports": offers(splats=scene.gaussians is not None)
+    said = visitor.note or (result.message if result is not None else "")
+    return Ready(
+        version=visitor.version,
+        scene_key=scene.key,
+        warn=bool(visitor.note),
+        hint=said or (NEXT_HINT if lit else FIRST_HINT),
+        scene=visitor.scene_name,
+        photos=photos,
+        show=visitor.photo,
+        seen=seen,
+        layers=layers_of(scene),
+        splats=scene.gaussians is not None,
+        features=offers_features(session),
+        splats_key=scene.gaussians_key,
+        look=visitor.look,
+        cropped=session.stage.arrangement.crop is not None,
+        moving=visitor.moving,
+        heat=bool(visitor.words.asks),
+        ruler=_ruler(scene, session),
+        objects=[_object(visitor, entry) for entry in objects],
+        current=current.id if current is not None else None,
+        lit=lit,
+        clicked=current is not None and not current.asked.empty,
+        granularity=current.granularity if current is not None else None,
+        ms=current.ms if current is not None and result is not None else None,
+        can_undo=session.history.can_undo,
+        can_redo=session.history.can_redo,
+        marks=marks,
+        boxes=boxes,
+        methods=[_with_state(offer, visitor) for offer in _method_offers()],
+        method=session.method,
+        exports=[ExportOffer(**offer) for offer in offers(splats=scene.gaussians is not None)]
         if any(e.result is not None and not e.result.empty for e in objects)
         else [],
-        "code": code_of(visitor),
-        "overlay": _overlay_message(visitor, visitor.photo) if visitor.photo in seen else None,
-    }
+        code=code_of(visitor),
+        overlay=_overlay_message(visitor, visitor.photo) if visitor.photo in seen else None,
+    )
 
 
 def _photo_sizes(scene: "Scene") -> dict[str, tuple[int, int]]:
     return scene.photo_sizes or {view.name: (view.lens.width, view.lens.height) for view in scene.views}
 
 
-def _object(visitor: "Visitor", entry: "ObjectState") -> dict[str, Any]:
+def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
     empty = entry.result is None or entry.result.empty
     place = visitor.session.stage.arrangement.of(entry.id)
-    return {
-        "id": entry.id,
-        "name": entry.name,
-        "colour": entry.colour,
-        "visible": entry.id not in visitor.hidden,
-        "note": "nothing selected yet" if empty else _note(visitor, entry),
-        "slow": entry.result is not None and not empty and entry.result.provenance.slow_path,
-        "removed": place.removed,
-        "moved": not place.removed and not place.untouched,
-    }
+    return ObjectRow(
+        id=entry.id,
+        name=entry.name,
+        colour=entry.colour,
+        visible=entry.id not in visitor.hidden,
+        note="nothing selected yet" if empty else _note(visitor, entry),
+        slow=entry.result is not None and not empty and entry.result.provenance.slow_path,
+        removed=place.removed,
+        moved=not place.removed and not place.untouched,
+    )
 
 
 def _note(visitor: "Visitor", entry: "ObjectState") -> str:
@@ -163,39 +175,39 @@ def _note(visitor: "Visitor", entry: "ObjectState") -> str:
     return ", ".join(parts)
 
 
-def _ruler(scene: "Scene", session: "Session") -> dict[str, Any]:
+def _ruler(scene: "Scene", session: "Session") -> Measured:
     """What is measured and the scene's scale, for people; per photo the ends that are in it."""
     ruler = session.ruler
-    points: dict[str, list[list[float]]] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
     for point in ruler.points:
         for photo, (x, y) in _seen_from(scene, point, hidden=True).items():
-            points.setdefault(photo, []).append([x, y])
+            points.setdefault(photo, []).append((x, y))
     factor, length = ruler.metres_per_unit, ruler.length
-    return {
-        "count": len(ruler.points),
-        "length": None if length is None else ruler.length_text(length),
-        "points": points,
-        "scale": "" if factor is None else f"1 scene unit = {ruler.length_text(1.0)}",
-        "measured": ruler.scale is not None,
-    }
+    return Measured(
+        count=len(ruler.points),
+        length=None if length is None else ruler.length_text(length),
+        points=points,
+        scale="" if factor is None else f"1 scene unit = {ruler.length_text(1.0)}",
+        measured=ruler.scale is not None,
+    )
 
 
-def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list], dict[str, list]]:
+def _marks(scene: "Scene", session: "Session") -> tuple[dict[str, list[Mark]], dict[str, list[Corners]]]:
     """Clicks and boxes of the current object, per photo, in photo pixels."""
-    marks: dict[str, list] = {}
-    boxes: dict[str, list] = {}
+    marks: dict[str, list[Mark]] = {}
+    boxes: dict[str, list[Corners]] = {}
     current = session.current
     if current is None:
         return marks, boxes
     for click, marker in zip(current.clicks, session.markers(current.id), strict=True):
         if marker.box is not None and marker.image is not None:
-            boxes.setdefault(marker.image, []).append(list(marker.box))
+            boxes.setdefault(marker.image, []).append(marker.box)
             continue
         places = _seen_from(scene, click.world) if isinstance(click, WorldClick) else {}
         if not places and marker.image is not None and marker.xy is not None:
             places = {marker.image: marker.xy}
         for photo, (x, y) in places.items():
-            marks.setdefault(photo, []).append({"x": x, "y": y, "positive": marker.positive})
+            marks.setdefault(photo, []).append(Mark(x, y, marker.positive))
     return marks, boxes
 
 
@@ -224,9 +236,9 @@ def _seen(visitor: "Visitor", objects: "Sequence[ObjectState]") -> dict[str, int
     return {name: visitor.version for entry in shown for name in visitor.photos_of(entry)}
 
 
-def _overlay_message(visitor: "Visitor", photo: str) -> dict[str, str] | None:
+def _overlay_message(visitor: "Visitor", photo: str) -> Overlay | None:
     png = overlay_of(visitor, photo, OVERLAY_PX)
-    return None if png is None else {"photo": photo, "url": data_url(png)}
+    return None if png is None else Overlay(photo, data_url(png))
 
 
 def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
@@ -264,17 +276,17 @@ def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
 
 
-def _with_state(offer: dict[str, str], visitor: "Visitor") -> dict[str, str]:
-    ready = visitor.status is not None and offer["name"] in visitor.status.methods
-    return offer if ready else {**offer, "title": f"{offer['title']} (not prepared)"}
+def _with_state(offer: MethodOffer, visitor: "Visitor") -> MethodOffer:
+    ready = visitor.status is not None and offer.name in visitor.status.methods
+    return offer if ready else msgspec.structs.replace(offer, title=f"{offer.title} (not prepared)")
 
 
 @cache
-def _method_offers() -> list[dict[str, str]]:
+def _method_offers() -> list[MethodOffer]:
     """Methods for the drop-down; looking for installed packages takes a while and its answer does not change."""
     from liftlab.pipelines.base import list_methods
 
-    return [{"name": m.name, "title": m.name, "summary": m.summary} for m in list_methods()]
+    return [MethodOffer(m.name, m.name, m.summary) for m in list_methods()]
 
 
 def photo_bytes(visitor: "Visitor", name: str, width: int) -> bytes | None:

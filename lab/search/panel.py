@@ -16,6 +16,7 @@ from liftlab.search.words import WordLookup, checked_search_text, lookup_of, wit
 from liftlab.session.given_names import names_token
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
+from liftlab.web.wire.search import Asked, Found, SearchState
 
 if TYPE_CHECKING:
     from liftlab.components.types import Scene
@@ -105,15 +106,19 @@ class WordPanel:
         name = _free_name(lookup.names.get(object_id) or text, taken)
         add_to_session(self.session, lookup, object_id, name, colour)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> SearchState:
         """What the page draws."""
         with self.lock:
             lookup = self._lookup
             asks = [self._ask_state(ask, lookup) for ask in self.asks] if lookup is not None else []
-            return {
-                "version": self.version, "threshold": self.threshold, "note": self.note, "asks": asks,
-                "history": self.history, "encoder": lookup.encoder if lookup is not None else "attributes",
-            }  # fmt: skip
+            return SearchState(
+                version=self.version,
+                threshold=self.threshold,
+                note=self.note,
+                asks=asks,
+                history=self.history,
+                encoder=lookup.encoder if lookup is not None else "attributes",
+            )
 
     def thumb(self, object_id: int) -> bytes | None:
         """JPEG of an object in the view that shows most of it; None when there is no such object."""
@@ -160,20 +165,24 @@ class WordPanel:
         best = ask.result.found[0].score if ask.result.found else 0.0
         return self.threshold * best
 
-    def _ask_state(self, ask: Ask, lookup: WordLookup) -> dict[str, Any]:
+    def _ask_state(self, ask: Ask, lookup: WordLookup) -> Asked:
         found = ask.result.found
         best = found[0].score if found else 1.0
         counts, _ = np.histogram([f.score / best for f in found], bins=20, range=(0, 1))
-        return {
-            "text": ask.text, "colour": ask.colour, "message": ask.result.message,
-            "used": list(ask.result.query.used), "unknown": list(ask.result.query.unknown),
-            "histogram": counts.tolist(), "count": sum(f.score >= self._least(ask) for f in found),
-            "found": [
-                {"id": f.object_id, "title": lookup.title(f.object_id), "score": round(f.score, 3)}
+        return Asked(
+            text=ask.text,
+            colour=ask.colour,
+            message=ask.result.message,
+            used=list(ask.result.query.used),
+            unknown=list(ask.result.query.unknown),
+            histogram=counts.tolist(),
+            count=sum(f.score >= self._least(ask) for f in found),
+            found=[
+                Found(f.object_id, lookup.title(f.object_id), round(f.score, 3))
                 for f in found[:SHOWN_MAX]
                 if f.score >= self._least(ask)
             ],
-        }  # fmt: skip
+        )
 
     def _need_lookup(self, encoder: str) -> WordLookup:
         """The scene's objects for the session's method; measured in the queue of slow work when that is new."""

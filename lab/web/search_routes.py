@@ -15,6 +15,7 @@ from liftlab.search.panel import WordPanel
 from liftlab.web.public_text import without_paths
 from liftlab.web.visitor import Visitor
 from liftlab.web.visitors import Visitors
+from liftlab.web.wire.messages import plain_of
 
 MAX_PICTURE_PX = 2048
 
@@ -79,11 +80,11 @@ def search_routes(visitors: Visitors) -> APIRouter:
             visitor.look_at(visitor.look)  # draws the new scores
         else:
             visitor.push()  # there may be heat to show now, or none any more
-        return panel.state()
+        return plain_of(panel.state())
 
     @router.get("")
     def state(request: Request) -> dict[str, Any]:
-        return panel_of(request).state()
+        return plain_of(panel_of(request).state())
 
     @router.post("/ask")
     def ask(request: Request, body: AskBody) -> dict[str, Any]:

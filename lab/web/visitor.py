@@ -31,6 +31,7 @@ from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
 from liftlab.view3d.viewer import Marker, Viewer
 from liftlab.web.public_text import AS_THEY_ARE, message_without_paths
 from liftlab.web.uploads import forget_uploads
+from liftlab.web.wire.messages import Cells, Message, plain_of
 
 if TYPE_CHECKING:
     from liftlab.components.types import Gaussians, Scene
@@ -134,8 +135,8 @@ class Visitor:
         if not self.present:
             return
         with self.lock:
-            cells = [status.to_message() for status in statuses(self)]
-        self._send({"type": "cells", "cells": cells})
+            cells = statuses(self)
+        self._send(Cells(cells))
 
     def push_compare(self) -> None:
         """Send what the Compare cell shows."""
@@ -165,13 +166,13 @@ class Visitor:
         with self.lock:
             return self.panes.viewer(pane)
 
-    def _send(self, message: dict[str, Any]) -> None:
-        message = message_without_paths(message, (self.lab.workspace.root,), kept=AS_THEY_ARE)
+    def _send(self, message: Message) -> None:
+        told = message_without_paths(plain_of(message), (self.lab.workspace.root,), kept=AS_THEY_ARE)
         for line, loop in list(self._lines.items()):
             if loop.is_closed():  # the server is going down
                 self.leave(line)
                 continue
-            loop.call_soon_threadsafe(line.put_nowait, message)
+            loop.call_soon_threadsafe(line.put_nowait, told)
 
     # Session
 

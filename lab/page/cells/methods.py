@@ -9,6 +9,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
+from liftlab.web.wire.messages import MethodRow
 
 if TYPE_CHECKING:
     from liftlab.pipelines.base import MethodEntry
@@ -123,7 +124,7 @@ def status(visitor: "Visitor") -> CellStatus:
     )
 
 
-def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
     """What the page shows of every method."""
     from liftlab.pipelines.base import list_methods
 
@@ -133,16 +134,22 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     for entry in list_methods():
         record = records.get(entry.name) if entry.name in ready else None
-        curve = memory.curves.get(entry.name)
-        rows.append({
-            "name": entry.name, "summary": entry.summary, "paper": entry.paper, "licence": entry.licence,
-            "splats": entry.make.geometry == "gaussians", "trained": trained, "ready": record is not None,
-            "answers": entry.name == visitor.method,
-            "seconds": record["seconds"] if record else None,
-            "bytes": _bytes(visitor, record["key"]) if record else None,
-            "settings": visitor.settings.get(entry.name, {}),
-            "curve": None if curve is None else asdict(curve),
-        })  # fmt: skip
+        rows.append(
+            MethodRow(
+                name=entry.name,
+                summary=entry.summary,
+                paper=entry.paper,
+                licence=entry.licence,
+                splats=entry.make.geometry == "gaussians",
+                trained=trained,
+                ready=record is not None,
+                answers=entry.name == visitor.method,
+                seconds=record["seconds"] if record else None,
+                bytes=_bytes(visitor, record["key"]) if record else None,
+                settings=visitor.settings.get(entry.name, {}),
+                curve=memory.curves.get(entry.name),
+            )
+        )
     return rows
 
 

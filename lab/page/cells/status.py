@@ -1,50 +1,14 @@
 """What a cell of the page shows besides its inputs: state, sentences, progress and the equivalent Python."""
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from liftlab.web.wire.messages import CellState, CellStatus, Curve, JobProgress
 
 if TYPE_CHECKING:
     from liftlab.engine.jobs import Job
-
-CellState = Literal["idle", "stale", "queued", "running", "done", "failed"]
-
-
-@dataclass(frozen=True)
-class Curve:
-    """How a training went, to be drawn."""
-
-    along: str
-    """What x counts, for example "steps"."""
-    unit: str
-    """Of y."""
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class CellStatus:
-    """One cell as the browser draws it."""
-
-    id: str
-    state: CellState = "idle"
-    summary: str = ""
-    """One line under the title."""
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    error: str = ""
-    """The sentence of a failed run."""
-    code: str = ""
-    """The same step in Python."""
-    job: dict[str, Any] | None = None
-    """Progress while queued or running."""
-    elapsed_secs: float | None = None
-    curve: Curve | None = None
-    detail: Any = None
-    """What the cell's own script draws, JSON-ready."""
-    wants_open: bool = False
-    """True when this is what the person should look at next."""
-
-    def to_message(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass
@@ -64,15 +28,15 @@ class CellMemory:
     """By method: how its training went."""
 
 
-def progress_of(job: "Job") -> dict[str, Any]:
+def progress_of(job: "Job") -> JobProgress:
     """A job's progress for the browser."""
-    return {
-        "fraction": round(job.fraction, 3),
-        "message": job.message or job.label,
-        "elapsed_secs": round(job.elapsed_secs, 1),
-        "expected_secs": job.expected_secs and round(job.expected_secs, 1),
-        "position": job.position,
-    }
+    return JobProgress(
+        fraction=round(job.fraction, 3),
+        message=job.message or job.label,
+        elapsed_secs=round(job.elapsed_secs, 1),
+        expected_secs=job.expected_secs and round(job.expected_secs, 1),
+        position=job.position,
+    )
 
 
 def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> CellStatus:
@@ -81,8 +45,6 @@ def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> Ce
     Args:
         kept: What a cancelled job had reached was kept, and `status` tells about it.
     """
-    from dataclasses import replace
-
     if job is None:
         return status
     if not job.finished:

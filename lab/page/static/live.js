@@ -1,37 +1,58 @@
+// @ts-check
 // The one line between the page and its session: commands go out in order, states and previews come back.
 
+/** @import {Cells, CommandName, Comparing, FieldsAfter, Hover, State} from "./wire.js" */
+
+/**
+ * @typedef {object} Handlers
+ * @property {(message: State) => void} state
+ * @property {(message: Hover) => void} hover
+ * @property {(message: Cells) => void} cells
+ * @property {(message: Comparing) => void} compare
+ * @property {(connected: boolean, sentence: string) => void} line
+ */
+
 export class Live {
-  /** handlers: {state(message), hover(message), line(connected, sentence)} */
+  delay = 300;
+  closed = false;
+  /** @type {string[]} */
+  queue = [];
+
+  /** @param {Handlers} handlers */
   constructor(handlers) {
     this.handlers = handlers;
-    this.delay = 300;
-    this.queue = [];
-    this.connect();
+    this.socket = this.connect();
   }
 
   connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/lab/live`);
-    this.socket.onopen = () => {
+    const socket = new WebSocket(`${scheme}://${location.host}/lab/live`);
+    socket.onopen = () => {
       this.delay = 300;
       this.handlers.line(true, "");
-      for (const message of this.queue.splice(0)) this.socket.send(message);
+      for (const message of this.queue.splice(0)) socket.send(message);
     };
-    this.socket.onmessage = (event) => {
+    socket.onmessage = (event) => {
       const message = JSON.parse(event.data);
-      this.handlers[message.type]?.(message);
+      this.handlers[/** @type {"state"} */ (message.type)]?.(message);
     };
-    this.socket.onclose = () => {
+    socket.onclose = () => {
       if (this.closed) return;
       this.handlers.line(false, "The lab does not answer. Trying again…");
-      setTimeout(() => this.connect(), this.delay);
+      setTimeout(() => (this.socket = this.connect()), this.delay);
       this.delay = Math.min(this.delay * 1.7, 5000);
     };
+    return socket;
   }
 
-  /** Tell the session to do something; kept until the line is back when it is down. */
-  send(command, fields = {}) {
-    const message = JSON.stringify({ do: command, ...fields });
+  /**
+   * Tell the session to do something; kept until the line is back when it is down.
+   * @template {CommandName} N
+   * @param {N} command
+   * @param {FieldsAfter<N>} fields
+   */
+  send(command, ...fields) {
+    const message = JSON.stringify({ do: command, ...fields[0] });
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
     else if (command !== "hover") this.queue = [...this.queue, message].slice(-20);
   }

@@ -16,6 +16,7 @@ from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.session.session import Session
 from liftlab.view3d.viewer import KEY_HEADER, Viewer
+from liftlab.web.wire.messages import Compared, NotCompared
 from tests.lab.view3d.test_viewer import PROTOCOL, camera_message
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
@@ -34,29 +35,36 @@ def session_of(panes: Panes) -> Session:
     return panes._session
 
 
+def compared(panes: Panes) -> Compared:
+    """What the page is told while something is compared."""
+    message = panes.message()
+    assert isinstance(message, Compared)
+    return message
+
+
 def test_every_pane_gets_the_clicks_and_the_table_tells(panes: Panes, toy: Toy) -> None:
     panes.choose(["wildseg3d", "wildseg3d"])
-    assert not panes.message()["split"]
+    assert not compared(panes).split
     session_of(panes).click("000.png", *box_center(toy, 0, 1))
     assert panes.follow(session_of(panes))
     assert not panes.follow(session_of(panes)), "nothing changed"
     panes.reference = "0"
-    message = panes.message()
-    assert message["split"] and message["object"] == "object 1"
-    assert message["agree"] == 1.0
-    first, second = message["panes"]
-    assert first["pixels"] == second["pixels"] > 100
-    assert second["iou"] == 1.0
-    assert first["ms"] > 0
+    message = compared(panes)
+    assert message.split and message.object == "object 1"
+    assert message.agree == 1.0
+    first, second = message.panes
+    assert first.pixels == second.pixels and (first.pixels or 0) > 100
+    assert second.iou == 1.0
+    assert first.ms
 
 
 def test_a_method_that_is_not_prepared_says_so(panes: Panes, toy: Toy) -> None:
     panes.choose(["wildseg3d", "saga"])
     session_of(panes).click("000.png", *box_center(toy, 0, 1))
     panes.follow(session_of(panes))
-    ready, missing = panes.message()["panes"]
-    assert ready["ready"] and ready["pixels"] > 0
-    assert not missing["ready"] and "not prepared" in missing["message"]
+    ready, missing = compared(panes).panes
+    assert ready.ready and ready.pixels
+    assert not missing.ready and "not prepared" in missing.message
 
 
 def test_a_painted_object_is_a_right_answer_and_no_question(panes: Panes, toy: Toy) -> None:
@@ -65,17 +73,17 @@ def test_a_painted_object_is_a_right_answer_and_no_question(panes: Panes, toy: T
     own.click("000.png", x, y)
     panes.choose(["wildseg3d"])
     panes.reference = "painted"
-    assert "Nothing is painted yet" in panes.message()["note"]
+    assert "Nothing is painted yet" in compared(panes).note
     asked = panes.comparison.asked
     own.new_object("by hand")
     assert not panes.follow(own), "about to be painted"
     own.paint("000.png", [(x, y)], 160.0)
     assert panes.follow(own), "there is something to score against"
-    message = panes.message()
-    assert panes.comparison.asked == asked and message["object"] == "object 1"
-    assert message["painted"] == "Scored against by hand, painted in 000.png."
+    message = compared(panes)
+    assert panes.comparison.asked == asked and message.object == "object 1"
+    assert message.painted == "Scored against by hand, painted in 000.png."
     mask = panes.comparison.states[0].masks[0]
-    assert message["panes"][0]["iou"] == pytest.approx(mask.mean()), "all of one photo is painted"
+    assert message.panes[0].iou == pytest.approx(mask.mean()), "all of one photo is painted"
     own.click("000.png", *box_center(toy, 0, 2))
     assert panes.follow(own), "clicked, it is a question"
     assert panes.comparison.asked.object == "by hand"
@@ -85,14 +93,14 @@ def test_what_was_chosen_for_a_method_stays_with_it(panes: Panes, toy: Toy) -> N
     panes.choose(["wildseg3d", "wildseg3d"])
     panes.set_granularity(0, 0.25)
     panes.choose(["saga", "wildseg3d"])
-    assert [entry["granularity"] for entry in panes.message()["panes"]] == [None, 0.25]
+    assert [entry.granularity for entry in compared(panes).panes] == [None, 0.25]
     with pytest.raises(InputError, match="no such pane"):
         panes.set_granularity(2, 0.5)
 
 
 def test_features_are_offered_only_where_they_are(panes: Panes) -> None:
     panes.choose(["wildseg3d"])
-    assert panes.message()["panes"][0]["views"] == ["photo"]
+    assert compared(panes).panes[0].views == ["photo"]
     with pytest.raises(InputError, match="no features"):
         panes.set_view(0, "pca")
 
@@ -140,8 +148,8 @@ def test_the_report_tells_what_the_table_tells(panes: Panes, toy: Toy) -> None:
     panes.reference = "0"
     reference, _ = panes.right_answer()
     page = report_of(panes.comparison, reference, panes.reference_name)
-    shown = panes.message()["panes"][1]
-    assert f"{shown['iou']:.3f}" in page and f"{shown['pixels']:,}" in page
+    shown = compared(panes).panes[1]
+    assert f"{shown.iou:.3f}" in page and f"{shown.pixels:,}" in page
     assert "the answer of wildseg3d" in page
     assert page.count("data:image/jpeg") == 2 * len(toy.scene.views), "every photo sees the box"
     assert "http" not in page.replace("http://www.w3.org", ""), "it needs no network"
@@ -155,10 +163,10 @@ def test_the_python_beneath_gives_the_same_table(
     panes.choose(["wildseg3d", "wildseg3d"])
     panes.set_granularity(1, 1.0)
     panes.reference = "0"
-    message = panes.message()
-    exec(message["code"], {"lab": panes._lab, "session": own})
+    message = compared(panes)
+    exec(message.code, {"lab": panes._lab, "session": own})
     printed = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
-    assert printed == [entry["iou"] for entry in message["panes"]]
+    assert printed == [entry.iou for entry in message.panes]
 
 
 def test_a_closed_comparison_has_no_panes(panes: Panes) -> None:
@@ -167,7 +175,7 @@ def test_a_closed_comparison_has_no_panes(panes: Panes) -> None:
     assert panes.viewer(1) is None
     panes.choose([])
     assert panes.viewer(0) is None
-    assert panes.message()["panes"] == []
+    assert panes.message() == NotCompared(note="")
 
 
 def test_making_an_answer_the_result_sets_the_method(panes: Panes, toy: Toy) -> None:

@@ -20,7 +20,7 @@ from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from liftlab.session.ruler import Scale
 from liftlab.session.saving.notebook import Notebook, replay
 from liftlab.session.session import Session
-from liftlab.web.live import perform
+from liftlab.web.wire.commands import perform
 from tests.toy_workspace import NAME
 
 DATA = Path(__file__).parents[2] / "data"

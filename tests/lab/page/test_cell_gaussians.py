@@ -18,6 +18,7 @@ from liftlab.page.cells import gaussians as cell
 from liftlab.page.state import state_of
 from liftlab.view3d.drawing import Look
 from liftlab.web.visitor import Visitor
+from liftlab.web.wire.messages import Ready
 from tests import toy_workspace
 from tests.lab.web.test_server_visitors import click_red, status_of, until
 
@@ -72,9 +73,9 @@ def drawn(visitor: Visitor, prefix: str) -> int:
 
 def not_offered(visitor: Visitor) -> set[str]:
     """Kinds of export that the page shows greyed, with the reason."""
-    return {
-        entry["kind"] for entry in state_of(visitor)["exports"] if "Train splats first" in entry["missing"]
-    }
+    state = state_of(visitor)
+    assert isinstance(state, Ready)
+    return {entry.kind for entry in state.exports if "Train splats first" in entry.missing}
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

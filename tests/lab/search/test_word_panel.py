@@ -28,7 +28,7 @@ def panel(lab: Lab) -> WordPanel:
 
 
 def best_id(panel: WordPanel, place: int = 0) -> int:
-    return panel.state()["asks"][place]["found"][0]["id"]
+    return panel.state().asks[place].found[0].id
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -37,26 +37,26 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_a_question_is_answered_with_what_was_read_and_what_was_not(panel: WordPanel, toy: Toy) -> None:
     panel.ask("the red teapot", "attributes")
-    (ask,) = panel.state()["asks"]
-    assert (ask["used"], ask["unknown"]) == (["red"], ["teapot"])
-    assert ask["message"] == "I don't know 'teapot' without a text model; used: red."
-    assert sum(ask["histogram"]) >= ask["count"] >= 1
+    (ask,) = panel.state().asks
+    assert (ask.used, ask.unknown) == (["red"], ["teapot"])
+    assert ask.message == "I don't know 'teapot' without a text model; used: red."
+    assert sum(ask.histogram) >= ask.count >= 1
     assert best_id(panel) == 1
-    assert panel.state()["encoder"] == "attributes"
+    assert panel.state().encoder == "attributes"
 
 
 def test_several_questions_have_their_own_colours_and_the_oldest_goes(panel: WordPanel) -> None:
     words = ["red", "blue", "green", "large", "small"]
     for word in words:
         panel.ask(word, "attributes", beside=True)
-    asks = panel.state()["asks"]
-    assert [ask["text"] for ask in asks] == words[-QUERIES_MAX:]
-    assert len({ask["colour"] for ask in asks}) == QUERIES_MAX
-    assert panel.state()["history"] == words[::-1]
+    asks = panel.state().asks
+    assert [ask.text for ask in asks] == words[-QUERIES_MAX:]
+    assert len({ask.colour for ask in asks}) == QUERIES_MAX
+    assert panel.state().history == words[::-1]
     panel.ask("red", "attributes")
-    assert [ask["text"] for ask in panel.state()["asks"]] == ["red"]
+    assert [ask.text for ask in panel.state().asks] == ["red"]
     panel.forget(0)
-    assert panel.state()["asks"] == []
+    assert panel.state().asks == []
 
 
 def test_the_threshold_only_narrows(panel: WordPanel) -> None:
@@ -64,7 +64,7 @@ def test_the_threshold_only_narrows(panel: WordPanel) -> None:
     counts = []
     for threshold in (0.0, 0.3, 0.6, 1.0):
         panel.threshold = threshold
-        counts.append(panel.state()["asks"][0]["count"])
+        counts.append(panel.state().asks[0].count)
     assert counts == sorted(counts, reverse=True) and counts[-1] >= 1
 
 
@@ -91,7 +91,7 @@ def test_heat_lies_on_what_fits_in_3d_too(panel: WordPanel, toy: Toy) -> None:
     box = toy.instance[toy.scene.pointmap.valid]
     assert grey[(box != 2) & (box != 3)].mean() > 0.97
     for number, ask in ((2, 0), (3, 1)):
-        wanted = np.array(rgb(panel.state()["asks"][ask]["colour"]))
+        wanted = np.array(rgb(panel.state().asks[ask].colour))
         hue = lit[box == number].mean(axis=0)
         assert np.corrcoef(hue, wanted)[0, 1] > 0.95, "each question in its colour"
 
@@ -130,9 +130,9 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
     panel.add(best_id(panel))
     panel.session.rename_object(panel.session.current.id, "teapot")
     panel.ask("the teapot", "attributes")
-    (ask,) = panel.state()["asks"]
-    assert (ask["used"], ask["unknown"]) == (["teapot"], [])
-    assert ask["found"][0]["title"] == "teapot" and ask["count"] == 1
+    (ask,) = panel.state().asks
+    assert (ask.used, ask.unknown) == (["teapot"], [])
+    assert ask.found[0].title == "teapot" and ask.count == 1
 
 
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:

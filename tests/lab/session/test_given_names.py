@@ -100,18 +100,18 @@ def test_a_painted_object_is_found_though_no_mask_has_it(lab: Lab, own: Session)
 def test_questions_asked_before_know_new_names(lab: Lab, own: Session, toy: Toy) -> None:
     panel = WordPanel(lab, own)
     panel.ask("the mug", "attributes")
-    assert panel.state()["asks"][0]["unknown"] == ["mug"]
+    assert panel.state().asks[0].unknown == ["mug"]
     click_box(own, toy, 2)
     own.rename_object(own.current.id, "mug")
     panel.ask("blue", "attributes", beside=True)
-    first, second = panel.state()["asks"]
-    assert first["unknown"] == [] and first["found"][0]["title"] == "mug" == second["found"][0]["title"]
+    first, second = panel.state().asks
+    assert first.unknown == [] and first.found[0].title == "mug" == second.found[0].title
 
 
 def test_words_that_found_an_object_are_no_name_for_it(lab: Lab, own: Session) -> None:
     panel = WordPanel(lab, own)
     panel.ask("something small", "attributes")
-    panel.add(panel.state()["asks"][0]["found"][0]["id"])
+    panel.add(panel.state().asks[0].found[0].id)
     assert own.current.name == "something small" and names(lab) == []
 
 

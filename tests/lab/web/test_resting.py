@@ -73,7 +73,7 @@ def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(
 
     assert masks_of(visitor.session) == before
     assert visitor.session.server_ms(1) == times
-    assert visitor.panes.comparison is not None and visitor.panes.message()["panes"][0]["pixels"] > 0
+    assert visitor.panes.comparison is not None and visitor.panes.message().panes[0].pixels
     assert visitor.session.can_redo and visitor.session.can_undo
     visitor.act(lambda session: session.redo())
     visitor.act(lambda session: (session.undo(), session.undo()))

@@ -61,8 +61,8 @@ def click_red(visitor: Visitor) -> None:
 def test_an_empty_workspace_says_what_to_do(lab: Lab) -> None:
     visitor = Visitor(ID, lab)
     state = state_of(visitor)
-    assert state["phase"] == "empty"
-    assert "bring photos" in state["hint"]
+    assert state.phase == "empty"
+    assert "bring photos" in state.hint
     assert status_of(visitor, "capture").wants_open
     assert [status_of(visitor, cell).state for cell in CELLS] == ["idle"] * len(CELLS)
 
@@ -81,10 +81,10 @@ def test_progress_place_in_the_queue_and_cancel(lab: Lab) -> None:
     until(lambda: status_of(first, "reconstruct").state == "running")
     second.start("masks", "Finding objects in 'hall'", lambda progress, cancel: "hall")
     running, waiting = status_of(first, "reconstruct"), status_of(second, "masks")
-    assert running.job is not None and running.job["message"] == "Matching photos"
-    assert running.job["fraction"] == 0.4 and running.job["expected_secs"] > 0
-    assert waiting.state == "queued" and waiting.job is not None and waiting.job["position"] == 1
-    assert state_of(first)["phase"] == "loading"
+    assert running.job is not None and running.job.message == "Matching photos"
+    assert running.job.fraction == 0.4 and running.job.expected_secs
+    assert waiting.state == "queued" and waiting.job is not None and waiting.job.position == 1
+    assert state_of(first).phase == "loading"
 
     first.cancel("reconstruct")
     until(lambda: status_of(first, "reconstruct").state == "idle")
@@ -127,9 +127,9 @@ def test_a_scene_under_way_is_followed_not_built_twice(toy_lab: Lab) -> None:
     visitor = Visitor(ID, toy_lab)
     capture.open_or_build(visitor, toy_workspace.NAME)
     assert len(toy_lab.jobs.active) == 1
-    assert state_of(visitor)["phase"] == "loading"
+    assert state_of(visitor).phase == "loading"
     go_on.set()
-    until(lambda: state_of(visitor)["phase"] == "ready")
+    until(lambda: state_of(visitor).phase == "ready")
 
 
 def test_prompts_survive_a_restart_and_are_not_shared(toy_lab: Lab) -> None:

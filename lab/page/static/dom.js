@@ -1,0 +1,64 @@
+// @ts-check
+// What all scripts of the page use: elements found by selector and kind, new ones, and what draws 3D.
+
+/** @typedef {<T extends Element = HTMLElement>(selector: string, kind?: new () => T) => T} Find */
+
+const started = new WeakSet();
+
+/**
+ * Start a part of the page in its element, once, however often Gradio mounts it.
+ * @param {HTMLElement | null} root  none when the part is not within what was mounted
+ * @param {(root: HTMLElement) => void} start
+ */
+export function startIn(root, start) {
+  if (!root || started.has(root)) return;
+  start(root);
+  started.add(root);
+}
+
+/**
+ * Finds elements within `root`: find(selector, kind). It is an error when there is none of this kind.
+ * @param {ParentNode} root
+ * @returns {Find}
+ */
+export function finder(root) {
+  return (selector, kind = /** @type {new () => any} */ (HTMLElement)) => {
+    const node = root.querySelector(selector);
+    if (!(node instanceof kind)) throw new Error(`There is no ${kind.name} "${selector}".`);
+    return node;
+  };
+}
+
+/**
+ * @param {string} className
+ * @param {string} title
+ * @param {(event: MouseEvent) => void} act
+ */
+export function button(className, title, act) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.className = className;
+  node.title = title;
+  node.addEventListener("click", act);
+  return node;
+}
+
+/**
+ * An element with these properties.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Partial<HTMLElementTagNameMap[T]>} properties
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function made(tag, properties) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+/** Whether 3D is drawn by the processor: then less of it is asked for where several views are shown. */
+export function drawsInSoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const info = context?.getExtension("WEBGL_debug_renderer_info");
+  const name = context && info ? context.getParameter(info.UNMASKED_RENDERER_WEBGL) : "";
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return !context || /swiftshader|llvmpipe|software/i.test(name);
+}
