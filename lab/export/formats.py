@@ -6,6 +6,7 @@ the entry point names must call `EXPORT_FORMATS.register`.
 """
 
 import importlib
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from liftlab.components.gaussians.boundary import Boundary
     from liftlab.export.splats import ObjectSplats
     from liftlab.session.session import ObjectState, Session
+
+log = logging.getLogger("liftlab.export")
 
 EVERYTHING = "all"
 """Not a format: stands for all that have `in_everything`."""
@@ -193,6 +196,7 @@ class ExportFormats(Registry[ExportFormat]):
                 broken[point.name] = PluginError(
                     f"The {self.kind} plug-in '{point.name}' ({point.value}) failed to load: {error}"
                 )
+                log.warning("%s", broken[point.name])
         self._broken, self._complete = broken, True
 
 
