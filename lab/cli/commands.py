@@ -165,6 +165,16 @@ class Measure(Common):
     """Take the scene's scale away."""
 
 
+def _kinds_of_export(default: str) -> str:
+    """What `--help` says of the kinds; asked only for the help of this command."""
+    from liftlab.export.formats import EXPORT_FORMATS
+
+    records = EXPORT_FORMATS.records()
+    plain = ", ".join(record.name for record in records if not record.needs_splats)
+    splats = ", ".join(record.name for record in records if record.needs_splats)
+    return f"{plain}; with trained splats: {splats}. (default: {default})"
+
+
 @dataclass(frozen=True)
 class Export(Common):
     """Write a scene's cameras, and objects segmented by a prompts file, in formats of other programs."""
@@ -173,10 +183,11 @@ class Export(Common):
     """Scene."""
     out: Annotated[Path, arg(metavar="DIR")] = tyro.MISSING
     """Folder for the files."""
-    kinds: Annotated[tuple[str, ...], arg(metavar="KIND")] = ("colmap", "transforms")
-    """ply, glb, masks, coco, colmap, transforms, segmentation, notebook; with trained splats: splats, spz, without,
-    gif, mp4, viewer.
-    """
+    kinds: Annotated[tuple[str, ...], arg(metavar="KIND", help_behavior_hint=_kinds_of_export)] = (
+        "colmap",
+        "transforms",
+    )
+    """What to write:"""
     boundary: Literal["keep", "trim", "split"] = "split"
     """What happens to splats across an object's outline: left whole, left out, or cut."""
     metres: bool = False

@@ -67,7 +67,7 @@ def examine(root: Path | None = None) -> list[Check]:
         )
     except InputError as error:
         checks.append(Check("workspace", False, str(error)))
-    return checks
+    return [*checks, *_exports()]
 
 
 def _choices() -> list[Check]:
@@ -104,3 +104,15 @@ def _renderer() -> Check:
 
     threads = numba.get_num_threads()
     return Check("splats", True, f"compiled kernels on the processor, {threads} threads")
+
+
+def _exports() -> list[Check]:
+    """Export formats of other packages, and those that cannot be loaded."""
+    from liftlab.export.formats import EXPORT_FORMATS
+
+    others = [
+        Check(f"export {record.name}", True, f"{record.summary}; from {package}", optional=True)
+        for record in EXPORT_FORMATS.records()
+        if (package := EXPORT_FORMATS.package_of(record))
+    ]
+    return [*others, *(Check("export", False, str(error), optional=True) for error in EXPORT_FORMATS.broken)]

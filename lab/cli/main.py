@@ -334,8 +334,9 @@ def _export(command: Export) -> dict[str, Any]:
             session = Session(lab)
             session.open(command.name)
         files = export(
-            session, command.kinds, command.out.expanduser(), boundary=command.boundary, metres=command.metres
-        )
+            session, command.kinds, command.out.expanduser(), boundary=command.boundary, metres=command.metres,
+            tell=say,
+        )  # fmt: skip
         say(f"{len(files)} files written to {command.out}")
         return {"scene": command.name, "out": str(command.out), "files": [str(path) for path in files]}
 

@@ -4,36 +4,39 @@ serve from.
 
 import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import inside
+from liftlab.components.processes.scratch import PREFIX, owned_folder
+from liftlab.export.formats import EVERYTHING, EXPORT_FORMATS
 
 if TYPE_CHECKING:
     from liftlab.web.visitor import Visitor
 
-EVERYTHING = "all"
-SHORT = {
-    "ply": ("Point cloud", "PLY"),
-    "glb": ("For 3D programs", "GLB"),
-    "masks": ("Masks, every photo", "PNG"),
-    "coco": ("Masks with names", "COCO"),
-    "colmap": ("Cameras", "COLMAP"),
-    "transforms": ("Cameras", "nerfstudio"),
-    "splats": ("Splats", "PLY"),
-    "spz": ("Splats, small", "SPZ"),
-    "without": ("Scene without it", "PLY"),
-    "gif": ("Turn around it", "GIF"),
-    "mp4": ("Turn around it", "MP4"),
-    "viewer": ("Page to share", "HTML"),
-    "segmentation": ("Prompts, timings", "JSON"),
-    "notebook": ("Run, to repeat it", "JSON"),
-    EVERYTHING: ("Everything", "ZIP"),
-}
-"""Title and format of each kind of export, short enough for a narrow column; the full sentence is its tooltip."""
-
 NEEDS_SPLATS = "Train splats first, in the cell Splats"
+EVERYTHING_OFFER = {
+    "kind": EVERYTHING, "title": "Everything", "format": "ZIP",
+    "summary": "Everything above, in one ZIP (splats only where they are trained)", "missing": "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to send, in a folder that nothing else writes to; whoever has sent it calls `forget`."""
+
+    path: Path
+    media_type: str
+    _folder: ExitStack
+    """Holds the folder."""
+
+    def forget(self) -> None:
+        """Remove the file."""
+        self._folder.close()
 
 
 def offers(*, splats: bool) -> list[dict[str, str]]:
@@ -43,23 +46,18 @@ def offers(*, splats: bool) -> list[dict[str, str]]:
     Args:
         splats: The scene's splats are trained.
     """
-    from liftlab.export.outputs import EXPORTS
-    from liftlab.export.splats import SPLAT_EXPORTS
-
-    offered = {**EXPORTS, EVERYTHING: "Everything above, in one ZIP (splats only where they are trained)"}
-    return [
+    offered = [
         {
-            "kind": kind, "title": SHORT[kind][0], "format": SHORT[kind][1], "summary": text,
-            "missing": NEEDS_SPLATS if kind in SPLAT_EXPORTS and not splats else "",
+            "kind": record.name, "title": record.title, "format": record.short, "summary": record.summary,
+            "missing": NEEDS_SPLATS if record.needs_splats and not splats else "",
         }
-        for kind, text in offered.items()
+        for record in EXPORT_FORMATS.records()
     ]  # fmt: skip
+    return [*offered, EVERYTHING_OFFER]
 
 
-def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
-    """Write one export and return the file to send: the file itself, or a zip when there are several.
-
-    The visitor's earlier export of this kind is replaced.
+def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Download:
+    """Write one export: the file itself, or a zip when there are several.
 
     Args:
         metres: Coordinates in metres; the scene's scale must be known.
@@ -67,29 +65,27 @@ def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Path:
     Raises:
         InputError: An unknown kind, or nothing is selected.
     """
-    if kind not in SHORT:
+    if kind != EVERYTHING and kind not in EXPORT_FORMATS.names():
         raise InputError(f"There is no export '{kind}'.")
-    with visitor.lock:
-        name = visitor.session.scene_name
-        if name is None:
-            raise InputError("No scene is open; choose one first.")
-        folder = inside(exports_folder(visitor), kind)
-        shutil.rmtree(folder, ignore_errors=True)
-        files = visitor.session.export(kind, folder / "files", metres=metres)
-    if len(files) == 1:
-        return files[0]
-    archive = inside(folder, f"{name}-{kind}.zip")
-    with (
-        visitor.lab.workspace.disk_full_explained(),
-        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
-    ):
-        for path in files:
-            packed.write(path, path.relative_to(folder / "files"))
-    return archive
+    with _own_folder(visitor) as (folder, kept):
+        with visitor.lock:
+            name = visitor.session.scene_name
+            if name is None:
+                raise InputError("No scene is open; choose one first.")
+            files = visitor.session.export(kind, folder / "files", metres=metres)
+        if len(files) == 1:
+            known = EXPORT_FORMATS.get(kind).media_type if kind != EVERYTHING else "application/octet-stream"
+            return Download(files[0], known, kept.pop_all())
+        archive = inside(folder, f"{name}-{kind}.zip")
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for path in files:
+                packed.write(path, path.relative_to(folder / "files"))
+        shutil.rmtree(folder / "files")
+        return Download(archive, "application/zip", kept.pop_all())
 
 
-def comparison_report(visitor: "Visitor") -> Path:
-    """Write the report of what is compared, in place of an earlier one. InputError when nothing is answered yet."""
+def comparison_report(visitor: "Visitor") -> Download:
+    """Write the report of what is compared. InputError when nothing is answered yet."""
     from liftlab.compare.report import report_of
 
     with visitor.lock:
@@ -99,13 +95,22 @@ def comparison_report(visitor: "Visitor") -> Path:
         reference, _ = visitor.panes.right_answer()
         page = report_of(comparison, reference, visitor.panes.reference_name)
         name = f"{comparison.scene_name}-{comparison.asked.object}-comparison.html"
-    folder = inside(exports_folder(visitor), "comparison")
-    shutil.rmtree(folder, ignore_errors=True)
-    path = inside(folder, name)
-    with visitor.lab.workspace.disk_full_explained():
-        folder.mkdir(parents=True)
+    with _own_folder(visitor) as (folder, kept):
+        path = inside(folder, name)
         path.write_text(page, encoding="utf-8")
-    return path
+        return Download(path, "text/html", kept.pop_all())
+
+
+@contextmanager
+def _own_folder(visitor: "Visitor") -> Iterator[tuple[Path, ExitStack]]:
+    """A new folder for one download, since another of the same kind may be on its way, and what keeps it: it is removed
+    in the end unless somebody takes that over. InputError when the disk is full.
+    """
+    workspace, exports = visitor.lab.workspace, exports_folder(visitor)
+    with workspace.disk_full_explained(), ExitStack() as kept:
+        exports.mkdir(parents=True, exist_ok=True)
+        folder = kept.enter_context(owned_folder(exports, prefix=PREFIX, records=workspace.root / "tmp"))
+        yield folder, kept
 
 
 def exports_folder(visitor: "Visitor") -> Path:

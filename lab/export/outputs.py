@@ -2,40 +2,32 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liftlab.components.errors import InputError, closest
-from liftlab.components.export import (
-    NamedMasks,
-    PointCloud,
-    cloud_of,
-    write_coco,
-    write_colmap,
-    write_glb,
-    write_label_png,
-    write_mask_png,
-    write_ply,
-    write_transforms,
-)
+from liftlab.components.errors import InputError
+from liftlab.components.export import write_label_png
 from liftlab.components.files import inside, write_json
 from liftlab.components.geometry.projection import labels_in_photo
-from liftlab.components.geometry.scale import scene_in_metres
 from liftlab.components.processes.scratch import owned_folder
 from liftlab.components.types import Scene
 from liftlab.engine.workspace import Workspace, is_disk_full
-from liftlab.export.splats import SPLAT_EXPORTS, SplatWriter, splat_scene
+from liftlab.export.formats import EXPORT_FORMATS, OBJECT, ExportFormat, ExportRequest
+from liftlab.export.mask_files import stem, write_object_masks
+from liftlab.export.point_files import write_object_ply
+from liftlab.export.run_files import segmentation_record
+from liftlab.export.splats import splat_scene
+from liftlab.files.config_records import to_plain
 from liftlab.session.saving.records import (
     DECOMPOSITION_VERSION,
-    SEGMENTATION_VERSION,
     DecompositionRecord,
-    ObjectRecord,
     PhotoRecord,
     SegmentationRecord,
     versions,
@@ -44,45 +36,6 @@ from liftlab.session.saving.records import (
 if TYPE_CHECKING:
     from liftlab.components.gaussians.boundary import Boundary
     from liftlab.session.session import ObjectState, Session
-
-EXPORTS: dict[str, str] = {
-    "ply": "Point cloud of the object (PLY)",
-    "glb": "Point cloud for 3D viewers (GLB)",
-    "masks": "Masks in every photo (PNG)",
-    "coco": "Masks with names (COCO JSON)",
-    "colmap": "Cameras (COLMAP model)",
-    "transforms": "Cameras (nerfstudio transforms.json)",
-    **SPLAT_EXPORTS,
-    "segmentation": "Prompts, method and timings (segmentation.json)",
-    "notebook": "The whole run, to repeat it (notebook.json)",
-}
-"""Kinds of export and what they are called for people."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """The unit of the coordinates in exported files."""
-
-    factor: float
-    """Of these units one scene unit has so many."""
-    metres: float | None
-    """Metres of one; None while the scene's scale is not known."""
-
-    @staticmethod
-    def of(session: "Session", *, metres: bool = False) -> "Unit":
-        """The scene's own unit, or metres. InputError for metres while the scale is not known."""
-        known = session.ruler.metres_per_unit
-        if not metres:
-            return Unit(1.0, known)
-        if known is None:
-            raise InputError(
-                "The scene has no scale, so nothing can be written in metres; measure a known distance in it first."
-            )
-        return Unit(known, 1.0)
-
-    def applied(self, scene: Scene) -> Scene:
-        """The scene with its coordinates in this unit."""
-        return scene if self.factor == 1 else scene_in_metres(scene, self.factor)
 
 
 @contextlib.contextmanager
@@ -133,13 +86,18 @@ def export(
     *,
     boundary: "Boundary" = "split",
     metres: bool = False,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
     """Write exports of `kinds` for some objects (None: all that select something) into `out`.
+
+    No file overwrites another of the call. Where names of two kinds would meet, also if one of them is not asked for
+    this time, the files of the later kind are in a folder with its name.
 
     Args:
         boundary: What happens to splats across an object's outline: left whole ("keep"), left out ("trim"), or
             cut ("split").
         metres: Write coordinates in metres, not in the scene's own unit.
+        tell: Given a sentence about each kind that has a folder of its own.
 
     Returns:
         The files written.
@@ -148,37 +106,77 @@ def export(
         InputError: An unknown kind, nothing selected, splats wanted and not trained, metres wanted and the scale not
             known, or `out` cannot be written.
     """
-    for kind in kinds:
-        if kind not in EXPORTS:
-            raise InputError(f"Unknown export '{kind}'. {closest(kind, list(EXPORTS))}")
-    scene = session.scene
-    if scene is None:
+    records = [EXPORT_FORMATS.get(kind) for kind in dict.fromkeys(kinds)]
+    if session.scene is None:
         raise InputError("No scene is open; choose one first.")
-    unit = Unit.of(session, metres=metres)
-    scene = unit.applied(scene)
     wanted = [state for state in session.objects if object_ids is None or state.id in object_ids]
-    objects = [state for state in wanted if state.result is not None and not state.result.empty]
-    if not objects and set(kinds) - {"colmap", "transforms", "notebook"}:
+    objects = tuple(state for state in wanted if state.result is not None and not state.result.empty)
+    request = ExportRequest(session, objects, metres, boundary)
+    _ = request.unit  # refused before anything is written
+    if not objects and any(record.needs_objects for record in records):
         raise InputError("Nothing is selected yet; click on an object first.")
+    if any(record.needs_splats for record in records):
+        splat_scene(session)
     with output_folder(out, workspace=session.lab.workspace) as folder:
-        splats = (
-            SplatWriter(session, boundary, scale=unit.factor) if set(kinds) & set(SPLAT_EXPORTS) else None
-        )
-        for kind in kinds:
-            if kind in SPLAT_EXPORTS:
-                assert splats is not None
-                splats.write(kind, objects, folder)
-            else:
-                _write_kind(kind, session, scene, objects, folder, unit)
+        taken: set[str] = set()
+        for record in records:
+            home = _write(record, request, folder, taken)
+            if home:
+                tell(f"Two kinds would write files of one name, so those of '{record.name}' are in {home}/.")
         names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [out / name for name in names]
 
 
+def _write(record: ExportFormat, request: ExportRequest, folder: Path, taken: set[str]) -> str:
+    """Write one format to files whose names nothing else has.
+
+    Args:
+        taken: Keys of the files in `folder`; those of the format are added.
+
+    Returns:
+        The folder of its own that they needed; "" where their names are free.
+    """
+    written = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    record.write(request, written)
+    names = [path.relative_to(written) for path in sorted(written.rglob("*")) if path.is_file()]
+    if not names:
+        raise InputError(f"The export '{record.name}' gave no file.")
+    spoken_for = taken | _claimed_before(record, request.session)
+    homes = ["", record.name, *(f"{record.name}-{number}" for number in range(2, len(taken) + 3))]
+    home = next(home for home in homes if not {_key(home / name) for name in names} & spoken_for)
+    for name in names:
+        target = folder / home / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(written / name, target)
+        taken.add(_key(home / name))
+    shutil.rmtree(written)
+    return home
+
+
+def _claimed_before(record: ExportFormat, session: "Session") -> set[str]:
+    """Keys of what the formats before this one would write of the session's objects."""
+    every = EXPORT_FORMATS.records()
+    return {
+        _key(Path(other.file.replace(OBJECT, state.name)))
+        for other in every[: every.index(record)]
+        for state in session.objects
+    }
+
+
+def _key(path: Path) -> str:
+    """Equal for names that are one file on some system: small and capital letters, accents in one sign or two."""
+    return unicodedata.normalize("NFC", path.as_posix()).casefold()
+
+
 def every_kind(session: "Session") -> list[str]:
-    """All kinds of export that the session's scene has the data for: splats only where they are trained."""
+    """Kinds of "Everything" that the session's scene has the data for: splats only where they are trained."""
     name = session.scene_name
     trained = name is not None and session.lab.status(name).gaussians
-    return [kind for kind in EXPORTS if trained or kind not in SPLAT_EXPORTS]
+    return [
+        record.name
+        for record in EXPORT_FORMATS.records()
+        if record.in_everything and (trained or not record.needs_splats)
+    ]
 
 
 def write_segmentation(session: "Session", folder: Path, *, started: float) -> SegmentationRecord:
@@ -190,47 +188,17 @@ def write_segmentation(session: "Session", folder: Path, *, started: float) -> S
         folder: Existing and empty.
         started: `time.monotonic()` at the start of the command; the record tells the seconds since then.
     """
-    scene = session.scene
-    assert scene is not None
     objects = session.objects
+    request = ExportRequest(session, tuple(objects))
     for state in objects:
-        _write_masks(session, scene, state, folder)
+        write_object_masks(request, state, folder)
         if state.result is not None and state.result.geometry == "gaussians":
             _write_splats(session, state, folder)
         else:
-            _write_ply(session, scene, state, folder, Unit.of(session))
+            write_object_ply(request, state, folder)
     record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
-    write_json(folder / "segmentation.json", _plain(record))
+    write_json(folder / "segmentation.json", to_plain(record))
     return record
-
-
-def segmentation_record(
-    session: "Session",
-    objects: Sequence["ObjectState"],
-    *,
-    wall_secs: float | None = None,
-    unit: "Unit | None" = None,
-) -> SegmentationRecord:
-    """What segmentation.json says; of files in the scene's own unit where no other is given."""
-    assert session.scene is not None
-    unit = unit or Unit.of(session)
-    scene = session.scene
-    results = [state.result for state in objects if state.result is not None]
-    config = results[0].provenance.config if results else {}
-    return SegmentationRecord(
-        schema_version=SEGMENTATION_VERSION,
-        scene=session.scene_name or "",
-        scene_key=scene.key,
-        units="metres" if unit.metres == 1 else "arbitrary",
-        method=session.method,
-        config=config,
-        backend=results[0].provenance.backend if results else "",
-        objects=tuple(_object_record(session, scene, state, unit) for state in objects),
-        missing=scene.missing,
-        wall_secs=wall_secs,
-        versions=versions(),
-        metres_per_unit=unit.metres,
-    )
 
 
 def write_decomposition(
@@ -253,82 +221,15 @@ def write_decomposition(
         if name not in scene.missing:
             index = scene.view_index(name)
             image = labels_in_photo(scene.views[index], labels[index])
-        write_label_png(inside(folder, "labels", f"{_stem(name)}.png"), image)
+        write_label_png(inside(folder, "labels", f"{stem(name)}.png"), image)
         ids |= set(np.unique(image).tolist()) - {0}
         photos.append(PhotoRecord(name, width, height, name not in scene.missing, int((image > 0).sum())))
     record = DecompositionRecord(
         DECOMPOSITION_VERSION, scene_name, scene.key, method, config, granularity, tuple(sorted(ids)),
         tuple(photos), scene.missing, wall_secs, versions(),
     )  # fmt: skip
-    write_json(folder / "decomposition.json", _plain(record))
+    write_json(folder / "decomposition.json", to_plain(record))
     return record
-
-
-def _write_kind(
-    kind: str,
-    session: "Session",
-    scene: Scene,
-    objects: Sequence["ObjectState"],
-    folder: Path,
-    unit: "Unit",
-) -> None:
-    if kind == "ply":
-        for state in objects:
-            _write_ply(session, scene, state, folder, unit)
-    elif kind == "glb":
-        for state in objects:
-            write_glb(inside(folder, f"{state.name}.glb"), _cloud(session, scene, state, unit))
-    elif kind == "masks":
-        for state in objects:
-            _write_masks(session, scene, state, folder)
-    elif kind == "coco":
-        named = [
-            NamedMasks(state.name, {name: session.photo_mask(state.id, name) for name in _registered(scene)})
-            for state in objects
-        ]
-        write_coco(folder / "coco.json", scene.photo_sizes, named)
-    elif kind == "colmap":
-        (folder / "colmap").mkdir()
-        write_colmap(folder / "colmap", scene)
-    elif kind == "transforms":
-        write_transforms(folder / "transforms.json", scene, metres_per_unit=unit.metres)
-    elif kind == "segmentation":
-        write_json(folder / "segmentation.json", _plain(segmentation_record(session, objects, unit=unit)))
-    else:
-        session.notebook().save(folder / "notebook.json")
-
-
-def _write_masks(session: "Session", scene: Scene, state: "ObjectState", folder: Path) -> None:
-    masks = inside(folder, "masks", state.name)
-    masks.mkdir(parents=True)
-    for name in scene.photo_sizes:
-        write_mask_png(inside(masks, f"{_stem(name)}.png"), session.photo_mask(state.id, name))
-
-
-def _write_ply(session: "Session", scene: Scene, state: "ObjectState", folder: Path, unit: "Unit") -> None:
-    write_ply(
-        inside(folder, f"{state.name}.ply"), _cloud(session, scene, state, unit), metres_per_unit=unit.metres
-    )
-
-
-def _cloud(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> PointCloud:
-    """The object's points where it stands now, and those of its doubles.
-
-    Args:
-        scene: In `unit`.
-    """
-    count = int(scene.pointmap.offsets[-1])
-    selected = state.answer.selected("points") if state.answer is not None else np.zeros(count, bool)
-    cloud, place = cloud_of(scene, selected), session.stage.arrangement.of(state.id)
-    if place.untouched:
-        return cloud
-    places = np.array([place.offset, *(np.add(place.offset, copy) for copy in place.copies)])
-    points = cloud.points + unit.factor * (places[:1] if place.removed else places)[:, None]
-    rows = np.tile(np.arange(len(cloud.points)), len(points))
-    return replace(
-        cloud, points=points.reshape(-1, 3).astype(np.float32), colours=cloud.colours[rows],
-        views=cloud.views[rows], photo_xy=cloud.photo_xy[rows],
-    )  # fmt: skip
 
 
 def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> None:
@@ -339,38 +240,3 @@ def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> Non
     gaussians = splat_scene(session).gaussians
     assert gaussians is not None and state.result is not None
     write_gaussians(inside(folder, f"{state.name}.ply"), subset(gaussians, state.result.selected))
-
-
-def _object_record(session: "Session", scene: Scene, state: "ObjectState", unit: "Unit") -> ObjectRecord:
-    photos = tuple(
-        PhotoRecord(
-            name, width, height, name not in scene.missing, int(session.photo_mask(state.id, name).sum())
-        )
-        for name, (width, height) in scene.photo_sizes.items()
-    )
-    result, size = state.result, session.ruler.size(state.id)
-    return ObjectRecord(
-        prompts=state.asked,
-        colour=state.colour,
-        points=result.count if result is not None else 0,
-        geometry=result.geometry if result is not None else "points",
-        server_ms=session.server_ms(state.id),
-        slow_path=result is not None and result.provenance.slow_path,
-        message=state.message,
-        photos=photos,
-        size=None if size is None else (size[0] * unit.factor, size[1] * unit.factor, size[2] * unit.factor),
-    )
-
-
-def _registered(scene: Scene) -> list[str]:
-    return [name for name in scene.photo_sizes if name not in scene.missing]
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    from liftlab.files.config_records import to_plain
-
-    return to_plain(record)
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]

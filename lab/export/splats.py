@@ -1,22 +1,18 @@
-"""What is exported of an object's splats: files for other viewers, the scene without it, a turn around it.
+"""Splats that are taken away: those of an object, the scene without it, the scene with objects lit, a turn around one.
 
-Objects and scene are written as they stand after the person moved, doubled, removed or cropped them.
+Objects and scene stand as they do after the person moved, doubled, removed or cropped them.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from liftlab.components.errors import InputError
-from liftlab.components.files import inside
 from liftlab.components.gaussians.selection import subset, under_masks
-from liftlab.components.geometry.scale import scaled_gaussians
 from liftlab.components.types import Gaussians, Scene
 from liftlab.export.arranged_splats import apart, arranged, put_in, standing, within
-from liftlab.export.static_viewer import write_viewer
 from liftlab.session.arrangement import Placement
 
 if TYPE_CHECKING:
@@ -24,15 +20,7 @@ if TYPE_CHECKING:
     from liftlab.session.objects import ObjectState
     from liftlab.session.session import Session
 
-SPLAT_EXPORTS: dict[str, str] = {
-    "splats": "Splats of the object (PLY)",
-    "spz": "Splats of the object, small (SPZ)",
-    "without": "Splats of the scene without the object (PLY)",
-    "gif": "A turn around the object (GIF)",
-    "mp4": "A turn around the object (MP4)",
-    "viewer": "The scene with the objects lit, as one page to share (HTML)",
-}
-"""Kinds of export that need the scene's splats, and what they are called for people."""
+Lit = tuple[tuple[int, int, int], np.ndarray]
 LEAST = 4
 """Fewer splats of an object than this are nothing that could be taken away."""
 
@@ -50,51 +38,23 @@ def splat_scene(session: "Session") -> Scene:
     return scene
 
 
-class SplatWriter:
-    """Writes the exports of one call; what several of them need is computed once.
+class ObjectSplats:
+    """The splats of one export; what several of its formats need is computed once.
 
     Args:
-        session: Its objects are written.
+        session: Whose objects are asked for.
         boundary: What happens to splats across an object's outline: "keep", "trim" or "split".
-        scale: Splat files are written so much larger than the scene is.
     """
 
-    def __init__(self, session: "Session", boundary: "Boundary", *, scale: float = 1.0) -> None:
-        self.session, self.scale = session, scale
+    def __init__(self, session: "Session", boundary: "Boundary") -> None:
+        self.session = session
         self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
         self._parted: dict[tuple[int, ...], Parted] = {}
         self._turns: dict[int, list[np.ndarray]] = {}
 
-    def write(self, kind: str, objects: "Sequence[ObjectState]", folder: Path) -> None:
-        """One kind of `SPLAT_EXPORTS`. InputError for an object that has no splats."""
-        if kind == "viewer":
-            self._write_viewer(folder / "viewer.html", objects)
-            return
-        for state in objects:
-            self._write_one(kind, state, folder)
-
-    def _write_one(self, kind: str, state: "ObjectState", folder: Path) -> None:
-        from liftlab.components.export import write_gif, write_mp4
-
-        if kind == "splats":
-            self._save(inside(folder, f"{state.name}-splats.ply"), self.standing(state))
-        elif kind == "spz":
-            self._save(inside(folder, f"{state.name}.spz"), self.standing(state))
-        elif kind == "without":
-            self._save(inside(folder, "without", f"{state.name}.ply"), self.without(state))
-        elif kind == "gif":
-            write_gif(inside(folder, f"{state.name}.gif"), self.turn(state))
-        else:
-            write_mp4(inside(folder, f"{state.name}.mp4"), self.turn(state))
-
-    def _save(self, path: Path, gaussians: Gaussians) -> None:
-        from liftlab.components.gaussians.files import write_gaussians
-
-        write_gaussians(path, gaussians if self.scale == 1 else scaled_gaussians(gaussians, self.scale))
-
-    def _write_viewer(self, path: Path, objects: "Sequence[ObjectState]") -> None:
-        """The scene as it stands, with `objects` lit."""
+    def lit(self, objects: "Sequence[ObjectState]") -> tuple[Scene, list[Lit]]:
+        """The scene as it stands, and colour (RGB, 0 to 255) and Gaussians (bool [N]) of each of `objects` in it."""
         gaussians, crop = self.scene.gaussians, self.session.stage.arrangement.crop
         assert gaussians is not None
         ids = {state.id for state in objects}
@@ -104,7 +64,7 @@ class SplatWriter:
         )
         colours = [bytes.fromhex(state.colour.lstrip("#")) for state in objects]
         lit = [((c[0], c[1], c[2]), rows) for c, rows in zip(colours, theirs, strict=False)]
-        write_viewer(path, replace(self.scene, gaussians=whole), lit)
+        return replace(self.scene, gaussians=whole), lit
 
     def _chosen(self, state: "ObjectState") -> np.ndarray:
         """Which of the scene's Gaussians are an object's, bool [N]."""

@@ -474,7 +474,7 @@ class Session:
     def export(
         self, kind: str, folder: Path, object_ids: Sequence[int] | None = None, *, metres: bool = False
     ) -> list[Path]:
-        """Write one kind of export (see `liftlab.export.outputs.EXPORTS`, or "all") and return the files.
+        """Write one kind of export (see `liftlab.export.formats`, or "all") and return the files.
 
         Args:
             metres: Coordinates in metres; the scene's scale must be known.

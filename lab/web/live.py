@@ -13,10 +13,11 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, WebSocket
 from fastapi.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from liftlab.components.errors import InputError
-from liftlab.export.downloads import comparison_report, export_file
+from liftlab.export.downloads import Download, comparison_report, export_file
 from liftlab.page.cells import methods
 from liftlab.page.state import layer_bytes, overlay_of, pane_overlay_of, photo_bytes, split_of
 from liftlab.web.visitor import Visitor
@@ -63,6 +64,21 @@ def live_routes(visitors: Visitors) -> APIRouter:
             visitor.leave(outgoing)
             sender.cancel()
 
+    @router.get("/settings/{method}")
+    def settings(method: str) -> list[dict[str, Any]]:
+        found = methods.settings_for_page(method)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    _picture_routes(router, visitor_of)
+    _file_routes(router, visitor_of)
+    return router
+
+
+def _picture_routes(router: APIRouter, visitor_of: Callable[[Request], Visitor]) -> None:
+    """Photos, their layers, and masks over them."""
+
     @router.get("/photo/{name}")
     def photo(request: Request, name: str, w: int = 1600) -> Response:
         jpeg = photo_bytes(visitor_of(request), name, _picture_width(w))
@@ -100,30 +116,43 @@ def live_routes(visitors: Visitors) -> APIRouter:
             raise HTTPException(404)
         return Response(png, media_type="image/png", headers={"cache-control": "no-store"})
 
+
+def _file_routes(router: APIRouter, visitor_of: Callable[[Request], Visitor]) -> None:
+    """What is taken away."""
+
     @router.get("/compare-report")
     def compare_report(request: Request) -> Response:
-        try:
-            path = comparison_report(visitor_of(request))
-        except InputError as error:
-            raise HTTPException(409, str(error)) from error
-        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
-
-    @router.get("/settings/{method}")
-    def settings(method: str) -> list[dict[str, Any]]:
-        found = methods.settings_for_page(method)
-        if found is None:
-            raise HTTPException(404)
-        return found
+        return _sent(lambda: comparison_report(visitor_of(request)))
 
     @router.get("/export/{kind}")
     def export(request: Request, kind: str, metres: bool = False) -> Response:
-        try:
-            path = export_file(visitor_of(request), kind, metres=metres)
-        except InputError as error:
-            raise HTTPException(409, str(error)) from error
-        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
+        return _sent(lambda: export_file(visitor_of(request), kind, metres=metres))
 
-    return router
+
+def _sent(make: Callable[[], Download]) -> Response:
+    try:
+        return _SentOnce(make())
+    except InputError as error:
+        raise HTTPException(409, str(error)) from error
+
+
+class _SentOnce(FileResponse):
+    """Sends a download and removes it, also when the browser hangs up."""
+
+    def __init__(self, download: Download) -> None:
+        super().__init__(
+            download.path,
+            filename=download.path.name,
+            media_type=download.media_type,
+            headers={"cache-control": "no-store"},
+        )
+        self.download = download
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.download.forget()
 
 
 def _picture_width(width: int) -> int:

@@ -15,8 +15,8 @@ from liftlab.components.gaussians.training.loop import TrainConfig
 from liftlab.components.rasterize import rasterize, tensors_from_gaussians
 from liftlab.components.types import Gaussians
 from liftlab.engine.lab import Lab
-from liftlab.export.outputs import EXPORTS, every_kind, export, output_folder, write_segmentation
-from liftlab.export.splats import SPLAT_EXPORTS
+from liftlab.export.formats import EXPORT_FORMATS
+from liftlab.export.outputs import every_kind, export, output_folder, write_segmentation
 from liftlab.pipelines.steps.gaussians import GaussiansConfig
 from liftlab.session.session import Session
 from tests.lab.splat_method import NAME as LIFTED
@@ -145,13 +145,13 @@ def test_films_and_the_page_to_share(lab: Lab, toy: Toy, tmp_path: Path) -> None
 def test_everything_holds_splats_only_where_they_are_trained(lab: Lab, toy: Toy, tmp_path: Path) -> None:
     session = Session(lab)
     session.open(NAME)
-    assert set(every_kind(session)) == set(EXPORTS) - set(SPLAT_EXPORTS)
+    assert every_kind(session) == [one.name for one in EXPORT_FORMATS.records() if not one.needs_splats]
     session.click("001.png", *box_center(toy, 1, 1))
     with pytest.raises(InputError, match=r"no splats yet; train them first \(liftlab gaussians toy\)"):
         export(session, ["spz"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     lab.gaussians(NAME, FINE)
-    assert every_kind(session) == list(EXPORTS)
+    assert every_kind(session) == EXPORT_FORMATS.names()
 
 
 def test_segmenting_with_a_method_on_splats_writes_splats(

@@ -13,7 +13,7 @@ import pytest
 from liftlab.components.geometry.splat_links import nearest_points
 from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
-from liftlab.export.splats import SPLAT_EXPORTS
+from liftlab.export.formats import EXPORT_FORMATS
 from liftlab.page.cells import gaussians as cell
 from liftlab.page.state import state_of
 from liftlab.view3d.drawing import Look
@@ -87,7 +87,8 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert drawn(visitor, "/base") == 0, "the points make room"
     click_red(visitor)
     assert drawn(visitor, "/base") == 0, "also after a click meanwhile"
-    assert not_offered(visitor) == {*SPLAT_EXPORTS}, "what needs splats says so"
+    needing = {one.name for one in EXPORT_FORMATS.records() if one.needs_splats}
+    assert not_offered(visitor) == needing, "what needs splats says so"
     curve = status_of(visitor, "gaussians").curve
     assert curve is not None and [step for step, _ in curve.points] == [100, 200, 300]
     assert status_of(visitor, "gaussians").state == "running"

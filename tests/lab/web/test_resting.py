@@ -67,7 +67,7 @@ def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(
     assert visitor.viewer_of(0) is not None and visitor.viewer.port and not visitor.resting
     visitors.reap()
     assert visitor.resting
-    assert visitors.known() == [visitor] and download.exists()
+    assert visitors.known() == [visitor] and download.path.exists()
     held = [*vars(visitor.session).values(), *visitor.session._answers.values()]
     assert not any(value is visitors.lab.scene(NAME) for value in held) and not visitor.session._answers
 

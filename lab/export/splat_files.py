@@ -1,0 +1,139 @@
+"""Exports that need the scene's splats: the object and the rest as splats, a turn around it, a page to share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liftlab.components.geometry.scale import scaled_gaussians
+from liftlab.export.formats import EXPORT_FORMATS, ExportFormat, ExportRequest
+
+if TYPE_CHECKING:
+    from liftlab.components.types import Gaussians
+
+
+def write_splats(request: ExportRequest, folder: Path) -> None:
+    for state in request.objects:
+        _save(request, SPLATS.path(folder, state), request.splats.standing(state))
+
+
+def write_spz(request: ExportRequest, folder: Path) -> None:
+    for state in request.objects:
+        _save(request, SPZ.path(folder, state), request.splats.standing(state))
+
+
+def write_without(request: ExportRequest, folder: Path) -> None:
+    for state in request.objects:
+        _save(request, WITHOUT.path(folder, state), request.splats.without(state))
+
+
+def write_gif(request: ExportRequest, folder: Path) -> None:
+    from liftlab.components import export
+
+    for state in request.objects:
+        export.write_gif(GIF.path(folder, state), request.splats.turn(state))
+
+
+def write_mp4(request: ExportRequest, folder: Path) -> None:
+    from liftlab.components import export
+
+    for state in request.objects:
+        export.write_mp4(MP4.path(folder, state), request.splats.turn(state))
+
+
+def write_page(request: ExportRequest, folder: Path) -> None:
+    from liftlab.export.static_viewer import write_viewer
+
+    write_viewer(folder / VIEWER.file, *request.splats.lit(request.objects))
+
+
+def _save(request: ExportRequest, path: Path, gaussians: "Gaussians") -> None:
+    from liftlab.components.gaussians.files import write_gaussians
+
+    factor = request.unit.factor
+    write_gaussians(path, gaussians if factor == 1 else scaled_gaussians(gaussians, factor))
+
+
+SPLATS = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="splats",
+        title="Splats",
+        short="PLY",
+        summary="Splats of the object (PLY)",
+        media_type="application/octet-stream",
+        file="OBJECT-splats.ply",
+        write=write_splats,
+        content="the object's Gaussians, layout of Inria's trainer (log-scales, logits, harmonics)",
+        opens_in="SuperSplat, gsplat, nerfstudio viewers",
+        needs_splats=True,
+    )
+)
+SPZ = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="spz",
+        title="Splats, small",
+        short="SPZ",
+        summary="Splats of the object, small (SPZ)",
+        media_type="application/octet-stream",
+        file="OBJECT.spz",
+        write=write_spz,
+        content="the same at about a tenth of the size, Y up as the format wants it",
+        opens_in="SPZ viewers",
+        needs_splats=True,
+    )
+)
+WITHOUT = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="without",
+        title="Scene without it",
+        short="PLY",
+        summary="Splats of the scene without the object (PLY)",
+        media_type="application/octet-stream",
+        file="without/OBJECT.ply",
+        write=write_without,
+        content="the scene's Gaussians without the object",
+        opens_in="as `splats`",
+        needs_splats=True,
+    )
+)
+GIF = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="gif",
+        title="Turn around it",
+        short="GIF",
+        summary="A turn around the object (GIF)",
+        media_type="image/gif",
+        file="OBJECT.gif",
+        write=write_gif,
+        content="a turn around the object; where photos show one side only, to and fro over that side",
+        opens_in="anything",
+        needs_splats=True,
+    )
+)
+MP4 = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="mp4",
+        title="Turn around it",
+        short="MP4",
+        summary="A turn around the object (MP4)",
+        media_type="video/mp4",
+        file="OBJECT.mp4",
+        write=write_mp4,
+        content="the same as a film",
+        opens_in="anything",
+        needs_splats=True,
+    )
+)
+VIEWER = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="viewer",
+        title="Page to share",
+        short="HTML",
+        summary="The scene with the objects lit, as one page to share (HTML)",
+        media_type="text/html",
+        file="viewer.html",
+        write=write_page,
+        content="the scene's Gaussians (100 000 at most) with the objects lit, all in one file; opened from the disk "
+        "or put on any web server",
+        opens_in="any browser",
+        needs_splats=True,
+    )
+)
