@@ -359,7 +359,8 @@ def _segmented(lab: "Lab", name: str, method: str, asked: Sequence[Any]) -> Any:
 
 def _run_notebook(command: Run) -> dict[str, Any]:
     from liftlab.export.outputs import output_folder, write_segmentation
-    from liftlab.session.saving.notebook import Notebook, replay
+    from liftlab.session.saving.notebook import Notebook
+    from liftlab.session.saving.replay import replay
 
     started = time.monotonic()
     notebook = Notebook.load(command.notebook.expanduser())

@@ -43,7 +43,8 @@ from liftlab.session.saving.records import (
 
 if TYPE_CHECKING:
     from liftlab.components.gaussians.boundary import Boundary
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
 
 EXPORTS: dict[str, str] = {
     "ply": "Point cloud of the object (PLY)",

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from liftlab.components.types import Scene
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
     from liftlab.web.visitor import Visitor
 
 HIDDEN_BEHIND = 0.03

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from liftlab.engine.jobs import Job
     from liftlab.engine.lab import Lab
     from liftlab.engine.scene_status import SceneStatus
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
 
 CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
 """In the order they are run; what one changes, the later ones have to follow."""

@@ -12,7 +12,8 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import photo_from_view, project
 from liftlab.engine.lab import Lab
 from liftlab.session.ruler import Ruler
-from liftlab.session.saving.notebook import Notebook, replay
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
 from tests.lab.cli.test_cli import liftlab  # noqa: F401  (fixture)
