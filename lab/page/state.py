@@ -81,7 +81,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         {"name": name, "width": width, "height": height, "registered": name in registered}
         for name, (width, height) in sorted(_photo_sizes(scene).items())
     ]
-    objects = session.objects
+    objects, status = session.objects, visitor.status
+    prepared = () if status is None else status.methods
     seen = _seen(visitor, objects)
     marks, boxes = _marks(scene, session)
     current = session.current
@@ -119,7 +120,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> dict[str, Any]:
         "can_redo": session.history.can_redo,
         "marks": marks,
         "boxes": boxes,
-        "methods": [_with_state(offer, visitor) for offer in _method_offers()],
+        "methods": [_with_state(offer, prepared) for offer in _method_offers()],
         "method": session.method,
         "exports": offers(splats=scene.gaussians is not None)
         if any(e.result is not None and not e.result.empty for e in objects)
@@ -265,9 +266,8 @@ def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
 
 
-def _with_state(offer: dict[str, str], visitor: "Visitor") -> dict[str, str]:
-    ready = visitor.status is not None and offer["name"] in visitor.status.methods
-    return offer if ready else {**offer, "title": f"{offer['title']} (not prepared)"}
+def _with_state(offer: dict[str, str], prepared: "Sequence[str]") -> dict[str, str]:
+    return offer if offer["name"] in prepared else {**offer, "title": f"{offer['title']} (not prepared)"}
 
 
 @cache
