@@ -29,8 +29,9 @@ from liftlab.components.geometry.projection import labels_in_photo
 from liftlab.components.geometry.scale import scene_in_metres
 from liftlab.components.processes.scratch import owned_folder
 from liftlab.components.types import Scene
-from liftlab.engine.workspace import Workspace, is_disk_full
+from liftlab.engine.workspace import Workspace
 from liftlab.export.splats import SPLAT_EXPORTS, SplatWriter, splat_scene
+from liftlab.files.disk import is_disk_full
 from liftlab.session.saving.records import (
     DECOMPOSITION_VERSION,
     SEGMENTATION_VERSION,

@@ -290,6 +290,37 @@ def live_routes(visitors: Visitors) -> APIRouter:
             visitor.leave(outgoing)
             sender.cancel()
 
+    add_pictures(router, visitor_of)
+
+    @router.get("/compare-report")
+    def compare_report(request: Request) -> Response:
+        try:
+            path = comparison_report(visitor_of(request))
+        except InputError as error:
+            raise HTTPException(409, str(error)) from error
+        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
+
+    @router.get("/settings/{method}")
+    def settings(method: str) -> list[dict[str, Any]]:
+        found = methods.settings_for_page(method)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    @router.get("/export/{kind}")
+    def export(request: Request, kind: str, metres: bool = False) -> Response:
+        try:
+            path = export_file(visitor_of(request), kind, metres=metres)
+        except InputError as error:
+            raise HTTPException(409, str(error)) from error
+        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
+
+    return router
+
+
+def add_pictures(router: APIRouter, visitor_of: Callable[[Request], Visitor]) -> None:
+    """The routes that give photos and what is drawn over them."""
+
     @router.get("/photo/{name}")
     def photo(request: Request, name: str, w: int = 1600) -> Response:
         jpeg = photo_bytes(visitor_of(request), name, _picture_width(w))
@@ -326,31 +357,6 @@ def live_routes(visitors: Visitors) -> APIRouter:
         if png is None:
             raise HTTPException(404)
         return Response(png, media_type="image/png", headers={"cache-control": "no-store"})
-
-    @router.get("/compare-report")
-    def compare_report(request: Request) -> Response:
-        try:
-            path = comparison_report(visitor_of(request))
-        except InputError as error:
-            raise HTTPException(409, str(error)) from error
-        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
-
-    @router.get("/settings/{method}")
-    def settings(method: str) -> list[dict[str, Any]]:
-        found = methods.settings_for_page(method)
-        if found is None:
-            raise HTTPException(404)
-        return found
-
-    @router.get("/export/{kind}")
-    def export(request: Request, kind: str, metres: bool = False) -> Response:
-        try:
-            path = export_file(visitor_of(request), kind, metres=metres)
-        except InputError as error:
-            raise HTTPException(409, str(error)) from error
-        return FileResponse(path, filename=path.name, headers={"cache-control": "no-store"})
-
-    return router
 
 
 def _picture_width(width: int) -> int:
