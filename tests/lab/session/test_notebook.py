@@ -137,7 +137,7 @@ def test_other_photos_are_refused(saved: Path, tmp_path: Path, photos_of) -> Non
 
 def test_the_shown_python_does_what_the_notebook_did(saved: Path, lab: Lab) -> None:
     notebook = Notebook.load(saved)
-    script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(liftlab.engine.workspace.root)!r})")
+    script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(lab.workspace.root)!r})")
     for state, entry in zip(ran(script).objects, notebook.cell("segment").objects, strict=True):
         assert state.name == entry.prompts.object
         assert masks_digest(state.masks) == entry.masks_sha256
