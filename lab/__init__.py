@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from liftlab.engine.workspace import Workspace
     from liftlab.pipelines.base import get_method, list_methods, register
     from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, PhotoStroke, WorldClick
-    from liftlab.session.saving.notebook import Notebook, replay
+    from liftlab.session.saving.notebook import Notebook
+    from liftlab.session.saving.replay import replay
     from liftlab.session.session import Session
 
 _HOME = {
@@ -49,7 +50,7 @@ _HOME = {
     "Session": "session.session", "View": "components.types", "Workspace": "engine.workspace",
     "WorldClick": "session.prompts", "get_method": "pipelines.base", "list_methods": "pipelines.base",
     "load_capture": "components.captures:open_capture", "register": "pipelines.base",
-    "replay": "session.saving.notebook",
+    "replay": "session.saving.replay",
 }  # fmt: skip
 """Where each public name lives: a module, and after a colon what it is called there."""
 

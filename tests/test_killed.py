@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from liftlab.engine.inventory import prune, verify
 from liftlab.engine.lab import Lab
 from liftlab.engine.workspace import Workspace
 from liftlab.session.saving.notebook import Notebook
@@ -81,12 +82,12 @@ def test_killed_at_random_moments_nothing_is_damaged_and_nothing_is_left(tmp_pat
             left += bool(litter(places, temporary))
             workspace = Workspace(places.root)
             assert litter(places, temporary) == [], (stage, moment)
-            assert all(sound for _, sound in workspace.verify()), (stage, moment)
+            assert all(sound for _, sound in verify(workspace)), (stage, moment)
             assert_readable(places.out)
             assert_readable(places.root / "sessions")
             for path in workspace.notebooks.iterdir():
                 Notebook.load(path)
-            workspace.prune()
+            prune(workspace)
     assert killed == MOMENTS * len(STAGES)
     assert left > 0, "some were killed in the middle of writing"
     print(f"{killed} killed, {left} of them in the middle of writing")

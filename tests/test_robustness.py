@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from liftlab.components.errors import InputError
+from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from liftlab.session.session import Session
@@ -70,7 +71,7 @@ def leftovers(root: Path) -> list[Path]:
 def assert_whole(lab: Lab) -> None:
     """Everything is there, nothing else is, and every checksum holds."""
     assert leftovers(lab.workspace.root) == []
-    checked = lab.workspace.verify()
+    checked = verify(lab.workspace)
     assert all(sound for _, sound in checked)
     assert [item.kind for item, _ in checked] == ["capture", "scene", "masks", "method"]
 

@@ -1,11 +1,13 @@
-"""`liftlab scenes`: what scenes there are, another name for one, or the end of one."""
+"""`liftlab scenes` and `liftlab workspace`: what there is, another name for a scene, and the end of what may go."""
 
 from dataclasses import asdict
 from typing import Any
 
-from liftlab.cli.commands import Scenes
+from liftlab.cli.commands import Scenes, WorkspaceCommand
 from liftlab.cli.support import opened_lab
 from liftlab.components.errors import InputError
+from liftlab.engine.inventory import delete_scene, items, odd_entries, prune, verify
+from liftlab.engine.workspace import Workspace
 
 
 def run_scenes(command: Scenes) -> dict[str, Any]:
@@ -17,7 +19,7 @@ def run_scenes(command: Scenes) -> dict[str, Any]:
     with opened_lab(command) as lab:
         if command.action == "rename":
             lab.workspace.rename_scene(*given)
-        removed = lab.workspace.delete_scene(*given) if command.action == "delete" else []
+        removed = delete_scene(lab.workspace, *given) if command.action == "delete" else []
         freed = sum(item.bytes for item in removed)
         statuses = [lab.status(name, any_version=True) for name in lab.scenes()]
     if not command.json:
@@ -30,3 +32,36 @@ def run_scenes(command: Scenes) -> dict[str, Any]:
         if command.action == "delete":
             print(f"{freed / 1e6:.1f} MB removed")
     return {"scenes": [asdict(status) for status in statuses], "bytes_removed": freed}
+
+
+def run_workspace(command: WorkspaceCommand) -> dict[str, Any]:
+    """List, check or prune what a workspace holds."""
+    workspace = Workspace(command.workspace)
+    workspace.open_log()
+    checked = {item.path: sound for item, sound in verify(workspace)} if command.action == "verify" else {}
+    odd = odd_entries(workspace) if command.action == "verify" else []
+    found = prune(workspace) if command.action == "prune" else items(workspace)
+    rows = [
+        {
+            "kind": item.kind, "name": item.name, "bytes": item.bytes, "used_by": list(item.used_by),
+            **({"sound": checked[item.path]} if item.path in checked else {}),
+        }
+        for item in found
+    ]  # fmt: skip
+    total = sum(item.bytes for item in found)
+    if not command.json:
+        for row in rows:
+            state = "" if row.get("sound", True) else "  damaged; it will be built again"
+            users = f"  for {', '.join(row['used_by'])}" if row["used_by"] else ""
+            print(f"{row['kind']:8} {row['name']:24} {row['bytes'] / 1e6:9.1f} MB{users}{state}")
+        for place in odd:
+            print(f"skipped  {place}: stands for no scene and no result; mend or remove it")
+        verb = "removed" if command.action == "prune" else "in"
+        print(f"{total / 1e6:.1f} MB {verb} {workspace.root}")
+    return {
+        "root": str(workspace.root),
+        "action": command.action,
+        "items": rows,
+        "bytes": total,
+        "skipped": odd,
+    }

@@ -12,33 +12,24 @@ config, code version); a step it needs and that is missing is run, and said thro
 import importlib.util
 import json
 import logging
-import shutil
-import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from liftlab.components.errors import Cancelled, InputError, closest
-from liftlab.components.files import content_key, is_sealed
+from liftlab.components.errors import InputError, closest
+from liftlab.components.files import is_sealed
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.engine.captures import CaptureShelf
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.recent import Recent
 from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, status_of
-from liftlab.engine.step_keys import gaussians_key, masks_key, prepared_key, scene_inputs, scene_key
-from liftlab.engine.steps import (
-    SHARE_OF_STEP,
-    load_gaussians,
-    load_masks,
-    parts_of_bar,
-    record_of_step,
-    save_gaussians,
-    write_report,
-)
-from liftlab.engine.workspace import SceneEntry, Workspace, step_record
+from liftlab.engine.splat_step import train, training_report, with_splats
+from liftlab.engine.step_keys import masks_key, prepared_key, scene_inputs, scene_key
+from liftlab.engine.step_runner import expected_secs, records_of, run_step
+from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, write_report
+from liftlab.engine.workspace import SceneEntry, Workspace
 from liftlab.files.config_records import recorded_config, to_plain
 
 if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
@@ -55,15 +46,8 @@ if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs the
 
 log = logging.getLogger("liftlab.engine")
 
-T = TypeVar("T")
 SEED = 0
 """Seed of every `prepare`, so that the same inputs give the same state."""
-SECS_PER_PHOTO = {"reconstruct": 5.0, "gaussians": 6.0, "masks": 3.0, "prepare": 1.0}
-"""Expected seconds until this workspace has measured its own."""
-STEP_NAMES = {
-    "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
-    "prepare": "Preparing the method", "search": "Measuring every object",
-}  # fmt: skip
 
 
 class Lab(CaptureShelf):
@@ -81,7 +65,7 @@ class Lab(CaptureShelf):
         self._wanted_device = device
         self.jobs = JobQueue()
         self._scenes: Recent[Scene] = Recent(4)
-        self._gaussians: Recent[Gaussians] = Recent(4)
+        self.splats: Recent[Gaussians] = Recent(4)
         self._masks: Recent[MaskCache] = Recent(4)
         self._prepared: Recent[Prepared] = Recent(8)
         self._versions = KnownVersions()
@@ -115,7 +99,7 @@ class Lab(CaptureShelf):
         Args:
             any_version: Results of earlier code count too. This loads nothing, so it is fast in a new process.
         """
-        return status_of(self, self._entry(name), self._versions, any_version=any_version)
+        return status_of(self, self.entry(name), self._versions, any_version=any_version)
 
     def scene(self, name: str) -> "Scene":
         """A reconstructed scene as far as it is made: with its Gaussians when they are trained.
@@ -131,13 +115,7 @@ class Lab(CaptureShelf):
                 else "is not reconstructed yet"
             )
             raise InputError(f"The scene '{name}' {state}; run its reconstruction first.")
-        scene, entry = self.reconstruct(name), self._entry(name)
-        if not gaussians_are_there(self.workspace, entry):
-            return scene
-        assert entry.gaussians_key is not None
-        folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
-        gaussians = self._gaussians.get(entry.gaussians_key, lambda: load_gaussians(folder))
-        return replace(scene, gaussians=gaussians, gaussians_key=entry.gaussians_key)
+        return with_splats(self, self.reconstruct(name), self.entry(name))
 
     def reconstruct(
         self,
@@ -182,10 +160,10 @@ class Lab(CaptureShelf):
             save_scene(scene, folder)
             write_report(folder, report)
 
-        scene = self.step(
-            "reconstruct", key, self.workspace.scene_folder(key), self._scenes, scene_inputs(opened), config,
-            build=build, save=save, load=load_scene, photos=len(opened.photos), progress=progress,
-            cancel=cancel,
+        scene = run_step(
+            self.workspace, "reconstruct", key, self.workspace.scene_folder(key), self._scenes,
+            scene_inputs(opened), config, build=build, save=save, load=load_scene,
+            photos=len(opened.photos), progress=progress, cancel=cancel,
         )  # fmt: skip
         record = to_plain(config)
         if entry is None or (entry.scene_key, entry.capture) != (key, opened.name):
@@ -197,7 +175,7 @@ class Lab(CaptureShelf):
 
     def report(self, name: str) -> dict[str, Any]:
         """The report of the reconstruction: stages with seconds, registered and missing photos, warnings."""
-        path = self.workspace.scene_folder(self._entry(name).scene_key) / "report.json"
+        path = self.workspace.scene_folder(self.entry(name).scene_key) / "report.json"
         return json.loads(path.read_text(encoding="utf-8"))
 
     def gaussians(
@@ -222,56 +200,7 @@ class Lab(CaptureShelf):
         Raises:
             Cancelled: The token was set before the first step of the training.
         """
-        from liftlab.pipelines.steps import gaussians as step
-
-        cancel = cancel or CancelToken()
-        scene, progress = self._needed_scene(name, progress, cancel, last="gaussians")
-        entry = self._entry(name)
-        if config is None:
-            config = step.default_config(self.device)
-            if entry.gaussians_config:
-                config = recorded_config(step.GaussiansConfig, entry.gaussians_config)
-        inputs = {"scene": scene.key}
-        own = self.capture(entry.capture).splats
-        key = gaussians_key(scene.key, config if own is None else None)
-        checkpoint = self.workspace.checkpoint_path(scene.key, key)
-        stopped_key: str | None = None
-
-        def build(part: Progress) -> Any:
-            nonlocal stopped_key
-            if own is not None:
-                return step.own_gaussians(scene, own, device=self.device)
-            result = step.build_gaussians(
-                scene, config, device=self.device, checkpoint=checkpoint, preview=preview, progress=part,
-                cancel=cancel,
-            )  # fmt: skip
-            report = result[1]
-            if report.stopped == "cancelled" and report.iterations > 0:
-                # another key than the whole training's: what was prepared on these must not pass for it
-                stopped_key = content_key(key, report.iterations, report.seconds)
-                record = record_of_step(
-                    "gaussians", stopped_key, inputs, config, len(scene.views), report.seconds
-                )
-                folder = self.workspace.gaussians_folder(scene.key, stopped_key)
-                with self.workspace.writing(folder, record) as temporary:
-                    save_gaussians(result, temporary)
-            return result
-
-        try:
-            gaussians = self.step(
-                "gaussians", key, self.workspace.gaussians_folder(scene.key, key), self._gaussians, inputs,
-                config, build=build, save=save_gaussians, load=load_gaussians, photos=len(scene.views),
-                progress=progress, cancel=cancel,
-            )  # fmt: skip
-            checkpoint.unlink(missing_ok=True)
-        except Cancelled:
-            if stopped_key is None:
-                raise
-            key = stopped_key
-            folder = self.workspace.gaussians_folder(scene.key, key)
-            gaussians = self._gaussians.get(key, lambda: load_gaussians(folder))
-        self._record_gaussians(name, scene.key, key, config)
-        return gaussians
+        return train(self, name, config, progress=progress, cancel=cancel or CancelToken(), preview=preview)
 
     def gaussians_report(self, name: str) -> dict[str, Any]:
         """The report of the splats: why and when training ended, PSNR, SSIM, count, back end and the curve.
@@ -279,12 +208,7 @@ class Lab(CaptureShelf):
         Raises:
             InputError: The scene has no splats yet.
         """
-        entry = self._entry(name)
-        if not gaussians_are_there(self.workspace, entry):
-            raise InputError(f"The scene '{name}' has no splats yet; train them first.")
-        assert entry.gaussians_key is not None
-        folder = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
-        return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return training_report(self.workspace, self.entry(name))
 
     def masks(
         self,
@@ -298,14 +222,14 @@ class Lab(CaptureShelf):
         from liftlab.pipelines.steps import masks as step
 
         cancel = cancel or CancelToken()
-        scene, progress = self._needed_scene(name, progress, cancel, last="masks")
-        entry = self._entry(name)
+        scene, progress = self.scene_before("masks", name, progress, cancel)
+        entry = self.entry(name)
         if config is None:
             config = recorded_config(step.MasksConfig, entry.masks_config or {})
         inputs = {"scene": scene.key}
         key = masks_key(scene.key, config)
-        cache = self.step(
-            "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
+        cache = run_step(
+            self.workspace, "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
             build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
             save=lambda cache, folder: cache.save(folder),
             load=lambda folder: load_masks(folder, scene.key),
@@ -354,13 +278,13 @@ class Lab(CaptureShelf):
             self.scene(name) if segmenter.geometry == "gaussians" else self.reconstruct(name, cancel=cancel)
         )
         masks = self.masks(name, cancel=cancel)
-        entry = self._entry(name)
+        entry = self.entry(name)
         key = prepared_key(entry, method, segmenter)
         inputs = {"scene": scene.key, "masks": entry.masks_key, "method": method}
         if segmenter.geometry == "gaussians":
             inputs["gaussians"] = scene.gaussians_key
-        prepared = self.step(
-            "prepare", key, self.workspace.method_folder(key), self._prepared, inputs, segmenter.config,
+        prepared = run_step(
+            self.workspace, "prepare", key, self.workspace.method_folder(key), self._prepared, inputs, segmenter.config,
             build=lambda part: segmenter.prepare(
                 scene, masks, progress=part, cancel=cancel, generator=seeded(SEED)
             ),
@@ -381,7 +305,7 @@ class Lab(CaptureShelf):
         segmenter = self.segmenter(method, config)
         if self._lacks_gaussians(name, segmenter):
             return None
-        key = prepared_key(self._entry(name), method, segmenter)
+        key = prepared_key(self.entry(name), method, segmenter)
         if key not in self._prepared and not is_sealed(self.workspace.method_folder(key)):
             return None
         return self.prepare(name, method, config)
@@ -428,17 +352,7 @@ class Lab(CaptureShelf):
         """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared
         method by name.
         """
-        entry = self._entry(name)
-        folders = {"reconstruct": self.workspace.scene_folder(entry.scene_key)}
-        if entry.gaussians_key:
-            folders["gaussians"] = self.workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
-        if entry.masks_key:
-            folders["masks"] = self.workspace.masks_folder(entry.scene_key, entry.masks_key)
-        folders |= {
-            method: self.workspace.method_folder(key) for method, key in (entry.methods or {}).items()
-        }
-        found = {step: step_record(folder) for step, folder in folders.items()}
-        return {step: record for step, record in found.items() if record is not None}
+        return records_of(self.workspace, self.entry(name))
 
     def config_of(self, name: str, method: str) -> Any:
         """The configuration a method was prepared with last for a scene; its defaults when it was not."""
@@ -449,77 +363,14 @@ class Lab(CaptureShelf):
 
     def expected_secs(self, step: str, photos: int) -> float:
         """Expected seconds of a step, from how long it took in this workspace before."""
-        pattern = {
-            "reconstruct": "scenes/*", "gaussians": "scenes/*/gaussians/*", "masks": "scenes/*/masks/*",
-            "prepare": "methods/*",
-        }[step]  # fmt: skip
-        known = []
-        for folder in self.workspace.root.glob(pattern):
-            record = step_record(folder)
-            if record and record.get("photos") and record.get("seconds"):
-                known.append(record["seconds"] / record["photos"])
-        return photos * (statistics.median(known) if known else SECS_PER_PHOTO[step])
+        return expected_secs(self.workspace, step, photos)
 
-    # How a step runs
+    # What steps need
 
-    def step(
-        self,
-        step: str,
-        key: str,
-        folder: Path,
-        recent: "Recent[T]",
-        inputs: dict[str, Any],
-        config: Any,
-        *,
-        build: Callable[[Progress], Any],
-        save: Callable[[Any, Path], None],
-        load: Callable[[Path], T],
-        photos: int,
-        progress: Progress,
-        cancel: CancelToken,
-    ) -> T:
-        """A step's result: from memory, else from its sealed folder, else built under the key's lock and sealed.
-
-        For the steps of this class and what is made from their results (`liftlab.search.words`).
-        """
-        if key in recent and is_sealed(folder):
-            return recent.get(key, lambda: load(folder))
-        recent.drop(key)
-        with self.workspace.locked(key, progress=progress, cancel=cancel):
-            loaded = self._load_sealed(step, key, folder, recent, load)
-            if loaded is not None:
-                progress(1.0, "Found in the workspace")
-                return loaded
-            progress(0.0, f"{STEP_NAMES[step]} …")
-            started = time.monotonic()
-            with self.workspace.disk_full_explained():
-                result = build(progress)
-            cancel.check()
-            record = record_of_step(step, key, inputs, config, photos, round(time.monotonic() - started, 3))
-            with self.workspace.writing(folder, record) as temporary:
-                save(result, temporary)
-            log.info("%s %s took %.1f s", step, key, record["seconds"])
-            return recent.get(key, lambda: load(folder))
-
-    def _load_sealed(
-        self, step: str, key: str, folder: Path, recent: "Recent[T]", load: Callable[[Path], T]
-    ) -> T | None:
-        """Load a result whose every file has its checksum; a damaged one is removed, with what was made from
-        it.
-        """
-        if not folder.exists():
-            return None
-        if is_sealed(folder, checksums=True):
-            return recent.get(key, lambda: load(folder))
-        log.warning("The result %s of '%s' is damaged and will be built again.", key, step)
-        shutil.rmtree(folder, ignore_errors=True)
-        self.workspace.drop_methods_of(key)
-        return None
-
-    def _needed_scene(
-        self, name: str, progress: Progress, cancel: CancelToken, *, last: str
+    def scene_before(
+        self, last: str, name: str, progress: Progress, cancel: CancelToken
     ) -> "tuple[Scene, Progress]":
-        """The scene, and the progress that is left for the step after it."""
+        """The scene, reconstructed when that is missing, and the progress that is left for the step `last` after it."""
         entry = self.workspace.scene_entry(name)
         if entry is not None and is_sealed(self.workspace.scene_folder(entry.scene_key)):
             return self.reconstruct(name, cancel=cancel), progress
@@ -540,20 +391,8 @@ class Lab(CaptureShelf):
             entry is None or not gaussians_are_there(self.workspace, entry)
         )
 
-    def _record_gaussians(self, name: str, scene_key: str, key: str, config: "GaussiansConfig") -> None:
-        """Make `key` the splats of the scene; methods prepared on others no longer count."""
-        from liftlab.pipelines.base import list_methods
-
-        entry = self._entry(name)
-        if entry.scene_key != scene_key or entry.gaussians_key == key:
-            return
-        on_points = {method.name for method in list_methods() if method.make.geometry == "points"}
-        methods = {method: made for method, made in (entry.methods or {}).items() if method in on_points}
-        self.workspace.write_scene_entry(
-            replace(entry, gaussians_key=key, gaussians_config=to_plain(config), methods=methods or None)
-        )
-
-    def _entry(self, name: str) -> SceneEntry:
+    def entry(self, name: str) -> SceneEntry:
+        """What a scene name stands for. InputError with the nearest names when there is none."""
         entry = self.workspace.scene_entry(name)
         if entry is None:
             raise InputError(

@@ -18,13 +18,14 @@ from liftlab.components.files import inside, write_json
 from liftlab.components.geometry.projection import labels_in_photo
 from liftlab.components.processes.scratch import owned_folder
 from liftlab.components.types import Scene
-from liftlab.engine.workspace import Workspace, is_disk_full
+from liftlab.engine.workspace import Workspace
 from liftlab.export.formats import EXPORT_FORMATS, OBJECT, ExportFormat, ExportRequest
 from liftlab.export.mask_files import stem, write_object_masks
 from liftlab.export.point_files import write_object_ply
 from liftlab.export.run_files import segmentation_record
 from liftlab.export.splats import splat_scene
 from liftlab.files.config_records import to_plain
+from liftlab.files.disk import is_disk_full
 from liftlab.session.saving.records import (
     DECOMPOSITION_VERSION,
     DecompositionRecord,
@@ -35,7 +36,8 @@ from liftlab.session.saving.records import (
 
 if TYPE_CHECKING:
     from liftlab.components.gaussians.boundary import Boundary
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ here, once, or is refused with a sentence. Paths are then built by `liftlab.comp
 """
 
 import re
+from collections.abc import Callable
 from typing import NewType
 
 from liftlab.components.errors import InputError
@@ -55,6 +56,16 @@ def checked_visitor_id(visitor: str) -> VisitorId:
     return VisitorId(visitor)
 
 
+def is_name(text: str) -> bool:
+    """Whether `checked_name` takes it."""
+    return _passes(checked_name, text)
+
+
+def is_key(text: str) -> bool:
+    """Whether `checked_key` takes it."""
+    return _passes(checked_key, text)
+
+
 def visitor_id_is_valid(visitor: str) -> bool:
     """Whether `checked_visitor_id` takes it."""
     return _matches(_VISITOR, visitor)
@@ -64,6 +75,14 @@ def name_from(text: str) -> Name:
     """A usable name made from any text, for example a file name."""
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._ ")[:48].strip("-._ ")
     return Name(cleaned or "capture")
+
+
+def _passes(check: Callable[[str], str], text: str) -> bool:
+    try:
+        check(text)
+    except InputError:
+        return False
+    return True
 
 
 def _matches(rule: re.Pattern[str], text: object) -> bool:

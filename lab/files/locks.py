@@ -75,3 +75,10 @@ def _owner_alive(path: Path) -> bool:
         return psutil.pid_exists(int(path.read_text() or "0"))
     except (OSError, ValueError):
         return False
+
+
+def lock_name(kind: str, name: str) -> str:
+    """Keys lock under their own name; what people name (captures, scenes, notebooks) with its kind before
+    it.
+    """
+    return name if kind in ("scene", "gaussians", "masks", "method") else f"{kind}-{name}"

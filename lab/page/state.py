@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from liftlab.components.types import Scene
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
     from liftlab.web.visitor import Visitor
 
 Corners = tuple[float, float, float, float]
@@ -93,7 +94,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         Photo(name, width, height, name in registered)
         for name, (width, height) in sorted(_photo_sizes(scene).items())
     ]
-    objects = session.objects
+    objects, status = session.objects, visitor.status
+    prepared = () if status is None else status.methods
     seen = _seen(visitor, objects)
     marks, boxes = _marks(scene, session)
     current = session.current
@@ -130,7 +132,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         can_redo=session.history.can_redo,
         marks=marks,
         boxes=boxes,
-        methods=[_with_state(offer, visitor) for offer in _method_offers()],
+        methods=[_with_state(offer, prepared) for offer in _method_offers()],
         method=session.method,
         exports=[ExportOffer(**offer) for offer in offers(splats=scene.gaussians is not None)]
         if any(e.result is not None and not e.result.empty for e in objects)
@@ -276,8 +278,8 @@ def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
 
 
-def _with_state(offer: MethodOffer, visitor: "Visitor") -> MethodOffer:
-    ready = visitor.status is not None and offer.name in visitor.status.methods
+def _with_state(offer: MethodOffer, prepared: "Sequence[str]") -> MethodOffer:
+    ready = offer.name in prepared
     return offer if ready else msgspec.structs.replace(offer, title=f"{offer.title} (not prepared)")
 
 

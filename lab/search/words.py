@@ -14,6 +14,7 @@ from liftlab.components.geometry.projection import mask_in_photo
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.types import Scene
 from liftlab.engine.step_keys import prepared_key
+from liftlab.engine.step_runner import run_step
 from liftlab.session.given_names import given_names
 from liftlab.session.ruler import metres_per_unit
 from liftlab.session.saving.records import versions
@@ -130,8 +131,8 @@ def lookup_of(
         part(0.0, "Measuring every object")
         return step.build_index(scene, step.masks_of(segmenter, prepared))
 
-    index = lab.step(
-        "search", key, lab.workspace.search_folder(scene.key, key), lab.indexes, inputs, config,
+    index = run_step(
+        lab.workspace, "search", key, lab.workspace.search_folder(scene.key, key), lab.indexes, inputs, config,
         build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
         progress=part_of(progress, 0.8, 1.0), cancel=cancel,
     )  # fmt: skip
@@ -158,8 +159,8 @@ def _embeddings(
     crops = CropConfig()
     inputs = {"objects": objects_key, "model": model.identity}
     key = content_key("embeddings", inputs, asdict(crops))
-    return lab.step(
-        "search", key, lab.workspace.search_folder(scene.key, key), lab.embeddings, inputs, crops,
+    return run_step(
+        lab.workspace, "search", key, lab.workspace.search_folder(scene.key, key), lab.embeddings, inputs, crops,
         build=lambda part: embed_objects(
             scene, index.masks, index.objects.object_ids.tolist(), model, crops, progress=part, cancel=cancel
         ),

@@ -77,10 +77,10 @@ class Rearrange:
     after: Arrangement
 
     def do(self, state: "Session") -> None:
-        state.stage.arrangement = self.after
+        state.stage.put(self.after)
 
     def undo(self, state: "Session") -> None:
-        state.stage.arrangement = self.before
+        state.stage.put(self.before)
 
 
 class Stage:
@@ -88,8 +88,20 @@ class Stage:
 
     def __init__(self, session: "Session") -> None:
         self._session = session
-        self.arrangement = Arrangement()
-        """Only edits write it."""
+        self._arrangement = Arrangement()
+        self.version = 0
+        """Grows with every change."""
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """How everything stands now."""
+        return self._arrangement
+
+    def put(self, arrangement: Arrangement) -> None:
+        """Have everything stand like this; for edits, and for sessions that are taken up."""
+        if arrangement != self._arrangement:
+            self._arrangement = arrangement
+            self.version += 1
 
     def remove(self, object_id: int, removed: bool = True) -> None:
         """Take an object out of the scene, or put it back; it stays in the list."""

@@ -20,7 +20,6 @@ from liftlab.components.files import content_key, inside, write_json
 if TYPE_CHECKING:
     from liftlab.engine.workspace import Workspace
     from liftlab.session.objects import Answer, ObjectAsk
-    from liftlab.session.session import Session
 
 SCHEMA_VERSION = 1
 
@@ -75,23 +74,23 @@ def names_token(workspace: "Workspace", scene_key: str) -> tuple[tuple[str, int]
 
 
 def names_follow(
-    session: "Session", old: "ObjectAsk | None", new: "ObjectAsk | None", answer: "Answer | None"
+    workspace: "Workspace",
+    scene_key: str,
+    old: "ObjectAsk | None",
+    new: "ObjectAsk | None",
+    answer: "Answer | None",
 ) -> None:
     """Bring the scene's names up to an edit of one object, which selects `answer` afterwards.
 
     A name that cannot be kept (a full disk) is left out: the click it came with counts for more.
     """
-    scene = session.scene
-    if scene is None:
-        return
-    workspace = session.lab.workspace
     name = new.prompts.object if new is not None and new.named else None
     gone = old.prompts.object if old is not None and old.named else None
     try:
         if name is not None and answer is not None and not answer.result.empty:
-            keep_name(workspace, scene.key, name, answer.masks)
+            keep_name(workspace, scene_key, name, answer.masks)
         if gone is not None and gone.casefold() != (name or "").casefold():
-            forget_name(workspace, scene.key, gone)
+            forget_name(workspace, scene_key, gone)
     except (InputError, OSError) as error:
         log.warning("The name '%s' is not kept: %s", name or gone, error)
 

@@ -1,20 +1,16 @@
 """What a session holds and shows of one object: what was asked, what was answered, where was clicked."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from liftlab.components.bounds import Colour, Count
 from liftlab.components.geometry.splat_links import carried, points_under
-from liftlab.components.types import Prompt, Provenance, Scene, Segmentation
+from liftlab.components.types import Prompt, Provenance, Scene
 from liftlab.session.packed import PackedBits, PackedMasks
-from liftlab.session.prompts import Click, ObjectPrompts
-
-if TYPE_CHECKING:
-    from liftlab.session.session import Session
+from liftlab.session.prompts import Click, ObjectPrompts, to_prompts
 
 
 @dataclass(frozen=True)
@@ -76,23 +72,6 @@ class Answer:
     """Per Gaussian of the scene the point it takes after (`liftlab.components.geometry.splat_links.nearest_points`)."""
     _lit: dict[str, PackedBits] = field(default_factory=dict, repr=False)
 
-    @classmethod
-    def of(
-        cls, found: Segmentation, masks: Sequence[np.ndarray], started: float, scene: Scene,
-        nearest: Callable[[], np.ndarray],
-    ) -> "Answer":  # fmt: skip
-        """What is kept of a method's answer.
-
-        Args:
-            started: `time.perf_counter()` when it was asked.
-        """
-        result = Result(
-            found.geometry, PackedBits(found.selected), found.object_ids, found.provenance, found.candidates,
-            found.message,
-        )  # fmt: skip
-        packed = PackedMasks(masks)
-        return cls(result, packed, (time.perf_counter() - started) * 1000, scene, nearest)
-
     @property
     def point_ids(self) -> np.ndarray:
         """Indices of the selected primitives, ascending."""
@@ -121,14 +100,24 @@ class ObjectState:
     name: str
     colour: str
     """#RRGGBB."""
-    prompts: tuple[Prompt, ...]
-    """One per click or box, in order."""
     asked: ObjectPrompts
-    """The same as it is saved."""
+    """Its clicks, boxes and strokes, as they are saved."""
     answer: Answer | None
     """None while nothing was clicked, or the method is not prepared."""
+    scene: Scene | None = field(repr=False, compare=False)
+    """That its clicks are in; None when none is open."""
     named: bool = False
     """A person gave its name."""
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """One per click or box, in order, as methods take them; none without a scene."""
+        if self.scene is None:
+            return ()
+        asked = self.asked
+        return tuple(
+            to_prompts(self.scene, asked.clicks, granularity=asked.granularity, object_id=asked.object)
+        )
 
     @property
     def clicks(self) -> tuple[Click, ...]:
@@ -162,23 +151,3 @@ class ObjectState:
     def message(self) -> str:
         """One sentence for the person, or nothing."""
         return self.result.message if self.result else ""
-
-
-@dataclass(frozen=True)
-class ChangeObject:
-    """An edit: one object's ask before and after it (None: not there), and which object was current."""
-
-    before: ObjectAsk | None
-    after: ObjectAsk | None
-    current_before: int | None
-    current_after: int | None
-    place: int
-    """Index in the list of objects."""
-
-    def do(self, state: "Session") -> None:
-        state._replace_ask(self.before, self.after, self.place)
-        state._current = self.current_after
-
-    def undo(self, state: "Session") -> None:
-        state._replace_ask(self.after, self.before, self.place)
-        state._current = self.current_before

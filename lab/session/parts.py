@@ -1,41 +1,25 @@
-"""Pieces of the session that need none of its state: its lock around a method, the preview under the
-pointer, what a changed mask selects."""
+"""Pieces of the session that need none of its state: the preview under the pointer, an object's mask in a photo, what
+a changed mask selects.
+"""
 
-import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.picking import pick_point
-from liftlab.components.geometry.projection import view_from_photo
+from liftlab.components.geometry.projection import mask_in_photo, view_from_photo
 from liftlab.components.geometry.splat_links import adjusted_splats
 from liftlab.components.progress import CancelToken
-from liftlab.components.refine import painted, points_of_masks
+from liftlab.components.refine import adjusted_masks, painted, points_of_masks
 from liftlab.components.types import Scene, Segmentation
-from liftlab.session.prompts import PhotoStroke, photo_name
+from liftlab.session.prompts import ObjectPrompts, PhotoStroke, photo_name
 
 if TYPE_CHECKING:
     from liftlab.components.masks.cache import MaskCache
-    from liftlab.session.session import Session
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def locked(
-    method: "Callable[Concatenate[Session, P], T]",
-) -> "Callable[Concatenate[Session, P], T]":
-    """Decorator: the method runs while its session's lock is held, and with its scene in memory."""
-
-    @functools.wraps(method)
-    def run(self: "Session", *args: P.args, **kwargs: P.kwargs) -> T:
-        with self._lock:
-            self._wake()
-            return method(self, *args, **kwargs)
-
-    return run
+    from liftlab.session.objects import Answer
 
 
 def point_on_ray(scene: Scene, origin: Any, direction: Any) -> tuple[float, float, float]:
@@ -75,6 +59,43 @@ def preview_mask(
     else:
         object_id = ids[round(granularity * (len(ids) - 1))]
     return masks.mask(index, object_id)
+
+
+def photo_mask(scene: Scene, answer: "Answer | None", photo: str) -> np.ndarray:
+    """Mask bool [h, w] of an answer in photo pixels; all False for a photo that is not in the scene's views."""
+    if photo in scene.missing:
+        width, height = scene.photo_sizes[photo]
+        return np.zeros((height, width), bool)
+    index = scene.view_index(photo_name(scene, photo))
+    view = scene.views[index]
+    if answer is None:
+        return np.zeros((view.lens.height, view.lens.width), bool)
+    return mask_in_photo(view, answer.masks[index])
+
+
+def refined(
+    scene: Scene,
+    found: Segmentation,
+    masks: tuple[np.ndarray, ...],
+    asked: ObjectPrompts,
+    nearest: Callable[[], np.ndarray],
+    cancel: CancelToken,
+) -> tuple[Segmentation, tuple[np.ndarray, ...]]:
+    """A method's answer and its masks (bool [H, W] per view, view pixels), grown or shrunk and brushed as asked.
+
+    Args:
+        nearest: Gives `nearest_points` of the scene; asked only for Gaussians.
+
+    Raises:
+        Cancelled: The token was set.
+    """
+    after = brushed(scene, adjusted_masks(scene, masks, asked.adjust, cancel=cancel), asked.strokes, cancel)
+    selected = adjusted_selection(scene, found, masks, after, nearest)
+    found = replace(
+        found, selected=selected, score=selected.astype(np.float32), threshold=0.5,
+        mask_of_view=lambda view: after[view],
+    )  # fmt: skip
+    return found, after
 
 
 def adjusted_selection(

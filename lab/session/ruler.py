@@ -106,7 +106,7 @@ class Ruler:
         Raises:
             InputError: It lies outside the photo, or the reconstruction has no point there.
         """
-        scene = self._session._need_scene()
+        scene = self._session.need_scene()
         click = check_click(scene, PhotoClick(photo, x, y))
         world = marker_of(scene, click).world
         if world is None:
@@ -115,7 +115,7 @@ class Ruler:
 
     def mark_ray(self, origin: Any, direction: Any) -> None:
         """Add the place that a ray of the 3D view meets. InputError when it meets nothing."""
-        self._add(point_on_ray(self._session._need_scene(), origin, direction))
+        self._add(point_on_ray(self._session.need_scene(), origin, direction))
 
     def mark_point(self, point: Point) -> None:
         """Add a place by its world coordinates."""
@@ -152,7 +152,7 @@ class Ruler:
             raise InputError(f"Lengths may be given in {', '.join(METRES)}; got '{unit}'.")
         if not (math.isfinite(length) and 0 < length * METRES[known] <= LENGTH_MAX):
             raise InputError(f"The real distance must be larger than 0; got {length:g} {known}.")
-        scene = self._session._need_scene()
+        scene = self._session.need_scene()
         if len(self.points) != 2 or math.dist(*self.points) == 0:
             raise InputError("Click on two places first, whose distance you know.")
         first, second = self.points
@@ -164,11 +164,11 @@ class Ruler:
         """Go back to a scene without a scale."""
         before = self.scale
         if before is not None:
-            self._session.history.do(Rescale(self._session._need_scene().key, before, None))
+            self._session.history.do(Rescale(self._session.need_scene().key, before, None))
 
     def size(self, object_id: int) -> tuple[float, float, float] | None:
         """Length and width on the ground and height of an object, scene units; None without a place in 3D."""
-        state, scene = self._session.object(object_id), self._session._need_scene()
+        state, scene = self._session.object(object_id), self._session.need_scene()
         if state.answer is None or state.answer.result.empty:
             return None
         known = self._sizes.get(object_id)

@@ -19,7 +19,8 @@ from fastapi.responses import FileResponse, Response
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import inside
-from liftlab.engine.workspace import Workspace, is_disk_full
+from liftlab.engine.workspace import Workspace
+from liftlab.files.disk import is_disk_full
 
 if TYPE_CHECKING:
     from starlette.datastructures import FormData

@@ -3,33 +3,24 @@ to it.
 """
 
 import asyncio
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from liftlab.compare.panes import Panes
 from liftlab.components.errors import InputError
-from liftlab.components.files import write_json
 from liftlab.engine.jobs import DEFECT_SENTENCE
 from liftlab.export.downloads import forget_exports
 from liftlab.files.identifiers import checked_visitor_id
-from liftlab.files.reading import from_json, read_file
 from liftlab.page.cells.status import CellMemory
-from liftlab.pictures.palette import rgb
 from liftlab.search.panel import WordPanel
-from liftlab.session.arrangement import NOWHERE, Offset
-from liftlab.view3d.drawing import Look, Picture, ShownObject
-from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
-from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
-from liftlab.view3d.viewer import Marker, Viewer
+from liftlab.view3d.drawing import Look
+from liftlab.view3d.viewer import Viewer
 from liftlab.web.public_text import AS_THEY_ARE, message_without_paths
+from liftlab.web.saved_prompts import SavedPrompts
+from liftlab.web.scene_view import SceneView
 from liftlab.web.uploads import forget_uploads
 from liftlab.web.wire.messages import Cells, Message, plain_of
 
@@ -38,11 +29,11 @@ if TYPE_CHECKING:
     from liftlab.engine.jobs import Job
     from liftlab.engine.lab import Lab
     from liftlab.engine.scene_status import SceneStatus
-    from liftlab.session.session import ObjectState, Session
+    from liftlab.session.objects import ObjectState
+    from liftlab.session.session import Session
 
 CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
 """In the order they are run; what one changes, the later ones have to follow."""
-UNSAVED = "Your prompts cannot be saved ({reason}): they stay while the lab runs, and are lost when it ends."
 TELL_EVERY_SECS = 0.4
 """How often progress is pushed while a job runs."""
 
@@ -87,15 +78,10 @@ class Visitor:
         """Name of the scene being opened; empty when none is."""
         self.version = 0
         self.seen_at = time.monotonic()
-        self._most = viewer_points
-        self._viewer: Viewer | None = None
-        self._drawn_scene: tuple[str, str] | None = None
-        self._handles_at: tuple | None = None
-        self._previewing = False
+        self.view = SceneView(self, most=viewer_points)
+        """Its 3D view."""
         self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
-        self._saved = ""
-        self._unsaved = False
-        """The last try to save failed."""
+        self._saved = SavedPrompts(lab.workspace, visitor_id)
 
     # Lines to open pages
 
@@ -215,8 +201,8 @@ class Visitor:
             log.exception("a change of the session failed")
             self.note = DEFECT_SENTENCE
         self.version += 1
-        self.draw()
-        self.save()
+        self.view.draw()
+        self.note = f"{self.note} {self._saved.save(self.session)}".strip()
 
     def say(self, sentence: str) -> None:
         self.note = sentence
@@ -259,84 +245,12 @@ class Visitor:
     def viewer(self) -> Viewer:
         """Its 3D view, started when first asked for."""
         with self.lock:
-            if self._viewer is None:
-                self._viewer = Viewer(
-                    self._clicked_in_3d,
-                    max_points=self._most or MAX_POINTS,
-                    max_splats=self._most or MAX_SPLATS,
-                )
-                self._drawn_scene = self._handles_at = None
-                self.draw()
-            return self._viewer
+            return self.view.viewer
 
-    def draw(self) -> None:
-        """Bring the 3D view up to the session: the scene if it changed, the objects, markers and handles."""
-        viewer, scene = self._viewer, self.scene
-        if viewer is None or scene is None:
-            return
-        if self._drawn_scene != (scene.key, scene.gaussians_key):
-            self._drawn_scene = (scene.key, scene.gaussians_key)
-            self._handles_at = None
-            viewer.show_scene(scene)
-            if scene.gaussians is not None:  # seconds on a large scene, and the first lit object needs it
-                threading.Thread(
-                    target=self.session.nearest_points, name="liftlab-links", daemon=True
-                ).start()
-        current = self.session.current
-        viewer.show(self._picture(), self._colours)
-        markers = self.session.markers(current.id) if current is not None else []
-        viewer.mark([Marker(np.array(m.world), m.positive) for m in markers if m.world is not None])
-        viewer.rule([np.array(point) for point in self.session.ruler.points])
-        self._draw_handles(viewer, current)
-
-    def _picture(self) -> Picture:
-        if self._previewing:
-            return Picture(replace(self.look, rest="hidden"))
-        arrangement = self.session.stage.arrangement
-        shown = []
-        for entry in self.session.objects:
-            if entry.answer is None or entry.answer.result.empty:
-                continue
-            place = arrangement.of(entry.id)
-            shown.append(
-                ShownObject(
-                    entry.id, entry.answer, entry.answer.selected, rgb(entry.colour),
-                    visible=entry.id not in self.hidden, removed=place.removed, offset=place.offset,
-                    copies=place.copies,
-                )
-            )  # fmt: skip
-        look = self.look if shown else replace(self.look, rest="shown")  # nothing apart from nothing
-        token = tone_token(self.session, look.tone)
-        if look.tone == "heat":
-            token = (*token, self.words.version)
-        return Picture(look, tuple(shown), arrangement.crop, token)
-
-    def _colours(self, surface: SurfaceName) -> np.ndarray:
-        if self.look.tone == "heat":
-            return heat_colours(self.session, self.words, surface)
-        return tone_colours(self.session, self.look.tone, surface)
-
-    def _draw_handles(self, viewer: Viewer, current: "ObjectState | None") -> None:
-        at = None
-        if (
-            self.moving
-            and current is not None
-            and current.answer is not None
-            and not current.answer.result.empty
-        ):
-            at = (current.id, current.answer, self.session.stage.arrangement.of(current.id).offset)
-        if at == self._handles_at:
-            return
-        self._handles_at = at
-        if at is None:
-            viewer.handles(None)
-            return
-        low, high = self.session.stage.extent(at[0])
-        viewer.handles((low + high) / 2 + np.array(at[2]), lambda by: self._dragged(at[0], by))
-
-    def _dragged(self, object_id: int, by: Offset) -> None:
-        if by != NOWHERE:
-            self.act(lambda session: session.stage.move(object_id, by))
+    def preview(self, gaussians: "Gaussians | None") -> None:
+        """Show splats in the making in place of the scene; None goes back to the scene."""
+        with self.lock:
+            self.view.preview(gaussians)
 
     def look_at(self, look: Look) -> None:
         """Draw the scene in another way; pages are told."""
@@ -357,22 +271,6 @@ class Visitor:
             if not on:
                 self.session.ruler.clear()
             self.act(lambda session: None)
-
-    def preview(self, gaussians: "Gaussians | None") -> None:
-        """Show splats in the making in place of the scene; None goes back to the scene."""
-        with self.lock:
-            if self._viewer is None:
-                return
-            self._previewing = gaussians is not None
-            self._viewer.preview(gaussians)
-            self.draw()
-
-    def _clicked_in_3d(self, origin: np.ndarray, direction: np.ndarray, inverted: bool) -> None:
-        if self.measuring:
-            self.act(lambda session: session.ruler.mark_ray(origin, direction))
-            return
-        positive = self.positive != inverted
-        self.act(lambda session: session.click_ray(origin, direction, positive))
 
     def photos_of(self, entry: "ObjectState") -> list[str]:
         """Names of the photos in which an object is seen."""
@@ -447,50 +345,19 @@ class Visitor:
 
     # Keeping
 
-    def save(self) -> None:
-        """Write the prompts to the workspace when they changed, so that a reload or a restart finds them.
-
-        Where they cannot be written, the clicks stay answered, and the note says so once, until it works again.
-        """
-        record = self.session.to_json()
-        text = json.dumps(record)
-        if text == self._saved or (record["scene"] is None and not self._saved):
-            return
-        try:
-            with self.lab.workspace.disk_full_explained():
-                write_json(self._path, record)
-        except (InputError, OSError) as error:
-            if not self._unsaved:
-                log.warning("the session %s cannot be saved: %s", self._path.name, error)
-                why = error.__cause__ if isinstance(error, InputError) else error
-                reason = why.strerror if isinstance(why, OSError) and why.strerror else "the disk is full"
-                self.note = f"{self.note} {UNSAVED.format(reason=reason.lower())}".strip()
-            self._unsaved = True
-            return
-        self._saved, self._unsaved = text, False
-
     def restore(self) -> bool:
         """Take up the prompts of an earlier visit; False when there are none that fit."""
-        try:
-            if not self._path.exists():
-                return False
-            self.session.from_json(from_json(read_file(self._path, "saved session"), dict[str, Any]))
-        except (OSError, ValueError) as error:
-            log.warning("the saved session %s was not restored: %s", self._path.name, error)
+        if not self._saved.restore(self.session):
             return False
         self.scene_name = self.session.scene_name
         with self.lock:
-            self.draw()
+            self.view.draw()
         return self.scene is not None
-
-    @property
-    def _path(self) -> Path:
-        return self.lab.workspace.session_path(self.id)
 
     @property
     def resting(self) -> bool:
         """Whether it holds nothing heavy."""
-        return self._viewer is None and self.session.resting and self.panes.resting
+        return not self.view.started and self.session.resting and self.panes.resting
 
     def rest(self) -> None:
         """Let go of everything heavy, unless a page is open: 3D views with their threads, masks and answers.
@@ -502,18 +369,13 @@ class Visitor:
             if self.present:
                 return
             self.panes.rest()
-            self._close_viewer()
+            self.view.close()
             self.session.rest()
 
     def close(self) -> None:
         """For good: downloads go too."""
         with self.lock:
             self.panes.close()
-            self._close_viewer()
+            self.view.close()
         forget_exports(self)
         forget_uploads(self.lab.workspace, self.id)
-
-    def _close_viewer(self) -> None:
-        if self._viewer is not None:
-            self._viewer.close()
-        self._viewer = self._drawn_scene = self._handles_at = None

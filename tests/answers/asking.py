@@ -13,8 +13,9 @@ import torch
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import MethodEntry, list_methods
+from liftlab.session.objects import ObjectState
 from liftlab.session.prompts import PhotoClick
-from liftlab.session.session import ObjectState, Session
+from liftlab.session.session import Session
 from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
 from tests.answers.plans import Plan
 

@@ -95,7 +95,8 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
 
 def reopen(visitor: "Visitor", path: Path) -> None:
     """Queue a saved run: its steps with its settings, then its objects and clicks in place of the present ones."""
-    from liftlab.session.saving.notebook import Notebook, Replay, replay, require_photos
+    from liftlab.session.saving.notebook import Notebook
+    from liftlab.session.saving.replay import Replay, replay, require_photos
 
     try:
         notebook = Notebook.load(path)

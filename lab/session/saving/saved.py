@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from liftlab.components.bounds import Count, Name, few
 from liftlab.components.errors import InputError
+from liftlab.components.types import Scene
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.files.reading import Misfit, from_plain
 from liftlab.session.arrangement import Arrangement
-from liftlab.session.given_names import names_follow
 from liftlab.session.objects import ObjectAsk
 from liftlab.session.prompts import check_click, check_names, check_stroke
 
@@ -34,57 +34,49 @@ class SavedSession:
     arrangement: Arrangement = field(default_factory=Arrangement)
     """How they stand in the scene; absent in what earlier versions saved."""
 
+    @property
+    def config_of_method(self) -> Any:
+        """`config` as the method's own class; None for its defaults. InputError for an unknown method or setting."""
+        if self.config is None:
+            return None
+        from liftlab.pipelines.base import get_method
 
-def record_of(session: "Session") -> dict[str, Any]:
-    """Everything `restore` needs, as JSON-ready values. Call with the session's lock held."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "scene": session._scene_name,
-        "method": session._method,
-        "config": None if session._config is None else to_plain(session._config),
-        "current": session._current,
-        "objects": [to_plain(ask) for ask in session._asks],
-        "arrangement": to_plain(session.stage.arrangement),
-    }
+        return config_from_record(get_method(self.method).config_class, self.config)
+
+    def check_prompts(self, scene: Scene) -> None:
+        """Raise InputError unless every click and stroke is in a photo of the scene."""
+        for entry in self.objects:
+            for click in entry.prompts.clicks:
+                check_click(scene, click)
+            for stroke in entry.prompts.strokes:
+                check_stroke(scene, stroke)
 
 
-def restore(session: "Session", value: dict[str, Any]) -> None:
-    """Take up a record. Call with the session's lock held.
+def saved_of(session: "Session") -> SavedSession:
+    """Everything `Session.from_json` needs. Call with the session's lock held."""
+    config = session.config
+    return SavedSession(
+        schema_version=SCHEMA_VERSION,
+        scene=session.scene_name,
+        method=session.method,
+        current=session.book.current_id,
+        objects=session.book.entries,
+        config=None if config is None else to_plain(config),
+        arrangement=session.stage.arrangement,
+    )
 
-    Raises:
-        InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is unchanged.
-    """
+
+def saved_from(value: Any) -> SavedSession:
+    """The saved session that a JSON value is. InputError when it was saved by a newer version, or is damaged."""
     if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
         raise InputError("The saved prompts are of another version and cannot be restored.")
     try:
         saved = from_plain(value, SavedSession)
     except Misfit as error:
         raise InputError(f"The saved prompts are damaged ({error}) and cannot be restored.") from error
-    check_names(ask.prompts.object for ask in saved.objects)
-    if len({ask.id for ask in saved.objects}) != len(saved.objects):
+    check_names(entry.prompts.object for entry in saved.objects)
+    if len({entry.id for entry in saved.objects}) != len(saved.objects):
         raise InputError(
             "The saved prompts are damaged (two objects have one number) and cannot be restored."
         )
-    config = saved.config
-    if config is not None:
-        from liftlab.pipelines.base import get_method
-
-        config = config_from_record(get_method(saved.method).config_class, config)
-    session.lab.segmenter(saved.method, config)
-    if saved.scene is not None:
-        scene = session.lab.scene(saved.scene)
-        for ask in saved.objects:
-            for click in ask.prompts.clicks:
-                check_click(scene, click)
-            for stroke in ask.prompts.strokes:
-                check_stroke(scene, stroke)
-        session.open(saved.scene)
-    session._forget_objects()
-    session._asks = list(saved.objects)
-    session.stage.arrangement = saved.arrangement
-    session._next_id = max((ask.id for ask in saved.objects), default=0) + 1
-    session._current = saved.current if any(ask.id == saved.current for ask in saved.objects) else None
-    session._prepared = None  # so that the objects are answered
-    session._use_method(saved.method, config)
-    for ask in saved.objects:
-        names_follow(session, None, ask, session._answers.get(ask.id))
+    return saved

@@ -13,6 +13,7 @@ import plyfile
 import pytest
 
 from liftlab.cli import main as cli
+from liftlab.engine.inventory import items
 from liftlab.engine.lab import Lab
 from tests.toy import Toy
 from tests.toy_workspace import NAME, VIEWS, box_center
@@ -259,7 +260,7 @@ def test_looking_after_the_workspace(liftlab, lab: Lab) -> None:
     code, listed, _ = liftlab("workspace", "ls")
     assert {item["kind"] for item in listed["items"]} == {"capture", "scene", "masks", "method"}
     assert all(item["used_by"] == [NAME] for item in listed["items"])
-    (item,) = (item for item in lab.workspace.items() if item.kind == "method")
+    (item,) = (item for item in items(lab.workspace) if item.kind == "method")
     (item.path / "lengths.npy").write_bytes(b"damaged")
     code, checked, _ = liftlab("workspace", "verify")
     assert [i["kind"] for i in checked["items"] if not i["sound"]] == ["method"]

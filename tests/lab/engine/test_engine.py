@@ -10,6 +10,7 @@ import pytest
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.progress import CancelToken
 from liftlab.engine.captures import capture_key
+from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
@@ -72,7 +73,7 @@ def test_a_damaged_result_is_built_again_with_what_was_made_from_it(
     fresh = Lab(lab.workspace.root)
     fresh.prepare(NAME, "wildseg3d")
     assert counted_steps == {"reconstruct": 1, "masks": 1}
-    assert all(sound for _, sound in fresh.workspace.verify())
+    assert all(sound for _, sound in verify(fresh.workspace))
 
 
 def test_a_cancelled_step_leaves_nothing(lab: Lab, counted_steps) -> None:

@@ -11,6 +11,7 @@ from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.gaussians.training import loop as training
 from liftlab.components.gaussians.training.loop import TrainConfig
 from liftlab.components.progress import CancelToken
+from liftlab.engine.inventory import prune, verify
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps.gaussians import GaussiansConfig, default_config
 from tests.lab.splat_method import NAME as LIFTED
@@ -69,7 +70,7 @@ def test_splats_are_trained_once_and_the_scene_has_them(lab: Lab, trainings: lis
     assert report["count"] == len(first.means) and len(report["curve"]) == 4
     assert report["psnr"] > 5 and report["psnr_held_out"] is None
     assert again.step_records(NAME)["gaussians"]["config"]["start_count"] == 400
-    assert all(sound for _, sound in again.workspace.verify())
+    assert all(sound for _, sound in verify(again.workspace))
 
 
 def test_photos_left_out_are_judged_and_not_trained_on(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +215,7 @@ def test_pruning_removes_splats_nobody_refers_to_and_saved_trainings(lab: Lab) -
     token, preview = stop_at(10)
     lab.gaussians(NAME, dataclasses.replace(QUICK, start_count=300), cancel=token, preview=preview)
     assert list(lab.workspace.root.rglob("*.checkpoint.safetensors"))
-    gone = lab.workspace.prune()
+    gone = prune(lab.workspace)
     assert [item.kind for item in gone] == ["gaussians"]
     assert not list(lab.workspace.root.rglob("*.checkpoint.safetensors"))
     assert lab.status(NAME).gaussians

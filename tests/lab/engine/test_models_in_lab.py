@@ -19,7 +19,8 @@ from liftlab.engine.lab import Lab
 from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 from liftlab.pipelines.models import Sam2Config, sam2_network
 from liftlab.pipelines.steps.masks import MasksConfig
-from liftlab.session.saving.notebook import Notebook, replay
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from tests.model_host import model_host
 from tests.tiny_sam2 import catalogue_entry, write_checkpoint

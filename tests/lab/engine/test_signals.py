@@ -15,6 +15,7 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
+from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.engine.signals import CUT_SHORT, NOTHING_KEPT, on_signals
 from tests import toy_workspace
@@ -210,7 +211,7 @@ def test_a_step_of_the_command_line_ends_with_one_sentence(
         assert list(root.rglob("*checkpoint*")), "training goes on from where it was"
     else:
         assert said in (NOTHING_KEPT, CUT_SHORT)
-    assert all(sound for _, sound in Lab(root).workspace.verify())
+    assert all(sound for _, sound in verify(Lab(root).workspace))
 
 
 @pytest.mark.slow
@@ -236,6 +237,6 @@ def test_the_lab_ends_in_every_stage(
     _, err = stopped(process, number)
     assert err.strip().splitlines()[-1] in ("The lab is closed.", NOTHING_KEPT, CUT_SHORT)
     lab = Lab(root)  # removes what a step left half-written
-    assert all(sound for _, sound in lab.workspace.verify())
+    assert all(sound for _, sound in verify(lab.workspace))
     assert lab.status(toy_workspace.NAME).reconstructed
     lab.close()

@@ -15,7 +15,8 @@ from liftlab.components.gaussians.training.initialise import gaussians_from_poin
 from liftlab.components.types import Gaussians
 from liftlab.engine.lab import Lab
 from liftlab.export.outputs import export
-from liftlab.session.saving.notebook import Notebook, replay
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from tests.child_functions import run_here
 from tests.lab.cli.test_cli import liftlab

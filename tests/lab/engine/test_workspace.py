@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.engine.workspace import SceneEntry, Workspace, is_disk_full
+from liftlab.engine.inventory import delete_scene, items, odd_entries, prune, verify
+from liftlab.engine.workspace import SceneEntry, Workspace
+from liftlab.files.disk import is_disk_full
 from liftlab.files.identifiers import checked_name, name_from
 from liftlab.files.locks import FileLock
 
@@ -92,8 +94,8 @@ def test_prune_removes_what_no_scene_uses_and_what_is_broken(workspace: Workspac
     workspace.write_scene_entry(
         SceneEntry("desk", "desk", "aaaa", {}, "bbbb", {}, {"wildseg3d": "dddd", "other": "eeee"})
     )
-    assert sum(item.bytes for item in workspace.items()) > 6000
-    gone = {item.name for item in workspace.prune()}
+    assert sum(item.bytes for item in items(workspace)) > 6000
+    gone = {item.name for item in prune(workspace)}
     assert gone == {"cccc", "eeee"}
     assert all(path.exists() for path in (used, masks, method, capture))
     assert not unused.exists()
@@ -109,12 +111,12 @@ def test_a_deleted_scene_takes_along_only_what_no_other_scene_uses(workspace: Wo
     photos = put(workspace, workspace.capture_folder("photos"))
     workspace.write_scene_entry(SceneEntry("first", "photos", "aaaa", {}, "bbbb", {}, {"wildseg3d": "cccc"}))
     workspace.write_scene_entry(SceneEntry("second", "photos", "aaaa", {}))
-    assert {item.path for item in workspace.delete_scene("first")} == set(own)
+    assert {item.path for item in delete_scene(workspace, "first")} == set(own)
     assert workspace.scene_names() == ["second"]
     assert shared.exists() and photos.exists() and not any(path.exists() for path in own)
     with pytest.raises(InputError, match="There is no scene 'first'"):
-        workspace.delete_scene("first")
-    assert [item.path for item in workspace.delete_scene("second")] == [shared]
+        delete_scene(workspace, "first")
+    assert [item.path for item in delete_scene(workspace, "second")] == [shared]
     assert photos.exists()
 
 
@@ -136,7 +138,7 @@ def test_verify_finds_one_flipped_bit(workspace: Workspace) -> None:
     sound = put(workspace, workspace.scene_folder("aaaa"))
     damaged = put(workspace, workspace.method_folder("bbbb"))
     (damaged / "data.bin").write_bytes(b"x" * 999 + b"y")
-    found = {item.path: ok for item, ok in workspace.verify()}
+    found = {item.path: ok for item, ok in verify(workspace)}
     assert found == {sound: True, damaged: False}
 
 
@@ -172,9 +174,9 @@ def test_odd_files_are_told_and_skipped_everywhere(
     (workspace.root / "tmp" / ("x" * 255)).mkdir()
     assert workspace.scene_names() == ["damaged", "desk", "empty"]
     assert workspace.capture_names() == []
-    assert [(item.path, ok) for item, ok in workspace.verify()] == [(sound, True)]
-    assert workspace.prune() == [] and workspace.delete_scene("desk")[0].path == sound
-    assert len(workspace.odd_entries()) == 12, "hidden files are not meant"
+    assert [(item.path, ok) for item, ok in verify(workspace)] == [(sound, True)]
+    assert prune(workspace) == [] and delete_scene(workspace, "desk")[0].path == sound
+    assert len(odd_entries(workspace)) == 12, "hidden files are not meant"
     Workspace(workspace.root)
 
     from liftlab.cli.main import main

@@ -18,7 +18,8 @@ from liftlab.pipelines.steps.gaussians import GaussiansConfig
 from liftlab.pipelines.steps.masks import MasksConfig
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from liftlab.session.ruler import Scale
-from liftlab.session.saving.notebook import Notebook, replay
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from liftlab.web.wire.commands import perform
 from tests.toy_workspace import NAME

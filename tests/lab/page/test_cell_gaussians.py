@@ -117,8 +117,8 @@ def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
         asked.append(threading.current_thread().name)
         return find(scene)
 
-    monkeypatch.setattr("liftlab.session.session.nearest_points", watched)
-    monkeypatch.setattr("liftlab.session.session._nearest", Recent(4))
+    monkeypatch.setattr("liftlab.session.answerer.nearest_points", watched)
+    monkeypatch.setattr("liftlab.session.answerer._nearest", Recent(4))
     shutil.copytree(toy_root, tmp_path / "workspace")
     lab = Lab(tmp_path / "workspace")
     visitor = Visitor(ID, lab)

@@ -12,7 +12,8 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import photo_from_view, project
 from liftlab.engine.lab import Lab
 from liftlab.session.ruler import Ruler
-from liftlab.session.saving.notebook import Notebook, replay
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
 from tests.lab.cli.test_cli import liftlab  # noqa: F401  (fixture)
@@ -151,11 +152,11 @@ def test_clicks_in_3d_measure_while_the_ruler_is_out(lab: Lab) -> None:
     visitor.set_measuring(True)
     for end in ([0.33, 0.0, 0.2], [0.05, 0.0, 0.2]):  # along the front of the first box
         aim = BOXES[0][0] + end
-        visitor._clicked_in_3d(camera.center, aim - camera.center, False)
+        visitor.view.clicked(camera.center, aim - camera.center, False)
     assert visitor.session.objects == [] and visitor.session.ruler.length == pytest.approx(0.28, abs=0.03)
     visitor.set_measuring(False)
     assert visitor.session.ruler.points == ()
-    visitor._clicked_in_3d(camera.center, aim - camera.center, False)
+    visitor.view.clicked(camera.center, aim - camera.center, False)
     assert len(visitor.session.objects) == 1
 
 

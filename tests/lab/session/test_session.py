@@ -10,7 +10,8 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import mask_in_photo, photo_from_view, project
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import PALETTE, rgb
-from liftlab.session.session import ObjectState, Session
+from liftlab.session.objects import ObjectState
+from liftlab.session.session import Session
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -337,7 +338,7 @@ def test_a_photo_that_was_not_placed_has_an_empty_mask_and_takes_no_click(sessio
     from dataclasses import replace
 
     scene = session.scene
-    session._scene = replace(
+    session.answerer.scene = replace(
         scene, missing=("009.png",), photo_sizes={**scene.photo_sizes, "009.png": (30, 20)}
     )
     state = session.new_object()

@@ -68,8 +68,9 @@ def test_a_closed_page_lets_go_of_what_is_heavy_and_comes_back_as_it_was(
     visitors.reap()
     assert visitor.resting
     assert visitors.known() == [visitor] and download.path.exists()
-    held = [*vars(visitor.session).values(), *visitor.session._answers.values()]
-    assert not any(value is visitors.lab.scene(NAME) for value in held) and not visitor.session._answers
+    answerer = visitor.session.answerer
+    assert not any(value is visitors.lab.scene(NAME) for value in vars(answerer).values())
+    assert [answerer.answer_of(entry.id) for entry in visitor.session.book.entries] == [None] * 2
 
     assert masks_of(visitor.session) == before
     assert visitor.session.server_ms(1) == times

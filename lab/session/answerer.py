@@ -1,0 +1,274 @@
+"""What answers a session's prompts: the open scene, its masks, one prepared method, and the answers it gave.
+
+The session holds its lock around every call, and wakes the answerer first.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.splat_links import nearest_points
+from liftlab.components.progress import CancelToken
+from liftlab.components.types import Scene
+from liftlab.engine.lab import Lab
+from liftlab.engine.recent import Recent
+from liftlab.session.given_names import names_follow
+from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
+from liftlab.session.objects import Answer, ObjectAsk, Result
+from liftlab.session.packed import PackedBits, PackedMasks
+from liftlab.session.parts import refined
+from liftlab.session.prompts import ObjectPrompts, to_prompts
+
+if TYPE_CHECKING:
+    from liftlab.components.masks.cache import MaskCache
+    from liftlab.pipelines.base import Prepared, Segmenter
+
+DEFAULT_METHOD = "wildseg3d"
+ANSWERS_KEPT = 4
+"""Further ones than the objects' own, so that undo and redo compute nothing."""
+
+log = logging.getLogger("liftlab.session")
+
+_nearest: Recent[np.ndarray] = Recent(4)
+"""Shared by all sessions: scene and Gaussians key to `nearest_points`."""
+
+
+class Answerer:
+    """A scene and a method, and what they answered to each object. Only its own methods write what it holds."""
+
+    def __init__(self, lab: Lab, cancel: CancelToken) -> None:
+        self.lab = lab
+        self.cancel = cancel
+        """Once set, answers that are being computed end with `Cancelled`."""
+        self.scene_name: str | None = None
+        self.scene: Scene | None = None
+        """None before the first is open, and while it rests."""
+        self.masks: MaskCache | None = None
+        """The objects of the open scene; None while they are not found."""
+        self.method = DEFAULT_METHOD
+        self.config: Any = None
+        """Of the method; None for its defaults."""
+        self.segmenter: Segmenter | None = None
+        self.prepared: Prepared | None = None
+        """State of the method for the open scene; None while not prepared."""
+        self.version = 0
+        """Grows when another scene, method or configuration is chosen."""
+        self._answers: dict[int, Answer] = {}
+        self._recent: dict[object, Answer] = {}
+        """What was asked to its answer, the one asked last at the end."""
+        self._ms: dict[int, dict[int, float]] = {}
+        """Per object: number of prompts to the milliseconds of that answer."""
+        self._slept_with: str | None = None
+        """Key of the scene while it rests; None while it is awake."""
+
+    # Scene and method
+
+    def open(self, scene_name: str) -> bool:
+        """Open a reconstructed scene, with its masks; `use` a method next. Returns whether it was open already.
+
+        Raises:
+            InputError: There is no such scene, or it is not reconstructed yet.
+        """
+        scene = self.lab.scene(scene_name)
+        same = self.scene is not None and (self.scene_name, self.scene.key) == (scene_name, scene.key)
+        if self.scene is not None and self.scene.gaussians_key != scene.gaussians_key:
+            self.prepared = None  # so that the objects are answered: they may be lit as splats
+        if scene_name != self.scene_name:
+            self.version += 1
+        self.scene, self.scene_name = scene, scene_name
+        self.masks = self._masks_of(scene_name)
+        return same
+
+    def use(self, method: str, config: Any, entries: Iterable[ObjectAsk]) -> None:
+        """Answer with a method as it is prepared for the scene, and all `entries` again when that changes anything.
+
+        Raises:
+            InputError: There is no such method.
+        """
+        segmenter = self.lab.segmenter(method, config)
+        prepared = self.lab.prepared(self.scene_name, method, config) if self.scene_name else None
+        if prepared is not None and self.masks is not None:
+            prepared = with_kept(segmenter, prepared, self.masks, method=method, config=config)
+        other = (method, config) != (self.method, self.config)
+        changed = other or prepared is not self.prepared
+        self.version += other
+        self.method, self.config = method, config
+        self.segmenter, self.prepared = segmenter, prepared
+        if changed:
+            self.forget_answers()
+            for entry in entries if prepared is not None else ():
+                self._keep(entry, None if entry.prompts.empty else self._answer(entry.prompts))
+
+    def use_again(self, entries: Iterable[ObjectAsk]) -> None:
+        """Answer with the same method, as it is prepared by now."""
+        self.use(self.method, self.config, entries)
+
+    def refill(self, method: str, config: Any, entries: Sequence[ObjectAsk]) -> None:
+        """Answer the objects of a saved session, whatever was answered before; names that people gave are kept with
+        the scene.
+        """
+        self.prepared = None  # so that they are answered
+        self.use(method, config, entries)
+        for entry in entries:
+            self._names_follow(None, entry, self._answers.get(entry.id))
+
+    def keep(self, masks_of_views: Sequence[np.ndarray], entries: Iterable[ObjectAsk]) -> "MaskCache":
+        """Save masks (bool [H, W] per view, view pixels) as an object of the scene, and answer `entries` again where
+        that changes anything.
+
+        Returns:
+            The objects of the scene; the new one is last.
+        """
+        assert self.scene_name is not None
+        self.masks = keep_object(self.lab, self.scene_name, masks_of_views)
+        self.use_again(entries)
+        return self.masks
+
+    @property
+    def ready(self) -> bool:
+        """Whether prompts are answered: a scene is open and the method prepared for it."""
+        return self.prepared is not None
+
+    def need_scene(self) -> Scene:
+        """The open scene. InputError when none is."""
+        if self.scene is None:
+            raise InputError("No scene is open; choose one first.")
+        return self.scene
+
+    def need_method(self) -> "tuple[Segmenter, Prepared]":
+        """The prepared method. InputError when it is not prepared."""
+        scene = self.need_scene()
+        if self.segmenter is None or self.prepared is None:
+            raise InputError(
+                f"The method '{self.method}' is not prepared for this scene of {len(scene.views)} photos; "
+                "prepare it first."
+            )
+        return self.segmenter, self.prepared
+
+    # Rest
+
+    @property
+    def resting(self) -> bool:
+        """Whether it holds nothing heavy."""
+        return self.scene is None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether `wake` has something to bring back."""
+        return self._slept_with is not None
+
+    def rest(self) -> None:
+        """Let go of the scene, its masks, the method's state and all answers, until `wake`."""
+        if self.scene is None:
+            return
+        self._slept_with = self.scene.key
+        self._let_go()
+        self._answers, self._recent = {}, {}
+
+    def wake(self, entries: Sequence[ObjectAsk]) -> bool:
+        """Undo `rest`, and answer the objects again.
+
+        Returns:
+            Whether the objects still stand: False where the scene was made again, or is gone by now (then it is
+            closed).
+        """
+        slept_with, name = self._slept_with, self.scene_name
+        if slept_with is None or name is None:
+            self._slept_with = None
+            return True
+        measured = self._ms
+        try:
+            self.scene, self.masks = self.lab.scene(name), self._masks_of(name)
+            same = self.scene.key == slept_with
+            self.use_again(entries if same else ())
+        except InputError as error:
+            log.warning("the scene '%s' could not be opened again: %s", name, error)
+            self._let_go()
+            self.scene_name, same = None, False
+            self.version += 1
+        except BaseException:
+            self._let_go()
+            raise
+        self._slept_with, self._ms = None, measured if same else {}
+        return same
+
+    def _let_go(self) -> None:
+        self.scene = self.masks = self.segmenter = self.prepared = None
+
+    def _masks_of(self, scene_name: str) -> "MaskCache | None":
+        return masks_with_kept(self.lab, scene_name) if self.lab.status(scene_name).masks else None
+
+    # Answers
+
+    def follow(self, old: ObjectAsk | None, new: ObjectAsk | None) -> None:
+        """Answer an object as `new` asks for it, which `old` asked for until now; None where it is added or deleted.
+
+        When the answer fails, everything stays as it was.
+        """
+        wanted = new is not None and not new.prompts.empty and self.ready
+        answer = self._answer(new.prompts) if wanted and new is not None else None
+        self._names_follow(old, new, answer)
+        self._keep((new or old), answer)  # type: ignore[arg-type]
+
+    def answer_of(self, object_id: int) -> Answer | None:
+        """The answer for an object; None while nothing is asked, or the method is not prepared."""
+        return self._answers.get(object_id)
+
+    def ms_of(self, entry: ObjectAsk) -> tuple[float | None, ...]:
+        """Per click of an object: milliseconds of the answer when it was the last one; None where not measured."""
+        measured = self._ms.get(entry.id, {})
+        return tuple(measured.get(count) for count in range(1, len(entry.prompts.clicks) + 1))
+
+    def forget_answers(self) -> None:
+        """Have answered nothing."""
+        self._answers, self._ms, self._recent = {}, {}, {}
+
+    def nearest_points(self) -> np.ndarray:
+        """Per Gaussian of the open scene the index of the point it takes after, -1 for none."""
+        return nearest_points_of(self.need_scene())
+
+    def _keep(self, entry: ObjectAsk, answer: Answer | None) -> None:
+        if answer is None:
+            self._answers.pop(entry.id, None)
+            return
+        self._answers[entry.id] = answer
+        self._ms.setdefault(entry.id, {})[len(entry.prompts.clicks)] = round(answer.ms, 3)
+
+    def _names_follow(self, old: ObjectAsk | None, new: ObjectAsk | None, answer: Answer | None) -> None:
+        if self.scene is not None and any(entry is not None and entry.named for entry in (old, new)):
+            names_follow(self.lab.workspace, self.scene.key, old, new, answer)
+
+    def _answer(self, prompts: ObjectPrompts) -> Answer:
+        asked = (prompts.clicks, prompts.granularity, prompts.adjust, prompts.strokes)
+        answer = self._recent.pop(asked, None) or self._compute(prompts)
+        self._recent[asked] = answer
+        if len(self._recent) > ANSWERS_KEPT:
+            del self._recent[next(iter(self._recent))]
+        return answer
+
+    def _compute(self, asked: ObjectPrompts) -> Answer:
+        segmenter, prepared = self.need_method()
+        self.cancel.check()
+        scene, started = self.need_scene(), time.perf_counter()
+        nearest = partial(nearest_points_of, scene)
+        prompts = to_prompts(scene, asked.clicks, granularity=asked.granularity, object_id=asked.object)
+        found = segmenter.segment(prepared, prompts)
+        masks = tuple(found.mask_of_view(view) for view in range(len(scene.views)))
+        if asked.adjust or asked.strokes:
+            found, masks = refined(scene, found, masks, asked, nearest, self.cancel)
+        result = Result(
+            found.geometry, PackedBits(found.selected), found.object_ids, found.provenance, found.candidates,
+            found.message,
+        )  # fmt: skip
+        packed = PackedMasks(masks)
+        return Answer(result, packed, (time.perf_counter() - started) * 1000, scene, nearest)
+
+
+def nearest_points_of(scene: Scene) -> np.ndarray:
+    """Per Gaussian of a scene the index of the point it takes after, -1 for none; found once."""
+    return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
