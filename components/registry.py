@@ -58,7 +58,9 @@ class Registry(Generic[R]):
         self._complete = False
 
     def register(self, record: R) -> R:
-        """Enter a record. ValueError when its name is taken."""
+        """Enter a record. ValueError when its name is taken, or is not one word."""
+        if len(record.name.split()) != 1:
+            raise ValueError(f"name must be one word; got '{record.name}'.")
         taken = self._records.get(record.name)
         if taken is not None:
             raise ValueError(f"name must be unused; got '{record.name}', taken by {taken}. Choose another.")
