@@ -137,7 +137,7 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
 
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:
     panel.ask("the red thing", "attributes")
-    panel.session._method = "a_lookup_of_another_package"
+    panel.session.answerer.method = "a_lookup_of_another_package"
     add_to_session(panel.session, panel._lookup, best_id(panel), "red")
     assert panel.session.current is not None and panel.session.current.granularity is not None
 
