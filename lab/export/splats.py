@@ -17,6 +17,7 @@ from liftlab.components.geometry.scale import scaled_gaussians
 from liftlab.components.types import Gaussians, Scene
 from liftlab.export.arranged_splats import apart, arranged, put_in, standing, within
 from liftlab.export.static_viewer import write_viewer
+from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import Placement
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SplatWriter:
     def write(self, kind: str, objects: "Sequence[ObjectState]", folder: Path) -> None:
         """One kind of `SPLAT_EXPORTS`. InputError for an object that has no splats."""
         if kind == "viewer":
-            self._write_viewer(folder / "viewer.html", objects)
+            write_viewer(folder / "viewer.html", *self.lit(objects))
             return
         for state in objects:
             self._write_one(kind, state, folder)
@@ -93,8 +94,10 @@ class SplatWriter:
 
         write_gaussians(path, gaussians if self.scale == 1 else scaled_gaussians(gaussians, self.scale))
 
-    def _write_viewer(self, path: Path, objects: "Sequence[ObjectState]") -> None:
-        """The scene as it stands, with `objects` lit."""
+    def lit(
+        self, objects: "Sequence[ObjectState]"
+    ) -> tuple[Scene, list[tuple[tuple[int, int, int], np.ndarray]]]:
+        """The scene as it stands, and which of its splats are each object's, with its colour."""
         gaussians, crop = self.scene.gaussians, self.session.stage.arrangement.crop
         assert gaussians is not None
         ids = {state.id for state in objects}
@@ -102,9 +105,8 @@ class SplatWriter:
         whole, theirs = arranged(
             gaussians, [(self._chosen(state), self._place(state)) for state in every], crop
         )
-        colours = [bytes.fromhex(state.colour.lstrip("#")) for state in objects]
-        lit = [((c[0], c[1], c[2]), rows) for c, rows in zip(colours, theirs, strict=False)]
-        write_viewer(path, replace(self.scene, gaussians=whole), lit)
+        lit = [(rgb(state.colour), rows) for state, rows in zip(objects, theirs, strict=False)]
+        return replace(self.scene, gaussians=whole), lit
 
     def _chosen(self, state: "ObjectState") -> np.ndarray:
         """Which of the scene's Gaussians are an object's, bool [N]."""

@@ -22,6 +22,7 @@ from liftlab.components.refine import adjusted_masks
 from liftlab.components.types import Prompt, Scene
 from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
+from liftlab.pictures.jupyter import EmbeddedPage, view_of
 from liftlab.pictures.palette import next_colour
 from liftlab.session.arrangement import Arrangement, Stage
 from liftlab.session.given_names import names_follow
@@ -463,6 +464,10 @@ class Session:
         """
         measured = self._click_ms.get(object_id, {})
         return tuple(measured.get(count) for count in range(1, len(self._ask(object_id).prompts.clicks) + 1))
+
+    def view(self, *, height: int = 480) -> EmbeddedPage:
+        """The scene in 3D with its objects lit, for the end of a notebook cell (`liftlab.pictures.jupyter`)."""
+        return view_of(self, height=height)
 
     # Saving and restoring
 
