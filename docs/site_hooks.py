@@ -21,6 +21,8 @@ OUTSIDE = {
 """File of the repository to page of the site."""
 FOLDERS = {"docs/methods": "Methods", "benchmarks/results": "Results of benchmarks"}
 """Folders that are linked to as such, and the title of their list."""
+EXAMPLES = "examples/README.md"
+"""Page with the scripts of examples/."""
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
@@ -30,6 +32,8 @@ def site_place(path: str) -> str | None:
     path = posixpath.normpath(path)
     if path in OUTSIDE:
         return OUTSIDE[path]
+    if path == "examples":
+        return EXAMPLES
     if path in FOLDERS:
         return site_folder(path) + "/README.md"
     if path.startswith(("docs/", "benchmarks/results/")) and (ROOT / path).is_file():
@@ -60,7 +64,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(
             File.generated(config, f"{site_folder(folder)}/README.md", content=listing(folder, title))
         )
+    files.append(File.generated(config, EXAMPLES, content=scripts()))
     return files
+
+
+def scripts() -> str:
+    """A page with every example."""
+    lines = [
+        "# Examples",
+        "",
+        "They run from a clone; two notebooks beside them show the same with pictures.",
+    ]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        lines += ["", f"## {path.name}", "", "```python", path.read_text(encoding="utf-8").rstrip(), "```"]
+    return "\n".join(lines) + "\n"
 
 
 def listing(folder: str, title: str) -> str:

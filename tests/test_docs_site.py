@@ -73,6 +73,7 @@ def test_the_site_builds_and_is_whole(tmp_path: Path) -> None:
     [
         ("index.md", "[a](docs/search.md#x)", "[a](search.md#x)"),
         ("index.md", "[m](docs/methods/), ![p](docs/images/lab-light.png)", None),
+        ("index.md", "[e](examples/)", "[e](examples/README.md)"),
         ("index.md", "[r](benchmarks/results/)", "[r](benchmarks/results/README.md)"),
         ("label-methods.md", "[t](../benchmarks/results/methods.md)", "[t](benchmarks/results/methods.md)"),
         ("methods/saga.md", "[c](../../CONTRIBUTING.md)", "[c](../CONTRIBUTING.md)"),
