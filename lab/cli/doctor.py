@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from liftlab.components.errors import InputError
+from liftlab.engine.device import about_device, has_card, render_device
 
 NEEDED = (
     "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
@@ -55,7 +56,7 @@ def examine(root: Path | None = None) -> list[Check]:
         checks.append(
             Check(module, found, f"{'installed' if found else 'not installed'}: {use}", optional=True)
         )
-    checks += [_graphics(), _renderer()]
+    checks += [_graphics(), _renderer(), Check("device", True, about_device(render_device()))]
     try:
         workspace = Workspace(root)
         free = shutil.disk_usage(workspace.root).free
@@ -70,16 +71,14 @@ def examine(root: Path | None = None) -> list[Check]:
 def _graphics() -> Check:
     import torch
 
-    if torch.cuda.is_available():
+    if has_card():
         return Check("graphics card", True, torch.cuda.get_device_name(0), optional=True)
     return Check("graphics card", False, "no CUDA device: everything runs on the processor", optional=True)
 
 
 def _renderer() -> Check:
     """What splats will be trained and drawn with."""
-    import torch
-
-    if torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None:
+    if render_device() == "cuda":
         return Check("splats", True, "gsplat on the graphics card")
     import numba
 
