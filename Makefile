@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.installed-run
 DEV    := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow bench lint captures lock clean
+.PHONY: demo test test-slow bench lint docs captures lock clean
 demo: $(RUN)
 	$(BIN)/liftlab demo
 
@@ -24,6 +24,10 @@ lint: $(DEV)
 	$(BIN)/python -m tests.type_links
 	$(BIN)/pyright
 	$(BIN)/python -m tests.script_types
+
+docs: $(DEV)
+	$(BIN)/mkdocs build --strict
+	@echo "The pages are in build/site/index.html"
 
 captures: $(DEV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[captures]"

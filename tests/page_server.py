@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,17 @@ class PageServer:
 
 
 @contextmanager
-def serving(workspace: Path, *arguments: str, command: str = "serve") -> Iterator[PageServer]:
+def serving(
+    workspace: Path,
+    *arguments: str,
+    command: str = "serve",
+    program: Sequence[str] = (sys.executable, "-m", "liftlab.cli.main"),
+    cwd: Path = ROOT,
+) -> Iterator[PageServer]:
     """Run `liftlab serve` (or `demo`) and yield it once it says where it answers."""
-    line = [
-        sys.executable, "-m", "liftlab.cli.main", command, "--workspace", str(workspace), "--port", "0", "--no-browser",
-        *arguments,
-    ]  # fmt: skip
+    line = [*program, command, "--workspace", str(workspace), "--port", "0", "--no-browser", *arguments]
     process = subprocess.Popen(
-        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
+        line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
     )
     said: list[str] = []
     found = threading.Event()

@@ -6,6 +6,7 @@ at the start of a line (`(12)  q = ...`), and some sections have numbered or let
 "equation numbers are those of docs/methods/saga.md" may write "eq. 13" and "section 5" alone.
 """
 
+import importlib
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ TEXT = {".py", ".md", ".toml", ".css", ".js", ".html", ".yml", ".yaml", ".txt", 
 OUTSIDE = re.compile(r"\bFACTS\b|\bDESIGN\b(?!_)|\bSTYLE's\b|(?<!/)\bshared/(?:methods/|[A-Z])")
 """Documents that are not in the repository."""
 PATH = re.compile(r"(?<![\w/.}-])((?:\.\./)*[\w/-]*\w\.md)\b")
+OF_THE_SITE = {"mkdocs.yml", "docs/site_hooks.py", "tests/test_docs_site.py"}
+"""Their paths are those of the built pages; building them complains of one that is not there."""
 PLACEHOLDERS = {"NAME.md", "results/NAME.md"}
 PUBLISHED = re.compile(r"\b(?:19|20)\d\d\b|arXiv:\d|et al\.|Gaga's")
 """A sentence that names a publication cites its sections and equations, not ours."""
@@ -28,6 +31,13 @@ PLACE = re.compile(rf"\b(?P<kind>sections?|eqs?\.|items?) (?P<numbers>{NUMBERS})
 LETTERS = re.compile(r"\bsection (\d+(?:\.\d+)?) ([A-Za-z])(?: to ([A-Za-z]))?(?=[).,;:]| after|$)")
 DEFAULT = re.compile(rf"numbers are those of ({PATH.pattern})(?: section \d+)?")
 SENTENCE_END = re.compile(r'"""|\.\)? +(?=[A-Z*`"(\[])|\n\n')
+MODULE = re.compile(
+    r"(?<![\w/.*-])((?:lab|components|pipelines|assets|benchmarks|tests|examples)/[\w/-]*(?:\.\w+)?|[\w/]*\w\.py)(?![\w*])"
+)
+"""A folder or file of the code by its path, or a module by the end of it."""
+DOTTED = re.compile(r"(?<![\w./-])liftlab(?:\.\w+)+")
+NO_MODULES = {"pipelines/methods/NAME.py", "liftlab.log", "liftlab.methods"}
+"""A placeholder, the workspace's log, and the entry-point group."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -184,11 +194,72 @@ def link_problems(origin: Path, text: str) -> list[str]:
     return out
 
 
+@cache
+def modules() -> frozenset[str]:
+    """Every Python file of the repository, by its path."""
+    return frozenset(path.relative_to(ROOT).as_posix() for path in tracked() if path.suffix == ".py")
+
+
+def code_problems(text: str) -> list[str]:
+    """Files, folders and modules of the code that a document names and that are not there."""
+    out = []
+    for mention in MODULE.findall(text):
+        ends = any(name == mention or name.endswith("/" + mention) for name in modules())
+        if mention not in NO_MODULES and not ends and not (ROOT / mention).exists():
+            out.append(f"{mention} is no file or folder of the code")
+    for mention in DOTTED.findall(text):
+        if mention not in NO_MODULES and not is_importable(mention):
+            out.append(f"{mention} is not in the package")
+    return out
+
+
+@cache
+def is_importable(dotted: str) -> bool:
+    """Whether it is a module, or a name in one."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[length:]:
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
+
+
+def test_code_that_documents_name_is_here() -> None:
+    problems = [
+        f"{path.relative_to(ROOT)}: {problem}"
+        for path in tracked()
+        if path.suffix == ".md" and "benchmarks/results" not in path.as_posix()
+        for problem in code_problems(path.read_text(encoding="utf-8"))
+    ]
+    assert not problems, "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("See `lab/cells/capture.py`.", "lab/cells/capture.py"),
+        ("In `components/masks/sam2_network.py`", "components/masks/sam2_network.py"),
+        ("`click_solver.py` does", "click_solver.py"),
+        ("the folder lab/cells/", "lab/cells/"),
+        ("`liftlab.engine.labs`", "liftlab.engine.labs"),
+        ("`liftlab.engine.lab.Labb`", "liftlab.engine.lab.Labb"),
+    ],
+)
+def test_code_that_is_gone_is_noticed(text: str, complaint: str) -> None:
+    assert [problem for problem in code_problems(text) if problem.startswith(complaint)]
+
+
 def test_what_is_cited_is_here() -> None:
     problems = [
         f"{path.relative_to(ROOT)}: {problem}"
         for path in tracked()
-        if path != Path(__file__)
+        if path != Path(__file__) and path.relative_to(ROOT).as_posix() not in OF_THE_SITE
         for problem in citation_problems(path, path.read_text(encoding="utf-8"))
     ]
     assert not problems, "\n" + "\n".join(problems)

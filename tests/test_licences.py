@@ -10,8 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
-NOT_RUN_TIME = {"dev", "captures"}
-"""Extras for those who develop LiftLab or render its captures."""
+NOT_RUN_TIME = {"dev", "docs", "captures"}
+"""Extras for those who develop LiftLab, build its pages or render its captures."""
 LESSER: set[str] = set()
 """Packages under the LGPL that were looked at and are fine, by name in lower case; none today."""
 GPL_LIBRARIES = ("x264", "x265", "xvidcore", "postproc", "vidstab", "rubberband", "fftw3", "gsl", "readline")

@@ -30,8 +30,10 @@ def device_name(device: str = "auto") -> str:
 
 
 def commit() -> str:
-    """Short hash of HEAD, with "+" when files differ from it; "unknown" outside a repository."""
+    """Short hash of HEAD, with "+" when files differ from it; "unknown" where this is not a clone of LiftLab."""
     root = Path(__file__).parents[2]
+    if not (root / "lab" / "bench").is_dir() or not (root / ".git").exists():
+        return "unknown"  # installed: a repository around it is somebody else's
     try:
         head, changed = (
             subprocess.run(

@@ -105,7 +105,6 @@ def _supervise(
     count = str(threads)
     environment = os.environ | {
         "OMP_NUM_THREADS": count, "NUMBA_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(_root()), os.environ.get("PYTHONPATH")])),
     }  # fmt: skip
     process = subprocess.Popen(
         [*map(str, words), str(limits.prepare_secs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
@@ -135,10 +134,6 @@ def _supervise(
         reader.join()
         process.stdout.close()
         process.stdin.close()
-
-
-def _root() -> Path:
-    return Path(__file__).resolve().parents[2]
 
 
 def _read_reports(stream: Any, reports: "queue.Queue[tuple[float, str]]") -> None:

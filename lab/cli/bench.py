@@ -15,6 +15,7 @@ from liftlab.cli.commands import Bench
 from liftlab.cli.support import say, working
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress
+from liftlab.engine.device import render_device
 from liftlab.files.locks import FileLock
 
 REPORT = "report.html"
@@ -93,11 +94,7 @@ def _limits(command: Bench) -> Limits:
 
 
 def _device(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return render_device() if wanted == "auto" else wanted
 
 
 def _cores() -> int:

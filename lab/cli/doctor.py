@@ -11,6 +11,7 @@ from pathlib import Path
 
 from liftlab.components.errors import InputError
 from liftlab.components.models import ModelStore
+from liftlab.engine.device import about_device, has_card, render_device
 from liftlab.engine.model_choices import REGISTRIES
 from liftlab.pipelines.choices.record import missing
 
@@ -58,7 +59,9 @@ def examine(root: Path | None = None) -> list[Check]:
         checks.append(
             Check(module, found, f"{'installed' if found else 'not installed'}: {use}", optional=True)
         )
-    checks += [_graphics(), _renderer(), *_choices()]
+    checks += [
+        _graphics(), _renderer(), Check("device", True, about_device(render_device())), *_choices(),
+    ]  # fmt: skip
     try:
         workspace = Workspace(root)
         free = shutil.disk_usage(workspace.root).free
@@ -89,16 +92,14 @@ def _choices() -> list[Check]:
 def _graphics() -> Check:
     import torch
 
-    if torch.cuda.is_available():
+    if has_card():
         return Check("graphics card", True, torch.cuda.get_device_name(0), optional=True)
     return Check("graphics card", False, "no CUDA device: everything runs on the processor", optional=True)
 
 
 def _renderer() -> Check:
     """What splats will be trained and drawn with."""
-    import torch
-
-    if torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None:
+    if render_device() == "cuda":
         return Check("splats", True, "gsplat on the graphics card")
     import numba
 

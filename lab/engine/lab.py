@@ -9,7 +9,6 @@ config, code version); a step it needs and that is missing is run, and said thro
     lab.prepare("desk", "wildseg3d")
 """
 
-import importlib.util
 import json
 import logging
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from liftlab.components.errors import InputError, closest
 from liftlab.components.files import is_sealed
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.engine.captures import CaptureShelf
+from liftlab.engine.device import render_device
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.recent import Recent
 from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, status_of
@@ -76,12 +76,7 @@ class Lab(CaptureShelf):
     @cached_property
     def device(self) -> str:
         """What torch is to compute on: "cpu", "cuda" or one card by its number."""
-        if self._wanted_device != "auto":
-            return self._wanted_device
-        import torch
-
-        renders = torch.cuda.is_available() and importlib.util.find_spec("gsplat") is not None
-        return "cuda" if renders else "cpu"
+        return render_device() if self._wanted_device == "auto" else self._wanted_device
 
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""

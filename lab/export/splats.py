@@ -13,6 +13,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.gaussians.selection import subset, under_masks
 from liftlab.components.types import Gaussians, Scene
 from liftlab.export.arranged_splats import apart, arranged, put_in, standing, within
+from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import Placement
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class ObjectSplats:
         whole, theirs = arranged(
             gaussians, [(self._chosen(state), self._place(state)) for state in every], crop
         )
-        colours = [bytes.fromhex(state.colour.lstrip("#")) for state in objects]
-        lit = [((c[0], c[1], c[2]), rows) for c, rows in zip(colours, theirs, strict=False)]
+        lit = [(rgb(state.colour), rows) for state, rows in zip(objects, theirs, strict=False)]
         return replace(self.scene, gaussians=whole), lit
 
     def _chosen(self, state: "ObjectState") -> np.ndarray:

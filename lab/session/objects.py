@@ -9,6 +9,7 @@ import numpy as np
 from liftlab.components.bounds import Colour, Count
 from liftlab.components.geometry.splat_links import carried, points_under
 from liftlab.components.types import Prompt, Provenance, Scene
+from liftlab.pictures.jupyter import object_html, object_png
 from liftlab.session.packed import PackedBits, PackedMasks
 from liftlab.session.prompts import Click, ObjectPrompts, to_prompts
 
@@ -151,3 +152,9 @@ class ObjectState:
     def message(self) -> str:
         """One sentence for the person, or nothing."""
         return self.result.message if self.result else ""
+
+    def _repr_html_(self) -> str:
+        return object_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        return object_png(self)

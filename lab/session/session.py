@@ -17,6 +17,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken
 from liftlab.engine.lab import Lab
 from liftlab.files.config_records import to_plain
+from liftlab.pictures.jupyter import EmbeddedPage, view_of
 from liftlab.session.arrangement import Arrangement, Stage
 from liftlab.session.book import ChangeObject
 from liftlab.session.history import History
@@ -296,6 +297,10 @@ class Session(OpenScene):
         measured.
         """
         return self.answerer.ms_of(self.book.entry(object_id))
+
+    def view(self, *, height: int = 480) -> EmbeddedPage:
+        """The scene in 3D with its objects lit, for the end of a notebook cell (`liftlab.pictures.jupyter`)."""
+        return view_of(self, height=height)
 
     # Saving and restoring
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.engine.device import about_device
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
 from liftlab.web.wire.messages import MethodRow
@@ -116,6 +117,7 @@ def status(visitor: "Visitor") -> CellStatus:
             ID,
             state,
             summary,
+            notes=(about_device(visitor.lab.device),),
             warnings=memory.warnings,
             code=_code(visitor, ready),
             detail=_rows(visitor, ready),
