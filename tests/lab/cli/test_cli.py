@@ -106,16 +106,16 @@ def test_a_photo_that_was_not_placed_gets_zero_masks_and_is_listed(
 ) -> None:
     import dataclasses
 
-    import liftlab.components.scenes
+    from liftlab.components import scenes
 
-    load = liftlab.components.scenes.load_scene
+    load = scenes.load_scene
 
     def with_missing(folder: Path):
         scene = load(folder)
         sizes = {**scene.photo_sizes, "009.jpg": (31, 22)}
         return dataclasses.replace(scene, missing=("009.jpg",), photo_sizes=sizes)
 
-    monkeypatch.setattr(liftlab.components.scenes, "load_scene", with_missing)
+    monkeypatch.setattr(scenes, "load_scene", with_missing)
     out = tmp_path / "out"
     assert liftlab("segment", NAME, "--prompts", prompts, "--out", out)[1]["missing"] == ["009.jpg"]
     mask = cv2.imread(str(out / "masks" / "a" / "009.png"), cv2.IMREAD_UNCHANGED)
