@@ -32,7 +32,7 @@ class Cluster:
             raise InputError(
                 '--cluster needs Ray, which is not installed; run: pip install "liftlab[cluster]"'
             )
-        import ray
+        import ray  # type: ignore[import-not-found]
 
         self._ray = ray
         quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}

@@ -124,7 +124,7 @@ def view_of(session: "Session", *, height: int = 480) -> EmbeddedPage:
     Raises:
         InputError: No scene is open, or the page is too large for a notebook.
     """
-    from liftlab.export.splats import SplatWriter  # these two bring torch: not for a session without a view
+    from liftlab.export.splats import ObjectSplats  # these two bring torch: not for a session without a view
     from liftlab.export.static_viewer import scene_page
 
     scene = session.scene
@@ -132,7 +132,7 @@ def view_of(session: "Session", *, height: int = 480) -> EmbeddedPage:
         raise InputError("No scene is open; choose one first.")
     answered = [state for state in session.objects if state.result is not None and not state.result.empty]
     if session.lab.scene(session.scene_name).gaussians is not None:
-        shown, lit = SplatWriter(session, "keep").lit(answered)
+        shown, lit = ObjectSplats(session, "keep").lit(answered)
         page = scene_page(shown, lit, surface="splats", most=MAX_SPLATS)
     else:
         lit = [(rgb(state.colour), state.answer.selected("points")) for state in answered if state.answer]
