@@ -30,7 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.tables import markdown, write_result
 from liftlab.engine.lab import Lab
-from liftlab.engine.signals import Stopped
+from liftlab.machine.signals import Stopped
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
 START_SECS = 120.0

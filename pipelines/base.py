@@ -89,7 +89,7 @@ OURS = (
     "liftlab.pipelines.methods.gaga",
     "liftlab.pipelines.methods.proto_saga",
     "liftlab.pipelines.methods.unic_lift",
-    "liftlab.pipelines.methods.wildseg3d",
+    "liftlab.pipelines.methods.wildseg3d.method",
     "liftlab.pipelines.methods.saga.method",
 )
 """Modules of our methods, in the order in which they are listed."""

@@ -36,8 +36,12 @@ MODULE = re.compile(
 )
 """A folder or file of the code by its path, or a module by the end of it."""
 DOTTED = re.compile(r"(?<![\w./-])liftlab(?:\.\w+)+")
-NO_MODULES = {"pipelines/methods/NAME.py", "liftlab.log", "liftlab.methods"}
-"""A placeholder, the workspace's log, and the entry-point group."""
+NO_MODULES = {
+    "pipelines/methods/NAME.py", "liftlab.log", "liftlab.methods", "liftlab.exporters", "liftlab.proposers",
+    "liftlab.trackers", "liftlab.click_solvers", "liftlab.pair_predictors", "liftlab.text_encoders",
+    "lab/page/static/wire.d",
+}  # fmt: skip
+"""A placeholder, the workspace's log, the entry-point groups, and a file of types (wire.d.ts)."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

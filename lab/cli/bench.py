@@ -15,8 +15,8 @@ from liftlab.cli.commands import Bench
 from liftlab.cli.support import say, working
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress
-from liftlab.engine.device import render_device
 from liftlab.files.locks import FileLock
+from liftlab.machine.device import render_device
 
 REPORT = "report.html"
 

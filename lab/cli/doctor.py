@@ -11,8 +11,8 @@ from pathlib import Path
 
 from liftlab.components.errors import InputError
 from liftlab.components.models import ModelStore
-from liftlab.engine.device import about_device, has_card, render_device
 from liftlab.engine.model_choices import REGISTRIES
+from liftlab.machine.device import about_device, has_card, render_device
 from liftlab.pipelines.choices.record import missing
 
 NEEDED = (

@@ -44,7 +44,7 @@ from liftlab.cli.steps import run_masks, run_prepare, run_reconstruct
 from liftlab.cli.support import opened_lab
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.engine.jobs import DEFECT_SENTENCE
-from liftlab.engine.signals import (
+from liftlab.machine.signals import (
     CUT_SHORT,
     GRACE_SECS,
     NOTHING_KEPT,

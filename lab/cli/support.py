@@ -10,8 +10,8 @@ from liftlab.cli.commands import Common
 from liftlab.cli.terminal import TerminalProgress
 from liftlab.components.errors import Cancelled, InputError, closest
 from liftlab.components.progress import CancelToken
-from liftlab.engine.signals import NOTHING_KEPT, Stopped, on_signals
 from liftlab.files.reading import plain_from_json
+from liftlab.machine.signals import NOTHING_KEPT, Stopped, on_signals
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab

@@ -21,7 +21,6 @@ from liftlab.components.errors import InputError, closest
 from liftlab.components.files import is_sealed
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.engine.captures import CaptureShelf
-from liftlab.engine.device import render_device
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.recent import Recent
 from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, status_of
@@ -31,8 +30,9 @@ from liftlab.engine.step_runner import expected_secs, records_of, run_step
 from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, write_report
 from liftlab.engine.workspace import SceneEntry, Workspace
 from liftlab.files.config_records import recorded_config, to_plain
+from liftlab.machine.device import render_device
 
-if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs them
+if TYPE_CHECKING:
     import numpy as np
 
     from liftlab.components.masks.cache import MaskCache
@@ -43,6 +43,9 @@ if TYPE_CHECKING:  # these import torch and pycolmap: only when a step needs the
     from liftlab.pipelines.steps.gaussians import GaussiansConfig
     from liftlab.pipelines.steps.masks import MasksConfig
     from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+    from liftlab.search.words import (
+        WordLookup,  # these import torch and pycolmap: only when a step needs them
+    )
 
 log = logging.getLogger("liftlab.engine")
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from liftlab.components.errors import InputError
+from liftlab.components.registry import PluginError
 from liftlab.files.reading import Misfit, from_plain
 
 log = logging.getLogger("liftlab.engine")

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from liftlab.components.errors import InputError
-from liftlab.engine.memory import REST_SECS, share_arenas
+from liftlab.machine.memory import REST_SECS, share_arenas
 from liftlab.web.attempts import Attempts
 from liftlab.web.security import Access, Guard, is_loopback, parse_auth
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from liftlab.engine.signals import Stopped, on_signals
+from liftlab.machine.signals import Stopped, on_signals
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from liftlab.engine.jobs import DEFECT_SENTENCE
-from liftlab.engine.memory import REST_SECS, give_back
 from liftlab.export.downloads import forget_exports
+from liftlab.machine.memory import REST_SECS, give_back
 from liftlab.web.uploads import forget_old_uploads
 from liftlab.web.visitor import Visitor
 

@@ -7,7 +7,7 @@ import gradio as gr
 
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
-from liftlab.engine.device import about_device
+from liftlab.machine.device import about_device
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
 from liftlab.web.wire.messages import MethodRow

@@ -480,7 +480,8 @@ export interface Hover {
 /** A question. */
 export interface AskBody {
   text: string;
-  encoder?: "attributes" | "open_clip";
+  /** An entry of `liftlab.pipelines.choices.text_encoders`. */
+  encoder?: string;
   /** Keep the earlier questions, each in its colour. */
   beside?: boolean;
 }

@@ -1,4 +1,4 @@
-"""Choices of SAGA."""
+"""Choices of SAGA. Equation numbers are those of docs/methods/saga.md."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal

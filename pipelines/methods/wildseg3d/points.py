@@ -11,7 +11,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.pointmaps.alignment.scene import SceneAlignment
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array, Scene
-from liftlab.pipelines.methods.wildseg3d.lookup import Choice
+from liftlab.pipelines.methods.wildseg3d.lookup import Choice, union_mask
 from liftlab.pipelines.methods.wildseg3d.state import AlignedDepths, WildSeg3DPrepared
 
 

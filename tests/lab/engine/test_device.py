@@ -7,8 +7,8 @@ import pytest
 
 from liftlab.cli.bench import _device
 from liftlab.cli.doctor import examine
-from liftlab.engine import device
 from liftlab.engine.lab import Lab
+from liftlab.machine import device
 from liftlab.page.cells import methods
 from liftlab.web.visitor import Visitor
 

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
-from liftlab.engine.signals import CUT_SHORT, NOTHING_KEPT, on_signals
+from liftlab.machine.signals import CUT_SHORT, NOTHING_KEPT, on_signals
 from tests import toy_workspace
 from tests.page_server import ROOT, serving
 
@@ -39,7 +39,7 @@ time.sleep(10)
 """
 LOST = """
 import gc, os, signal, time
-from liftlab.engine.signals import ended_within, on_signals, stop
+from liftlab.machine.signals import ended_within, on_signals, stop
 class Late:
     def __del__(self):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -50,7 +50,7 @@ with on_signals(stop), ended_within(30, lambda number: os.write(2, b"cut short")
 """
 DEAF = """
 import os, signal, time
-from liftlab.engine.signals import ended_within, on_signals
+from liftlab.machine.signals import ended_within, on_signals
 with on_signals(lambda number: None), ended_within(0.2, lambda number: os.write(2, b"cut short")):
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)

@@ -30,6 +30,7 @@ from liftlab.export.table import ours, table_of, with_table
 from liftlab.page.state import state_of
 from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
+from liftlab.web.wire.messages import Ready
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center, untrained
 
@@ -302,9 +303,11 @@ def visitor(lab: Lab, toy: Toy) -> Iterator[Visitor]:
 def test_a_format_of_another_package_is_offered_everywhere(
     visitor: Visitor, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    in_page = state_of(visitor)["exports"]
-    assert [entry["kind"] for entry in in_page] == [*ORDER, "csv", "all"]
-    assert in_page[-2]["title"] == "Points as a table" and in_page[-2]["missing"] == ""
+    state = state_of(visitor)
+    assert isinstance(state, Ready)
+    in_page = state.exports
+    assert [entry.kind for entry in in_page] == [*ORDER, "csv", "all"]
+    assert in_page[-2].title == "Points as a table" and in_page[-2].missing == ""
     download = export_file(visitor, "csv")
     assert download.media_type == "text/csv" and download.path.suffix == ".csv"
     assert download.path.read_text().startswith("x,y,z,red,green,blue\n")
