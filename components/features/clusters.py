@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
-from sklearn.cluster import HDBSCAN
 from torch import Tensor
 
 from liftlab.components.types import Array
@@ -50,6 +49,8 @@ def density_clusters(
     smallest = max(smallest, 2)
     if len(samples) < smallest:
         return DensityClusters(np.full(len(samples), -1), np.zeros(len(samples)))
+    from sklearn.cluster import HDBSCAN  # seconds, and listing the methods needs none of it
+
     found = HDBSCAN(
         min_cluster_size=smallest,
         min_samples=min_samples,
@@ -90,6 +91,8 @@ def clusters_of_distances(
         return np.full(len(distances), -1)
     # all that is nearer than epsilon is equally near, so nothing is split there
     clamped = np.where(np.eye(len(distances), dtype=bool), 0.0, np.maximum(distances, epsilon))
+    from sklearn.cluster import HDBSCAN  # seconds, and listing the methods needs none of it
+
     found = HDBSCAN(
         min_cluster_size=smallest,
         metric="precomputed",

@@ -12,7 +12,6 @@ from typing import Annotated, Literal, assert_never
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from liftlab.components.association import Association, AssociationConfig, associate_masks
@@ -307,6 +306,8 @@ def _centroids(
     out = prototypes.clone()
     if int(exists.sum()) > 1:
         start = prototypes[exists].cpu().numpy()
+        from sklearn.cluster import KMeans  # seconds, and listing the methods needs none of it
+
         fitted = KMeans(len(start), init=start, n_init=1)  # type: ignore[arg-type]  (its stubs know strings only)
         fitted.fit(samples.cpu().numpy())
         out[exists] = torch.from_numpy(fitted.cluster_centers_).to(out)
