@@ -161,5 +161,8 @@ def test_what_a_browser_of_an_earlier_run_left_goes_in_time(
     assert not workspace.uploads_folder(ME).exists() and workspace.uploads_folder(OTHER).exists()
 
 
-def test_uploads_of_a_lab_elsewhere_are_untouched(tmp_path: Path) -> None:
-    forget_old_uploads(Workspace(tmp_path), [])  # no folder yet
+def test_before_the_first_upload_there_is_nothing_to_forget(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    forget_old_uploads(workspace, [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == before and "uploads" not in before
