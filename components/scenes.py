@@ -87,6 +87,7 @@ def _scene_to_json(scene: Scene) -> dict[str, Any]:
         "views": [_view_to_json(view) for view in scene.views],
         "planes": [{**asdict(plane), "normal": np.asarray(plane.normal).tolist()} for plane in scene.planes],
         "missing": list(scene.missing),
+        "doubtful": list(scene.doubtful),
         "photo_sizes": {name: list(size) for name, size in scene.photo_sizes.items()},
         "has_gaussians": scene.gaussians is not None,
     }
@@ -130,6 +131,7 @@ def _scene_from_json(record: dict[str, Any], folder: Path) -> Scene:
         units=record["units"],
         up=np.array(record["up"]),
         missing=tuple(record["missing"]),
+        doubtful=tuple(record.get("doubtful", ())),  # scenes of before have no such entry
         photo_sizes={name: (int(size[0]), int(size[1])) for name, size in record["photo_sizes"].items()},
     )
 

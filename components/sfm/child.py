@@ -1,4 +1,4 @@
-"""Run the SfM worker in a child process: progress out, cancellation in, a native crash becomes a sentence."""
+"""Run the SfM worker in child processes: progress out, cancellation in, a native crash becomes a sentence."""
 
 import os
 from collections.abc import Sequence
@@ -10,60 +10,102 @@ import numpy as np
 from liftlab.components.png import png_bytes
 from liftlab.components.processes.child import ChildEnded, run_in_child
 from liftlab.components.processes.scratch import scratch_folder
-from liftlab.components.progress import CancelToken, Progress
-from liftlab.components.sfm.model import PairEvidence, SfmOptions, SfmPhoto
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmOptions, SfmPhoto
 
 PEAK_THRESHOLD = 0.004
 """SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured
 parts."""
 _WORKER = f"{__package__}.worker:main"
+Task = dict[str, Any]
+"""What a child is to do: its `kind` and, by kind, more (`liftlab.components.sfm.worker`)."""
 
 
-def run_worker(
-    photos: Sequence[SfmPhoto],
-    options: SfmOptions,
-    *,
-    cameras: Sequence[dict[str, Any]] | None,
-    progress: Progress,
-    cancel: CancelToken,
-) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
-    """Run the worker on the photos' images.
+class Matcher:
+    """Photos in a folder of their own, and the child processes that work on them; a context manager.
 
-    Args:
-        photos: With images no larger than `options.max_side`.
-        options: As given by the caller.
-        cameras: Per photo `params` (OPENCV: fx fy cx cy k1 k2 p1 p2, pixels of the photo's image) and
-            `world_to_camera`; None to estimate them.
-        progress: Share and sentence of the worker.
-        cancel: Kills the worker.
-
-    Returns:
-        The worker's answer, and the arrays of `points.npz` (None when no cameras were found).
-
-    Raises:
-        RuntimeError: The worker died; the message says so, a note holds the end of its log.
-        Cancelled: `cancel` was set.
+    Every call is one child process. What it found (details, matches) stays in the folder for the next.
     """
-    with scratch_folder("liftlab-sfm-") as folder:
-        request = {
-            "photos": _write_images(photos, folder, cameras),
-            "cameras_known": cameras is not None,
-            "max_features": options.max_features,
-            "peak_threshold": PEAK_THRESHOLD,
-            "num_threads": options.num_threads or os.cpu_count() or 1,
-            "seed": options.seed,
-        }
-        arguments = {"folder": str(folder), "request": request}
+
+    def __init__(
+        self,
+        photos: Sequence[SfmPhoto],
+        options: SfmOptions,
+        *,
+        cameras: Sequence[dict[str, Any]] | None = None,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        """Write the photos.
+
+        Args:
+            photos: With images no larger than `options.max_side`.
+            options: As given by the caller.
+            cameras: Per photo `params` (OPENCV: fx fy cx cy k1 k2 p1 p2, pixels of the photo's image) and
+                `world_to_camera`; None to estimate them.
+            cancel: Ends the child at work.
+        """
+        self.photos, self._cancel = photos, cancel or CancelToken()
+        self._scratch = scratch_folder("liftlab-sfm-")
+        self._folder = self._scratch.__enter__()
+        self._models = 0
         try:
-            result = run_in_child(_WORKER, arguments, progress=progress, cancel=cancel)
+            self._request = {
+                "photos": _write_images(photos, self._folder, cameras),
+                "cameras_known": cameras is not None,
+                "max_features": options.max_features,
+                "peak_threshold": PEAK_THRESHOLD,
+                "num_threads": options.num_threads or os.cpu_count() or 1,
+                "seed": options.seed,
+            }
+        except BaseException:
+            self._scratch.__exit__(None, None, None)
+            raise
+
+    def __enter__(self) -> "Matcher":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._scratch.__exit__(None, None, None)
+
+    def run(self, *tasks: Task, progress: Progress = no_progress) -> list[Any]:
+        """Do tasks one after the other in one child; one that makes a model gives a `FoundModel` or None.
+
+        Raises:
+            RuntimeError: The child died; the message says so, a note holds the end of its log.
+            Cancelled: The token was set.
+        """
+        entries = [self._entry(task) for task in tasks]
+        arguments = {"folder": str(self._folder), "request": self._request, "tasks": entries}
+        try:
+            answers = run_in_child(_WORKER, arguments, progress=progress, cancel=self._cancel)
         except ChildEnded as ended:
             error = RuntimeError(f"Camera estimation {ended}; try again, with fewer or smaller photos.")
             error.add_note(f"End of its log:\n{ended.details}")
             raise error from ended
-        if result["views"] is None:
-            return result, None
-        with np.load(folder / "points.npz") as arrays:
-            return result, dict(arrays)
+        return [self._model(answer) if answer and "views" in answer else answer for answer in answers]
+
+    def matches(self) -> Matches:
+        """All matches found so far, unchecked ones too."""
+        self.run({"kind": "matches"})
+        with np.load(self._folder / "matches.npz") as arrays:
+            return Matches(arrays["pairs"], arrays["offsets"], arrays["xy"])
+
+    def _entry(self, task: Task) -> Task:
+        self._models += 1
+        return {**task, "name": f"points{self._models}"}
+
+    def _model(self, answer: dict[str, Any]) -> FoundModel:
+        with np.load(self._folder / answer["points"]) as arrays:
+            points, visible = arrays["points"], arrays["visible"]
+        indices = [view["photo"] for view in answer["views"]]
+        return FoundModel(
+            photos=tuple(indices),
+            params=tuple(tuple(view["params"]) for view in answer["views"]),
+            world_to_camera=np.array([view["world_to_camera"] for view in answer["views"]], dtype=np.float64),
+            points=points,
+            visible=visible[indices],
+            reprojection_error_px=answer["reprojection_error_px"],
+        )
 
 
 def pairs_of(result: dict[str, Any]) -> tuple[PairEvidence, ...]:

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from liftlab.components.geometry.projection import scaled_intrinsics
-from liftlab.components.progress import CancelToken, Progress, no_progress
-from liftlab.components.sfm.child import pairs_of, run_worker
-from liftlab.components.sfm.gates import judged, judged_known, require_enough
-from liftlab.components.sfm.model import SfmEvidence, SfmOptions, SfmPhoto, SparseModel
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
+from liftlab.components.sfm.child import Matcher, pairs_of
+from liftlab.components.sfm.gates import judged, judged_known, require_enough, require_parallax, with_doubtful
+from liftlab.components.sfm.model import FoundModel, SfmEvidence, SfmOptions, SfmPhoto, SparseModel
+from liftlab.components.sfm.search import find_cameras, judge, photo_lens
 from liftlab.components.types import Array, Lens
 
 
@@ -39,7 +40,10 @@ def estimate_cameras(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> SparseModel:
-    """Estimate lens, pose and sparse points by incremental structure from motion in a child process.
+    """Estimate lens, pose and sparse points by structure from motion in child processes.
+
+    Several mappers may be tried; the photos themselves judge (`liftlab.components.sfm.search`). Photos whose place the
+    others do not confirm are left out.
 
     The world frame and its scale are arbitrary. Photos of one size and EXIF focal length share a lens with
     one radial distortion coefficient.
@@ -49,14 +53,25 @@ def estimate_cameras(
         RuntimeError: The child process died.
         Cancelled: `cancel` was set; the child process is gone.
 
-    Source: Schönberger and Frahm, CVPR 2016 (COLMAP), through pycolmap; gates are ours.
+    Source: Schönberger and Frahm, CVPR 2016 (COLMAP) and Pan et al., ECCV 2024 (GLOMAP), through pycolmap; judging,
+        placing anew and gates are ours.
     """
-    options = options or SfmOptions()
+    options, cancel = options or SfmOptions(), cancel or CancelToken()
     require_enough(photos)
-    result, arrays = run_worker(
-        photos, options, cameras=None, progress=progress, cancel=cancel or CancelToken()
-    )
-    return judged(photos, _evidence(photos, result, arrays))
+    with Matcher(photos, options, cancel=cancel) as matcher:
+        seen, first = matcher.run(
+            {"kind": "match"}, {"kind": "incremental"}, progress=part_of(progress, 0.0, 0.5)
+        )
+        require_parallax(photos, _evidence(photos, seen, first))
+        found = find_cameras(
+            matcher,
+            first,
+            keep_doubtful=options.keep_doubtful,
+            progress=part_of(progress, 0.5, 1.0),
+            cancel=cancel,
+        )
+    evidence = _evidence(photos, seen, found and found.model)
+    return judged(photos, evidence, found, keep_doubtful=options.keep_doubtful)
 
 
 def triangulate_known(
@@ -78,10 +93,14 @@ def triangulate_known(
     options = options or SfmOptions()
     require_enough(photos)
     cameras = [_known_entry(*given) for given in zip(photos, lenses, world_to_camera, strict=True)]
-    result, arrays = run_worker(
-        photos, options, cameras=cameras, progress=progress, cancel=cancel or CancelToken()
-    )
-    return judged_known(photos, _evidence(photos, result, arrays, (lenses, world_to_camera)))
+    views = [{"photo": index, "params": None, **camera} for index, camera in enumerate(cameras)]
+    with Matcher(photos, options, cameras=cameras, cancel=cancel) as matcher:
+        given = {"kind": "given", "views": views, "refine": False}
+        seen, model = matcher.run({"kind": "match"}, given, progress=part_of(progress, 0.0, 0.8))
+    sparse = judged_known(photos, _evidence(photos, seen, model, (lenses, world_to_camera)))
+    rest = part_of(progress, 0.8, 1.0)
+    found = judge(photos, model, sparse.lenses, progress=rest, cancel=cancel or CancelToken())
+    return with_doubtful(sparse, found)
 
 
 def median_angle_deg(
@@ -111,42 +130,31 @@ def _known_entry(photo: SfmPhoto, lens: Lens, world_to_camera: Float[Array, "4 4
     }
 
 
-def _lens_of(photo: SfmPhoto, params: list[float]) -> Lens:
-    """Photo-pixel lens of SIMPLE_RADIAL parameters f, cx, cy, k of the reduced copy."""
-    focal, cx, cy, k1 = params
-    height, width = photo.image.shape[:2]
-    K = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]])
-    K = scaled_intrinsics(K, photo.width / width, photo.height / height)
-    return Lens(photo.width, photo.height, K, np.array([k1, 0.0, 0.0, 0.0]))
-
-
 def _evidence(
     photos: Sequence[SfmPhoto],
-    result: dict[str, Any],
-    arrays: dict[str, np.ndarray] | None,
+    seen: dict[str, Any],
+    found: FoundModel | None,
     known: tuple[Sequence[Lens], Float[Array, "V 4 4"]] | None = None,
 ) -> SfmEvidence:
-    """The worker's answer, typed; with `known` lenses and poses instead of its own, bit for bit."""
+    """The workers' answers, typed; with `known` lenses and poses instead of their own, bit for bit."""
     model = None
-    if arrays is not None:
-        views = result["views"]
-        indices = [view["photo"] for view in views]
+    if found is not None:
+        indices = list(found.photos)
         if known is None:
-            poses = np.array([view["world_to_camera"] for view in views], dtype=np.float64)
-            lenses = tuple(_lens_of(photos[view["photo"]], view["params"]) for view in views)
+            poses = found.world_to_camera
+            lenses = tuple(photo_lens(photos[i], p) for i, p in zip(indices, found.params, strict=True))
         else:
             poses = np.asarray(known[1], dtype=np.float64)[indices]
             lenses = tuple(known[0][index] for index in indices)
-        visible = arrays["visible"][indices]
         centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
         model = SparseModel(
             names=tuple(photos[index].name for index in indices),
             lenses=lenses,
             world_to_camera=poses,
-            points=arrays["points"],
-            visible=visible,
+            points=found.points,
+            visible=found.visible,
             missing=tuple(photo.name for index, photo in enumerate(photos) if index not in set(indices)),
-            reprojection_error_px=result["reprojection_error_px"],
-            median_angle_deg=median_angle_deg(arrays["points"], centers, visible),
+            reprojection_error_px=found.reprojection_error_px,
+            median_angle_deg=median_angle_deg(found.points, centers, found.visible),
         )
-    return SfmEvidence(np.array(result["num_features"]), pairs_of(result), model)
+    return SfmEvidence(np.array(seen["num_features"]), pairs_of(seen), model)

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from liftlab.components.sfm.model import SparseModel
+from liftlab.components.sfm.model import FoundModel
 from liftlab.components.types import Array, Plane
 
 LEVEL_COS = 0.94
 """A plane is taken for the ground when its normal is this near to what the cameras call up (20 degrees)."""
 
 
-def normalised(model: SparseModel) -> SparseModel:
+def normalised(model: FoundModel) -> FoundModel:
     """The model moved and scaled so that the median point is the origin and the median depth of points is 1.
 
     Structure from motion leaves scale and origin open; viewers and half-precision buffers like scenes of

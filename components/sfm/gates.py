@@ -13,6 +13,7 @@ import numpy as np
 
 from liftlab.components.errors import InputError, listed
 from liftlab.components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
+from liftlab.components.sfm.search import CONFIRMED, Judged
 
 MIN_FEATURES = 100
 """Fewer details in a photo are reported."""
@@ -58,8 +59,28 @@ def duplicate_groups(evidence: SfmEvidence) -> list[list[int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
+def require_parallax(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> None:
+    """Raises InputError when all photos were taken from one place: no work will give them depth."""
+    if len(photos) - sum(len(group) - 1 for group in duplicate_groups(evidence)) < 2:
+        raise InputError("All photos are the same picture; take photos from different places.")
+    if _only_turned(photos, evidence):
+        raise InputError(
+            "The camera seems to turn without moving, so depth cannot be seen; step sideways between photos."
+        )
+
+
+def judged(
+    photos: Sequence[SfmPhoto],
+    evidence: SfmEvidence,
+    found: Judged | None = None,
+    *,
+    keep_doubtful: bool = False,
+) -> SparseModel:
     """The model with its warnings.
+
+    Args:
+        found: What the photos said about it.
+        keep_doubtful: Photos that the others do not confirm are in it, on request.
 
     Raises:
         InputError: The photos give no trustworthy cameras; the sentence says what to do.
@@ -67,13 +88,8 @@ def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
     names = [photo.name for photo in photos]
     duplicates = duplicate_groups(evidence)
     distinct = len(photos) - sum(len(group) - 1 for group in duplicates)
-    if distinct < 2:
-        raise InputError("All photos are the same picture; take photos from different places.")
+    require_parallax(photos, evidence)
     poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
-    if _only_turned(photos, evidence):
-        raise InputError(
-            "The camera seems to turn without moving, so depth cannot be seen; step sideways between photos."
-        )
     model = evidence.model
     if model is None or not _is_solid(model):
         if len(poor) * 2 >= len(photos):
@@ -85,6 +101,12 @@ def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
             "picture in common between neighbours."
         )
     warnings = []
+    if found is not None and len(found.confirmed) < 2 and not keep_doubtful:
+        raise InputError(
+            f"The {len(photos)} photos do not connect to each other: from the cameras that were found they would not "
+            "look as they do. Take more photos with at least half of the picture in common between neighbours, or "
+            "bring cameras; to look at it all the same, keep doubtful photos (--set doubtful=keep)."
+        )
     if model.missing:
         warnings.append(
             f"Only {len(model.names)} of {len(photos)} photos connect: {listed(model.missing)} left out; "
@@ -97,7 +119,8 @@ def judged(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
         warnings.append(
             "With two photos and no EXIF focal length the depth may be stretched; add a third photo."
         )
-    return _with_warnings(model, warnings)
+    model = _with_warnings(model, warnings)
+    return model if found is None else with_doubtful(model, found)
 
 
 def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseModel:
@@ -141,6 +164,24 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     if model.missing:
         warnings.append(f"No camera was given for {listed(model.missing)}; left out.")
     return _with_warnings(model, warnings)
+
+
+def with_doubtful(model: SparseModel, found: Judged) -> SparseModel:
+    """The model with what the photos say about its cameras; those that they do not confirm are named, with numbers."""
+    doubtful = [(model.names[view], share) for view, share in enumerate(found.shares) if share < CONFIRMED]
+    model = replace(
+        model, shares=found.shares, tried=found.tried, doubtful=tuple(name for name, _ in doubtful)
+    )
+    if not doubtful:
+        return model
+    told = listed([f"{name} ({share:.0%})" for name, share in doubtful])
+    return _with_warnings(
+        model,
+        [
+            f"The other photos do not confirm the cameras of {told}: so much of what the others see there is in the "
+            f"picture, and a right camera shows {CONFIRMED:.0%} and more."
+        ],
+    )
 
 
 def _only_turned(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> bool:

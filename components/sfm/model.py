@@ -20,6 +20,8 @@ class SfmOptions:
     """Threads of the child process; 0 means one per core."""
     seed: int = 0
     """Of every random choice in matching and mapping."""
+    keep_doubtful: bool = False
+    """Keep photos whose place the other photos do not confirm, named in `SparseModel.doubtful`."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,55 @@ class SparseModel:
     """Median over points of the widest angle between two rays to it."""
     warnings: tuple[str, ...] = ()
     """Sentences for people."""
+    shares: tuple[float, ...] = ()
+    """Per view, how much of what the other views know it shows (`liftlab.components.sfm.confirmation`)."""
+    tried: tuple[str, ...] = ()
+    """How the cameras were found, for people."""
+    doubtful: tuple[str, ...] = ()
+    """Photos that were kept though the others do not confirm their place."""
 
     @property
     def centers(self) -> Float[Array, "V 3"]:
         """Camera centres in the world frame."""
         R, t = self.world_to_camera[:, :3, :3], self.world_to_camera[:, :3, 3]
         return -np.einsum("vji,vj->vi", R, t)
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """Cameras and points that a mapper made of the matches, in pixels of the reduced copies."""
+
+    photos: tuple[int, ...]
+    """Indices of the photos that were placed, ascending."""
+    params: tuple[tuple[float, ...], ...]
+    """Per view, SIMPLE_RADIAL: f, cx, cy, k."""
+    world_to_camera: Float[Array, "V 4 4"]
+    points: Float[Array, "N 3"]
+    visible: Bool[Array, "V N"]
+    reprojection_error_px: float
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Details that look alike in two photos; not all of them are the same thing."""
+
+    pairs: Int[Array, "P 2"]
+    """Indices of photos, the lower first."""
+    offsets: Int[Array, "_"]
+    """Where each pair's rows begin in `xy`; P + 1 numbers."""
+    xy: Float[Array, "M 4"]
+    """x and y in the first photo, then in the second; pixels of the reduced copies, float32."""
+
+    def of(self, photo: int) -> dict[int, tuple[Float[Array, "m 2"], Float[Array, "m 2"]]]:
+        """By other photo: where its details are in `photo`, and where in the other."""
+        out = {}
+        for (first, second), start, stop in zip(self.pairs, self.offsets, self.offsets[1:], strict=False):
+            rows = self.xy[start:stop]
+            if photo == first:
+                out[int(second)] = rows[:, :2], rows[:, 2:]
+            elif photo == second:
+                out[int(first)] = rows[:, 2:], rows[:, :2]
+        return out
 
 
 @dataclass(frozen=True)

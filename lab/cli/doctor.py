@@ -16,7 +16,7 @@ from liftlab.machine.device import about_device, has_card, render_device
 from liftlab.pipelines.choices.record import missing
 
 NEEDED = (
-    "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-contrib-python-headless", "pillow",
+    "av", "gradio", "gsply", "jaxtyping", "numba", "numpy", "opencv-python-headless", "pillow",
     "pycocotools", "pycolmap", "scikit-image", "scipy", "torch", "trimesh", "tyro", "viser",
 )  # fmt: skip
 OPTIONAL = {

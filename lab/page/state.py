@@ -91,7 +91,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
     session = visitor.session
     registered = {view.name for view in scene.views}
     photos = [
-        Photo(name, width, height, name in registered)
+        Photo(name, width, height, name in registered, name in scene.doubtful)
         for name, (width, height) in sorted(_photo_sizes(scene).items())
     ]
     objects, status = session.objects, visitor.status

@@ -18,7 +18,7 @@ from liftlab.components.pointmaps.stereo.refinement import (
     slanted_from_sweep,
 )
 from liftlab.components.pointmaps.stereo.sources import depth_range, select_sources
-from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.types import Array, Camera, Pointmap
 
 ODDS = (-3.0, 1.1, 3.0)
@@ -52,6 +52,58 @@ class _Level:
     refine: RefineOptions
 
 
+@dataclass(frozen=True)
+class CoarseDepths:
+    """Depth of all views before the rounds at full size."""
+
+    slanted: dict[int, SlantedDepth]
+    """By view, where sparse points gave a range to look in."""
+    sources: Sequence[Sequence[int]]
+    """Per view the views it was measured from, best first."""
+
+
+def coarse_depths(
+    images: Sequence[UInt8[Array, "_ _ 3"]],
+    cameras: Sequence[Camera],
+    points: Float[Array, "N 3"],
+    visible: Bool[Array, "V N"],
+    options: MultiviewOptions | None = None,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> CoarseDepths:
+    """The first part of `multiview_pointmap`, which it does at half size: a sweep per view, then rounds.
+
+    By itself, on small images, it is a quick look at how well cameras fit.
+    """
+    options, cancel = options or MultiviewOptions(), cancel or CancelToken()
+    level = _Level(tuple(images), tuple(cameras), _coarse_refinement(options))
+    sources = select_sources(cameras, points, visible, options.num_sources)
+    reports = _reports(progress, len(cameras), 1 + options.coarse_turns, 0)
+    slanted: dict[int, SlantedDepth] = {}
+    for index, camera in enumerate(cameras):
+        cancel.check()
+        next(reports)
+        limits = depth_range(camera, points, visible[index])
+        if limits is not None and sources[index]:
+            slanted[index] = _first_depth(index, level, sources[index], limits, options)
+    for turn in range(options.coarse_turns):
+        slanted = _compared(slanted, level, sources, turn + 1, reports, cancel)
+    return CoarseDepths(slanted, sources)
+
+
+def confirmed_depths(
+    coarse: CoarseDepths,
+    cameras: Sequence[Camera],
+    options: MultiviewOptions | None = None,
+    *,
+    cancel: CancelToken | None = None,
+) -> Pointmap:
+    """Points of the coarse depths, valid where other views confirm them, as in `multiview_pointmap`."""
+    options = options or MultiviewOptions()
+    return _confirmed(coarse.slanted, cameras, coarse.sources, options, cancel or CancelToken())
+
+
 def multiview_pointmap(
     images: Sequence[UInt8[Array, "_ _ 3"]],
     cameras: Sequence[Camera],
@@ -83,51 +135,48 @@ def multiview_pointmap(
         confidence 1.
     """
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
+    halved = [_halved_camera(camera) for camera in cameras]
+    small = [
+        cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        for image, camera in zip(images, halved, strict=True)
+    ]
+    first = part_of(progress, 0.0, 0.4)
+    coarse = coarse_depths(small, halved, points, visible, options, progress=first, cancel=cancel)
     fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True))
-    coarse = _halved(fine)
-    sources = select_sources(cameras, points, visible, options.num_sources)
-    reports = _reports(progress, len(cameras), 1 + options.coarse_turns, options.fine_turns)
-    slanted: dict[int, SlantedDepth] = {}
-    for index, camera in enumerate(cameras):
-        cancel.check()
-        next(reports)
-        limits = depth_range(camera, points, visible[index])
-        if limits is not None and sources[index]:
-            slanted[index] = _first_depth(index, coarse, sources[index], limits, options)
-    for turn in range(options.coarse_turns):
-        slanted = _compared(slanted, coarse, sources, turn + 1, reports, cancel)
     slanted = {
         index: enlarged(found, fine.cameras[index].width, fine.cameras[index].height)
-        for index, found in slanted.items()
+        for index, found in coarse.slanted.items()
     }
+    reports = _reports(part_of(progress, 0.4, 0.95), len(cameras), 0, options.fine_turns)
     for turn in range(options.fine_turns):
-        slanted = _compared(slanted, fine, sources, options.coarse_turns + turn + 1, reports, cancel)
+        seed = options.coarse_turns + turn + 1
+        slanted = _compared(slanted, fine, coarse.sources, seed, reports, cancel)
     progress(0.95, "Keeping what several views confirm")
-    return _confirmed(slanted, fine, sources, options, cancel)
+    return _confirmed(slanted, fine.cameras, coarse.sources, options, cancel)
+
+
+def _halved_camera(camera: Camera) -> Camera:
+    """The camera of the coarse level."""
+    width, height = (camera.width + 1) // 2, (camera.height + 1) // 2
+    K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
+    return Camera(K, camera.world_to_camera, width, height)
 
 
 def _reports(progress: Progress, count: int, coarse_rounds: int, fine_rounds: int) -> Iterator[None]:
-    """Report once per view and round; a round at full size weighs three times one at half size."""
-    done, whole = 0.0, count * (coarse_rounds + 3 * fine_rounds)
-    for turn in range(coarse_rounds + fine_rounds):
+    """Report once per view and round."""
+    rounds = coarse_rounds + fine_rounds
+    detail = "roughly" if coarse_rounds else "finely"
+    for turn in range(rounds):
         for index in range(count):
-            progress(0.95 * done / whole, f"Measuring depth, round {turn + 1}, view {index + 1} of {count}")
-            done += 1 if turn < coarse_rounds else 3
+            share = (turn * count + index) / (rounds * count)
+            progress(share, f"Measuring depth {detail}, view {index + 1} of {count}")
             yield
 
 
-def _halved(level: _Level) -> _Level:
-    """All views at half size; the window covers about as much of the scene as at full size."""
-    images, cameras = [], []
-    for image, camera in zip(level.images, level.cameras, strict=True):
-        width, height = (camera.width + 1) // 2, (camera.height + 1) // 2
-        K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
-        cameras.append(Camera(K, camera.world_to_camera, width, height))
-        images.append(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-    refine = replace(
-        level.refine, radius=2, stride=1, space_sigma=level.refine.space_sigma / 2, only_best_sources=False
-    )
-    return _Level(tuple(images), tuple(cameras), refine)
+def _coarse_refinement(options: MultiviewOptions) -> RefineOptions:
+    """The window covers about as much of the scene as at full size."""
+    sigma = options.refine.space_sigma / 2
+    return replace(options.refine, radius=2, stride=1, space_sigma=sigma, only_best_sources=False)
 
 
 def _first_depth(
@@ -183,13 +232,12 @@ def _compared(
 
 def _confirmed(
     slanted: dict[int, SlantedDepth],
-    level: _Level,
+    cameras: Sequence[Camera],
     sources: Sequence[Sequence[int]],
     options: MultiviewOptions,
     cancel: CancelToken,
 ) -> Pointmap:
     """Fuse the depth maps and judge every pixel."""
-    cameras = level.cameras
     shape = (len(cameras), max(c.height for c in cameras), max(c.width for c in cameras))
     depths, similarity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for index, found in slanted.items():

@@ -535,6 +535,8 @@ export interface Photo {
   height: number;
   /** It has a place in the scene. */
   registered: boolean;
+  /** The other photos do not confirm that place. */
+  doubtful: boolean;
 }
 
 /** How the scene is drawn. */

@@ -304,6 +304,9 @@ class Workspace {
       if (!photo.registered) {
         thumb.classList.add("missing");
         thumb.title = `${photo.name} could not be placed in the scene`;
+      } else if (photo.doubtful) {
+        thumb.classList.add("doubtful");
+        thumb.title = `${photo.name}: the other photos do not confirm where it was taken from`;
       }
       return thumb;
     }));

@@ -97,5 +97,5 @@ class DecompositionRecord:
 
 def versions() -> dict[str, str]:
     """Versions of LiftLab, Python and the packages that results depend on."""
-    packages = ("liftlab", "numpy", "opencv-contrib-python-headless", "pycolmap", "torch", "numba")
+    packages = ("liftlab", "numpy", "opencv-python-headless", "pycolmap", "torch", "numba")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -43,6 +43,8 @@ class Photo(Struct, frozen=True):
     """Pixels."""
     registered: bool
     """It has a place in the scene."""
+    doubtful: bool
+    """The other photos do not confirm that place."""
 
 
 class Mark(Struct, frozen=True):

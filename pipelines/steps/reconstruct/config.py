@@ -35,6 +35,9 @@ class ReconstructConfig:
     """Depths tried per pixel."""
     seed: Seed = 0
     """Of every random choice."""
+    doubtful: Literal["leave_out", "keep"] = field(default="leave_out", metadata=LATER)
+    """What becomes of photos whose place the other photos do not confirm: they are left out and named, or kept and
+    marked."""
     pointmaps: str = field(default="stereo", metadata=LATER | chosen_from(PAIR_PREDICTORS))
     """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and
     their global alignment."""

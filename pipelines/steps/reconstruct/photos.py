@@ -19,7 +19,7 @@ from liftlab.components.sfm import (
     reduced_photo,
     triangulate_known,
 )
-from liftlab.components.sfm.frame import normalised, up_direction
+from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
@@ -69,6 +69,7 @@ def reconstruct_by_photos(
         units=units,
         up=up_direction(model.world_to_camera, planes),
         missing=missing,
+        doubtful=model.doubtful,
         photo_sizes={photo.name: (photo.width, photo.height) for photo in capture.photos},
     )
     progress(1.0, "The scene is ready")
@@ -82,6 +83,8 @@ def reconstruct_by_photos(
         confirmed_share=share,
         stages=tuple(clock.stages),
         warnings=tuple(warnings),
+        shares=model.shares,
+        tried=model.tried,
     )
     return scene, report
 
@@ -108,9 +111,14 @@ def _cameras(
     progress: Progress,
     cancel: CancelToken,
 ) -> SparseModel:
-    options = SfmOptions(config.sfm_max_side, config.sfm_max_features, seed=config.seed)
+    options = SfmOptions(
+        config.sfm_max_side,
+        config.sfm_max_features,
+        seed=config.seed,
+        keep_doubtful=config.doubtful == "keep",
+    )
     if not known:
-        return normalised(estimate_cameras(photos, options, progress=progress, cancel=cancel))
+        return estimate_cameras(photos, options, progress=progress, cancel=cancel)
     assert capture.known_cameras is not None
     frames = capture.known_cameras.frames
     usable = [photo for photo in photos if photo.name in frames]

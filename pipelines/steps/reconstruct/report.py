@@ -35,6 +35,10 @@ class ReconstructReport:
     stages: tuple[StageTime, ...]
     warnings: tuple[str, ...] = ()
     """Sentences for people."""
+    shares: tuple[float, ...] = ()
+    """Per registered photo, how much of what the others know it shows; empty where cameras were not judged."""
+    tried: tuple[str, ...] = ()
+    """How the cameras were found."""
 
 
 @dataclass

@@ -1,0 +1,95 @@
+"""In the child process: details of every photo, and matches between all pairs, in the database."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycolmap
+
+from liftlab.components.progress import Progress
+
+MIN_PAIR_MATCHES = 12
+"""Fewest matches that agree with one relative motion for a pair to count. The mappers ask for more of their own;
+placing a single photo does not, since the pictures themselves must confirm its place."""
+
+
+def extract(request: dict[str, Any], folder: Path, database: Path, progress: Progress) -> None:
+    """SIFT details of all photos, the photos' lenses as far as they are known."""
+    photos, images = request["photos"], folder / "images"
+    model = "OPENCV" if request["cameras_known"] else "SIMPLE_RADIAL"
+    names = [photo["path"] for photo in photos]
+    pycolmap.Database.open(database).close()
+    reader = pycolmap.ImageReaderOptions(camera_model=model)
+    pycolmap.import_images(database, images, pycolmap.CameraMode.PER_FOLDER, names, reader)
+    with pycolmap.Database.open(database) as db:
+        camera_of = {image.name: image.camera_id for image in db.read_all_images()}
+        for photo in photos:
+            camera = db.read_camera(camera_of[photo["path"]])
+            if photo["params"] is not None:
+                camera.params = photo["params"]
+            elif photo["focal_px"] is not None:
+                camera.focal_length = photo["focal_px"]
+            camera.has_prior_focal_length = photo["params"] is not None or photo["focal_px"] is not None
+            db.update_camera(camera)
+    options = pycolmap.FeatureExtractionOptions()
+    options.num_threads = request["num_threads"]
+    options.sift.max_num_features = request["max_features"]
+    options.sift.peak_threshold = request["peak_threshold"]
+    batch = max(request["num_threads"], 1)
+    for start in range(0, len(names), batch):
+        progress(start / len(names), f"Looking for details in photo {start + 1} of {len(names)}")
+        pycolmap.extract_features(
+            database,
+            images,
+            names[start : start + batch],
+            pycolmap.CameraMode.PER_FOLDER,
+            reader,
+            options,
+            pycolmap.Device.cpu,
+        )
+
+
+def match(request: dict[str, Any], database: Path) -> None:
+    """Match all pairs of photos and keep what agrees with one relative motion."""
+    matching = pycolmap.FeatureMatchingOptions()
+    matching.num_threads = request["num_threads"]
+    pycolmap.match_exhaustive(
+        database, matching, verification_options=verification(request), device=pycolmap.Device.cpu
+    )
+
+
+def verification(request: dict[str, Any]) -> pycolmap.TwoViewGeometryOptions:
+    """How matches of a pair are checked."""
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.random_seed = request["seed"]
+    options.min_num_inliers = MIN_PAIR_MATCHES
+    return options
+
+
+def write_matches(request: dict[str, Any], database: Path, path: Path) -> None:
+    """All matches, unchecked ones too, as arrays: `pairs` [P, 2] indices of photos, `offsets` [P + 1] into `xy`
+    [M, 4], pixels of the reduced copies, first photo then second.
+
+    A pair that shows two equal things has two motions; the check keeps one, and it may be the wrong one.
+    """
+    index_of = {photo["path"]: index for index, photo in enumerate(request["photos"])}
+    pairs, parts = [], []
+    with pycolmap.Database.open(database) as db:
+        ids = {index_of[image.name]: image.image_id for image in db.read_all_images()}
+        keypoints = {index: db.read_keypoints(image_id)[:, :2] for index, image_id in ids.items()}
+        for first in range(len(ids)):
+            for second in range(first + 1, len(ids)):
+                if not db.exists_matches(ids[first], ids[second]):
+                    continue
+                matches = np.asarray(db.read_matches(ids[first], ids[second]))
+                if len(matches):
+                    pairs.append((first, second))
+                    parts.append(
+                        np.hstack([keypoints[first][matches[:, 0]], keypoints[second][matches[:, 1]]])
+                    )
+    np.savez(
+        path,
+        pairs=np.array(pairs, np.int64).reshape(-1, 2),
+        offsets=np.cumsum([0, *map(len, parts)]),
+        xy=np.concatenate([np.zeros((0, 4)), *parts]).astype(np.float32),
+    )

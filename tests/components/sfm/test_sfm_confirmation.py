@@ -1,0 +1,54 @@
+"""A camera is believed when the photo shows what the other views know to be there."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from liftlab.components.sfm.confirmation import DepthView, confirmed_share
+from tests.textured_scene import looking_at, render, room, walk
+
+CAMERAS = walk(4, 160, 120)
+
+
+@pytest.fixture(scope="module")
+def views() -> list[DepthView]:
+    out = []
+    for camera in CAMERAS:
+        photo, depth, _ = render(room(), camera)
+        out.append(DepthView(grey_of(photo), camera, depth))
+    return out
+
+
+def grey_of(photo: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+
+
+def test_the_true_camera_is_confirmed_and_no_other_is(views: list[DepthView]) -> None:
+    photo, others = views[1], [views[0], *views[2:]]
+    right, supported = confirmed_share(photo.grey, photo.camera, others)
+    assert right > 0.8 and supported > 0.5
+    wrong = [other.camera for other in others] + [looking_at((0.5, -1.0, 1.0), (0.4, 0, 4), 160, 120)]
+    for camera in wrong:
+        assert confirmed_share(photo.grey, camera, others)[0] < 0.3
+
+
+def test_exposure_does_not_matter(views: list[DepthView]) -> None:
+    photo, others = views[1], [views[0], *views[2:]]
+    dark = (0.4 * photo.grey + 0.1).astype(np.float32)
+    assert confirmed_share(dark, photo.camera, others)[0] == pytest.approx(
+        confirmed_share(photo.grey, photo.camera, others)[0], abs=0.02
+    )
+
+
+def test_what_cannot_be_compared_confirms_nothing(views: list[DepthView]) -> None:
+    photo, others = views[1], [views[0], *views[2:]]
+    plain = [replace(view, grey=np.full_like(view.grey, 0.5)) for view in others]
+    blind = [replace(view, depth=np.zeros_like(view.depth)) for view in others]
+    away = photo.camera.world_to_camera.copy()
+    away[[0, 2], :] *= -1  # turned round
+    assert confirmed_share(photo.grey, photo.camera, plain) == (0.0, 0.0)
+    assert confirmed_share(photo.grey, photo.camera, blind) == (0.0, 0.0)
+    assert confirmed_share(photo.grey, replace(photo.camera, world_to_camera=away), others) == (0.0, 0.0)
+    assert confirmed_share(photo.grey, photo.camera, []) == (0.0, 0.0)
