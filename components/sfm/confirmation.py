@@ -18,7 +18,17 @@ ALIKE = 0.5
 BEST_VIEWS = 4
 """So many other views are asked, those that confirm most: the rest may see the thing from its other side."""
 MIN_COMPARED = 0.02
-"""Share of the photo's pixels that must have been compared with another view for that to say anything."""
+"""Share of the photo's pixels that must have been compared with other views for that to say anything."""
+CONFIRMED = 0.35
+"""Share of what the views know that a photo must show for its camera to be believed: half way between the highest of
+wrong cameras (.27) and the lowest of right ones (.43) in docs/notes.md 7."""
+STRANGERS = 0.2
+"""Share of the compared pixels that look alike in two photos below which they do not show the same thing: wrong places
+give .03 to .19, the widest right pairs .23 and more (docs/notes.md 7)."""
+MIN_PAIR = 0.05
+"""Share of a photo's pixels, both directions together, from which two photos have something to say about each other."""
+MAX_CONFLICT = 0.25
+"""Largest weight of the photos that contradict a photo, as a share of those that agree with it."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +42,41 @@ class DepthView:
     """Along +Z; 0 where it is not confirmed."""
 
 
-def confirmed_share(
-    grey: Float32[Array, "h w"], camera: Camera, views: Sequence[DepthView]
-) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Verdict:
+    """What the views say about a camera of a photo."""
+
+    share: float
+    """Of the compared pixels that look alike over the `BEST_VIEWS` views with most alike; 0 when too few could be
+    compared. A wrong camera gives .1 to .27, a right one .43 to 1."""
+    agree: float
+    """Compared pixels of all views that show the same thing there, as a share of the photo's pixels."""
+    conflict: float
+    """The same of views that should, and do not."""
+
+    @property
+    def confirmed(self) -> bool:
+        """The camera is to be believed."""
+        return self.share >= CONFIRMED and self.conflict <= MAX_CONFLICT * self.agree
+
+
+def verdict_on(grey: Float32[Array, "h w"], camera: Camera, views: Sequence[DepthView]) -> Verdict:
     """How much of what the views know is where the camera says, in the photo.
 
     Every view's pixels with depth are looked up in the photo; where the window round a pixel has texture, it is
     compared with what the photo shows there, by correlation (so exposure does not matter).
-
-    Returns:
-        Share of the compared pixels that look alike over the `BEST_VIEWS` views with most alike, 0 when too little was
-        compared; and the number of alike pixels there as a share of the photo's pixels. A wrong camera gives .1 to
-        .25, a right one .55 to 1 (docs/notes.md 7).
     """
-    counts = sorted((_compared(grey, camera, view) for view in views), reverse=True)[:BEST_VIEWS]
-    alike, compared = (sum(count[k] for count in counts) for k in (0, 1))
-    if compared < MIN_COMPARED * grey.size:
-        return 0.0, 0.0
-    return alike / compared, alike / grey.size
+    counts = sorted((compared_pixels(grey, camera, view) for view in views), reverse=True)
+    alike, compared = (sum(count[k] for count in counts[:BEST_VIEWS]) for k in (0, 1))
+    telling = [count for count in counts if count[1] >= MIN_PAIR / 2 * grey.size]
+    return Verdict(
+        share=alike / compared if compared >= MIN_COMPARED * grey.size else 0.0,
+        agree=sum(c for a, c in telling if a >= CONFIRMED * c) / grey.size,
+        conflict=sum(c for a, c in telling if a < STRANGERS * c) / grey.size,
+    )
 
 
-def _compared(grey: Float32[Array, "h w"], camera: Camera, view: DepthView) -> tuple[int, int]:
+def compared_pixels(grey: Float32[Array, "h w"], camera: Camera, view: DepthView) -> tuple[int, int]:
     """Numbers of pixels of a view that look alike in the photo, and that could be compared."""
     looked_up, inside = _seen_from(grey, camera, view)
     if not inside.any():

@@ -66,6 +66,7 @@ def estimate_cameras(
         found = find_cameras(
             matcher,
             first,
+            _verified(seen),
             keep_doubtful=options.keep_doubtful,
             progress=part_of(progress, 0.5, 1.0),
             cancel=cancel,
@@ -97,9 +98,16 @@ def triangulate_known(
     with Matcher(photos, options, cameras=cameras, cancel=cancel) as matcher:
         given = {"kind": "given", "views": views, "refine": False}
         seen, model = matcher.run({"kind": "match"}, given, progress=part_of(progress, 0.0, 0.8))
-    sparse = judged_known(photos, _evidence(photos, seen, model, (lenses, world_to_camera)))
-    rest = part_of(progress, 0.8, 1.0)
-    found = judge(photos, model, sparse.lenses, progress=rest, cancel=cancel or CancelToken())
+        sparse = judged_known(photos, _evidence(photos, seen, model, (lenses, world_to_camera)))
+        found = judge(
+            photos,
+            model,
+            sparse.lenses,
+            matcher.matches(),
+            _verified(seen),
+            progress=part_of(progress, 0.8, 1.0),
+            cancel=cancel or CancelToken(),
+        )
     return with_doubtful(sparse, found)
 
 
@@ -128,6 +136,11 @@ def _known_entry(photo: SfmPhoto, lens: Lens, world_to_camera: Float[Array, "4 4
         "params": [float(value) for value in params],
         "world_to_camera": np.asarray(world_to_camera, dtype=np.float64).tolist(),
     }
+
+
+def _verified(seen: dict[str, Any]) -> dict[tuple[int, int], int]:
+    """By pair of photos, the lower index first, how many matches agreed with one motion."""
+    return {tuple(sorted((pair["first"], pair["second"]))): pair["matches"] for pair in seen["pairs"]}
 
 
 def _evidence(

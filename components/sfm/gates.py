@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from liftlab.components.errors import InputError, listed
+from liftlab.components.sfm.confirmation import CONFIRMED
 from liftlab.components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
-from liftlab.components.sfm.search import CONFIRMED, Judged
+from liftlab.components.sfm.search import Judged
 
 MIN_FEATURES = 100
 """Fewer details in a photo are reported."""
@@ -168,18 +169,17 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
 
 def with_doubtful(model: SparseModel, found: Judged) -> SparseModel:
     """The model with what the photos say about its cameras; those that they do not confirm are named, with numbers."""
-    doubtful = [(model.names[view], share) for view, share in enumerate(found.shares) if share < CONFIRMED]
-    model = replace(
-        model, shares=found.shares, tried=found.tried, doubtful=tuple(name for name, _ in doubtful)
-    )
+    doubtful = [view for view in range(len(model.names)) if view not in found.confirmed]
+    names = tuple(model.names[view] for view in doubtful)
+    model = replace(model, shares=found.shares, tried=found.tried, doubtful=names)
     if not doubtful:
         return model
-    told = listed([f"{name} ({share:.0%})" for name, share in doubtful])
+    told = listed([f"{model.names[view]} ({found.shares[view]:.0%})" for view in doubtful])
     return _with_warnings(
         model,
         [
-            f"The other photos do not confirm the cameras of {told}: so much of what the others see there is in the "
-            f"picture, and a right camera shows {CONFIRMED:.0%} and more."
+            f"The other photos do not confirm the cameras of {told}: so much of what the nearest others see there is "
+            f"in the picture. It should be {CONFIRMED:.0%} and more, and none of the others should contradict it."
         ],
     )
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from liftlab.components.geometry.projection import unproject
 from liftlab.components.sfm.confirmation import DepthView
-from liftlab.components.types import Array
+from liftlab.components.types import Array, Lens
 
 MIN_MATCHES = 8
 """Fewest details of known depth from which a pose is guessed, and that must agree with it; three determine one."""
@@ -28,6 +28,11 @@ class Lifted:
     rays: Float[Array, "n 2"]
     """In the photo, x / z and y / z."""
     points: Float[Array, "n 3"]
+
+
+def rays_of(xy: Float[Array, "m 2"], lens: Lens) -> Float[Array, "m 2"]:
+    """x / z and y / z of pixels of the lens."""
+    return cv2.undistortPoints(xy.reshape(-1, 1, 2).astype(np.float64), lens.K, lens.distortion)[:, 0]
 
 
 def lifted(rays: Float[Array, "m 2"], rays_in_view: Float[Array, "m 2"], view: DepthView) -> Lifted:

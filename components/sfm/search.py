@@ -20,10 +20,11 @@ from liftlab.components.pointmaps.stereo.multiview import (
 )
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
-from liftlab.components.sfm.confirmation import DepthView, confirmed_share
+from liftlab.components.sfm.confirmation import CONFIRMED, DepthView, verdict_on
 from liftlab.components.sfm.frame import normalised
 from liftlab.components.sfm.model import FoundModel, Matches, SfmPhoto
-from liftlab.components.sfm.placing import MIN_MATCHES, lifted, pose_by_other_model, poses_from
+from liftlab.components.sfm.placing import MIN_MATCHES, lifted, pose_by_other_model, poses_from, rays_of
+from liftlab.components.sfm.relations import relations_of
 from liftlab.components.sfm.undistort import working_camera
 from liftlab.components.types import Array, Camera, Lens
 
@@ -31,9 +32,6 @@ JUDGED_SIDE = 160
 """Longer side in pixels of the pictures in which depth is measured and photos are compared: at 320 the same cameras
 were told apart, in five times the time (docs/notes.md 7)."""
 JUDGED_PLANES = 64
-CONFIRMED = 0.35
-"""Share of what the views know that a photo must show for its camera to be believed: half way between the highest of
-wrong cameras (.27) and the lowest of right ones (.43) in docs/notes.md 7."""
 SMALL_CORE = 0.6
 """With fewer of the photos confirmed, other mappers are asked for a better beginning."""
 PARTNERS = 8
@@ -51,17 +49,14 @@ class Judged:
     """Per placed photo, longer side `JUDGED_SIDE`."""
     shares: tuple[float, ...]
     """Per placed photo: how much of what the others know it shows."""
+    confirmed: tuple[int, ...]
+    """Which views the photos confirm, and that do not contradict each other."""
     tried: tuple[str, ...] = ()
     """What was done to get here, for people."""
 
-    @property
-    def confirmed(self) -> list[int]:
-        """Which views the photos confirm."""
-        return [view for view, share in enumerate(self.shares) if share >= CONFIRMED]
-
     def without_doubtful(self) -> "Judged":
         """Only the confirmed views and the points that two of them see; as it is when fewer than two are confirmed."""
-        keep = self.confirmed
+        keep = list(self.confirmed)
         if len(keep) < 2 or len(keep) == len(self.shares):
             return self
         visible = self.model.visible[keep]
@@ -75,7 +70,7 @@ class Judged:
             visible=visible[:, seen],
         )
         views, shares = (tuple(values[view] for view in keep) for values in (self.views, self.shares))
-        return replace(self, model=model, views=views, shares=shares)
+        return replace(self, model=model, views=views, shares=shares, confirmed=tuple(range(len(keep))))
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -86,6 +81,7 @@ class Judged:
 def find_cameras(
     matcher: Matcher,
     first: FoundModel | None,
+    verified: dict[tuple[int, int], int],
     *,
     keep_doubtful: bool = False,
     progress: Progress,
@@ -94,18 +90,20 @@ def find_cameras(
     """The model that the photos confirm best, without those that they do not confirm; None when no mapper made one.
 
     Cheap first: when all photos of the first model are confirmed and none is left over, that is all. Where no two
-    photos confirm each other, or with `keep_doubtful`, the model is given as it is.
+    photos confirm each other, or with `keep_doubtful`, the model is given as it is. `verified` says by pair of photos
+    how many matches agreed with one motion.
     """
-    best = _Search(matcher, cancel).run(first, progress)
+    best = _Search(matcher, verified, cancel).run(first, progress)
     return best if best is None or keep_doubtful else best.without_doubtful()
 
 
 class _Search:
     """The photos' models, so far."""
 
-    def __init__(self, matcher: Matcher, cancel: CancelToken) -> None:
-        self._matcher, self._cancel = matcher, cancel
-        self._photos = matcher.photos
+    def __init__(self, matcher: Matcher, verified: dict[tuple[int, int], int], cancel: CancelToken) -> None:
+        self._matcher, self._verified, self._cancel = matcher, verified, cancel
+        self._photos, self._matches = matcher.photos, matcher.matches()
+        self._reduced = [reduced_frame(photo) for photo in matcher.photos]
         self._models: list[FoundModel] = []
         self._tried: list[str] = []
 
@@ -148,6 +146,7 @@ class _Search:
         left = [index for index in range(len(self._photos)) if index not in placed]
         task: Task = {"kind": "learned", "photos": left}
         [answer] = self._matcher.run(task, progress=progress)
+        self._matches = self._matcher.matches()
         self._tried.append(f"{answer['pairs']} pairs of photos compared again by learned details")
 
     def _placed(self, best: Judged | None, progress: Progress) -> Judged | None:
@@ -166,7 +165,6 @@ class _Search:
         """By photo, the pose that the views confirm most, where they confirm one."""
         core = {best.model.photos[view]: view for view in best.confirmed}
         rest = [index for index in range(len(self._photos)) if index not in core]
-        matches = self._matcher.matches()
         views = [best.views[view] for view in best.confirmed]
         found = {}
         for number, photo in enumerate(rest):
@@ -177,34 +175,35 @@ class _Search:
             camera = working_camera(lens, np.eye(4), JUDGED_SIDE)
             grey = _grey(_undistorted(self._photos[photo], lens, camera))
             poses = [
-                *self._by_matches(photo, params, matches, best, core),
+                *self._by_matches(photo, params, best, core),
                 *self._by_other_models(photo, best, core),
             ]
-            scored = [
-                (confirmed_share(grey, replace(camera, world_to_camera=pose), views), pose) for pose in poses
+            judged = [
+                (verdict_on(grey, replace(camera, world_to_camera=pose), views), pose) for pose in poses
             ]
-            if scored:
-                (share, _), pose = max(scored, key=lambda each: each[0])
-                if share >= CONFIRMED:
-                    found[photo] = pose
+            good = [(verdict, pose) for verdict, pose in judged if verdict.confirmed]
+            if good:
+                found[photo] = max(good, key=lambda each: each[0].agree - each[0].conflict)[1]
         return found
 
     def _by_matches(
         self,
         photo: int,
         params: Sequence[float],
-        matches: Matches,
         best: Judged,
         core: dict[int, int],
     ) -> list[Float[Array, "4 4"]]:
-        partners = {o: xy for o, xy in matches.of(photo).items() if o in core and len(xy[0]) >= MIN_MATCHES}
+        partners = {
+            o: xy for o, xy in self._matches.of(photo).items() if o in core and len(xy[0]) >= MIN_MATCHES
+        }
         most = sorted(partners, key=lambda other: -len(partners[other][0]))[:PARTNERS]
         details = []
         for other in most:
             here, there = partners[other]
             view = core[other]
-            rays = _rays(here, params)
-            details.append(lifted(rays, _rays(there, best.model.params[view]), best.views[view]))
+            lens = photo_lens(self._reduced[other], best.model.params[view])
+            rays = rays_of(here, photo_lens(self._reduced[photo], params))
+            details.append(lifted(rays, rays_of(there, lens), best.views[view]))
         return list(poses_from(details))
 
     def _by_other_models(self, photo: int, best: Judged, core: dict[int, int]) -> list[Float[Array, "4 4"]]:
@@ -246,7 +245,15 @@ class _Search:
         model = normalised(model)
         self._keep(model)
         lenses = [photo_lens(self._photos[i], p) for i, p in zip(model.photos, model.params, strict=True)]
-        judged = judge(self._photos, model, lenses, progress=progress, cancel=self._cancel)
+        judged = judge(
+            self._photos,
+            model,
+            lenses,
+            self._matches,
+            self._verified,
+            progress=progress,
+            cancel=self._cancel,
+        )
         placed, good = len(judged.shares), len(judged.confirmed)
         self._tried.append(f"{name}: {placed} of {len(self._photos)} photos placed, {good} confirmed")
         return judged
@@ -256,6 +263,8 @@ def judge(
     photos: Sequence[SfmPhoto],
     model: FoundModel,
     lenses: Sequence[Lens],
+    matches: Matches,
+    verified: dict[tuple[int, int], int],
     *,
     progress: Progress,
     cancel: CancelToken,
@@ -266,6 +275,8 @@ def judge(
         photos: All photos; the model says which it placed.
         model: Cameras and sparse points.
         lenses: Per placed photo, in photo pixels.
+        matches: Of all photos.
+        verified: By pair of photos, the number of matches that agreed with one motion.
     """
     images, cameras = [], []
     for photo, lens, pose in zip(model.photos, lenses, model.world_to_camera, strict=True):
@@ -283,11 +294,15 @@ def judge(
         depth = points @ camera.world_to_camera[2, :3] + camera.world_to_camera[2, 3]
         known = pointmap.valid[view, : camera.height, : camera.width]
         views.append(DepthView(_grey(image), camera, np.where(known, depth, 0).astype(np.float32)))
-    shares = tuple(
-        confirmed_share(view.grey, view.camera, [*views[:index], *views[index + 1 :]])[0]
+    shares = [
+        verdict_on(view.grey, view.camera, [*views[:index], *views[index + 1 :]]).share
         for index, view in enumerate(views)
-    )
-    return Judged(model, tuple(views), shares)
+    ]
+    believed = np.array(shares) >= CONFIRMED
+    small = [in_reduced_frame(photos[photo], lens) for photo, lens in zip(model.photos, lenses, strict=True)]
+    relations = relations_of(views, model.photos, small, matches, verified)
+    confirmed = tuple(int(view) for view in np.flatnonzero(relations.consistent(believed)))
+    return Judged(model, tuple(views), tuple(shares), confirmed)
 
 
 def _grey(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W"]:
@@ -302,6 +317,19 @@ def _undistorted(photo: SfmPhoto, lens: Lens, camera: Camera) -> UInt8[Array, "H
     image = cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else photo.image
     K = scaled_intrinsics(lens.K, size[0] / lens.width, size[1] / lens.height)
     return undistort_photo(image, Lens(*size, K, lens.distortion), camera)
+
+
+def reduced_frame(photo: SfmPhoto) -> SfmPhoto:
+    """The photo as if its reduced copy were all there is."""
+    height, width = photo.image.shape[:2]
+    return replace(photo, width=width, height=height)
+
+
+def in_reduced_frame(photo: SfmPhoto, lens: Lens) -> Lens:
+    """A lens in photo pixels, in those of the reduced copy."""
+    height, width = photo.image.shape[:2]
+    K = scaled_intrinsics(lens.K, width / lens.width, height / lens.height)
+    return Lens(width, height, K, lens.distortion)
 
 
 def photo_lens(photo: SfmPhoto, params: Sequence[float]) -> Lens:
@@ -323,13 +351,6 @@ def _params_of(photos: Sequence[SfmPhoto], photo: int, model: FoundModel) -> tup
     height, width = own.image.shape[:2]
     focal = own.focal_px * width / own.width if own.focal_px else 1.2 * max(width, height)
     return focal, width / 2, height / 2, 0.0
-
-
-def _rays(xy: Float[Array, "m 2"], params: Sequence[float]) -> Float[Array, "m 2"]:
-    """x / z and y / z of pixels of a reduced copy."""
-    focal, cx, cy, k1 = params
-    K = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]])
-    return cv2.undistortPoints(xy.reshape(-1, 1, 2).astype(np.float64), K, np.array([k1, 0, 0, 0.0]))[:, 0]
 
 
 def _entry(photo: int, params: Sequence[float], pose: Float[Array, "4 4"]) -> dict[str, object]:

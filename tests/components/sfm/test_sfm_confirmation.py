@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from liftlab.components.sfm.confirmation import DepthView, confirmed_share
+from liftlab.components.sfm.confirmation import DepthView, Verdict, verdict_on
 from tests.textured_scene import looking_at, render, room, walk
 
 CAMERAS = walk(4, 160, 120)
@@ -27,19 +27,19 @@ def grey_of(photo: np.ndarray) -> np.ndarray:
 
 def test_the_true_camera_is_confirmed_and_no_other_is(views: list[DepthView]) -> None:
     photo, others = views[1], [views[0], *views[2:]]
-    right, supported = confirmed_share(photo.grey, photo.camera, others)
-    assert right > 0.8 and supported > 0.5
+    right = verdict_on(photo.grey, photo.camera, others)
+    assert right.confirmed and right.share > 0.8 and right.agree > 1 and right.conflict == 0
     wrong = [other.camera for other in others] + [looking_at((0.5, -1.0, 1.0), (0.4, 0, 4), 160, 120)]
     for camera in wrong:
-        assert confirmed_share(photo.grey, camera, others)[0] < 0.3
+        verdict = verdict_on(photo.grey, camera, others)
+        assert not verdict.confirmed and verdict.share < 0.3 and verdict.conflict > verdict.agree
 
 
 def test_exposure_does_not_matter(views: list[DepthView]) -> None:
     photo, others = views[1], [views[0], *views[2:]]
     dark = (0.4 * photo.grey + 0.1).astype(np.float32)
-    assert confirmed_share(dark, photo.camera, others)[0] == pytest.approx(
-        confirmed_share(photo.grey, photo.camera, others)[0], abs=0.02
-    )
+    as_it_is, darker = (verdict_on(grey, photo.camera, others) for grey in (photo.grey, dark))
+    assert darker.share == pytest.approx(as_it_is.share, abs=0.02)
 
 
 def test_what_cannot_be_compared_confirms_nothing(views: list[DepthView]) -> None:
@@ -48,7 +48,6 @@ def test_what_cannot_be_compared_confirms_nothing(views: list[DepthView]) -> Non
     blind = [replace(view, depth=np.zeros_like(view.depth)) for view in others]
     away = photo.camera.world_to_camera.copy()
     away[[0, 2], :] *= -1  # turned round
-    assert confirmed_share(photo.grey, photo.camera, plain) == (0.0, 0.0)
-    assert confirmed_share(photo.grey, photo.camera, blind) == (0.0, 0.0)
-    assert confirmed_share(photo.grey, replace(photo.camera, world_to_camera=away), others) == (0.0, 0.0)
-    assert confirmed_share(photo.grey, photo.camera, []) == (0.0, 0.0)
+    turned = replace(photo.camera, world_to_camera=away)
+    for camera, seen in ((photo.camera, plain), (photo.camera, blind), (turned, others), (photo.camera, [])):
+        assert verdict_on(photo.grey, camera, seen) == Verdict(0.0, 0.0, 0.0)
