@@ -150,12 +150,12 @@ class Scene:
     """Unit vector in the world frame."""
     missing: tuple[str, ...] = ()
     """Names of photos that were not registered; their masks are all zero and they are listed."""
-    doubtful: tuple[str, ...] = ()
-    """Names of photos that are in the scene though the others do not confirm where they were taken from."""
     photo_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     """(width, height) in photo pixels of every photo, registered or not."""
     gaussians_key: str = ""
     """Content key of `gaussians`; empty without them. State prepared on them refuses others."""
+    doubtful: tuple[str, ...] = ()
+    """Names of photos that are in the scene though the others do not confirm where they were taken from."""
 
     def view_index(self, name: str) -> int:
         """Index of the view of photo `name`. Raises KeyError when it is not registered."""

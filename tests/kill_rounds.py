@@ -17,8 +17,7 @@ from PIL import Image
 import liftlab.pipelines.steps.gaussians
 import liftlab.pipelines.steps.masks
 import liftlab.pipelines.steps.reconstruct
-from liftlab.components.progress import CancelToken, no_progress
-from liftlab.components.sfm.child import run_worker
+from liftlab.components.sfm.child import Matcher
 from liftlab.components.sfm.model import SfmOptions, SfmPhoto
 from liftlab.engine.lab import Lab
 from liftlab.export.outputs import export
@@ -70,6 +69,11 @@ def work(places: Places, stage: str, number: int, line: Connection) -> None:
     line.recv()
 
 
+def _match(photos: list[SfmPhoto]) -> None:
+    with Matcher(photos, SfmOptions()) as matcher:
+        matcher.run({"kind": "match"}, {"kind": "incremental"})
+
+
 def _stage(lab: Lab, places: Places, toy: Toy, stage: str, number: int) -> Callable[[], object]:
     """What the stage does; what has to be there before is made here."""
     from liftlab.pipelines.steps.gaussians import GaussiansConfig
@@ -84,9 +88,7 @@ def _stage(lab: Lab, places: Places, toy: Toy, stage: str, number: int) -> Calla
         return lambda: lab.import_capture(places.photos, "again")
     if stage == "cameras":
         photos = [SfmPhoto(v.name, v.image, v.lens.width, v.lens.height, None) for v in toy.scene.views]
-        return lambda: run_worker(
-            photos, SfmOptions(), cameras=None, progress=no_progress, cancel=CancelToken()
-        )
+        return lambda: _match(photos)
     if stage == "reconstruct":
         config = ReconstructConfig(seed=number)
         return lambda: lab.reconstruct(WORK, config, capture=NAME)

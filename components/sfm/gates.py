@@ -106,7 +106,7 @@ def judged(
         raise InputError(
             f"The {len(photos)} photos do not connect to each other: from the cameras that were found they would not "
             "look as they do. Take more photos with at least half of the picture in common between neighbours, or "
-            "bring cameras; to look at it all the same, keep doubtful photos (--set doubtful=keep)."
+            "bring cameras; to look at it all the same, keep doubtful photos (in the page, or --set doubtful=keep)."
         )
     if model.missing:
         warnings.append(

@@ -116,7 +116,7 @@ def _seen_through(views: Sequence[DepthView]) -> Float[Array, "V V"]:
         for j in range(len(views)):
             if i != j:
                 found = agreement_of(
-                    i, depths, cameras, others=[j], max_shift_px=3, max_relative=0.03, see_through=0.05
+                    i, depths, cameras, others=[j], max_shift_px=3.0, max_relative=0.03, see_through=0.05
                 )
                 same[i, j], through[i, j] = found.confirmed.sum(), found.contradicted.sum()
     same, through = same + same.T, through + through.T

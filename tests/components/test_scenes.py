@@ -36,6 +36,7 @@ def make_scene(*, with_gaussians: bool = True) -> Scene:
         tuple(views), pointmap, "0123456789abcdef", gaussians if with_gaussians else None,
         (Plane(np.array([0.0, -1.0, 0.0]), 0.75, 0.4),), "metres", np.array([0.0, 0.0, 1.0]),
         ("lost.jpg",), {"photo 0.jpg": (24, 18), "photo 1.jpg": (20, 16), "lost.jpg": (24, 18)},
+        doubtful=("photo 1.jpg",),
     )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def test_round_trip_keeps_every_value_exactly(tmp_path, with_gaussians):
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
     assert (loaded.key, loaded.units, loaded.missing) == (scene.key, scene.units, scene.missing)
-    assert loaded.photo_sizes == scene.photo_sizes
+    assert loaded.photo_sizes == scene.photo_sizes and loaded.doubtful == ("photo 1.jpg",)
     np.testing.assert_array_equal(loaded.up, scene.up)
     assert loaded.planes[0].offset == 0.75 and loaded.planes[0].support == 0.4
     np.testing.assert_array_equal(loaded.planes[0].normal, scene.planes[0].normal)
@@ -69,6 +70,14 @@ def test_round_trip_keeps_every_value_exactly(tmp_path, with_gaussians):
             np.testing.assert_array_equal(getattr(loaded.gaussians, field), getattr(scene.gaussians, field))
     else:
         assert loaded.gaussians is None
+
+
+def test_a_scene_from_before_photos_were_judged_opens(tmp_path):
+    save_scene(make_scene(), tmp_path)
+    record = json.loads((tmp_path / SCENE_FILE).read_text())
+    del record["doubtful"]
+    (tmp_path / SCENE_FILE).write_text(json.dumps(record))
+    assert load_scene(tmp_path).doubtful == ()
 
 
 def test_pointmap_is_memory_mapped_and_read_only(tmp_path):

@@ -119,6 +119,7 @@ def test_report_tells_stages_and_shares(known):
     ]
     assert all(stage.seconds >= 0 for stage in report.stages)
     assert report.confirmed_share == pytest.approx(scene.pointmap.valid.mean())
+    assert len(report.shares) == len(scene.views) and min(report.shares) > 0.5 and scene.doubtful == ()
 
 
 def test_scene_survives_saving(known, tmp_path):

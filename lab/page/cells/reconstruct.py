@@ -30,10 +30,11 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
         pointmaps = gr.Dropdown(
             options_of(PAIR_PREDICTORS, "scene_label"), value="stereo", label="Cameras and depth by", scale=3
         )
+        doubtful = gr.Checkbox(label="Keep doubtful photos", value=False, scale=2)
         go = gr.Button("Reconstruct", variant="primary", scale=1, min_width=140)
 
-    def run(max_side: int, source: str, predictor: str, request: gr.Request) -> None:
-        start(visitor_of(visitors, request), int(max_side), source, predictor)
+    def run(max_side: int, source: str, predictor: str, keep: bool, request: gr.Request) -> None:
+        start(visitor_of(visitors, request), int(max_side), source, predictor, keep_doubtful=bool(keep))
 
     def edited(request: gr.Request) -> None:
         visitor_of(visitors, request).mark_edited(ID)
@@ -43,13 +44,20 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
         say_what_is_missing(visitor, ID, PAIR_PREDICTORS.get(predictor))
         visitor.mark_edited(ID)
 
-    go.click(run, [side, cameras, pointmaps], None, show_progress="hidden")
+    go.click(run, [side, cameras, pointmaps, doubtful], None, show_progress="hidden")
     pointmaps.input(chosen, pointmaps, None, show_progress="hidden")
-    for control in (side, cameras):
+    for control in (side, cameras, doubtful):
         control.input(edited, None, None, show_progress="hidden")
 
 
-def start(visitor: "Visitor", max_side: int, cameras: str, pointmaps: str = "stereo") -> None:
+def start(
+    visitor: "Visitor",
+    max_side: int,
+    cameras: str,
+    pointmaps: str = "stereo",
+    *,
+    keep_doubtful: bool = False,
+) -> None:
     """Queue the reconstruction of the visitor's scene with these choices, or say why they cannot be used."""
     from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 
@@ -57,7 +65,10 @@ def start(visitor: "Visitor", max_side: int, cameras: str, pointmaps: str = "ste
     if stopped_by(visitor, ID, PAIR_PREDICTORS.get(pointmaps)):
         return
     config = ReconstructConfig(
-        max_side=max_side, cameras="none" if cameras == "none" else "auto", pointmaps=pointmaps
+        max_side=max_side,
+        cameras="none" if cameras == "none" else "auto",
+        pointmaps=pointmaps,
+        doubtful="keep" if keep_doubtful else "leave_out",
     )
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 12
 
@@ -67,7 +78,9 @@ def start(visitor: "Visitor", max_side: int, cameras: str, pointmaps: str = "ste
 
     memory = visitor.cells[ID]
     by_pairs = {"pointmaps": pointmaps} if pointmaps != "stereo" else {}
-    memory.inputs, memory.warnings = {"max_side": max_side, "cameras": cameras, **by_pairs}, ()
+    kept = {"doubtful": "keep"} if keep_doubtful else {}
+    memory.inputs = {"max_side": max_side, "cameras": cameras, **by_pairs, **kept}
+    memory.warnings = ()
     expected = lab.expected_secs("reconstruct", photos)
     visitor.start(ID, f"Reconstructing '{name}'", work, expected_secs=expected, then=visitor.open)
 

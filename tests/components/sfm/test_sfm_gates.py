@@ -12,7 +12,7 @@ from liftlab.components.sfm.estimate import median_angle_deg
 from liftlab.components.sfm.evidence import rotation_error
 from liftlab.components.sfm.frame import normalised, up_direction
 from liftlab.components.sfm.gates import duplicate_groups, judged, judged_known
-from liftlab.components.sfm.model import PairEvidence, SfmEvidence, SparseModel
+from liftlab.components.sfm.model import FoundModel, PairEvidence, SfmEvidence, SparseModel
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Camera, Lens, Plane, View
 from tests.textured_scene import walk
@@ -106,10 +106,14 @@ def test_median_angle_by_hand():
 
 
 def test_normalising_keeps_every_projection():
-    model = model_of()
+    sparse = model_of()
+    params = tuple((40.0, 20.0, 20.0, 0.0) for _ in PHOTOS)
+    model = FoundModel(
+        (0, 1, 2), params, sparse.world_to_camera, sparse.points, sparse.visible, sparse.reprojection_error_px
+    )
     moved = normalised(model)
     depths = []
-    for before, after, lens in zip(model.world_to_camera, moved.world_to_camera, model.lenses, strict=True):
+    for before, after, lens in zip(model.world_to_camera, moved.world_to_camera, sparse.lenses, strict=True):
         xy, _ = project(Camera(lens.K, before, 40, 40), model.points)
         xy_moved, depth = project(Camera(lens.K, after, 40, 40), moved.points)
         np.testing.assert_allclose(xy_moved, xy, atol=1e-8)

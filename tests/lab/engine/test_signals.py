@@ -25,7 +25,10 @@ DESK = ROOT / "assets" / "captures" / "desk" / "images"
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 OURS = ("components", "pipelines", "lab")
 IMPORTS = re.compile(r"^\s*(import|from) pycolmap\b", re.MULTILINE)
-MAY_IMPORT = {"components/sfm/colmap_library.py", "components/sfm/worker.py"}
+MAY_IMPORT = {
+    "components/sfm/colmap_library.py",
+    *(f"components/sfm/{name}.py" for name in ("worker", "features", "evidence", "mapping", "learned")),
+}
 TAKEN_OVER = """
 import os, signal, sys, threading, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))

@@ -49,6 +49,9 @@ def test_what_is_chosen_is_what_is_run(visitor: Any) -> None:
     reconstruct.start(visitor, 320, "none")
     assert visitor.asked == [MasksConfig(min_pixels=50), ReconstructConfig(max_side=320, cameras="none")]
     assert visitor.cells["masks"].inputs == {"min_pixels": 50} and not visitor.failed
+    reconstruct.start(visitor, 320, "auto", keep_doubtful=True)
+    assert visitor.asked[-1] == ReconstructConfig(max_side=320, doubtful="keep")
+    assert visitor.cells["reconstruct"].inputs["doubtful"] == "keep"
 
 
 def test_a_model_that_is_missing_is_said_with_its_command_and_nothing_starts(visitor: Any) -> None:

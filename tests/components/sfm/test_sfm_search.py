@@ -1,0 +1,145 @@
+"""A mapper's mistakes are found by the photos themselves, and mended or named."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from liftlab.components.errors import InputError
+from liftlab.components.geometry.projection import register_similarity
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.sfm import SfmOptions, SfmPhoto, SparseModel, gates, reduced_photo
+from liftlab.components.sfm.child import Matcher
+from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmEvidence
+from liftlab.components.sfm.relations import Relations, relations_of
+from liftlab.components.sfm.search import Judged, find_cameras, judge, photo_lens
+from tests.textured_scene import render, room, walk
+
+CAMERAS = walk(7, 240, 180, span=2.0)
+MOVED = np.array([[0.94, 0, -0.34, 0.6], [0, 1, 0, 0.1], [0.34, 0, 0.94, 0.4], [0, 0, 0, 1]])
+"""Twenty degrees and half a metre away."""
+
+
+class Photos:
+    """Seven photos, matched and mapped once."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.matcher = matcher
+        seen, model = matcher.run({"kind": "match"}, {"kind": "incremental"})
+        self.verified = {(p["first"], p["second"]): p["matches"] for p in seen["pairs"]}
+        assert model is not None and len(model.photos) == 7
+        self.model: FoundModel = model
+        self.matches: Matches = matcher.matches()
+
+    def with_moved(self, *photos: int) -> FoundModel:
+        """The model with some of its photos elsewhere, together with the points that only they see."""
+        poses, points = self.model.world_to_camera.copy(), self.model.points.copy()
+        poses[list(photos)] = poses[list(photos)] @ np.linalg.inv(MOVED)
+        others = [view for view in range(7) if view not in photos]
+        theirs = ~self.model.visible[others].any(axis=0)
+        points[theirs] = points[theirs] @ MOVED[:3, :3].T + MOVED[:3, 3]
+        return replace(self.model, world_to_camera=poses, points=points)
+
+    def judged(self, model: FoundModel) -> Judged:
+        photos = self.matcher.photos
+        lenses = [photo_lens(photos[i], p) for i, p in zip(model.photos, model.params, strict=True)]
+        return judge(
+            photos, model, lenses, self.matches, self.verified, progress=no_progress, cancel=CancelToken()
+        )
+
+    def found(self, model: FoundModel) -> Judged:
+        found = find_cameras(self.matcher, model, self.verified, progress=no_progress, cancel=CancelToken())
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+def photos() -> Iterator[Photos]:
+    pictures = [reduced_photo(f"{i}.png", render(room(), camera)[0]) for i, camera in enumerate(CAMERAS)]
+    with Matcher(pictures, SfmOptions(max_features=1500)) as matcher:
+        yield Photos(matcher)
+
+
+def errors_of(judged: Judged) -> np.ndarray:
+    """Distance of each placed camera from its true place, in a walk that is two long."""
+    truth = np.stack([CAMERAS[photo].center for photo in judged.model.photos])
+    poses = judged.model.world_to_camera
+    centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
+    scale, R, t = register_similarity(centers, truth)
+    return np.linalg.norm(scale * centers @ R.T + t - truth, axis=1)
+
+
+def test_right_cameras_are_confirmed_and_nothing_else_is_tried(photos: Photos) -> None:
+    found = photos.found(photos.model)
+    assert found.confirmed == tuple(range(7)) and len(found.tried) == 1
+    assert min(found.shares) > 0.6 and errors_of(found).max() < 0.02
+
+
+def test_a_photo_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
+    wrong = photos.with_moved(3)
+    assert photos.judged(wrong).confirmed == (0, 1, 2, 4, 5, 6)
+    found = photos.found(wrong)
+    assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.03
+    assert any(line.startswith("placed anew: 3.png") for line in found.tried)
+
+
+def test_a_part_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
+    wrong = photos.with_moved(5, 6)
+    assert set(photos.judged(wrong).confirmed) <= {0, 1, 2, 3, 4}
+    found = photos.found(wrong)
+    assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.03
+
+
+def test_the_pairs_of_right_cameras_agree_and_a_moved_part_contradicts_the_rest(photos: Photos) -> None:
+    def relations(model: FoundModel) -> Relations:
+        views = photos.judged(model).views
+        lenses = [photo_lens(p, q) for p, q in zip(photos.matcher.photos, model.params, strict=True)]
+        return relations_of(views, model.photos, lenses, photos.matches, photos.verified)
+
+    right = relations(photos.model)
+    assert right.conflict.sum() == 0 and (right.agree.sum(axis=1) > 0).all()
+    moved = relations(photos.with_moved(5, 6))
+    assert (moved.conflict[[5, 6]][:, :4] > 0).sum() >= 4
+    assert not moved.consistent(np.ones(7, bool))[[5, 6]].any()
+
+
+def test_the_photo_with_most_against_it_leaves_first() -> None:
+    agree, conflict = np.ones((4, 4)) - np.eye(4), np.zeros((4, 4))
+    conflict[3, :3] = conflict[:3, 3] = 1
+    agree[3, :3] = agree[:3, 3] = 0
+    assert Relations(agree, conflict).consistent(np.ones(4, bool)).tolist() == [True, True, True, False]
+    assert Relations(agree, np.zeros((4, 4))).consistent(np.ones(4, bool)).all()
+
+
+def test_without_doubtful_photos_only_points_of_two_views_are_left(photos: Photos) -> None:
+    judged = replace(photos.judged(photos.model), confirmed=(0, 1, 2, 3))
+    left = judged.without_doubtful()
+    assert left.model.photos == (0, 1, 2, 3) and len(left.views) == len(left.shares) == 4
+    assert left.model.visible.shape == (4, len(left.model.points))
+    assert left.model.visible.sum(axis=0).min() >= 2 and left.confirmed == (0, 1, 2, 3)
+    none = replace(judged, confirmed=(2,))
+    assert none.without_doubtful() is none
+
+
+def test_what_the_photos_do_not_confirm_is_refused_or_kept_on_request(photos: Photos) -> None:
+    model, names = photos.model, tuple(photo.name for photo in photos.matcher.photos)
+    sparse = SparseModel(
+        names=names,
+        lenses=tuple(photo_lens(p, q) for p, q in zip(photos.matcher.photos, model.params, strict=True)),
+        world_to_camera=model.world_to_camera,
+        points=model.points,
+        visible=model.visible,
+        missing=(),
+        reprojection_error_px=0.3,
+        median_angle_deg=10.0,
+    )
+    pairs = (PairEvidence(0, 1, 100, False, 20.0, 9.0),)
+    evidence = SfmEvidence(np.full(7, 500), pairs, sparse)
+    doubted = replace(photos.judged(model), confirmed=(0,))
+    pictures: list[SfmPhoto] = list(photos.matcher.photos)
+    with pytest.raises(InputError, match=r"do not connect to each other: from the cameras .*doubtful=keep"):
+        gates.judged(pictures, evidence, doubted)
+    kept = gates.judged(pictures, evidence, doubted, keep_doubtful=True)
+    assert kept.doubtful == names[1:] and kept.names == names
+    assert any("do not confirm the cameras of 1.png (" in line for line in kept.warnings)
