@@ -16,9 +16,9 @@ from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmO
 PEAK_THRESHOLD = 0.004
 """SIFT contrast threshold; below the library's 0.0067 because indoor photos have large faintly textured
 parts."""
-_WORKER = f"{__package__}.worker:main"
+_WORKER = f"{__package__}.worker.main:main"
 Task = dict[str, Any]
-"""What a child is to do: its `kind` and, by kind, more (`liftlab.components.sfm.worker`)."""
+"""What a child is to do: its `kind` and, by kind, more (`liftlab.components.sfm.worker.main`)."""
 
 
 class Matcher:

@@ -9,11 +9,11 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import photo_from_view, project
 from liftlab.components.sfm import SfmPhoto
 from liftlab.components.sfm.estimate import median_angle_deg
-from liftlab.components.sfm.evidence import rotation_error
 from liftlab.components.sfm.frame import normalised, up_direction
 from liftlab.components.sfm.gates import duplicate_groups, judged, judged_known
 from liftlab.components.sfm.model import FoundModel, PairEvidence, SfmEvidence, SparseModel
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
+from liftlab.components.sfm.worker.evidence import rotation_error
 from liftlab.components.types import Camera, Lens, Plane, View
 from tests.textured_scene import walk
 

@@ -5,8 +5,8 @@ import pytest
 
 from liftlab.components.geometry.projection import project
 from liftlab.components.sfm.confirmation import DepthView
-from liftlab.components.sfm.learned import likely_pairs
 from liftlab.components.sfm.placing import Lifted, lifted, pose_by_other_model, poses_from
+from liftlab.components.sfm.worker.learned import likely_pairs
 from liftlab.components.types import Camera
 from tests.textured_scene import render, room, walk
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from liftlab.components.progress import Progress
-from liftlab.components.sfm.features import verification
+from liftlab.components.sfm.worker.features import verification
 
 MAX_DETAILS = 1024
 """Per photo. The time of a pair grows with their square: about .3 s on two cores."""

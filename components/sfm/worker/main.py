@@ -11,8 +11,8 @@ from typing import Any
 import pycolmap
 
 from liftlab.components.progress import Progress, part_of
-from liftlab.components.sfm import features, mapping
-from liftlab.components.sfm.evidence import pair_evidence
+from liftlab.components.sfm.worker import features, mapping
+from liftlab.components.sfm.worker.evidence import pair_evidence
 
 
 def main(arguments: dict[str, Any], progress: Progress) -> list[dict[str, Any] | None]:
@@ -45,7 +45,7 @@ def _do(
         num_features, pairs = pair_evidence(request, database)
         return {"num_features": num_features, "pairs": pairs}
     if kind == "learned":
-        from liftlab.components.sfm.learned import add_learned_matches  # loads torch
+        from liftlab.components.sfm.worker.learned import add_learned_matches  # loads torch
 
         return {"pairs": add_learned_matches(request, folder, database, task["photos"], progress)}
     if kind == "matches":

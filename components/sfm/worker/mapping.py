@@ -7,7 +7,7 @@ import numpy as np
 import pycolmap
 
 from liftlab.components.progress import Progress
-from liftlab.components.sfm.features import MIN_PAIR_MATCHES
+from liftlab.components.sfm.worker.features import MIN_PAIR_MATCHES
 
 RELAXED_MAPPER = {"init_min_num_inliers": 30, "init_min_tri_angle": 4.0, "abs_pose_min_num_inliers": 15}
 """For few photos with little in common: about half of what the library asks for."""
