@@ -23,12 +23,13 @@ CONFIRMED = 0.35
 """Share of what the views know that a photo must show for its camera to be believed: half way between the highest of
 wrong cameras (.27) and the lowest of right ones (.43) in docs/notes.md 7."""
 STRANGERS = 0.2
-"""Share of the compared pixels that look alike in two photos below which they do not show the same thing: wrong places
-give .03 to .19, the widest right pairs .23 and more (docs/notes.md 7)."""
+"""Share of the compared pixels that look alike in two photos below which they do not seem to show the same thing: wrong
+places give .03 to .19; right pairs .23 and more, seldom .17 from far apart (docs/notes.md 7)."""
 MIN_PAIR = 0.05
 """Share of a photo's pixels, both directions together, from which two photos have something to say about each other."""
-MAX_CONFLICT = 0.25
-"""Largest weight of the photos that contradict a photo, as a share of those that agree with it."""
+MAX_CONFLICT = 0.8
+"""Largest weight of the photos that contradict a photo, as a share of those that agree with it: between .5 for a right
+photo 25 degrees from its neighbours and 1.3 for the least of wrong ones (docs/notes.md 7)."""
 
 
 @dataclass(frozen=True)

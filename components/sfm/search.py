@@ -158,7 +158,10 @@ class _Search:
             found = self._poses_of_the_rest(best, part_of(share, 0.0, 0.4))
             if not found:
                 return best
-            best = self._joined(best, found, part_of(share, 0.4, 1.0))
+            joined = self._joined(best, found, part_of(share, 0.4, 1.0))
+            if joined is best:
+                return best
+            best = joined
         return best
 
     def _poses_of_the_rest(self, best: Judged, progress: Progress) -> dict[int, Float[Array, "4 4"]]:
@@ -236,7 +239,7 @@ class _Search:
         [model] = self._matcher.run(task, progress=part_of(progress, 0.0, 0.3))
         names = ", ".join(self._photos[photo].name for photo in sorted(found))
         joined = self._judge(f"placed anew: {names}", model, part_of(progress, 0.3, 1.0))
-        return joined if joined is not None and joined.rank > best.rank else best
+        return joined if joined is not None and len(joined.confirmed) > len(best.confirmed) else best
 
     def _judge(self, name: str, model: FoundModel | None, progress: Progress) -> Judged | None:
         if model is None or not len(model.points):
