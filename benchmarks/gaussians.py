@@ -29,7 +29,7 @@ from benchmarks.truth_scenes import read_truth
 from liftlab.components.captures.capture import open_capture
 from liftlab.components.captures.importing import import_capture
 from liftlab.components.files import is_sealed, sealed_folder, write_json
-from liftlab.components.gaussians.training.frames import Frame, make_frames
+from liftlab.components.gaussians.training.frames import TrainingImage, make_frames
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
 from liftlab.components.rasterize import rasterize, tensors_from_gaussians, warm_up
@@ -81,7 +81,7 @@ def unseen_views(folder: Path) -> list[View]:
     return views
 
 
-def picture(gaussians: Gaussians, frames: tuple[Frame, ...], path: Path) -> None:
+def picture(gaussians: Gaussians, frames: tuple[TrainingImage, ...], path: Path) -> None:
     """Photo, render and depth of each frame, one below the other."""
     tensors, rows = tensors_from_gaussians(gaussians), []
     for frame in frames:

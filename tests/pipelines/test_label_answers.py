@@ -16,6 +16,7 @@ from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views, seen_clicks
 from liftlab.pipelines.methods.shared.label_answers import (
     Labelling,
+    are_things,
     chosen_objects,
     depth_inside,
     labels_by_votes,
@@ -24,7 +25,6 @@ from liftlab.pipelines.methods.shared.label_answers import (
     packed,
     select,
     supervision,
-    things,
     unpacked,
     without_structure,
 )
@@ -194,7 +194,7 @@ def test_an_object_without_gaussians_has_no_part_to_keep(instances: Labelling) -
 def test_things_are_objects_mostly_on_masks_of_things() -> None:
     truth = LabelMap(np.array([[1, 1, 1, 2, 2, 0]], np.int32), np.array([False, True, False]))
     image = np.array([[1, 1, 2, 2, 2, 0]], np.uint16)
-    assert things([image], [truth], 3).tolist() == [False, True, False, False]
+    assert are_things([image], [truth], 3).tolist() == [False, True, False, False]
     labelling = Labelling(np.zeros(2, np.int32), (image,), np.array([False, True, False, False]))
     assert without_structure(labelling)[0].tolist() == [[1, 1, 0, 0, 0, 0]]
 

@@ -20,7 +20,7 @@ from liftlab.components.export import (
     write_glb,
     write_label_png,
     write_mask_png,
-    write_ply,
+    write_point_cloud_ply,
     write_transforms,
 )
 from liftlab.components.geometry.projection import project, view_from_photo
@@ -51,7 +51,7 @@ def with_distortion(scene: Scene) -> Scene:
 def test_ply_holds_points_colours_and_the_photo_pixel_of_each(toy: Toy, tmp_path: Path) -> None:
     scene = with_distortion(toy.scene)
     selected = selected_box(toy, 2)
-    write_ply(tmp_path / "box.ply", cloud_of(scene, selected))
+    write_point_cloud_ply(tmp_path / "box.ply", cloud_of(scene, selected))
     ply = plyfile.PlyData.read(tmp_path / "box.ply")
     vertex = ply["vertex"]
     points = np.stack([vertex["x"], vertex["y"], vertex["z"]], axis=1)
@@ -69,7 +69,9 @@ def test_ply_holds_points_colours_and_the_photo_pixel_of_each(toy: Toy, tmp_path
 
 
 def test_ply_of_nothing_is_a_valid_empty_cloud(toy: Toy, tmp_path: Path) -> None:
-    write_ply(tmp_path / "none.ply", cloud_of(toy.scene, np.zeros(int(toy.scene.pointmap.offsets[-1]), bool)))
+    write_point_cloud_ply(
+        tmp_path / "none.ply", cloud_of(toy.scene, np.zeros(int(toy.scene.pointmap.offsets[-1]), bool))
+    )
     assert len(plyfile.PlyData.read(tmp_path / "none.ply")["vertex"]) == 0
 
 

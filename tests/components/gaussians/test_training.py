@@ -16,7 +16,7 @@ from liftlab.components.gaussians.training.density import (
     clear_of_cameras,
     surface_distances,
 )
-from liftlab.components.gaussians.training.frames import depth_of_view, make_frames, scene_scale
+from liftlab.components.gaussians.training.frames import camera_extent, depth_of_view, make_frames
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap, gaussians_from_points
 from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
 from liftlab.components.gaussians.training.parameters import FIELDS, parameters_from_gaussians
@@ -307,4 +307,4 @@ def test_frames_shrink_image_camera_and_depth_together(toy: tuple[list[View], Po
 
 
 def test_scene_scale_is_the_reach_of_the_cameras(toy: tuple[list[View], Pointmap]) -> None:
-    assert scene_scale([view.camera for view in toy[0]]) == pytest.approx(1.1 * 0.4)
+    assert camera_extent([view.camera for view in toy[0]]) == pytest.approx(1.1 * 0.4)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from liftlab.compare.comparison import Choice, Comparison
+from liftlab.compare.comparison import Comparison, PaneMethod
 from liftlab.components.agreement import EVERYBODY, OTHERS, SELF
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import mask_in_photo
-from liftlab.components.geometry.splat_links import carried
+from liftlab.components.geometry.splat_links import values_for_gaussians
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 from liftlab.session.prompts import ObjectPrompts, PhotoClick
@@ -36,7 +36,7 @@ def truth(toy: Toy, instance: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def comparison(lab: Lab) -> Comparison:
-    return Comparison(lab, NAME, [Choice("wildseg3d"), Choice("wildseg3d", granularity=1.0)])
+    return Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod("wildseg3d", granularity=1.0)])
 
 
 def test_every_pane_answers_the_same_prompts(comparison: Comparison, toy: Toy) -> None:
@@ -83,12 +83,14 @@ def test_points_and_splats_are_compared_on_either(
 ) -> None:
     monkeypatch.setattr("liftlab.pipelines.steps.gaussians.build_gaussians", untrained)
     lab.prepare(NAME, LIFTED)
-    comparison = Comparison(lab, NAME, [Choice("wildseg3d"), Choice(LIFTED)])
+    comparison = Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod(LIFTED)])
     of_points, of_splats = comparison.ask(prompts(toy, 1))
     assert of_points.result.geometry == "points" and of_splats.result.geometry == "gaussians"
     view, row, column = toy.scene.pointmap.point_index.T
     box = {"points": toy.instance[view, row, column] == 1}
-    box["splats"] = carried(box["points"], comparison.sessions[0].nearest_points(), default=False)
+    box["splats"] = values_for_gaussians(
+        box["points"], comparison.sessions[0].nearest_points(), default=False
+    )
     for surface in ("points", "splats"):
         found = comparison.standing_in_3d(0, surface)
         assert found.shape == box[surface].shape
@@ -128,7 +130,7 @@ def test_new_prompts_replace_the_old_ones(comparison: Comparison, toy: Toy) -> N
 
 def test_a_method_that_is_not_prepared_says_so(lab: Lab, toy: Toy) -> None:
     other = WildSeg3DConfig(alignment="dga")
-    comparison = Comparison(lab, NAME, [Choice("wildseg3d"), Choice("wildseg3d", other)])
+    comparison = Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod("wildseg3d", other)])
     assert comparison.ask(prompts(toy, 1))[1] is None
     row = comparison.rows(truth(toy, 1))[1]
     assert not row.ready and row.iou is None and "not prepared" in row.message
@@ -147,7 +149,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(lab: Lab, comparison: Compariso
     with pytest.raises(InputError, match="one to 4 panes"):
         Comparison(lab, NAME, [])
     with pytest.raises(InputError, match="Unknown method"):
-        Comparison(lab, NAME, [Choice("wildseg4d")])
+        Comparison(lab, NAME, [PaneMethod("wildseg4d")])
     comparison.ask(prompts(toy, 1))
     with pytest.raises(InputError, match="must have the photo's size, 160 x 120; it has 4 x 3"):
         comparison.rows({PHOTO: np.zeros((3, 4), bool)})

@@ -10,7 +10,7 @@ from PIL import Image
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.engine.lab import Lab
 from liftlab.pictures.layers import layer_jpeg, layers_of, picture_of
-from liftlab.pictures.overlays import heat_png, photo_lookup
+from liftlab.pictures.overlays import disagreement_png, photo_lookup
 from liftlab.pictures.palette import PALETTE, rgb
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours, tint
@@ -65,7 +65,9 @@ def test_heat_is_clear_where_all_agree_and_strong_where_they_do_not() -> None:
     values = np.zeros(view.image.shape[:2], np.float32)
     values[10:20, 30:50] = 1.0
     values[40:50, 30:50] = 0.3
-    png = Image.open(io.BytesIO(heat_png(values, photo_lookup(view, view.lens.width)))).convert("RGBA")
+    png = Image.open(io.BytesIO(disagreement_png(values, photo_lookup(view, view.lens.width)))).convert(
+        "RGBA"
+    )
     alpha = np.asarray(png)[..., 3]
     assert alpha[values == 0].max() == 0
     assert alpha[values == 1].min() == 220 and 50 < alpha[45, 40] < 100

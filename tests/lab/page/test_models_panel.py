@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.models import ModelStore, status_of
+from liftlab.components.models import ModelStore, model_status
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.lab import Lab
 from liftlab.engine.model_choices import choices_of
@@ -62,7 +62,7 @@ def test_the_table_escapes_what_a_catalogue_says(folder: Path) -> None:
     entry = {**catalogue_entry(), "summary": "<img src=x onerror=alert(1)>", "licence": "<b>NC</b>"}
     (folder / "catalogue.json").write_text(json.dumps([entry]))
     store = ModelStore.open({"LIFTLAB_MODELS": str(folder)})
-    table = models.models_table([status_of(store, e) for e in store.entries])
+    table = models.models_table([model_status(store, e) for e in store.entries])
     assert (
         "<img" not in table
         and "<b>NC" not in table

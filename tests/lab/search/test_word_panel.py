@@ -12,7 +12,7 @@ from PIL import Image
 from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
-from liftlab.search.heat import Hot, heat_of_view
+from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
@@ -101,7 +101,7 @@ def test_better_fits_are_hotter(panel: WordPanel) -> None:
     panel.threshold = 0.0
     index = panel._lookup.index
     found = panel.asks[0].result.found
-    hots = [Hot(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
+    hots = [HeatSource(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
     heat = heat_of_view(index, hots, 0)
     for hot in hots:
         inside = index.mask(0, hot.object_id)

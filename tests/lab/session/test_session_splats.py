@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.geometry.splat_links import carried
+from liftlab.components.geometry.splat_links import values_for_gaussians
 from liftlab.engine.lab import Lab
 from liftlab.session.arrangement import WAYS
 from liftlab.session.session import Session
@@ -46,7 +46,7 @@ def test_points_and_splats_light_together_whatever_the_method_selects(
     lab.prepare(NAME, LIFTED)
     view, row, column = toy.scene.pointmap.point_index.T
     truth = toy.instance[view, row, column] == 1
-    on_the_box = carried(truth, session.nearest_points(), default=False)
+    on_the_box = values_for_gaussians(truth, session.nearest_points(), default=False)
     for method in ("wildseg3d", LIFTED):
         session.set_method(method)
         state = session.current or session.click("000.png", *box_center(toy, 0, 1))

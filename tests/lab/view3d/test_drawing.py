@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
-from liftlab.components.geometry.splat_links import carried, nearest_points
+from liftlab.components.geometry.splat_links import nearest_points, values_for_gaussians
 from liftlab.view3d import drawing
 from liftlab.view3d.drawing import Look, Picture, ShownObject
 from liftlab.view3d.surfaces import MAX_LIT, covariances_of, weightiest
@@ -64,7 +64,7 @@ def bytes_of(messages: list) -> int:
 def shown(instance: int, token: object = "first", **changes) -> ShownObject:
     view, row, column = SCENE.pointmap.point_index.T
     points = TOY.instance[view, row, column] == instance
-    lit = {"points": points, "splats": carried(points, NEAREST, default=False)}
+    lit = {"points": points, "splats": values_for_gaussians(points, NEAREST, default=False)}
     return ShownObject(instance, token, lit.__getitem__, BLUE, **changes)
 
 
