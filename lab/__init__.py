@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from liftlab.session.saving.replay import replay
     from liftlab.session.session import Session
 
+    __version__: str
+
 _HOME = {
     "Camera": "components.types", "CancelToken": "components.progress", "Cancelled": "components.errors",
     "Comparison": "compare.comparison", "Gaussians": "components.types", "InputError": "components.errors",

@@ -139,6 +139,11 @@ class ObjectState:
         return self.answer.result if self.answer else None
 
     @property
+    def count(self) -> int:
+        """Primitives selected; 0 without an answer."""
+        return self.result.count if self.result else 0
+
+    @property
     def masks(self) -> Sequence[np.ndarray]:
         """Per view: bool [H, W], view pixels; empty without an answer."""
         return self.answer.masks if self.answer else ()
