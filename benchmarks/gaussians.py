@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.images import read_rgb
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
 from liftlab.components.captures.capture import open_capture
@@ -76,7 +77,7 @@ def unseen_views(folder: Path) -> list[View]:
     views = []
     for path in sorted((folder / "test" / "images").iterdir()):
         camera = truth.cameras[path.stem]
-        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        image = read_rgb(path)
         views.append(View(path.name, camera, image, Lens(camera.width, camera.height, camera.K)))
     return views
 
