@@ -15,22 +15,19 @@ from liftlab.components.geometry.splat_links import (
 from tests.toy import make_toy
 
 TOY = make_toy()
-SCENE = replace(
-    TOY.scene,
-    gaussians=gaussians_from_pointmap(TOY.scene.pointmap, TOY.scene.views, count=1500),
-    gaussians_key="g",
-)
+GAUSSIANS = gaussians_from_pointmap(TOY.scene.pointmap, TOY.scene.views, count=1500)
+SCENE = replace(TOY.scene, gaussians=GAUSSIANS, gaussians_key="g")
 NEAREST = nearest_points(SCENE)
 MASKS = [instance == 2 for instance in TOY.instance]
 
 
 def test_a_gaussian_on_a_point_takes_after_a_point_there() -> None:
     assert (NEAREST >= 0).all()
-    assert np.allclose(SCENE.pointmap.points[NEAREST], SCENE.gaussians.means, atol=1e-6)
+    assert np.allclose(SCENE.pointmap.points[NEAREST], GAUSSIANS.means, atol=1e-6)
 
 
 def test_a_gaussian_far_from_everything_takes_after_none_unless_it_covers_something() -> None:
-    away = replace(SCENE.gaussians, means=SCENE.gaussians.means + np.float32(50))
+    away = replace(GAUSSIANS, means=GAUSSIANS.means + np.float32(50))
     small = replace(SCENE, gaussians=replace(away, scales=np.full_like(away.scales, 0.01)))
     assert (nearest_points(small) == -1).all()
     large = replace(SCENE, gaussians=replace(away, scales=np.full_like(away.scales, 100.0)))

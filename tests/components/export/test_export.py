@@ -25,6 +25,7 @@ from liftlab.components.export import (
 )
 from liftlab.components.geometry.projection import project, view_from_photo
 from liftlab.components.types import Lens, Scene
+from tests.not_none import read_image
 from tests.toy import Toy, make_toy
 
 
@@ -83,7 +84,8 @@ def test_glb_opens_with_up_as_y_and_colours_kept(toy: Toy, tmp_path: Path) -> No
     (geometry,) = model.geometry.values()
     assert np.allclose(geometry.vertices, cloud.points, atol=1e-6)
     assert np.array_equal(geometry.colors[:, :3], cloud.colours)
-    turned = model.to_geometry() if hasattr(model, "to_geometry") else model.dump(concatenate=True)
+    turned = model.to_geometry()
+    assert isinstance(turned, trimesh.Trimesh | trimesh.PointCloud)
     height = cloud.points @ toy.scene.up
     assert np.allclose(turned.vertices[:, 1], height, atol=1e-5)
 
@@ -99,10 +101,10 @@ def test_pngs_come_back_bit_for_bit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     mask = rng.random((41, 67)) < 0.4
     write_mask_png(tmp_path / "m.png", mask)
-    assert np.array_equal(cv2.imread(str(tmp_path / "m.png"), cv2.IMREAD_UNCHANGED), mask * np.uint8(255))
+    assert np.array_equal(read_image(tmp_path / "m.png", cv2.IMREAD_UNCHANGED), mask * np.uint8(255))
     labels = rng.integers(0, 65536, (41, 67)).astype(np.uint16)
     write_label_png(tmp_path / "l.png", labels)
-    assert np.array_equal(cv2.imread(str(tmp_path / "l.png"), cv2.IMREAD_UNCHANGED), labels)
+    assert np.array_equal(read_image(tmp_path / "l.png", cv2.IMREAD_UNCHANGED), labels)
 
 
 def test_coco_masks_and_names_come_back(tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_colmap_model_projects_world_points_as_we_do(toy: Toy, tmp_path: Path) -
 
     for view in scene.views:
         image = model.find_image_with_name(view.name)
-        in_camera = (image.cam_from_world() * points) if hasattr(image, "cam_from_world") else None
+        in_camera = image.cam_from_world() * points
         theirs = np.array([model.cameras[image.camera_id].img_from_cam(p) for p in in_camera])
         seen, depth = project(view.camera, points)
         ours = photo_from_view(view, seen)
