@@ -10,7 +10,7 @@ import torch
 from liftlab.components.errors import InputError
 from liftlab.components.features.label_maps import LabelMap
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.progress import CancelToken
+from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views, seen_clicks
@@ -225,15 +225,15 @@ def test_without_masks_there_is_nothing_to_learn(name: str) -> None:
     entry = get_method(name)
     method = entry.make(entry.quick, device=torch.device("cpu"))
     with pytest.raises(InputError, match="No photo has a mask to learn from"):
-        method.prepare(toy.scene, empty, cancel=CancelToken(), generator=seeded(0))
+        method.prepare(toy.scene, empty, progress=no_progress, cancel=CancelToken(), generator=seeded(0))
 
 
 @pytest.mark.parametrize("name", ["gaga", "proto_saga"])
 def test_splats_behind_no_mask_are_reported(name: str) -> None:
     toy = gaussian_toy()
-    away = replace(toy.scene.gaussians, means=toy.scene.gaussians.means + np.float32(50))
+    away = replace(toy.gaussians, means=toy.gaussians.means + np.float32(50))
     scene = replace(toy.scene, gaussians=away, gaussians_key="away")
     entry = get_method(name)
     method = entry.make(entry.quick, device=torch.device("cpu"))
     with pytest.raises(InputError, match=r"splat behind it|mask to learn from"):
-        method.prepare(scene, toy.masks, cancel=CancelToken(), generator=seeded(0))
+        method.prepare(scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0))

@@ -12,8 +12,10 @@ from liftlab.engine.lab import Lab
 from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 from liftlab.session.prompts import ObjectPrompts, PhotoClick
 from liftlab.session.session import Session
+from tests.answered import answer_of, result_of
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center, untrained
 
@@ -71,7 +73,7 @@ def test_disagreement_is_where_the_panes_differ(comparison: Comparison, toy: Toy
 
 
 def test_in_3d_every_pane_sees_who_selects_what(comparison: Comparison, toy: Toy) -> None:
-    first, second = (state.answer for state in comparison.ask(prompts(toy, 2)))
+    first, second = (answer_of(state) for state in comparison.ask(prompts(toy, 2)))
     seen_from_first, seen_from_second = (comparison.standing_in_3d(pane, "points") for pane in (0, 1))
     assert np.array_equal(seen_from_first == EVERYBODY, first.selected("points") & second.selected("points"))
     assert np.array_equal(seen_from_first == OTHERS, seen_from_second == SELF)
@@ -84,29 +86,29 @@ def test_points_and_splats_are_compared_on_either(
     monkeypatch.setattr("liftlab.pipelines.steps.gaussians.build_gaussians", untrained)
     lab.prepare(NAME, LIFTED)
     comparison = Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod(LIFTED)])
-    of_points, of_splats = comparison.ask(prompts(toy, 1))
-    assert of_points.result.geometry == "points" and of_splats.result.geometry == "gaussians"
+    of_points, of_splats = (result_of(state) for state in comparison.ask(prompts(toy, 1)))
+    assert of_points.geometry == "points" and of_splats.geometry == "gaussians"
     view, row, column = toy.scene.pointmap.point_index.T
     box = {"points": toy.instance[view, row, column] == 1}
     box["splats"] = values_for_gaussians(
         box["points"], comparison.sessions[0].nearest_points(), default=False
     )
     for surface in ("points", "splats"):
-        found = comparison.standing_in_3d(0, surface)
+        found = not_none(comparison.standing_in_3d(0, surface))
         assert found.shape == box[surface].shape
         assert (box[surface] & (found == EVERYBODY)).sum() > 0.9 * (found == EVERYBODY).sum() > 10
         assert np.array_equal(comparison.standing_in_3d(1, surface) == OTHERS, found == SELF)
 
 
 def test_a_pane_has_its_own_granularity_until_it_follows_again(comparison: Comparison, toy: Toy) -> None:
-    first, second = comparison.ask(prompts(toy, 2))
+    first, second = (answer_of(state) for state in comparison.ask(prompts(toy, 2)))
     comparison.set_granularity(0, 1.0)
-    assert np.array_equal(comparison.states[0].masks, second.masks)
-    assert comparison.states[1].answer is second.answer, "the other pane is left alone"
+    assert np.array_equal(answer_of(comparison.states[0]).masks, second.masks)
+    assert answer_of(comparison.states[1]) is second, "the other pane is left alone"
     comparison.ask(prompts(toy, 2))
-    assert comparison.states[0].granularity == 1.0, "it stays for the next click"
+    assert not_none(comparison.states[0]).granularity == 1.0, "it stays for the next click"
     comparison.set_granularity(0, None)
-    assert np.array_equal(comparison.states[0].masks, first.masks)
+    assert np.array_equal(answer_of(comparison.states[0]).masks, first.masks)
     with pytest.raises(InputError, match="between 0 and 1"):
         comparison.set_granularity(0, 1.5)
 

@@ -40,7 +40,7 @@ def test_every_point_gets_a_colour_of_the_tone(shared_lab: Lab, tone: str) -> No
     session = Session(shared_lab)
     session.open(NAME)
     colours = tone_colours(session, tone, "points")  # type: ignore[arg-type]
-    assert colours.shape == (len(session.scene.pointmap.points), 3)
+    assert colours.shape == (len(session.need_scene().pointmap.points), 3)
     assert len(np.unique(colours, axis=0)) > 10
     assert tone_colours(session, tone, "points") is colours, "made once"  # type: ignore[arg-type]
 
@@ -88,4 +88,4 @@ def test_learnt_features_colour_the_splats_and_leave_points_as_they_are(
     )
     assert offers_features(session)
     assert tone_colours(session, "features", "splats") is learnt
-    assert (tone_colours(session, "features", "points") == scene_colours(session.scene)).all()
+    assert (tone_colours(session, "features", "points") == scene_colours(session.need_scene())).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from liftlab.components.geometry.projection import project
 from liftlab.view3d.drawing import Picture
@@ -18,7 +19,7 @@ from tests.toy import make_toy
 
 TOY = make_toy()
 POINTS = TOY.scene.pointmap.points
-PROTOCOL = "viser-v1.1.1"
+PROTOCOL = Subprotocol("viser-v1.1.1")
 
 
 def no_colours(surface: str) -> np.ndarray:
