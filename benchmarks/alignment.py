@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.images import read_rgb
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import CaptureTruth, read_truth
 from liftlab.components.geometry.projection import (
@@ -117,7 +118,7 @@ def main() -> None:
                 rows[-1][2] += f" (failed: {', '.join(reasons)})"
             rows += compared(photos, pairs, arguments.iterations)
         sections.append(f"## {capture.name}: two-view stereo\n\n" + markdown(HEADERS, rows))
-    write_result(arguments.name, "Global alignment", [__doc__.split("\n\n", 2)[2].strip(), *sections])
+    write_result(arguments.name, "Global alignment", [(__doc__ or "").split("\n\n", 2)[2].strip(), *sections])
 
 
 def compared(photos: Photos, pairs: dict[Edge, PairResult], iterations: int) -> list[list[object]]:
@@ -193,7 +194,7 @@ def spoilt_pairs(photos: Photos, edges: list[Edge], noise: float, seed: int = 0)
             matches.append(pixel_centers(depth.shape[1], depth.shape[0])[~blob & (depth > 0)])
         outside = [np.full_like(xy, -1) for xy in matches]  # only which pixels are matched matters here
         both = np.concatenate([np.hstack([matches[0], outside[0]]), np.hstack([outside[1], matches[1]])])
-        pairs[n, m] = PairResult(*points, *confs, both.astype(np.float32))
+        pairs[n, m] = PairResult(points[0], points[1], confs[0], confs[1], both.astype(np.float32))
     return pairs
 
 
@@ -215,7 +216,7 @@ def _robust_similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, n
 
 def _view(path: Path, truth: CaptureTruth) -> View:
     camera = truth.cameras[path.stem]
-    image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    image = read_rgb(path)
     camera = replace(camera, width=image.shape[1], height=image.shape[0])
     return View(path.name, camera, image, Lens(camera.width, camera.height, camera.K))
 

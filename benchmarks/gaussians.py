@@ -24,12 +24,13 @@ import cv2
 import numpy as np
 import torch
 
+from benchmarks.images import read_rgb
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import read_truth
 from liftlab.components.captures.capture import open_capture
 from liftlab.components.captures.importing import import_capture
 from liftlab.components.files import is_sealed, sealed_folder, write_json
-from liftlab.components.gaussians.training.frames import Frame, make_frames
+from liftlab.components.gaussians.training.frames import TrainingImage, make_frames
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
 from liftlab.components.rasterize import rasterize, tensors_from_gaussians, warm_up
@@ -76,12 +77,12 @@ def unseen_views(folder: Path) -> list[View]:
     views = []
     for path in sorted((folder / "test" / "images").iterdir()):
         camera = truth.cameras[path.stem]
-        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        image = read_rgb(path)
         views.append(View(path.name, camera, image, Lens(camera.width, camera.height, camera.K)))
     return views
 
 
-def picture(gaussians: Gaussians, frames: tuple[Frame, ...], path: Path) -> None:
+def picture(gaussians: Gaussians, frames: tuple[TrainingImage, ...], path: Path) -> None:
     """Photo, render and depth of each frame, one below the other."""
     tensors, rows = tensors_from_gaussians(gaussians), []
     for frame in frames:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
+from benchmarks.images import read_ids
 from benchmarks.truth_scenes import STRUCTURE_ID
 from liftlab.components.geometry.projection import photo_from_view, pixel_centers
 from liftlab.components.masks.cache import MaskCache
@@ -22,7 +23,7 @@ def instance_maps(folder: Path) -> dict[str, Int32[Array, "h w"]]:
     """Instance ids by photo stem, photo pixels; structure keeps its ids."""
     maps = {}
     for path in sorted((folder / "instance").glob("*.png")):
-        maps[path.stem] = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.int32)
+        maps[path.stem] = read_ids(path).astype(np.int32)
     return maps
 
 

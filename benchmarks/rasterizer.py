@@ -25,10 +25,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numba
 import numpy as np
 import torch
+from numba.core import config
 
 from benchmarks.tables import markdown, write_result
 from liftlab.components.files import write_json
-from liftlab.components.rasterize import GaussianTensors, lift, rasterize, warm_up
+from liftlab.components.rasterize import Backend, GaussianTensors, lift, rasterize, warm_up
 from liftlab.components.types import Camera
 
 SIZES = ((320, 240), (640, 480))
@@ -73,7 +74,7 @@ def least_ms(
 
 
 def steps(
-    count: int, width: int, height: int, channels: int, backend: str = "cpu"
+    count: int, width: int, height: int, channels: int, backend: Backend = "cpu"
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """Forward, and forward with backward to all parameters: colour for 3 channels, features alone for
     more."""
@@ -190,7 +191,7 @@ def measure_cores(repeats: int) -> list[list[object]]:
     """Wall time of one training step's rendering over the number of threads."""
     rows: list[list[object]] = []
     _, both = steps(20_000, 320, 240, 3)
-    for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+    for threads in range(1, config.NUMBA_NUM_THREADS + 1):  # pyright: ignore[reportAttributeAccessIssue]
         numba.set_num_threads(threads)
         rows.append([threads, least_ms(both, repeats, time.perf_counter)])
     return rows
@@ -200,8 +201,10 @@ def measure_reference(repeats: int) -> list[list[object]]:
     """The plain torch back end does every pixel against every Gaussian: small scenes only."""
     rows: list[list[object]] = []
     for count in (500, 2_000):
-        pairs = [steps(count, 160, 120, 3, backend) for backend in ("cpu", "reference")]
-        (cpu, cpu_both), (plain, plain_both) = pairs
+        (cpu, cpu_both), (plain, plain_both) = (
+            steps(count, 160, 120, 3),
+            steps(count, 160, 120, 3, "reference"),
+        )
         fast, fast_both = least_ms(cpu, repeats), least_ms(cpu_both, repeats)
         slow, slow_both = least_ms(plain, 1), least_ms(plain_both, 1)
         rows.append([count, fast, slow, slow / fast, fast_both, slow_both, slow_both / fast_both])

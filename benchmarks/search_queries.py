@@ -117,14 +117,24 @@ def make_queries(objects: Sequence[TruthObject], *, seed: int = 0) -> list[Truth
     rng = np.random.default_rng(seed)
     out: list[TruthQuery] = []
     for kind, make in KINDS.items():
-        made = [TruthQuery(kind, *rest) for rest in make(objects)]
+        made = [query_of(kind, parts) for parts in make(objects)]
         unique = list({query.text: query for query in made}.values())
         chosen = rng.permutation(len(unique))[:PER_KIND] if len(unique) > PER_KIND else np.arange(len(unique))
         out += [unique[i] for i in sorted(chosen.tolist())]
     return out
 
 
-Made = Iterator[tuple[str, tuple[int, ...]] | tuple[str, tuple[int, ...], tuple[str, ...], int]]
+Parts = tuple[str, tuple[int, ...]] | tuple[str, tuple[int, ...], tuple[str, ...], int]
+"""Text and right answers, then what else a `TruthQuery` has."""
+Made = Iterator[Parts]
+
+
+def query_of(kind: str, parts: Parts) -> TruthQuery:
+    match parts:
+        case (text, expected):
+            return TruthQuery(kind, text, expected)
+        case (text, expected, unknown, count):
+            return TruthQuery(kind, text, expected, unknown, count)
 
 
 def ids(objects: Sequence[TruthObject]) -> tuple[int, ...]:

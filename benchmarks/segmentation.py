@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import tyro
 
+from benchmarks.images import read_bgr
 from benchmarks.tables import markdown, write_result
 from benchmarks.truth_scenes import CaptureTruth, read_truth
 from liftlab.components.clicks import clicks_of
@@ -170,7 +171,7 @@ def save_worst(
         rows = []
         areas = [int((truth.labels[path.stem] == run.object_id).sum()) for path in photos]
         for index in np.argsort(areas)[::-1][:3]:
-            image = cv2.imread(str(photos[index]))
+            image = read_bgr(photos[index])
             target = truth.labels[photos[index].stem] == run.object_id
             shown = [image]
             for masks in (scores.first_masks, scores.last_masks):

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.images import read_ids, read_rgb
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.types import Camera, Lens, Pointmap, Scene, View
@@ -44,7 +45,7 @@ def read_truth(capture: Path, *, folder: str = "truth") -> CaptureTruth:
     }
     labels = {}
     for path in sorted((root / "instance").glob("*.png")):
-        ids = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.int32)
+        ids = read_ids(path).astype(np.int32)
         ids[ids >= STRUCTURE_ID] = 0
         labels[path.stem] = ids
     objects = json.loads((root / "objects.json").read_text())
@@ -80,7 +81,7 @@ def scene_from_truth(
     chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, max_views).round().astype(int))]
     views, points, valids = [], [], []
     for path in chosen:
-        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        image = read_rgb(path)
         full, depth = truth.cameras[path.stem], truth.depth[path.stem]
         factor = min(1.0, max_side / max(full.width, full.height))
         width, height = round(full.width * factor), round(full.height * factor)

@@ -52,7 +52,7 @@ NOBODY, OTHERS, SELF, EVERYBODY = range(4)
 """Who selects a primitive: no answer; others but not this one; this one but not all; all of them."""
 
 
-def standing(selections: Sequence[Bool[Array, "N"]], own: int) -> UInt8[Array, "N"]:
+def who_selects(selections: Sequence[Bool[Array, "N"]], own: int) -> UInt8[Array, "N"]:
     """Per primitive of one geometry, how the answer `own` stands to all: NOBODY, OTHERS, SELF or EVERYBODY.
 
     A lone answer agrees with itself: EVERYBODY where it selects.

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-LATER = {"later": True}
+OMIT_DEFAULT_FROM_KEY = {"later": True}
 """`metadata` of a setting added when results without it existed already: at its default it does not enter keys,
 so those results stay valid."""
 

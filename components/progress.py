@@ -14,7 +14,7 @@ REPEAT_SECS = 5.0
 class Progress(Protocol):
     """Called by a slow step with the share done in [0, 1] and a short sentence for people."""
 
-    def __call__(self, fraction: float, message: str = "") -> None: ...
+    def __call__(self, fraction: float, message: str = "", /) -> None: ...
 
 
 def no_progress(fraction: float, message: str = "") -> None:

@@ -17,7 +17,7 @@ lab.prepare(name, "wildseg3d")  # reconstructs and finds objects first
 session = liftlab.Session(lab)
 session.open(name)
 book = session.click("000.jpg", 301, 386)  # pixels of the photo: x to the right, y down
-print(f"{book.result.count} points selected in {book.ms:.1f} ms")
+print(f"{book.count} points selected in {book.ms:.1f} ms")
 
 for path in session.export("masks", Path("out/click")):
     print(path)

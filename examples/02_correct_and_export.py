@@ -14,16 +14,16 @@ session.open(name)
 
 bear = session.new_object("bear")
 bear = session.click("000.jpg", 282, 279)
-print(f"one click: {bear.result.count} points")
+print(f"one click: {bear.count} points")
 bear = session.set_granularity(0.0)  # 0 = smallest part, 1 = largest whole
-print(f"the smallest part there: {bear.result.count} points")
+print(f"the smallest part there: {bear.count} points")
 bear = session.set_granularity(None)  # as the method chooses
 bear = session.click("000.jpg", 212, 226)  # the box behind it as well
-print(f"with the box: {bear.result.count} points")
+print(f"with the box: {bear.count} points")
 bear = session.click("000.jpg", 212, 226, positive=False)  # not the box after all
-print(f"without the box: {bear.result.count} points")
+print(f"without the box: {bear.count} points")
 bear = session.grow()  # by one step outwards
-print(f"grown: {bear.result.count} points")
+print(f"grown: {bear.count} points")
 bear = session.undo()  # every edit can be taken back
 
 for kind in ("ply", "glb", "masks", "coco", "notebook"):

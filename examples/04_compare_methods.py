@@ -17,7 +17,7 @@ for method in METHODS:
 
 session = liftlab.Session(lab)
 session.open(name)
-comparison = liftlab.Comparison(lab, name, [liftlab.Choice(method) for method in METHODS])
+comparison = liftlab.Comparison(lab, name, [liftlab.PaneMethod(method) for method in METHODS])
 
 for what, x, y in (("book", 301, 386), ("bear", 282, 279), ("box", 212, 226)):
     session.new_object(what)

@@ -109,4 +109,4 @@ if __name__ == "__main__":
         lab.prepare(name, "ball", BallConfig(radius=radius))
         session.set_method("ball", BallConfig(radius=radius))
         session.new_object()
-        print(radius, session.click("000.jpg", 282, 279).result.count, "points")
+        print(radius, session.click("000.jpg", 282, 279).count, "points")

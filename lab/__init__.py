@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from liftlab.compare.comparison import Choice, Comparison
+    from liftlab.compare.comparison import Comparison, PaneMethod
     from liftlab.components.captures import open_capture as load_capture
     from liftlab.components.errors import Cancelled, InputError
     from liftlab.components.progress import CancelToken
@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from liftlab.session.saving.replay import replay
     from liftlab.session.session import Session
 
+    __version__: str
+
 _HOME = {
     "Camera": "components.types", "CancelToken": "components.progress", "Cancelled": "components.errors",
-    "Choice": "compare.comparison", "Comparison": "compare.comparison",
-    "Gaussians": "components.types", "InputError": "components.errors",
+    "Comparison": "compare.comparison", "Gaussians": "components.types", "InputError": "components.errors",
     "Lab": "engine.lab", "Lens": "components.types", "MaskSet": "components.types",
-    "Notebook": "session.saving.notebook", "ObjectPrompts": "session.prompts", "PhotoBox": "session.prompts",
+    "Notebook": "session.saving.notebook", "ObjectPrompts": "session.prompts", "PaneMethod": "compare.comparison",
+    "PhotoBox": "session.prompts",
     "PhotoClick": "session.prompts", "PhotoStroke": "session.prompts", "Pointmap": "components.types",
     "Prompt": "components.types", "Provenance": "components.types", "Scene": "components.types",
     "Segmentation": "components.types",
@@ -58,10 +60,10 @@ _HOME = {
 """Where each public name lives: a module, and after a colon what it is called there."""
 
 __all__ = [
-    "Camera", "CancelToken", "Cancelled", "Choice", "Comparison", "Gaussians", "InputError", "Lab", "Lens", "MaskSet",
-    "Notebook", "ObjectPrompts", "PhotoBox", "PhotoClick", "PhotoStroke", "Pointmap", "Prompt", "Provenance", "Scene",
-    "Segmentation", "Session", "View", "Workspace", "WorldClick", "__version__", "get_method", "list_methods",
-    "load_capture", "register", "replay",
+    "Camera", "CancelToken", "Cancelled", "Comparison", "Gaussians", "InputError", "Lab", "Lens", "MaskSet",
+    "Notebook", "ObjectPrompts", "PaneMethod", "PhotoBox", "PhotoClick", "PhotoStroke", "Pointmap", "Prompt",
+    "Provenance", "Scene", "Segmentation", "Session", "View", "Workspace", "WorldClick", "__version__",
+    "get_method", "list_methods", "load_capture", "register", "replay",
 ]  # fmt: skip
 
 

@@ -25,8 +25,10 @@ from liftlab.components.types import Array, Prompt, Scene, Segmentation
 class Prepared(Protocol):
     """What `prepare` returns: read-only state of one method for one scene, shared by all sessions."""
 
-    scene_key: str
-    """Key of the scene it belongs to; `segment` with another scene's state is refused at load."""
+    @property
+    def scene_key(self) -> str:
+        """Key of the scene it belongs to; `segment` with another scene's state is refused at load."""
+        ...
 
 
 @runtime_checkable

@@ -121,9 +121,8 @@ def test_photos_agree_with_the_cameras_to_a_fraction_of_a_pixel(name: str) -> No
     camera, depth, _, photo = load_view(CAPTURES / name, 5)
     other, other_depth, _, other_photo = load_view(CAPTURES / name, 6)
     xy, expected = project(other, points_from_depth(camera, depth))
-    there = cv2.remap(
-        other_depth.astype(np.float32), *(xy - 0.5).astype(np.float32).transpose(2, 0, 1), cv2.INTER_NEAREST
-    )
+    x, y = (xy - 0.5).astype(np.float32).transpose(2, 0, 1)
+    there = cv2.remap(other_depth.astype(np.float32), x, y, cv2.INTER_NEAREST)
     same = (there > 0) & (np.abs(expected / np.maximum(there, 1e-6) - 1) < 0.005)
     errors = {}
     for dx in (-0.5, 0.0, 0.5):

@@ -25,8 +25,9 @@ def licence_of(package: Distribution) -> str:
     """What a package says of its licence: expression, classifiers, and the first line of the free text."""
     read = package.metadata
     classifiers = [c for c in read.get_all("Classifier") or [] if c.startswith("License")]
-    free = (read.get("License") or "").strip().partition("\n")[0]
-    return "; ".join(filter(None, [read.get("License-Expression"), *classifiers, free]))
+    given = {field: (read.get_all(field) or [""])[0] for field in ("License-Expression", "License")}
+    free = given["License"].strip().partition("\n")[0]
+    return "; ".join(filter(None, [given["License-Expression"], *classifiers, free]))
 
 
 def is_copyleft(licence: str) -> bool:

@@ -15,6 +15,7 @@ from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from liftlab.session.session import Session
+from tests.answered import result_of
 from tests.killable import NAME
 from tests.toy import make_toy
 
@@ -253,7 +254,7 @@ def test_where_a_photo_was_taken_is_in_nothing_we_keep_or_export(tmp_path, photo
     session = Session(lab)
     session.open(NAME)
     session.box("000.png", 5, 5, 60, 60)
-    if session.current.result.empty:
+    if result_of(session.current).empty:
         session.click("000.png", 48, 40)
     files = session.export("all", tmp_path / "out")
     assert len(files) > 8

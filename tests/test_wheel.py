@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from tests.not_none import read_image
 from tests.page_server import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
@@ -194,7 +195,7 @@ def state_with(socket, wanted, seconds: float) -> dict:
 def middle_of_the_largest_object() -> tuple[float, float]:
     """Pixel of the first photo, by the truth of the clone: the wheel has none."""
     path = ROOT / "assets" / "captures" / "desk" / "truth" / "instance" / "000.png"
-    instance = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    instance = read_image(path, cv2.IMREAD_UNCHANGED)
     ids, sizes = np.unique(instance[(instance > 0) & (instance < STRUCTURE)], return_counts=True)
     distance = cv2.distanceTransform((instance == ids[sizes.argmax()]).astype(np.uint8), cv2.DIST_L2, 5)
     row, column = np.unravel_index(distance.argmax(), distance.shape)

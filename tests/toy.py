@@ -8,7 +8,7 @@ import numpy as np
 from liftlab.components.gaussians.training.initialise import gaussians_from_points
 from liftlab.components.geometry.projection import pixel_centers, unproject
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.types import Camera, Lens, Pointmap, Scene, View
+from liftlab.components.types import Camera, Gaussians, Lens, Pointmap, Scene, View
 
 WIDTH, HEIGHT = 96, 72
 FOCAL = 90.0
@@ -33,6 +33,12 @@ class Toy:
     """[V, H, W] 1 to 3 for the boxes, `FLOOR` for the plane."""
     depth: np.ndarray
     """[V, H, W] along +Z."""
+
+    @property
+    def gaussians(self) -> Gaussians:
+        """Those of the scene, which always has them."""
+        assert self.scene.gaussians is not None
+        return self.scene.gaussians
 
 
 def look_at(eye: np.ndarray, target: np.ndarray, *, width: int = WIDTH, height: int = HEIGHT) -> Camera:

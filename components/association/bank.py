@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, Int32, Int64
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.types import Array
 
-Variant = Literal["paper", "gaga"]
+BankVariant = Literal["paper", "gaga"]
 
 
 class MemoryBank:
@@ -24,7 +24,7 @@ class MemoryBank:
     entry owns yet.
     """
 
-    def __init__(self, count: int, *, variant: Variant = "paper", threshold: float = 0.1) -> None:
+    def __init__(self, count: int, *, variant: BankVariant = "paper", threshold: float = 0.1) -> None:
         self.variant = variant
         self.threshold = threshold
         self._member: Bool[Array, "T N"] = np.zeros((8, count), bool)
@@ -94,7 +94,7 @@ def associate(
     sets: Sequence[Sequence[Int[Array, "_"]]],
     count: int,
     *,
-    variant: Variant = "paper",
+    variant: BankVariant = "paper",
     threshold: float = 0.1,
     order: Sequence[int] | None = None,
     progress: Progress = no_progress,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int32, Int64
 
-from liftlab.components.association.bank import Association, Variant, associate, densest_first
+from liftlab.components.association.bank import Association, BankVariant, associate, densest_first
 from liftlab.components.association.cover import covered, front, likely, union
 from liftlab.components.bounds import Share
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -22,7 +22,7 @@ from liftlab.components.types import Array, Camera
 class AssociationConfig:
     """Choices of the association of masks over views."""
 
-    variant: Variant = "paper"
+    variant: BankVariant = "paper"
     """Rules of the memory bank and of "nearest": "paper" as Proto-SaGa prints them, "gaga" as Gaga's public code has
     them, with the nearest taken in each of 32 x 32 patches of the image."""
     choose: Literal["depth", "probability", "both"] = "both"

@@ -1,7 +1,7 @@
 """Files for other programs: point clouds, masks, cameras, films. None of them carries photo metadata (EXIF, GPS)."""
 
 from liftlab.components.export.cameras import transforms_of, write_colmap, write_transforms
-from liftlab.components.export.cloud import PointCloud, cloud_of, write_glb, write_ply
+from liftlab.components.export.cloud import PointCloud, cloud_of, write_glb, write_point_cloud_ply
 from liftlab.components.export.images import (
     NamedMasks,
     coco_of,
@@ -14,5 +14,5 @@ from liftlab.components.export.turntable import turntable_cameras, turntable_fra
 __all__ = [
     "NamedMasks", "PointCloud", "cloud_of", "coco_of", "transforms_of", "turntable_cameras", "turntable_frames",
     "write_coco", "write_colmap", "write_gif", "write_glb", "write_label_png", "write_mask_png", "write_mp4",
-    "write_ply", "write_transforms",
+    "write_point_cloud_ply", "write_transforms",
 ]  # fmt: skip

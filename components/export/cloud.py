@@ -51,7 +51,7 @@ def cloud_of(scene: Scene, selected: Bool[Array, "N"]) -> PointCloud:
     )
 
 
-def write_ply(path: Path, cloud: PointCloud, *, metres_per_unit: float | None = None) -> None:
+def write_point_cloud_ply(path: Path, cloud: PointCloud, *, metres_per_unit: float | None = None) -> None:
     """Binary PLY, one vertex per point: x y z, red green blue, view, photo_x, photo_y.
 
     `view` counts the photos listed in the header's comments.

@@ -29,7 +29,7 @@ enough to be worth it, this one's alpha is nearest to that of the whole (under 0
 
 
 @dataclass(frozen=True)
-class Parted:
+class SplitScene:
     """A scene of Gaussians in two."""
 
     thing: Gaussians
@@ -48,7 +48,7 @@ def part(
     selected: Bool[Array, "N"] | None = None,
     boundary: Boundary = "split",
     device: torch.device | str = "cpu",
-) -> Parted:
+) -> SplitScene:
     """Separate the object under `masks` from the rest.
 
     Args:
@@ -66,15 +66,15 @@ def part(
     side = without_specks(gaussians, shares >= SHARE_MIN, weights) if selected is None else selected
     across = _lies_across(shares, weights)
     if boundary == "keep":
-        return Parted(subset(gaussians, side), subset(gaussians, ~side), across)
+        return SplitScene(subset(gaussians, side), subset(gaussians, ~side), across)
     if boundary == "trim":
-        return Parted(subset(gaussians, side & ~across), subset(gaussians, ~side & ~across), across)
+        return SplitScene(subset(gaussians, side & ~across), subset(gaussians, ~side & ~across), across)
     if boundary == "split":
         pieces, inner, outer, weights = _split(gaussians, side, across, weights, cameras, masks, device)
         if selected is None:  # pieces of what lies behind the object, cut out by its masks
             kept = without_specks(pieces, inner, weights)
             inner, outer = kept, outer | (inner & ~kept)
-        return Parted(subset(pieces, inner), subset(pieces, outer), across)
+        return SplitScene(subset(pieces, inner), subset(pieces, outer), across)
     assert_never(boundary)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from liftlab.components.gaussians.errors import damaged, not_splats
 from liftlab.components.gaussians.packed import read_compressed_ply, read_spz, write_spz
-from liftlab.components.gaussians.ply import is_compressed, read_ply, write_ply
+from liftlab.components.gaussians.ply import is_compressed, read_ply, write_splat_ply
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.types import Gaussians
 
@@ -32,7 +32,7 @@ def write_gaussians(path: Path, gaussians: Gaussians) -> None:
     """
     suffix = path.suffix.lower()
     if suffix == ".ply":
-        write_ply(path, gaussians)
+        write_splat_ply(path, gaussians)
     elif suffix == ".spz":
         write_spz(path, gaussians)
     else:

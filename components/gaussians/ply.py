@@ -53,7 +53,7 @@ def read_ply(path: Path) -> Gaussians:
     return gaussians_from_stored(columns[:, :3], columns[:, 6:10], columns[:, 3:6], columns[:, 10], sh)
 
 
-def write_ply(path: Path, gaussians: Gaussians) -> None:
+def write_splat_ply(path: Path, gaussians: Gaussians) -> None:
     """Write a binary splat PLY, property by property as Inria's trainer does (with its empty normals)."""
     count, bases = gaussians.sh.shape[:2]
     names = [*MEANS, "nx", "ny", "nz", *COLOUR, *_rest(bases), "opacity", *SCALES, *QUATS]

@@ -15,7 +15,7 @@ from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import looking_at
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.rasterize import GaussianTensors, lift, rasterize, tensors_from_gaussians
-from liftlab.components.rasterize.surface import Surface, surface_of
+from liftlab.components.rasterize.surface import SurfaceMaps, surface_of
 from liftlab.components.types import Array, Camera, Gaussians
 
 FIELD_OF_VIEW = math.radians(55)
@@ -47,13 +47,13 @@ FAINT = 0.1
 
 
 @dataclass(frozen=True)
-class Sight:
+class RenderedView:
     """What one camera sees of the splats."""
 
     camera: Camera
     image: UInt8[Array, "H W 3"]
     """Over black."""
-    surface: Surface
+    surface: SurfaceMaps
 
     @property
     def solid(self) -> Bool[Array, "H W"]:
@@ -61,13 +61,13 @@ class Sight:
         return (self.surface.alpha >= SOLID) & (self.surface.agreement >= AGREEING)
 
 
-def see(gaussians: GaussianTensors, camera: Camera) -> Sight:
+def render_view(gaussians: GaussianTensors, camera: Camera) -> RenderedView:
     """Render colour, and the surface behind every pixel."""
     with torch.no_grad():
         colour = rasterize(gaussians, [camera]).colour
     assert colour is not None
     image = (colour[0].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-    return Sight(camera, image, surface_of(gaussians, camera))
+    return RenderedView(camera, image, surface_of(gaussians, camera))
 
 
 def choose_cameras(
@@ -106,7 +106,7 @@ def choose_cameras(
         cancel.check()
         progress(number / len(poses), f"Looking for good views, {number + 1} of {len(poses)}")
         camera = Camera(K, pose, *trial_size)
-        sight = see(tensors, camera)
+        sight = render_view(tensors, camera)
         qualities.append(_quality(sight, reach))
         ones = torch.ones(1, trial_size[1], trial_size[0], 1)
         seen.append(lift(replace(tensors, sh=None), [camera], ones).seen.numpy() >= SEEN_PX)
@@ -208,11 +208,11 @@ def _is_enclosed(
     shares = []
     for azimuth in np.arange(8) * math.pi / 4:
         pose = looking_at(middle, middle + _level(azimuth, up), up)
-        shares.append(_quality(see(tensors, Camera(K, pose, *size)), reach))
+        shares.append(_quality(render_view(tensors, Camera(K, pose, *size)), reach))
     return float(np.mean(shares)) >= ENCLOSED_SHARE
 
 
-def _quality(sight: Sight, reach: float) -> float:
+def _quality(sight: RenderedView, reach: float) -> float:
     """Share of pixels that see a surface and are not right in front of one."""
     return float((sight.solid & (sight.surface.depth >= NEAR * reach)).mean())
 

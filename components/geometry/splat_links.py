@@ -41,7 +41,7 @@ def nearest_points(scene: Scene) -> Int[Array, "G"]:
     return np.where(near, tried[found], -1)
 
 
-def carried(
+def values_for_gaussians(
     values: Shaped[Array, "N *D"], nearest: Int[Array, "G"], *, default: object = 0
 ) -> Shaped[Array, "G *D"]:
     """Values of the points, carried to the Gaussians that take after them; `default` where none does."""
@@ -69,6 +69,6 @@ def adjusted_splats(
     after: Sequence[Bool[Array, "_ _"]],
 ) -> Bool[Array, "G"]:
     """Selected Gaussians after masks changed: those on pixels that joined come in, those on pixels that left go."""
-    old = carried(points_under(scene, before), nearest, default=False)
-    new = carried(points_under(scene, after), nearest, default=False)
+    old = values_for_gaussians(points_under(scene, before), nearest, default=False)
+    new = values_for_gaussians(points_under(scene, after), nearest, default=False)
     return (selected | (new & ~old)) & ~(old & ~new)

@@ -13,7 +13,7 @@ from liftlab.components.metrics.diagnostics import (
     latency,
     view_consistency,
 )
-from liftlab.components.metrics.images import mean_psnr, psnr, ssim
+from liftlab.components.metrics.images import image_psnr, image_ssim, mean_psnr
 from liftlab.components.metrics.instances import (
     InstanceAp,
     InstanceScene,
@@ -64,6 +64,8 @@ __all__ = [
     "fragmentation",
     "frequency_groups",
     "gaussian_iou",
+    "image_psnr",
+    "image_ssim",
     "instances_from_labels",
     "iou",
     "labels_of_gaussians",
@@ -77,8 +79,6 @@ __all__ = [
     "open_vocabulary_iou",
     "panoptic_quality",
     "pooled_iou",
-    "psnr",
     "relevancy",
-    "ssim",
     "view_consistency",
 ]

@@ -18,7 +18,7 @@ WINDOW_PX, SIGMA_PX = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 
-def psnr(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
+def image_psnr(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
     """Peak signal-to-noise ratio in dB of images in [0, 1], at most 100 (docs/methods/metrics.md eq. 18)."""
     error = float(np.mean((truth.astype(np.float64) - prediction.astype(np.float64)) ** 2))
     return MAX_PSNR if error == 0 else min(MAX_PSNR, -10 * float(np.log10(error)))
@@ -26,11 +26,11 @@ def psnr(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> flo
 
 def mean_psnr(truths: Sequence[Float[Array, "_ _ _"]], predictions: Sequence[Float[Array, "_ _ _"]]) -> float:
     """Mean over views of the PSNR of each, dB; NaN without views."""
-    values = [psnr(t, p) for t, p in zip(truths, predictions, strict=True)]
+    values = [image_psnr(t, p) for t, p in zip(truths, predictions, strict=True)]
     return float(np.mean(values)) if values else float("nan")
 
 
-def ssim(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
+def image_ssim(truth: Float[Array, "H W C"], prediction: Float[Array, "H W C"]) -> float:
     """Mean structural similarity of images in [0, 1]; 1 for equal ones (docs/methods/metrics.md eq. 19).
 
     Gaussian window of 11 pixels, sigma 1.5, zeros outside the image: the convention of 3D Gaussian Splatting. Other

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from liftlab.components.types import Array
 
-Variant = Literal["scannet", "coco"]
+ApVariant = Literal["scannet", "coco"]
 SCANNET_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(9))
 """0.50 to 0.90: the ScanNet script's range leaves 0.95 out."""
 COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -49,7 +49,7 @@ class ClassAp:
 class InstanceAp:
     """Average precision over all classes with truth; NaN when there is none."""
 
-    variant: Variant
+    variant: ApVariant
     mean: float
     ap50: float
     ap25: float
@@ -61,7 +61,7 @@ class InstanceAp:
 
 
 def average_precision(
-    scenes: Sequence[InstanceScene], *, variant: Variant = "scannet", min_points: int = MIN_POINTS
+    scenes: Sequence[InstanceScene], *, variant: ApVariant = "scannet", min_points: int = MIN_POINTS
 ) -> InstanceAp:
     """Instance AP over all scenes jointly.
 
@@ -150,7 +150,7 @@ class _Overlaps:
         )
 
 
-def _class_ap(tables: Sequence[_Overlaps], label: int, threshold: float, variant: Variant) -> float:
+def _class_ap(tables: Sequence[_Overlaps], label: int, threshold: float, variant: ApVariant) -> float:
     scores: list[float] = []
     correct: list[bool] = []
     truths = missed = 0

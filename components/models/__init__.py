@@ -7,7 +7,7 @@ from liftlab.components.models.catalogue import ModelEntry, load_catalogue
 from liftlab.components.models.download import download
 from liftlab.components.models.memory import memory_advice
 from liftlab.components.models.probe import reachable
-from liftlab.components.models.states import ModelState, ModelStatus, status_of
+from liftlab.components.models.states import ModelState, ModelStatus, model_status
 from liftlab.components.models.store import ModelStore
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
     "download",
     "load_catalogue",
     "memory_advice",
+    "model_status",
     "reachable",
-    "status_of",
 ]

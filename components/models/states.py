@@ -28,7 +28,7 @@ class ModelStatus:
     """Its file, where there is one."""
 
 
-def status_of(store: ModelStore, entry: ModelEntry, *, reachable: bool | None = None) -> ModelStatus:
+def model_status(store: ModelStore, entry: ModelEntry, *, reachable: bool | None = None) -> ModelStatus:
     """How an entry stands. `reachable` is what `probe.reachable` said of its address; None when nobody asked."""
     path = store.find(entry)
     code = has_code(entry, store.code_folder)

@@ -25,7 +25,7 @@ BAND = 0.04
 
 
 @dataclass(frozen=True)
-class Surface:
+class SurfaceMaps:
     """Per pixel of one camera."""
 
     depth: Float[Array, "H W"]
@@ -36,7 +36,7 @@ class Surface:
     """Share of the pixel's weight that lies on the surface: small at edges and in fog."""
 
 
-def surface_of(gaussians: GaussianTensors, camera: Camera) -> Surface:
+def surface_of(gaussians: GaussianTensors, camera: Camera) -> SurfaceMaps:
     """The surface seen by `camera`. Gaussians on another device are copied to the CPU. No autograd."""
     means, quats, scales, opacities = (
         tensor.detach().to("cpu", torch.float32)
@@ -52,7 +52,7 @@ def surface_of(gaussians: GaussianTensors, camera: Camera) -> Surface:
             camera.width, camera.height, listed.means2d, listed.conics, listed.opacities, depths, tiles.rows,
             tiles.starts, tiles.gaussian_ids, np.float32(BAND),
         )  # fmt: skip
-    return Surface(depth, alpha, agreement)
+    return SurfaceMaps(depth, alpha, agreement)
 
 
 @njit(**PARALLEL)

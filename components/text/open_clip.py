@@ -18,7 +18,7 @@ from jaxtyping import Float32, UInt8
 from liftlab.components.errors import InputError
 from liftlab.components.models.catalogue import ModelEntry
 from liftlab.components.models.checkpoint import load_checkpoint, load_weights
-from liftlab.components.models.states import status_of
+from liftlab.components.models.states import model_status
 from liftlab.components.models.store import ModelStore
 from liftlab.components.types import Array
 
@@ -127,12 +127,12 @@ def chosen_entry(store: ModelStore, *, device: torch.device) -> ModelEntry:
         InputError: None is here; the sentence has the command that brings one.
     """
     entries = [entry for entry in store.entries if entry.task == "text"]
-    ready = [entry for entry in entries if status_of(store, entry).state == "ready"]
+    ready = [entry for entry in entries if model_status(store, entry).state == "ready"]
     if ready:
         return (max if device.type == "cuda" else min)(ready, key=lambda entry: entry.memory_megabytes)
     free = min((e for e in entries if not e.non_commercial), key=lambda e: e.memory_megabytes)
     raise InputError(
-        f"No image-text model is here. {status_of(store, free).sentence} Until then words are read by --encoder "
+        f"No image-text model is here. {model_status(store, free).sentence} Until then words are read by --encoder "
         "attributes."
     )
 

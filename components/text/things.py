@@ -73,7 +73,7 @@ def find_things(scene: Scene, masks: MaskCache) -> Things:
     for piece in [i for i in usable if kinds[i] == "object"]:
         masks, halves = _taken_apart(scene, masks, piece, parts, depths)
         pieces += halves
-    labels = paint(masks, pieces)
+    labels = smallest_at_pixels(masks, pieces)
     clusters = _clusters(
         pieces, meetings(labels, depths, _focals(scene)), _areas(labels),
         {piece: _colours(scene, labels, piece) for piece in pieces},
@@ -145,7 +145,7 @@ def put_together(things: Things, pairs: Sequence[tuple[int, int]]) -> Things:
     )
 
 
-def paint(masks: MaskCache, object_ids: Sequence[int]) -> list[Integer[Array, "_ _"]]:
+def smallest_at_pixels(masks: MaskCache, object_ids: Sequence[int]) -> list[Integer[Array, "_ _"]]:
     """Per view the id of the smallest of some objects at every pixel; 0 = none."""
     chosen = set(object_ids)
     labels = []
@@ -218,7 +218,7 @@ def _taken_apart(
             inside.append(part)
     if len(inside) < 2:
         return masks, [piece]
-    labels = paint(masks, inside)
+    labels = smallest_at_pixels(masks, inside)
     met, home = meetings(labels, depths, _focals(scene)), {part: part for part in inside}
     colours = {part: _colours(scene, labels, part) for part in inside}
     for order, a in enumerate(inside):

@@ -106,7 +106,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchRequest:
     """What a person asked to be compared."""
 
     folders: tuple[Path, ...]
@@ -122,7 +122,7 @@ class Asked:
     prompts: Path | None = None
 
 
-def make_plan(asked: Asked) -> list[Case]:
+def make_plan(asked: BenchRequest) -> list[Case]:
     """All cases, ordered by scene, then method, mask source and seed.
 
     Raises:
@@ -160,7 +160,7 @@ def opened(folder: Path, layout: str | None, effort: Effort) -> list[BenchmarkSc
     return scenes if effort.photos is None else [thinned(scene, effort.photos) for scene in scenes]
 
 
-def _configurations(asked: Asked) -> list[tuple[str, tuple[str, ...]]]:
+def _configurations(asked: BenchRequest) -> list[tuple[str, tuple[str, ...]]]:
     """Methods with their settings: the defaults of each, then its variants."""
     methods = [get_method(name).name for name in asked.methods] or [entry.name for entry in list_methods()]
     variants: dict[str, list[tuple[str, ...]]] = {method: [()] for method in methods}

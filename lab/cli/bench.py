@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liftlab.bench.plan import FULL, SHORT, Asked, Case, Effort, Limits, make_plan
+from liftlab.bench.plan import FULL, SHORT, BenchRequest, Case, Effort, Limits, make_plan
 from liftlab.bench.provenance import command_line
 from liftlab.bench.runner import RESULTS, Outcome, ResultsFolder, run_case, run_plan
 from liftlab.cli.commands import Bench
@@ -60,7 +60,7 @@ def run_bench(command: Bench) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _asked(command: Bench) -> Asked:
+def _asked(command: Bench) -> BenchRequest:
     base = FULL if command.full else SHORT
     effort = Effort(
         clicks=command.clicks or base.clicks,
@@ -70,7 +70,7 @@ def _asked(command: Bench) -> Asked:
         max_side=command.max_side,
         device=_device(command.device),
     )
-    return Asked(
+    return BenchRequest(
         folders=(*command.captures, *((command.data,) if command.data else ())),
         layout=command.layout,
         methods=command.methods,

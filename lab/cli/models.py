@@ -7,7 +7,7 @@ from typing import Any
 from liftlab.cli.commands import Models
 from liftlab.cli.support import say, working
 from liftlab.components.errors import InputError
-from liftlab.components.models import ModelEntry, ModelStatus, ModelStore, download, reachable, status_of
+from liftlab.components.models import ModelEntry, ModelStatus, ModelStore, download, model_status, reachable
 from liftlab.components.models.kept_files import clear_kept, kept_bytes
 from liftlab.components.models.memory import memory_advice
 from liftlab.components.models.states import size_text
@@ -71,7 +71,7 @@ def model_statuses(store: ModelStore, *, ask_network: bool) -> list[ModelStatus]
     """How every model stands; asks the network (two seconds at most) only for files that are not here."""
     absent = [entry.address for entry in store.entries if store.find(entry) is None]
     answers = reachable(absent) if ask_network else {}
-    return [status_of(store, entry, reachable=answers.get(entry.address)) for entry in store.entries]
+    return [model_status(store, entry, reachable=answers.get(entry.address)) for entry in store.entries]
 
 
 def status_record(status: ModelStatus) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _get(store: ModelStore, entry: ModelEntry, command: Models) -> dict[str, Any
     if found is not None and store.intact(entry, found):
         store.verified(entry)
         say(f"{entry.name} is here already: {found}")
-        return status_record(status_of(store, entry))
+        return status_record(model_status(store, entry))
     _confirm_licence(store, entry, accepted=command.accept_licence)
     advice = memory_advice(entry, store.entries, psutil.virtual_memory().available)
     if advice:
@@ -100,7 +100,7 @@ def _get(store: ModelStore, entry: ModelEntry, command: Models) -> dict[str, Any
     with working(f"Downloading {entry.name}") as (progress, cancel):
         path = download(entry, store.folders[0], progress=progress.report, cancel=cancel)
         progress.done(f"{entry.name} is in {path.parent}")
-    status = status_of(store, entry)
+    status = model_status(store, entry)
     if status.state != "ready":
         say(status.sentence)
     return status_record(status)

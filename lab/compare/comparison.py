@@ -3,7 +3,7 @@
 Each pane is a session of its own with its own method; scenes and prepared methods are shared through the lab, so a
 pane costs little. In a notebook:
 
-    comparison = Comparison(lab, "desk", [Choice("wildseg3d"), Choice("saga")])
+    comparison = Comparison(lab, "desk", [PaneMethod("wildseg3d"), PaneMethod("saga")])
     comparison.ask(session.current.asked)
     for row in comparison.rows():
         print(row.method, row.ms, row.iou)
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from liftlab.components.agreement import agreement, disagreement, pairwise_iou, standing
+from liftlab.components.agreement import agreement, disagreement, pairwise_iou, who_selects
 from liftlab.components.errors import InputError
 from liftlab.components.metrics import boundary_iou, mean_view_iou, pooled_iou
 from liftlab.engine.lab import Lab
@@ -31,7 +31,7 @@ PhotoMasks = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Choice:
+class PaneMethod:
     """What one pane answers with."""
 
     method: str
@@ -42,7 +42,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Row:
+class PaneScores:
     """One pane in the table."""
 
     method: str
@@ -67,7 +67,7 @@ class Row:
 class Comparison:
     """The panes of one scene."""
 
-    def __init__(self, lab: Lab, scene_name: str, choices: Sequence[Choice]) -> None:
+    def __init__(self, lab: Lab, scene_name: str, choices: Sequence[PaneMethod]) -> None:
         """Open the scene once per choice.
 
         Raises:
@@ -116,7 +116,7 @@ class Comparison:
         """Per pane its object; None where nothing was answered."""
         return tuple(session.current for session in self.sessions)
 
-    def rows(self, reference: PhotoMasks | None = None) -> list[Row]:
+    def rows(self, reference: PhotoMasks | None = None) -> list[PaneScores]:
         """The table, one row per pane in their order.
 
         Args:
@@ -165,7 +165,7 @@ class Comparison:
         return disagreement([masks[view] for masks in answers])
 
     def standing_in_3d(self, pane: int, surface: SurfaceName) -> np.ndarray | None:
-        """Who selects each primitive [N] of a surface, seen from one pane (`liftlab.components.agreement.standing`).
+        """Who selects each primitive [N] of a surface, seen from one pane (`liftlab.components.agreement.who_selects`).
 
         Answers over points and answers over Gaussians are brought to the surface in the way in which they are lit on
         it (`Answer.selected`): on points, a method of Gaussians selects those whose own pixel is in its mask of their
@@ -178,7 +178,7 @@ class Comparison:
         answers = [state.answer for state in self.states if state is not None and state.answer is not None]
         if own is None or own.answer is None or len(answers) < 2:
             return None
-        return standing([answer.selected(surface) for answer in answers], answers.index(own.answer))
+        return who_selects([answer.selected(surface) for answer in answers], answers.index(own.answer))
 
     def take(self, pane: int, session: Session) -> ObjectState:
         """Make a pane's answer the result: `session` goes on with its method, and gets the object with its prompts.
@@ -221,13 +221,13 @@ class Comparison:
             out[view.name] = mask.astype(bool)
         return out
 
-    def _row(self, pane: int, reference: PhotoMasks | None) -> Row:
+    def _row(self, pane: int, reference: PhotoMasks | None) -> PaneScores:
         session, state, method = self.sessions[pane], self.states[pane], self.choices[pane].method
         if not session.ready:
             sentence = f"'{method}' is not prepared for this scene; prepare it in the cell Methods."
-            return Row(method, False, None, None, None, None, None, None, sentence)
+            return PaneScores(method, False, None, None, None, None, None, None, sentence)
         if state is None or state.result is None:
-            return Row(method, True, None, None, None, None, None, None, "")
+            return PaneScores(method, True, None, None, None, None, None, None, "")
         scores: tuple[float | None, ...] = (None, None, None)
         if reference:
             truths = list(reference.values())
@@ -235,4 +235,4 @@ class Comparison:
             edges = [boundary_iou(t, m) for t, m in zip(truths, own, strict=True)]
             scores = (pooled_iou(truths, own), mean_view_iou(truths, own), float(np.mean(edges)))
         pixels = int(sum(int(mask.sum()) for mask in state.masks))
-        return Row(method, True, state.ms, state.result.count, pixels, *scores, state.message)
+        return PaneScores(method, True, state.ms, state.result.count, pixels, *scores, state.message)

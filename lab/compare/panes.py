@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liftlab.compare.comparison import PANES_MAX, Choice, Comparison, PhotoMasks, Row
+from liftlab.compare.comparison import PANES_MAX, Comparison, PaneMethod, PaneScores, PhotoMasks
 from liftlab.compare.pane_pictures import (
     STANDING,
     PaneView,
@@ -93,7 +93,7 @@ class Panes:
             if same is not None:
                 before.remove(same)
             config = self._lab.config_of(name, method) if method in ready else None
-            choices.append(Choice(method, config, same[0].granularity if same else None))
+            choices.append(PaneMethod(method, config, same[0].granularity if same else None))
             views.append(same[1] if same else "photo")
         self.comparison = Comparison(self._lab, name, choices)
         self.views = [
@@ -281,7 +281,7 @@ class Panes:
         photos = sorted({stroke.image for stroke in painted.asked.strokes})
         return {photo: self._session.photo_mask(painted.id, photo) for photo in photos}
 
-    def _scored(self) -> "tuple[PhotoMasks | None, str, list[Row], float | None]":
+    def _scored(self) -> "tuple[PhotoMasks | None, str, list[PaneScores], float | None]":
         """Right answer, why it is missing, the table, how far the answers agree; kept until one of them changes."""
         assert self.comparison is not None
         key = (self.comparison, self.version, self.reference, self._painted)
@@ -305,7 +305,7 @@ class Panes:
         scene, capture = comparison.sessions[0].scene, self._lab.status(comparison.scene_name).capture
         return capture if scene is not None and has_truth(capture, scene) else None
 
-    def _pane(self, pane: int, row: Row) -> PaneRow:
+    def _pane(self, pane: int, row: PaneScores) -> PaneRow:
         """One row of the table, with what the pane offers."""
         assert self.comparison is not None
         session, state = self.comparison.sessions[pane], self.comparison.states[pane]

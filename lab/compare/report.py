@@ -12,7 +12,7 @@ from PIL import Image
 
 from liftlab.bench.pictures import JPEG_QUALITY, MISSED, RIGHT, WIDTH_PX, WRONG, draw
 from liftlab.bench.provenance import commit, device_name, versions
-from liftlab.compare.comparison import Comparison, PhotoMasks, Row
+from liftlab.compare.comparison import Comparison, PaneScores, PhotoMasks
 from liftlab.components.captures.benchmark_layouts import PhotoPoint
 from liftlab.components.types import Array, View
 from liftlab.files.config_records import to_plain
@@ -50,7 +50,7 @@ def report_of(comparison: Comparison, reference: PhotoMasks | None, reference_na
     return page_html(title, head, sections)
 
 
-def _numbers(comparison: Comparison, rows: Sequence[Row], reference_name: str) -> Table:
+def _numbers(comparison: Comparison, rows: Sequence[PaneScores], reference_name: str) -> Table:
     scored = any(row.iou is not None for row in rows)
     score = f"; right: {reference_name}" if scored else "; no right answer was chosen"
     columns = (
@@ -86,7 +86,7 @@ def _cell(value: float | None, form: str) -> Cell:
     return Cell(NO_VALUE) if value is None else Cell(form.format(value), None, value)
 
 
-def _agreement(comparison: Comparison, rows: Sequence[Row]) -> Table:
+def _agreement(comparison: Comparison, rows: Sequence[PaneScores]) -> Table:
     """IoU of every two answers."""
     names = [f"{number} {row.method}" for number, row in enumerate(rows, start=1)]
     lines = [
@@ -99,7 +99,7 @@ def _agreement(comparison: Comparison, rows: Sequence[Row]) -> Table:
     )
 
 
-def _photos(comparison: Comparison, rows: Sequence[Row], reference: PhotoMasks | None) -> str:
+def _photos(comparison: Comparison, rows: Sequence[PaneScores], reference: PhotoMasks | None) -> str:
     scene = comparison.sessions[0].scene
     assert scene is not None
     answers = {

@@ -23,7 +23,7 @@ from liftlab.components.progress import CancelToken, Progress, no_progress, part
 from liftlab.engine.captures import CaptureShelf
 from liftlab.engine.jobs import JobQueue
 from liftlab.engine.recent import Recent
-from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, status_of
+from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, scene_status_of
 from liftlab.engine.splat_step import train, training_report, with_splats
 from liftlab.engine.step_keys import masks_key, prepared_key, scene_inputs, scene_key
 from liftlab.engine.step_runner import expected_secs, records_of, run_step
@@ -97,7 +97,7 @@ class Lab(CaptureShelf):
         Args:
             any_version: Results of earlier code count too. This loads nothing, so it is fast in a new process.
         """
-        return status_of(self, self.entry(name), self._versions, any_version=any_version)
+        return scene_status_of(self, self.entry(name), self._versions, any_version=any_version)
 
     def scene(self, name: str) -> "Scene":
         """A reconstructed scene as far as it is made: with its Gaussians when they are trained.
@@ -324,12 +324,13 @@ class Lab(CaptureShelf):
         Raises:
             InputError: There is no such scene or method, or the encoder is not there (and how to get it).
         """
-        from liftlab.search.words import lookup_of, with_what_people_said
+        from liftlab.search.words import build_word_lookup, with_names_and_scale
 
         config = self.config_of(name, method) if config is None else config
-        cancel = cancel or CancelToken()
-        lookup = lookup_of(self, name, method, config, encoder=encoder, progress=progress, cancel=cancel)
-        return with_what_people_said(self.workspace, self.scene(name), lookup)
+        lookup = build_word_lookup(
+            self, name, method, config, encoder=encoder, progress=progress, cancel=cancel or CancelToken()
+        )
+        return with_names_and_scale(self.workspace, self.scene(name), lookup)
 
     def text_encoder(self, name: str) -> "TextImageEncoder | None":
         """A text encoder for this computer, loaded once; None for one that reads by what was measured of the objects.

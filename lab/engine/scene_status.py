@@ -40,7 +40,7 @@ class KnownVersions:
         return self._known[key]
 
 
-def status_of(
+def scene_status_of(
     shelf: CaptureShelf, entry: SceneEntry, versions: KnownVersions, *, any_version: bool
 ) -> SceneStatus:
     """Which steps of a scene are done.

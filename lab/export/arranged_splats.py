@@ -12,18 +12,18 @@ from liftlab.components.types import Array, Gaussians
 from liftlab.session.arrangement import NOWHERE, Offset, Placement
 
 
-def apart(placement: Placement) -> bool:
+def is_displaced(placement: Placement) -> bool:
     """Whether an object no longer stands where it was reconstructed."""
     return placement.removed or placement.offset != NOWHERE
 
 
-def standing(thing: Gaussians, placement: Placement) -> Gaussians:
+def rearranged_object(thing: Gaussians, placement: Placement) -> Gaussians:
     """An object where it was moved to, and its doubles. One that is taken out of the scene is itself, alone."""
     return reduce(joined, _doubles(thing, placement), _moved(thing, placement.offset))
 
 
-def put_in(rest: Gaussians, things: Sequence[tuple[Gaussians, Placement]]) -> Gaussians:
-    """`rest`, which lacks the objects that are `apart`, with every object and double where it stands now."""
+def add_objects(rest: Gaussians, things: Sequence[tuple[Gaussians, Placement]]) -> Gaussians:
+    """`rest`, which lacks the objects that are displaced, with every object and double where it stands now."""
     return reduce(joined, [piece for thing, place in things for piece in _added(thing, place)], rest)
 
 
@@ -43,9 +43,9 @@ def arranged(
     """
     here = np.ones(len(gaussians.means), bool)
     for chosen, place in objects:
-        here &= ~(chosen & apart(place))
+        here &= ~(chosen & is_displaced(place))
     things = [(subset(gaussians, chosen), place) for chosen, place in objects]
-    whole = put_in(subset(gaussians, here), things)
+    whole = add_objects(subset(gaussians, here), things)
     theirs = []
     for number, (chosen, _) in enumerate(objects):
         added = [
@@ -80,5 +80,5 @@ def _added(thing: Gaussians, placement: Placement) -> list[Gaussians]:
     """What stands where the reconstruction has nothing of the object."""
     if placement.removed:
         return []
-    own = [_moved(thing, placement.offset)] if apart(placement) else []
+    own = [_moved(thing, placement.offset)] if is_displaced(placement) else []
     return [*own, *_doubles(thing, placement)]

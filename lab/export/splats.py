@@ -12,12 +12,12 @@ import numpy as np
 from liftlab.components.errors import InputError
 from liftlab.components.gaussians.selection import subset, under_masks
 from liftlab.components.types import Gaussians, Scene
-from liftlab.export.arranged_splats import apart, arranged, put_in, standing, within
+from liftlab.export.arranged_splats import add_objects, arranged, is_displaced, rearranged_object, within
 from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import Placement
 
 if TYPE_CHECKING:
-    from liftlab.components.gaussians.boundary import Boundary, Parted
+    from liftlab.components.gaussians.boundary import Boundary, SplitScene
     from liftlab.session.objects import ObjectState
     from liftlab.session.session import Session
 
@@ -51,7 +51,7 @@ class ObjectSplats:
         self.session = session
         self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
-        self._parted: dict[tuple[int, ...], Parted] = {}
+        self._parted: dict[tuple[int, ...], SplitScene] = {}
         self._turns: dict[int, list[np.ndarray]] = {}
 
     def lit(self, objects: "Sequence[ObjectState]") -> tuple[Scene, list[Lit]]:
@@ -83,7 +83,7 @@ class ObjectSplats:
         answered = [state for state in self.session.objects if state.result and not state.result.empty]
         return [state for state in answered if not self._place(state).untouched]
 
-    def part(self, *states: "ObjectState") -> "Parted":
+    def part(self, *states: "ObjectState") -> "SplitScene":
         """The scene's splats in two: those of one object, or of several together, and the rest."""
         from liftlab.components.gaussians.boundary import part
 
@@ -102,13 +102,13 @@ class ObjectSplats:
 
     def standing(self, state: "ObjectState") -> Gaussians:
         """The object's splats where it was moved to, and those of its doubles."""
-        return standing(self.thing(state), self._place(state))
+        return rearranged_object(self.thing(state), self._place(state))
 
     def without(self, state: "ObjectState") -> Gaussians:
         """The scene as it stands, without this object and its doubles."""
         others = [other for other in self._placed() if other.id != state.id]
-        rest = self.part(state, *(other for other in others if apart(self._place(other)))).rest
-        whole = put_in(rest, [(self.part(other).thing, self._place(other)) for other in others])
+        rest = self.part(state, *(other for other in others if is_displaced(self._place(other)))).rest
+        whole = add_objects(rest, [(self.part(other).thing, self._place(other)) for other in others])
         return subset(whole, within(whole, self.session.stage.arrangement.crop))
 
     def thing(self, state: "ObjectState") -> Gaussians:

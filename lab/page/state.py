@@ -14,8 +14,8 @@ from liftlab.pictures.layers import layer_jpeg, layers_of
 from liftlab.pictures.overlays import (
     Layer,
     data_url,
+    disagreement_png,
     drawn,
-    heat_png,
     overlay_png,
     photo_jpeg,
     photo_lookup,
@@ -248,7 +248,7 @@ def overlay_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
     session = visitor.session
     if visitor.scene is None or photo not in {view.name for view in visitor.scene.views}:
         return None
-    lookup = lookup_of(visitor.scene, photo, width)
+    lookup = cached_photo_lookup(visitor.scene, photo, width)
     index = visitor.scene.view_index(photo)
     layers: list[Layer] = []
     current = session.current
@@ -266,13 +266,13 @@ def hover_url(visitor: "Visitor", photo: str, x: float, y: float) -> str | None:
     mask = session.hover(photo, x, y)
     if scene is None or mask is None or not mask.any():
         return None
-    shown = drawn(mask, lookup_of(scene, photo, OVERLAY_PX // 2))
+    shown = drawn(mask, cached_photo_lookup(scene, photo, OVERLAY_PX // 2))
     current = session.current
     colour = rgb(current.colour) if current is not None else NO_OBJECT
     return data_url(overlay_png([(shown, colour, False)], shown.shape[1], shown.shape[0]))
 
 
-def lookup_of(scene: "Scene", photo: str, width: int) -> np.ndarray:
+def cached_photo_lookup(scene: "Scene", photo: str, width: int) -> np.ndarray:
     """`photo_lookup` of a photo, made once."""
     view = scene.views[scene.view_index(photo)]
     return _lookups.get((scene.key, photo, picture_size(view, width)), lambda: photo_lookup(view, width))
@@ -327,7 +327,7 @@ def layer_bytes(visitor: "Visitor", layer: str, photo: str, width: int) -> bytes
         return None
     for name in layers_of(scene):
         if name == layer:
-            return layer_jpeg(scene, photo, name, width, lookup_of(scene, photo, width))
+            return layer_jpeg(scene, photo, name, width, cached_photo_lookup(scene, photo, width))
     return None
 
 
@@ -338,7 +338,7 @@ def split_of(visitor: "Visitor", photo: str, width: int) -> bytes | None:
         if scene is None or comparison is None or photo not in {view.name for view in scene.views}:
             return None
         split = comparison.disagreement_in_photo(photo)
-    return None if split is None else heat_png(split, lookup_of(scene, photo, width))
+    return None if split is None else disagreement_png(split, cached_photo_lookup(scene, photo, width))
 
 
 def pane_overlay_of(visitor: "Visitor", pane: int, photo: str, width: int) -> bytes | None:
@@ -352,5 +352,5 @@ def pane_overlay_of(visitor: "Visitor", pane: int, photo: str, width: int) -> by
         if state is None or state.answer is None:
             return None
         mask, colour = state.masks[scene.view_index(photo)], rgb(panes.colour)
-    lookup = lookup_of(scene, photo, width)
+    lookup = cached_photo_lookup(scene, photo, width)
     return overlay_png([(drawn(mask, lookup), colour, True)], lookup.shape[1], lookup.shape[0])

@@ -71,7 +71,7 @@ def overlay_png(layers: Sequence[Layer], width: int, height: int) -> bytes:
     return out.getvalue()
 
 
-def heat_png(values: Float[Array, "H W"], lookup: Int[Array, "h w"]) -> bytes:
+def disagreement_png(values: Float[Array, "H W"], lookup: Int[Array, "h w"]) -> bytes:
     """Values in [0, 1] of view pixels over a photo: nothing at 0, then violet over orange to yellow at 1.
 
     Args:

@@ -24,7 +24,7 @@ ALPHA = 190
 
 
 @dataclass(frozen=True)
-class Hot:
+class HeatSource:
     """One object that fits a question."""
 
     object_id: int
@@ -43,7 +43,7 @@ class Heat:
     colours: UInt8[Array, "H W 3"]
 
 
-def heat_of_view(index: "SearchIndex", hots: Sequence[Hot], view: int) -> Heat:
+def heat_of_view(index: "SearchIndex", hots: Sequence[HeatSource], view: int) -> Heat:
     """Heat of one view: where objects overlap, the one that fits best is shown."""
     shape = index.masks.sizes[view]
     strength = np.zeros(shape, np.float32)
@@ -57,7 +57,7 @@ def heat_of_view(index: "SearchIndex", hots: Sequence[Hot], view: int) -> Heat:
     return Heat(strength, colours)
 
 
-def heat_png(heat: Heat, lookup: Int[Array, "h w"]) -> bytes:
+def search_heat_png(heat: Heat, lookup: Int[Array, "h w"]) -> bytes:
     """Heat over a photo, as a translucent PNG.
 
     Args:
@@ -74,7 +74,7 @@ def heat_png(heat: Heat, lookup: Int[Array, "h w"]) -> bytes:
 
 
 def heat_of_points(
-    scene: Scene, index: "SearchIndex", hots: Sequence[Hot], colours: UInt8[Array, "N 3"]
+    scene: Scene, index: "SearchIndex", hots: Sequence[HeatSource], colours: UInt8[Array, "N 3"]
 ) -> UInt8[Array, "N 3"]:
     """Colours of the scene's points: grey as in an old photo, and the heat over it.
 

@@ -11,8 +11,8 @@ from liftlab.components.errors import InputError
 from liftlab.components.text.encoder import CropConfig, object_crops
 from liftlab.pictures.overlays import photo_jpeg, photo_lookup
 from liftlab.pictures.palette import next_colour, rgb
-from liftlab.search.heat import Hot, heat_of_points, heat_of_view, heat_png
-from liftlab.search.words import WordLookup, checked_search_text, lookup_of, with_what_people_said
+from liftlab.search.heat import HeatSource, heat_of_points, heat_of_view, search_heat_png
+from liftlab.search.words import WordLookup, build_word_lookup, checked_search_text, with_names_and_scale
 from liftlab.session.given_names import names_token
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
@@ -32,7 +32,7 @@ THUMB_PX = 160
 
 
 @dataclass(frozen=True)
-class Ask:
+class SearchQuestion:
     """One query with its answer."""
 
     text: str
@@ -49,7 +49,7 @@ class WordPanel:
 
     lab: "Lab"
     session: "Session"
-    asks: list[Ask] = field(default_factory=list)
+    asks: list[SearchQuestion] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     """Latest first."""
     threshold: float = 0.5
@@ -76,7 +76,7 @@ class WordPanel:
             kept = kept[-(QUERIES_MAX - 1) :]
             colour = next_colour([ask.colour for ask in kept])
             assert self._bare is not None
-            self.asks = [*kept, Ask(text, colour, lookup.search(text), self._bare)]
+            self.asks = [*kept, SearchQuestion(text, colour, lookup.search(text), self._bare)]
             self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
             self.version += 1
 
@@ -138,7 +138,7 @@ class WordPanel:
             return None
         with self.lock:
             heat = heat_of_view(lookup.index, self._hots(), scene.view_index(photo))
-        return heat_png(heat, photo_lookup(scene.views[scene.view_index(photo)], width))
+        return search_heat_png(heat, photo_lookup(scene.views[scene.view_index(photo)], width))
 
     def heat_in_3d(self, colours: np.ndarray) -> np.ndarray | None:
         """Colours [N, 3] of the scene's points, with what fits the queries; None before one.
@@ -152,20 +152,20 @@ class WordPanel:
                 return None
             return heat_of_points(scene, lookup.index, self._hots(), colours)
 
-    def _hots(self) -> list[Hot]:
+    def _hots(self) -> list[HeatSource]:
         """What is shown of all queries."""
         return [
-            Hot(f.object_id, f.score / ask.result.found[0].score, rgb(ask.colour))
+            HeatSource(f.object_id, f.score / ask.result.found[0].score, rgb(ask.colour))
             for ask in self.asks
             for f in ask.result.found[:SHOWN_MAX]
             if f.score >= self._least(ask)
         ]
 
-    def _least(self, ask: Ask) -> float:
+    def _least(self, ask: SearchQuestion) -> float:
         best = ask.result.found[0].score if ask.result.found else 0.0
         return self.threshold * best
 
-    def _ask_state(self, ask: Ask, lookup: WordLookup) -> Asked:
+    def _ask_state(self, ask: SearchQuestion, lookup: WordLookup) -> Asked:
         found = ask.result.found
         best = found[0].score if found else 1.0
         counts, _ = np.histogram([f.score / best for f in found], bins=20, range=(0, 1))
@@ -195,7 +195,7 @@ class WordPanel:
             config = self.lab.config_of(name, method)
             job = self.lab.jobs.submit(
                 "Measuring what words can find",
-                lambda progress, cancel: lookup_of(
+                lambda progress, cancel: build_word_lookup(
                     self.lab, name, method, config, encoder=encoder, progress=progress, cancel=cancel
                 ),
             )
@@ -213,10 +213,10 @@ class WordPanel:
             assert self._bare is not None
             token = (names_token(workspace, scene.key), metres_per_unit(workspace, scene))
             if self._lookup is None or self._names_of != token:
-                self._lookup, self._names_of = with_what_people_said(workspace, scene, self._bare), token
+                self._lookup, self._names_of = with_names_and_scale(workspace, scene, self._bare), token
                 self.version += 1
                 self.asks = [
-                    replace(ask, result=with_what_people_said(workspace, scene, ask.bare).search(ask.text))
+                    replace(ask, result=with_names_and_scale(workspace, scene, ask.bare).search(ask.text))
                     for ask in self.asks
                 ]
             return self._lookup

@@ -105,7 +105,7 @@ def checked_search_text(text: str) -> str:
     return cleaned
 
 
-def lookup_of(
+def build_word_lookup(
     lab: "Lab",
     name: str,
     method: str,
@@ -168,8 +168,9 @@ def _embeddings(
     )  # fmt: skip
 
 
-def with_what_people_said(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:
-    """A lookup (of `lookup_of`) that knows all that people said of the scene up to now: names of objects, the scale.
+def with_names_and_scale(workspace: "Workspace", scene: Scene, lookup: WordLookup) -> WordLookup:
+    """A lookup (of `build_word_lookup`) that knows what people said of the scene up to now:
+    names of objects, the scale.
 
     A named object that is none of the lookup's objects (it was painted, or made by clicks that no mask answers)
     becomes one of them; an image-text model finds it by its name alone.

@@ -17,9 +17,9 @@ from liftlab.components.progress import CancelToken
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
-from liftlab.session.given_names import names_follow
+from liftlab.session.given_names import update_names
 from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
-from liftlab.session.objects import Answer, ObjectAsk, Result
+from liftlab.session.objects import Answer, ObjectRequest, Result
 from liftlab.session.packed import PackedBits, PackedMasks
 from liftlab.session.parts import refined
 from liftlab.session.prompts import ObjectPrompts, to_prompts
@@ -84,7 +84,7 @@ class Answerer:
         self.masks = self._masks_of(scene_name)
         return same
 
-    def use(self, method: str, config: Any, entries: Iterable[ObjectAsk]) -> None:
+    def use(self, method: str, config: Any, entries: Iterable[ObjectRequest]) -> None:
         """Answer with a method as it is prepared for the scene, and all `entries` again when that changes anything.
 
         Raises:
@@ -104,11 +104,11 @@ class Answerer:
             for entry in entries if prepared is not None else ():
                 self._keep(entry, None if entry.prompts.empty else self._answer(entry.prompts))
 
-    def use_again(self, entries: Iterable[ObjectAsk]) -> None:
+    def use_again(self, entries: Iterable[ObjectRequest]) -> None:
         """Answer with the same method, as it is prepared by now."""
         self.use(self.method, self.config, entries)
 
-    def refill(self, method: str, config: Any, entries: Sequence[ObjectAsk]) -> None:
+    def refill(self, method: str, config: Any, entries: Sequence[ObjectRequest]) -> None:
         """Answer the objects of a saved session, whatever was answered before; names that people gave are kept with
         the scene.
         """
@@ -117,7 +117,7 @@ class Answerer:
         for entry in entries:
             self._names_follow(None, entry, self._answers.get(entry.id))
 
-    def keep(self, masks_of_views: Sequence[np.ndarray], entries: Iterable[ObjectAsk]) -> "MaskCache":
+    def keep(self, masks_of_views: Sequence[np.ndarray], entries: Iterable[ObjectRequest]) -> "MaskCache":
         """Save masks (bool [H, W] per view, view pixels) as an object of the scene, and answer `entries` again where
         that changes anything.
 
@@ -170,7 +170,7 @@ class Answerer:
         self._let_go()
         self._answers, self._recent = {}, {}
 
-    def wake(self, entries: Sequence[ObjectAsk]) -> bool:
+    def wake(self, entries: Sequence[ObjectRequest]) -> bool:
         """Undo `rest`, and answer the objects again.
 
         Returns:
@@ -205,7 +205,7 @@ class Answerer:
 
     # Answers
 
-    def follow(self, old: ObjectAsk | None, new: ObjectAsk | None) -> None:
+    def follow(self, old: ObjectRequest | None, new: ObjectRequest | None) -> None:
         """Answer an object as `new` asks for it, which `old` asked for until now; None where it is added or deleted.
 
         When the answer fails, everything stays as it was.
@@ -219,7 +219,7 @@ class Answerer:
         """The answer for an object; None while nothing is asked, or the method is not prepared."""
         return self._answers.get(object_id)
 
-    def ms_of(self, entry: ObjectAsk) -> tuple[float | None, ...]:
+    def ms_of(self, entry: ObjectRequest) -> tuple[float | None, ...]:
         """Per click of an object: milliseconds of the answer when it was the last one; None where not measured."""
         measured = self._ms.get(entry.id, {})
         return tuple(measured.get(count) for count in range(1, len(entry.prompts.clicks) + 1))
@@ -232,16 +232,18 @@ class Answerer:
         """Per Gaussian of the open scene the index of the point it takes after, -1 for none."""
         return nearest_points_of(self.need_scene())
 
-    def _keep(self, entry: ObjectAsk, answer: Answer | None) -> None:
+    def _keep(self, entry: ObjectRequest, answer: Answer | None) -> None:
         if answer is None:
             self._answers.pop(entry.id, None)
             return
         self._answers[entry.id] = answer
         self._ms.setdefault(entry.id, {})[len(entry.prompts.clicks)] = round(answer.ms, 3)
 
-    def _names_follow(self, old: ObjectAsk | None, new: ObjectAsk | None, answer: Answer | None) -> None:
+    def _names_follow(
+        self, old: ObjectRequest | None, new: ObjectRequest | None, answer: Answer | None
+    ) -> None:
         if self.scene is not None and any(entry is not None and entry.named for entry in (old, new)):
-            names_follow(self.lab.workspace, self.scene.key, old, new, answer)
+            update_names(self.lab.workspace, self.scene.key, old, new, answer)
 
     def _answer(self, prompts: ObjectPrompts) -> Answer:
         asked = (prompts.clicks, prompts.granularity, prompts.adjust, prompts.strokes)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from liftlab.components.errors import InputError
 from liftlab.pictures.palette import next_colour
-from liftlab.session.objects import ObjectAsk
-from liftlab.session.prompts import ADJUST_MAX, Click, ObjectPrompts, PhotoStroke, checked_object_name
+from liftlab.session.objects import ObjectRequest
+from liftlab.session.prompts import ADJUST_MAX, ObjectPrompts, PhotoStroke, PromptClick, checked_object_name
 
 if TYPE_CHECKING:
     from liftlab.session.session import Session
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ChangeObject:
     """An edit: one object's ask before and after it (None: not there), and which object was current."""
 
-    before: ObjectAsk | None
-    after: ObjectAsk | None
+    before: ObjectRequest | None
+    after: ObjectRequest | None
     current_before: int | None
     current_after: int | None
     place: int
@@ -41,7 +41,7 @@ class ObjectBook:
     """Objects by id, names that are free, and the edits that change them."""
 
     def __init__(self) -> None:
-        self.entries: tuple[ObjectAsk, ...] = ()
+        self.entries: tuple[ObjectRequest, ...] = ()
         """In order of creation."""
         self.current_id: int | None = None
         """Object that clicks go to; None before the first."""
@@ -51,7 +51,7 @@ class ObjectBook:
 
     # Looking up
 
-    def entry(self, object_id: int | None) -> ObjectAsk:
+    def entry(self, object_id: int | None) -> ObjectRequest:
         """One object. InputError when it is gone."""
         for entry in self.entries:
             if entry.id == object_id:
@@ -59,13 +59,13 @@ class ObjectBook:
         raise InputError("This object is gone; choose another one.")
 
     @property
-    def current(self) -> ObjectAsk:
+    def current(self) -> ObjectRequest:
         """The object that clicks go to. InputError before the first."""
         if self.current_id is None:
             raise InputError("There is no object yet; click on one first.")
         return self.entry(self.current_id)
 
-    def fresh(self, name: str | None) -> ObjectAsk:
+    def fresh(self, name: str | None) -> ObjectRequest:
         """An object that is not in the book yet, with the next number and colour; None takes a free name.
 
         Raises:
@@ -76,7 +76,7 @@ class ObjectBook:
             taken = {entry.prompts.object.casefold() for entry in self.entries}
             name = next(n for i in range(1, len(taken) + 2) if (n := f"object {i}") not in taken)
         prompts = ObjectPrompts(self.free_name(name))
-        entry = ObjectAsk(self._next_id, next_colour([e.colour for e in self.entries]), prompts, named)
+        entry = ObjectRequest(self._next_id, next_colour([e.colour for e in self.entries]), prompts, named)
         self._next_id += 1
         return entry
 
@@ -90,7 +90,7 @@ class ObjectBook:
 
     # Edits
 
-    def change(self, before: ObjectAsk | None, after: ObjectAsk | None) -> ChangeObject:
+    def change(self, before: ObjectRequest | None, after: ObjectRequest | None) -> ChangeObject:
         """The edit that puts `after` where `before` is; None adds or deletes. The object becomes current."""
         place = len(self.entries) if before is None else self.entries.index(before)
         current = self.current_id
@@ -112,7 +112,7 @@ class ObjectBook:
         entry = self.current
         return None if prompts == entry.prompts else self.change(entry, replace(entry, prompts=prompts))
 
-    def marked(self, mark: Click | PhotoStroke) -> ChangeObject:
+    def marked(self, mark: PromptClick | PhotoStroke) -> ChangeObject:
         """The edit that adds a click, a box or a stroke to the current object.
 
         Where there is no object yet, the same edit makes the first one, so that one undo takes it all back.
@@ -136,7 +136,9 @@ class ObjectBook:
 
     # What edits and sessions do
 
-    def put(self, before: ObjectAsk | None, after: ObjectAsk | None, place: int, current: int | None) -> None:
+    def put(
+        self, before: ObjectRequest | None, after: ObjectRequest | None, place: int, current: int | None
+    ) -> None:
         """Have `after` at a place where `before` was, and `current` as the current object. Only edits call it."""
         entries = list(self.entries)
         entries[place : place + (before is not None)] = [] if after is None else [after]
@@ -150,7 +152,7 @@ class ObjectBook:
             self.current_id = object_id
             self.version += 1
 
-    def fill(self, entries: Sequence[ObjectAsk], current: int | None) -> None:
+    def fill(self, entries: Sequence[ObjectRequest], current: int | None) -> None:
         """Have the objects of a saved session instead; `current` counts where it is one of them."""
         self.entries = tuple(entries)
         self.current_id = current if any(entry.id == current for entry in entries) else None

@@ -19,7 +19,7 @@ from liftlab.components.files import content_key, inside, write_json
 
 if TYPE_CHECKING:
     from liftlab.engine.workspace import Workspace
-    from liftlab.session.objects import Answer, ObjectAsk
+    from liftlab.session.objects import Answer, ObjectRequest
 
 SCHEMA_VERSION = 1
 
@@ -73,11 +73,11 @@ def names_token(workspace: "Workspace", scene_key: str) -> tuple[tuple[str, int]
     return tuple(sorted(found))
 
 
-def names_follow(
+def update_names(
     workspace: "Workspace",
     scene_key: str,
-    old: "ObjectAsk | None",
-    new: "ObjectAsk | None",
+    old: "ObjectRequest | None",
+    new: "ObjectRequest | None",
     answer: "Answer | None",
 ) -> None:
     """Bring the scene's names up to an edit of one object, which selects `answer` afterwards.

@@ -7,14 +7,14 @@ import numpy as np
 from liftlab.components.clicks import best_view_of_point
 from liftlab.components.geometry.projection import photo_from_view, view_from_photo
 from liftlab.components.types import Scene
-from liftlab.session.prompts import Click, PhotoBox, WorldClick
+from liftlab.session.prompts import PhotoBox, PromptClick, WorldClick
 
 SEARCH_PX = 8
 """A photo click's marker in 3D is taken from the nearest pixel with a point within this many view pixels."""
 
 
 @dataclass(frozen=True)
-class Marker:
+class ClickMarker:
     """Where a person clicked."""
 
     positive: bool
@@ -28,19 +28,21 @@ class Marker:
     """x0, y0, x1, y1 in photo pixels."""
 
 
-def marker_of(scene: Scene, click: Click) -> Marker:
+def marker_of(scene: Scene, click: PromptClick) -> ClickMarker:
     """The marker of a click, whose photo is in the scene."""
     if isinstance(click, WorldClick):
         seen = best_view_of_point(scene, np.array(click.world))
         if seen is None:
-            return Marker(click.positive, click.world, None, None)
+            return ClickMarker(click.positive, click.world, None, None)
         view = scene.views[seen[0]]
         x, y = photo_from_view(view, np.array(seen[1:])).tolist()
-        return Marker(click.positive, click.world, view.name, (x, y))
+        return ClickMarker(click.positive, click.world, view.name, (x, y))
     if isinstance(click, PhotoBox):
         x, y = (click.box[0] + click.box[2]) / 2, (click.box[1] + click.box[3]) / 2
-        return Marker(click.positive, _world_at(scene, click.image, x, y), click.image, (x, y), click.box)
-    return Marker(
+        return ClickMarker(
+            click.positive, _world_at(scene, click.image, x, y), click.image, (x, y), click.box
+        )
+    return ClickMarker(
         click.positive, _world_at(scene, click.image, click.x, click.y), click.image, (click.x, click.y)
     )
 

@@ -7,15 +7,15 @@ from typing import Literal
 import numpy as np
 
 from liftlab.components.bounds import Colour, Count
-from liftlab.components.geometry.splat_links import carried, points_under
+from liftlab.components.geometry.splat_links import points_under, values_for_gaussians
 from liftlab.components.types import Prompt, Provenance, Scene
 from liftlab.pictures.jupyter import object_html, object_png
 from liftlab.session.packed import PackedBits, PackedMasks
-from liftlab.session.prompts import Click, ObjectPrompts, to_prompts
+from liftlab.session.prompts import ObjectPrompts, PromptClick, to_prompts
 
 
 @dataclass(frozen=True)
-class ObjectAsk:
+class ObjectRequest:
     """What a person asks for one object; everything else about the object follows from it."""
 
     id: Count
@@ -88,7 +88,7 @@ class Answer:
             self._lit[surface] = PackedBits(
                 points_under(self.scene, tuple(self.masks))
                 if surface == "points"
-                else carried(self.result.selected, self.nearest(), default=False)
+                else values_for_gaussians(self.result.selected, self.nearest(), default=False)
             )
         return self._lit[surface].unpacked()
 
@@ -121,7 +121,7 @@ class ObjectState:
         )
 
     @property
-    def clicks(self) -> tuple[Click, ...]:
+    def clicks(self) -> tuple[PromptClick, ...]:
         return self.asked.clicks
 
     @property
@@ -137,6 +137,11 @@ class ObjectState:
     @property
     def result(self) -> Result | None:
         return self.answer.result if self.answer else None
+
+    @property
+    def count(self) -> int:
+        """Primitives selected; 0 without an answer."""
+        return self.result.count if self.result else 0
 
     @property
     def masks(self) -> Sequence[np.ndarray]:

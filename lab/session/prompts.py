@@ -80,9 +80,9 @@ class WorldClick(AnyClick, Struct, frozen=True, forbid_unknown_fields=True):
 
 VARIANTS = (PhotoClick, PhotoBox, WorldClick)
 if TYPE_CHECKING:
-    Click = PhotoClick | PhotoBox | WorldClick
+    PromptClick = PhotoClick | PhotoBox | WorldClick
 else:
-    Click = AnyClick  # msgspec reads no union of classes; `liftlab.files.reading` asks for the variant
+    PromptClick = AnyClick  # msgspec reads no union of classes; `liftlab.files.reading` asks for the variant
 
 
 class PhotoStroke(Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,7 +104,7 @@ class ObjectPrompts:
 
     object: Annotated[str, few(1, 60)]
     """Name of the object; also the name of its files."""
-    clicks: Annotated[tuple[Click, ...], few(0, CLICKS_MAX)] = ()
+    clicks: Annotated[tuple[PromptClick, ...], few(0, CLICKS_MAX)] = ()
     granularity: Share | None = None
     """0 = smallest part, 1 = largest whole; absent lets the method choose."""
     adjust: Annotated[int, within(-ADJUST_MAX, ADJUST_MAX)] = 0
@@ -138,7 +138,7 @@ def photo_name(scene: Scene, name: str) -> str:
     raise InputError(f"The scene has no photo '{name}'. {closest(name, registered)}")
 
 
-def check_click(scene: Scene, click: Click) -> Click:
+def check_click(scene: Scene, click: PromptClick) -> PromptClick:
     """The click with its photo's exact name. Raises InputError when it lies outside or is no number."""
     if isinstance(click, WorldClick):
         if not all(math.isfinite(value) for value in click.world):
@@ -182,7 +182,7 @@ def check_stroke(scene: Scene, stroke: PhotoStroke) -> PhotoStroke:
 
 
 def to_prompts(
-    scene: Scene, clicks: Sequence[Click], *, granularity: float | None, object_id: str
+    scene: Scene, clicks: Sequence[PromptClick], *, granularity: float | None, object_id: str
 ) -> list[Prompt]:
     """One `Prompt` per click, in order. The clicks are already checked."""
     return [_to_prompt(scene, click, granularity, object_id) for click in clicks]
@@ -252,7 +252,7 @@ def checked_object_name(name: str) -> str:
     return cleaned
 
 
-def _to_prompt(scene: Scene, click: Click, granularity: float | None, object_id: str) -> Prompt:
+def _to_prompt(scene: Scene, click: PromptClick, granularity: float | None, object_id: str) -> Prompt:
     common: dict[str, Any] = {"granularity": granularity, "object_id": object_id}
     if isinstance(click, WorldClick):
         return Prompt(

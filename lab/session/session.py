@@ -21,16 +21,16 @@ from liftlab.pictures.jupyter import EmbeddedPage, view_of
 from liftlab.session.arrangement import Arrangement, Stage
 from liftlab.session.book import ChangeObject
 from liftlab.session.history import History
-from liftlab.session.markers import Marker, marker_of
-from liftlab.session.objects import ObjectAsk, ObjectState
+from liftlab.session.markers import ClickMarker, marker_of
+from liftlab.session.objects import ObjectRequest, ObjectState
 from liftlab.session.opened import OpenScene
 from liftlab.session.parts import photo_mask, point_on_ray, preview_mask
 from liftlab.session.prompts import (
-    Click,
     ObjectPrompts,
     PhotoBox,
     PhotoClick,
     PhotoStroke,
+    PromptClick,
     WorldClick,
     check_click,
     check_stroke,
@@ -172,7 +172,7 @@ class Session(OpenScene):
         return self.add(WorldClick(point_on_ray(self.answerer.need_scene(), origin, direction), positive))
 
     @locked
-    def add(self, click: Click) -> ObjectState:
+    def add(self, click: PromptClick) -> ObjectState:
         """Add a click or box to the current object (a first one is made) and answer it."""
         click = check_click(self.answerer.need_scene(), click)
         self.answerer.need_method()
@@ -283,7 +283,7 @@ class Session(OpenScene):
         return photo_mask(scene, self.answerer.answer_of(self.book.entry(object_id).id), photo)
 
     @locked
-    def markers(self, object_id: int | None = None) -> list[Marker]:
+    def markers(self, object_id: int | None = None) -> list[ClickMarker]:
         """Where the person clicked for an object (the current one by default), in 3D and in a photo."""
         object_id = self.book.current_id if object_id is None else object_id
         if object_id is None:
@@ -357,7 +357,7 @@ class Session(OpenScene):
             self.history.do(edit)
         return self._state(self.book.current)
 
-    def _state(self, entry: ObjectAsk) -> ObjectState:
+    def _state(self, entry: ObjectRequest) -> ObjectState:
         prompts, answerer = entry.prompts, self.answerer
         answer = answerer.answer_of(entry.id)
         return ObjectState(

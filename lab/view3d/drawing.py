@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from liftlab.components.types import Array
-from liftlab.view3d.frame import Frame, thin, tint
+from liftlab.view3d.frame import ViewerFrame, thin, tint
 from liftlab.view3d.surfaces import LIFTED, MAX_LIT, Surface, SurfaceName
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _Sent:
 class Drawing:
     """The nodes of one scene in one browser. Call under the viewer's lock, inside an atomic block."""
 
-    def __init__(self, scene: "SceneApi", frame: Frame, background: tuple[int, int, int]) -> None:
+    def __init__(self, scene: "SceneApi", frame: ViewerFrame, background: tuple[int, int, int]) -> None:
         self.surfaces: dict[SurfaceName, Surface] = {}
         self.background = background
         self._scene, self._frame = scene, frame

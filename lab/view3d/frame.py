@@ -14,7 +14,7 @@ THUMBNAIL_PX = 128
 
 
 @dataclass(frozen=True)
-class Frame:
+class ViewerFrame:
     """The viewer's frame: the world moved and scaled so that the scene has size about 1 (float16 on the
     wire).
     """
@@ -38,16 +38,16 @@ class Frame:
         return tuple(center), tuple(center + distance * forward), fov
 
 
-def frame_of(scene: Scene) -> Frame:
+def frame_of(scene: Scene) -> ViewerFrame:
     """Centre on what the photos look at; the median distance from camera to point becomes 1."""
     points = scene.pointmap.points
     if len(points) == 0:
-        return Frame(scene.views[0].camera.center, 1.0)
+        return ViewerFrame(scene.views[0].camera.center, 1.0)
     sample = points[thin(len(points), 20_000)].astype(np.float64)
     origin = np.median(sample, axis=0)
     centers = np.stack([view.camera.center for view in scene.views])
     distance = float(np.median(np.linalg.norm(centers - origin, axis=1)))
-    return Frame(origin, 1.0 / distance if distance > 0 else 1.0)
+    return ViewerFrame(origin, 1.0 / distance if distance > 0 else 1.0)
 
 
 def thin(count: int, most: int) -> Int[Array, "_"]:
@@ -74,7 +74,7 @@ def chunks_of(points: Float[Array, "N 3"], most: int) -> list[Int[Array, "_"]]:
     return [group for group in done if len(group)]
 
 
-def point_size(scene: Scene, frame: Frame, thinning: float) -> float:
+def point_size(scene: Scene, frame: ViewerFrame, thinning: float) -> float:
     """Side of a drawn point in viewer units: the footprint of a pixel, larger where points were left out."""
     focal = float(np.median([focal_of(view.camera) for view in scene.views]))
     overlap = max(len(scene.views) / 3, 1.0)  # about a third of the views see any one surface

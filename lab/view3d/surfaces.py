@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from liftlab.components.types import Array, Gaussians, Scene
-from liftlab.view3d.frame import Frame, chunks_of, point_size, scene_colours, thin
+from liftlab.view3d.frame import ViewerFrame, chunks_of, point_size, scene_colours, thin
 
 if TYPE_CHECKING:
     from viser import SceneApi, SceneNodeHandle
@@ -67,13 +67,13 @@ _shared: WeakValueDictionary[tuple, Any] = WeakValueDictionary()
 _sharing = threading.Lock()
 
 
-def point_surface(scene: Scene, frame: Frame, most: int) -> "PointSurface":
+def point_surface(scene: Scene, frame: ViewerFrame, most: int) -> "PointSurface":
     """The points of a scene; the same object for all viewers that draw them now."""
     made = lambda: PointSurface(scene, frame, most)  # noqa: E731
     return _of(("points", scene.key, most), scene.pointmap, made)
 
 
-def splat_surface(scene: Scene, frame: Frame, most: int) -> "SplatSurface":
+def splat_surface(scene: Scene, frame: ViewerFrame, most: int) -> "SplatSurface":
     """The Gaussians of a scene, which has some; the same object for all viewers that draw them now."""
     gaussians = scene.gaussians
     assert gaussians is not None
@@ -97,7 +97,7 @@ class PointSurface:
 
     name: SurfaceName = "points"
 
-    def __init__(self, scene: Scene, frame: Frame, most: int = MAX_POINTS) -> None:
+    def __init__(self, scene: Scene, frame: ViewerFrame, most: int = MAX_POINTS) -> None:
         points = scene.pointmap.points
         self.positions = frame.from_world(points).astype(np.float32)
         self.colours = scene_colours(scene)
@@ -133,7 +133,9 @@ class SplatSurface:
 
     name: SurfaceName = "splats"
 
-    def __init__(self, gaussians: Gaussians, scene: Scene, frame: Frame, most: int = MAX_SPLATS) -> None:
+    def __init__(
+        self, gaussians: Gaussians, scene: Scene, frame: ViewerFrame, most: int = MAX_SPLATS
+    ) -> None:
         self.positions = frame.from_world(gaussians.means).astype(np.float32)
         self.colours = splat_colours(gaussians, scene)
         self._covariances = covariances_of(gaussians) * (frame.scale * SPLAT_UNITS) ** 2

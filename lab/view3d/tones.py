@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 
 from liftlab.components.geometry.projection import transform
 from liftlab.components.geometry.shading import depth_colours, normal_colours, normals_of
-from liftlab.components.geometry.splat_links import carried
+from liftlab.components.geometry.splat_links import values_for_gaussians
 from liftlab.components.types import Array
 from liftlab.engine.recent import Recent
 from liftlab.pictures.palette import PALETTE, rgb
@@ -48,7 +48,7 @@ def tone_colours(session: "Session", tone: Tone, surface: SurfaceName) -> UInt8[
     colours = _colours.get(tone_token(session, tone), lambda: _of_points(session, scene, tone))
     if surface == "points":
         return colours
-    return carried(colours, session.nearest_points(), default=128)
+    return values_for_gaussians(colours, session.nearest_points(), default=128)
 
 
 def heat_colours(session: "Session", words: "WordPanel", surface: SurfaceName) -> UInt8[Array, "N 3"]:
@@ -58,7 +58,11 @@ def heat_colours(session: "Session", words: "WordPanel", surface: SurfaceName) -
     colours = words.heat_in_3d(scene_colours(scene))
     if colours is None:
         return scene_colours(scene) if surface == "points" else splat_colours(scene.gaussians, scene)  # type: ignore[arg-type]
-    return colours if surface == "points" else carried(colours, session.nearest_points(), default=128)
+    return (
+        colours
+        if surface == "points"
+        else values_for_gaussians(colours, session.nearest_points(), default=128)
+    )
 
 
 def _features(session: "Session", scene: "Scene", surface: SurfaceName) -> UInt8[Array, "N 3"]:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from liftlab.components.types import Array, Camera, Gaussians, Scene, focal_of
 from liftlab.view3d.drawing import Drawing, Offset, Picture
-from liftlab.view3d.frame import Frame, frame_of, quaternion, thumbnail
+from liftlab.view3d.frame import ViewerFrame, frame_of, quaternion, thumbnail
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SplatSurface, point_surface, splat_surface
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Marker:
+class ViewerMarker:
     """A click shown in 3D."""
 
     point: Float[Array, "3"]
@@ -76,7 +76,7 @@ class Viewer:
         self._on_ray = on_ray
         self._lock = threading.RLock()
         self._scene: Scene | None = None
-        self._frame = Frame(np.zeros(3), 1.0)
+        self._frame = ViewerFrame(np.zeros(3), 1.0)
         self._dark = False
         self._drawing: Drawing | None = None
         self._preview: list[Any] = []
@@ -177,7 +177,7 @@ class Viewer:
 
             self._gizmo.on_drag_end(dropped)
 
-    def mark(self, markers: Sequence[Marker]) -> None:
+    def mark(self, markers: Sequence[ViewerMarker]) -> None:
         """Show these clicks and no others: balls, green-blue for inside, orange for outside."""
         with self._lock, self._server.atomic():
             names = [f"/markers/{i}" for i in range(len(markers))]

@@ -11,7 +11,7 @@ from liftlab.session.arrangement import NOWHERE, Offset
 from liftlab.view3d.drawing import Picture, ShownObject
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
-from liftlab.view3d.viewer import Marker, Viewer
+from liftlab.view3d.viewer import Viewer, ViewerMarker
 
 if TYPE_CHECKING:
     from liftlab.components.types import Gaussians
@@ -65,7 +65,7 @@ class SceneView:
         current = session.current
         viewer.show(self._picture(), self._colours)
         markers = session.markers(current.id) if current is not None else []
-        viewer.mark([Marker(np.array(m.world), m.positive) for m in markers if m.world is not None])
+        viewer.mark([ViewerMarker(np.array(m.world), m.positive) for m in markers if m.world is not None])
         viewer.rule([np.array(point) for point in session.ruler.points])
         self._draw_handles(viewer, current)
 

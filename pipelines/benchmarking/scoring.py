@@ -22,7 +22,7 @@ from liftlab.components.types import Array, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
 from liftlab.pipelines.benchmarking.held_out import HeldOutViews
-from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, replay, simulate
+from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, replay_clicks, simulate
 from liftlab.pipelines.offers import RunsOnDevice
 from liftlab.pipelines.search import SearchIndex, build_index, masks_of, search
 
@@ -277,7 +277,7 @@ def _score_clicks(
         run = simulate(maps, 1, segment, clicks=clicks)
     else:
         given = [_in_truth(point, bench.scored, scales) for point in _saved_clicks(saved, entry)]
-        run = replay(maps, 1, segment, given[:clicks])
+        run = replay_clicks(maps, 1, segment, given[:clicks])
     points = tuple(in_photo(click) for click in run.clicks)
     return ObjectScore(
         entry.id, entry.name, points, run.object_ious, run.view_ious,

@@ -18,7 +18,7 @@ __all__ = [
     "SimulatedRun",
     "clicks_needed",
     "farthest_inside",
-    "replay",
+    "replay_clicks",
     "scorable_objects",
     "simulate",
 ]
@@ -98,7 +98,7 @@ def simulate(
         given.append(following)
 
 
-def replay(
+def replay_clicks(
     labels: Sequence[Int32[Array, "_ _"]],
     object_id: int,
     segment: Callable[[Sequence[SimulatedClick]], Sequence[Bool[Array, "_ _"]]],

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from liftlab.components.errors import InputError, closest
-from liftlab.components.models import ModelEntry, ModelStore, status_of
+from liftlab.components.models import ModelEntry, ModelStore, model_status
 from liftlab.components.registry import Registry, check_choices, registry_of
 
 
@@ -84,9 +84,9 @@ def missing(record: ChoiceRecord, store: ModelStore | None = None) -> str:
     if record.needs is None:
         return ""
     store = store or ModelStore.open(os.environ)
-    if any(status_of(store, entry).state == "ready" for entry in record.needs.candidates(store)):
+    if any(model_status(store, entry).state == "ready" for entry in record.needs.candidates(store)):
         return ""
-    wanted = status_of(store, store.entry(record.needs.model))
+    wanted = model_status(store, store.entry(record.needs.model))
     return f"'{record.name}' needs the model {wanted.entry.name}. {wanted.sentence}"
 
 

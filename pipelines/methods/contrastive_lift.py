@@ -53,13 +53,13 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
 from liftlab.pipelines.methods.shared.label_answers import (
     SCORE_THRESHOLD,
     Labelling,
+    are_things,
     chosen_objects,
     frame_labels,
     meant_objects,
     nearer_part,
     packed,
     select,
-    things,
     unpacked,
     without_structure,
 )
@@ -257,7 +257,7 @@ class ContrastiveLift:
             cancel.check()
             maps.append(self._decode(prepared, prepared.views.view(index)))
         gaussians = prepared.objects_of(prepared.features).astype(np.int32)
-        return Labelling(gaussians, tuple(maps), things(maps, truth, len(prepared.centroids)))
+        return Labelling(gaussians, tuple(maps), are_things(maps, truth, len(prepared.centroids)))
 
     def _decode(self, prepared: ContrastiveLiftPrepared, view: FrozenView) -> UInt16[Array, "_H _W"]:
         """The nearest centroid of every pixel's features, 0 where Gaussians cover less than half."""

@@ -24,9 +24,9 @@ from liftlab.components.progress import CancelToken, Progress, no_progress, part
 from liftlab.components.types import Gaussians, Scene
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.feature_trainer import (
-    CurvePoint,
     FeatureTrainConfig,
     Learned,
+    LossPoint,
     TrainingFrame,
     TrainStep,
     train_features,
@@ -170,7 +170,7 @@ class ProtoSaGa(IdentityMethod):
         progress: Progress,
         cancel: CancelToken,
         generator: torch.Generator,
-    ) -> tuple[GaussianViews, Float32[Tensor, "N D"], list[Tensor], tuple[CurvePoint, ...], float]:
+    ) -> tuple[GaussianViews, Float32[Tensor, "N D"], list[Tensor], tuple[LossPoint, ...], float]:
         """Embeddings and one classifier per photo; the Gaussians are the scene's or, trained jointly, its successors.
 
         Source: Proto-SaGa, eqs. 4 and 5.

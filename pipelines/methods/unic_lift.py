@@ -57,15 +57,15 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
 from liftlab.pipelines.methods.shared.label_answers import (
     SCORE_THRESHOLD,
     Labelling,
-    agreement,
+    are_things,
     chosen_objects,
+    code_agreement,
     frame_labels,
     meant_objects,
     nearer_part,
     packed,
     position_of,
     select,
-    things,
     unpacked,
     without_structure,
 )
@@ -222,7 +222,7 @@ class UniCLift:
             "training_seconds": round(result.seconds, 3),
             "iterations": result.iterations,
             "curve": curve_json(result.curve),
-            **agreement(prepared.labelling.maps, truth, prepared.objects.codes),
+            **code_agreement(prepared.labelling.maps, truth, prepared.objects.codes),
         }
         return replace(prepared, about=about)
 
@@ -276,7 +276,7 @@ class UniCLift:
         for index in range(len(scene.views)):
             cancel.check()
             maps.append(self._decode(prepared, views.view(index)))
-        thing = things(maps, truth, objects.count)
+        thing = are_things(maps, truth, objects.count)
         return replace(prepared, labelling=Labelling(objects.labels, tuple(maps), thing))
 
     def _decode(self, prepared: UniCLiftPrepared, view: FrozenView) -> UInt16[Array, "_H _W"]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from tests.page_server import PageServer
 
 ARTIFACTS = Path(__file__).parent.parent.parent / "test-artifacts"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-VIEWPORT = {"width": 1200, "height": 760}
+VIEWPORT: ViewportSize = {"width": 1200, "height": 760}
 SMALL = {"width": 1100, "height": 600}
 """Of pages that draw in 3D: without a graphics card every pixel costs."""
 HARMLESS = (

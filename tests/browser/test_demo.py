@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import VIEWPORT, artifact
 from tests.browser.test_page import act, overlay
+from tests.not_none import read_image
 from tests.page_server import ROOT, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -21,7 +22,7 @@ READY_MS = 600_000
 
 def largest_object() -> tuple[np.ndarray, tuple[float, float]]:
     """Truth mask of the largest object in the first photo, and its pixel farthest from the border."""
-    instance = cv2.imread(str(DESK / "truth" / "instance" / "000.png"), cv2.IMREAD_UNCHANGED)
+    instance = read_image(DESK / "truth" / "instance" / "000.png", cv2.IMREAD_UNCHANGED)
     ids, counts = np.unique(instance[(instance > 0) & (instance < STRUCTURE)], return_counts=True)
     mask = instance == ids[counts.argmax()]
     distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser.conftest import OpenPage, artifact
 from tests.browser.test_page import RED, click_photo, covered
+from tests.not_none import not_none
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +42,7 @@ def test_splats_show_their_curve_and_lie_over_the_photo(open_page: OpenPage) -> 
     page = open_page()
     page.locator("[data-cell-head=gaussians]").click()
     page.get_by_role("img", name="22.0 to 26.0 dB over 300 steps").wait_for(timeout=10_000)
-    assert "lab.gaussians('toy'" in page.locator("#cell-gaussians pre").text_content()
+    assert "lab.gaussians('toy'" in not_none(page.locator("#cell-gaussians pre").text_content())
 
     page.get_by_role("combobox", name="Beside the photo").select_option("render")
     page.wait_for_function("document.querySelector('.photo-layer').naturalWidth > 0", timeout=20_000)

@@ -4,11 +4,12 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Position
 
 from liftlab.components.geometry.projection import project
 from tests import toy_workspace
@@ -41,12 +42,15 @@ def at_photo(page: Page, x: float, y: float) -> tuple[float, float]:
     ]
 
 
-def click_photo(page: Page, instance: int, *, button: str = "left") -> None:
+Button = Literal["left", "right"]
+
+
+def click_photo(page: Page, instance: int, *, button: Button = "left") -> None:
     x, y = toy_workspace.box_center(TOY, 0, instance)
     act(page, lambda: page.mouse.click(*at_photo(page, x, y), button=button))
 
 
-def in_3d(page: Page, instance: int) -> dict[str, float]:
+def in_3d(page: Page, instance: int) -> Position:
     """Place in the 3D canvas of a box's centre, as the first photo's camera sees it."""
     canvas = page.frame_locator("iframe").locator("canvas").first.bounding_box()
     assert canvas is not None
@@ -61,8 +65,8 @@ def in_3d(page: Page, instance: int) -> dict[str, float]:
 def click_3d(page: Page, instance: int, *, shift: bool = False) -> None:
     place = in_3d(page, instance)
     canvas = page.frame_locator("iframe").locator("canvas").first
-    modifiers = ["Shift"] if shift else []
-    act(page, lambda: canvas.click(position=place, modifiers=modifiers, delay=150, force=True))
+    keys: list[Literal["Shift"]] = ["Shift"] if shift else []
+    act(page, lambda: canvas.click(position=place, modifiers=keys, delay=150, force=True))
 
 
 def overlay(page: Page) -> np.ndarray:
@@ -198,7 +202,7 @@ def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> Non
     page.get_by_label("Size of the brush").fill("20")
     x, y = toy_workspace.box_center(TOY, 0, BLUE)
 
-    def stroke(button: str) -> None:
+    def stroke(button: Button) -> None:
         page.mouse.move(*at_photo(page, x - 6, y))
         page.mouse.down(button=button)
         page.mouse.move(*at_photo(page, x + 6, y), steps=4)

@@ -1,6 +1,7 @@
 """The benchmark's report in a browser: light and dark, wide and narrow."""
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 420])
 def test_no_overflow_no_missing_picture_and_nothing_from_elsewhere(
-    tmp_path: Path, browser: Browser, scheme: str, width: int
+    tmp_path: Path, browser: Browser, scheme: Literal["light", "dark"], width: int
 ) -> None:
     rows = report_rows()
     (tmp_path / PICTURES).mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Position
 
 from liftlab.components.types import Gaussians
 from liftlab.export.static_viewer import write_viewer
@@ -18,7 +18,7 @@ from tests.toy import make_toy
 pytestmark = pytest.mark.browser
 
 
-def patch_of(picture: np.ndarray, place: dict[str, float]) -> np.ndarray:
+def patch_of(picture: np.ndarray, place: Position) -> np.ndarray:
     """Mean colour beside a place in the 3D view, off the marker."""
     x, y = int(place["x"]) + 12, int(place["y"]) + 12
     return picture[y : y + 10, x : x + 10].mean(axis=(0, 1))

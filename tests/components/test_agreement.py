@@ -14,7 +14,7 @@ from liftlab.components.agreement import (
     agreement,
     disagreement,
     pairwise_iou,
-    standing,
+    who_selects,
 )
 
 stacks = st.integers(1, 4).flatmap(lambda count: arrays.arrays(bool, (count, 2, 4, 5)))
@@ -66,12 +66,12 @@ selections = st.integers(1, 4).flatmap(lambda count: arrays.arrays(bool, (count,
 @settings(max_examples=50, deadline=None)
 def test_a_standing_says_who_selects(answers: np.ndarray, data: st.DataObject) -> None:
     own = data.draw(st.integers(0, len(answers) - 1))
-    found = standing(list(answers), own)
+    found = who_selects(list(answers), own)
     assert np.array_equal(found == EVERYBODY, answers.all(axis=0))
     assert np.array_equal(found == NOBODY, ~answers.any(axis=0))
     assert np.array_equal(np.isin(found, (SELF, EVERYBODY)), answers[own])
     others = data.draw(st.permutations([k for k in range(len(answers)) if k != own]))
-    assert np.array_equal(found, standing([answers[own], *answers[others]], 0))
+    assert np.array_equal(found, who_selects([answers[own], *answers[others]], 0))
 
 
 def test_standings_of_three_by_hand() -> None:
@@ -80,15 +80,15 @@ def test_standings_of_three_by_hand() -> None:
         np.array([True, False, True, False]),
         np.array([True] + [False] * 3),
     ]
-    assert standing(answers, 0).tolist() == [EVERYBODY, SELF, OTHERS, NOBODY]
-    assert standing(answers, 2).tolist() == [EVERYBODY, OTHERS, OTHERS, NOBODY]
+    assert who_selects(answers, 0).tolist() == [EVERYBODY, SELF, OTHERS, NOBODY]
+    assert who_selects(answers, 2).tolist() == [EVERYBODY, OTHERS, OTHERS, NOBODY]
 
 
 def test_selections_of_two_geometries_are_refused() -> None:
     with pytest.raises(ValueError, match="Carry them to one geometry"):
-        standing([np.zeros(3, bool), np.zeros(4, bool)], 0)
+        who_selects([np.zeros(3, bool), np.zeros(4, bool)], 0)
     with pytest.raises(ValueError, match="at least one"):
-        standing([], 0)
+        who_selects([], 0)
 
 
 def test_masks_of_different_sizes_are_refused() -> None:

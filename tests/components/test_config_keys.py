@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 
-from liftlab.components.config_keys import LATER, key_record
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY, key_record
 from liftlab.components.files import content_key
 from liftlab.pipelines.base import list_methods
 from liftlab.pipelines.steps.masks import MasksConfig
@@ -26,8 +26,8 @@ class Before:
 class After:
     inner: Inner = field(default_factory=Inner)
     name: str = "a"
-    mode: str = field(default="plain", metadata=LATER)
-    extra: Inner = field(default_factory=Inner, metadata=LATER)
+    mode: str = field(default="plain", metadata=OMIT_DEFAULT_FROM_KEY)
+    extra: Inner = field(default_factory=Inner, metadata=OMIT_DEFAULT_FROM_KEY)
 
 
 def test_a_later_setting_counts_only_when_it_is_set() -> None:

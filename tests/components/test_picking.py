@@ -31,7 +31,7 @@ def test_past_the_rim_of_the_front_surface_the_one_behind_is_hit() -> None:
 def test_single_stray_points_in_front_are_no_surface() -> None:
     stray = np.array([[0.0, 0.0, 0.5], [0.0005, 0.0, 0.9]], np.float32)
     hit = pick_point(np.concatenate([stray, sheet(2.0, 0)]), np.zeros(3), np.array([0.0, 0.0, 1.0]))
-    assert hit >= 2
+    assert hit is not None and hit >= 2
     assert pick_point(stray, np.zeros(3), np.array([0.0, 0.0, 1.0])) is not None, (
         "unless there is nothing else"
     )

@@ -43,7 +43,7 @@ class LiftVotes:
     def prepare(self, scene, masks, *, progress, cancel, generator):
         shared.check_inputs(scene, masks)
         views, ids = shared.gaussian_views(scene, self.device), masks.object_ids.tolist()
-        inside, seen = 0, 0
+        inside, seen = torch.zeros(()), torch.zeros(())
         for index, view in enumerate(scene.views):
             cancel.check()
             progress(index / len(scene.views), "Lifting masks")

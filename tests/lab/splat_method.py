@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -32,8 +32,8 @@ class LiftedState:
 
 
 class Lifted:
-    STEP_VERSION = 1
-    geometry = "gaussians"
+    STEP_VERSION: int = 1
+    geometry: Literal["points", "gaussians"] = "gaussians"
     prepared_on: ClassVar[list[str]] = []
     """Keys of the Gaussians that `prepare` was given."""
 
@@ -55,7 +55,8 @@ class Lifted:
             object_id = found[0] if found else 0
         shares = np.zeros(len(scene.gaussians.means), np.float32)
         views = range(len(scene.views))
-        drawn = [masks.mask(v, object_id) if object_id else None for v in views]
+        nothing = [np.zeros(view.image.shape[:2], bool) for view in scene.views]
+        drawn = [masks.mask(v, object_id) for v in views] if object_id else nothing
         if object_id:
             stack = torch.tensor(np.stack(drawn))[..., None]
             votes = lift(tensors_from_gaussians(scene.gaussians), [v.camera for v in scene.views], stack)
@@ -63,7 +64,7 @@ class Lifted:
         return Segmentation(
             "gaussians", shares > self.config.share_min, shares, self.config.share_min, (),
             Provenance(NAME, {}, "cpu", 0.0),
-            mask_of_view=lambda v: drawn[v] if object_id else np.zeros(scene.views[v].image.shape[:2], bool),
+            mask_of_view=drawn.__getitem__,
         )  # fmt: skip
 
     def decompose(self, prepared: LiftedState, granularity: float | None = None):

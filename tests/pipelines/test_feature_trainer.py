@@ -35,7 +35,7 @@ def target_loss(toy: Toy):
     """Rendered features at random pixels shall be one-hot codes of what the pixel shows, through a learned scale."""
 
     def loss(step: TrainStep) -> Tensor:
-        step.buffers["calls"] += 1
+        step.buffers["calls"].add_(1)
         labels = step.frame.shrunk(
             np.where(toy.instance[step.frame.index] < 4, toy.instance[step.frame.index], 0)
         )
@@ -47,7 +47,7 @@ def target_loss(toy: Toy):
 
 
 def fit(toy: Toy, config: FeatureTrainConfig = QUICK, *, seed: int = 0, **options) -> FeatureTrainResult:
-    count = len(toy.scene.gaussians.means)
+    count = len(toy.gaussians.means)
     return train_features(
         toy.scene, torch.zeros(count, 4), target_loss(toy), config, generator=seeded(seed),
         extra={"scale": Learned(torch.ones(()), 1e-2)}, buffers={"calls": torch.zeros(())}, **options,
@@ -66,9 +66,9 @@ def test_features_learn_what_the_pixels_show(toy: Toy) -> None:
 
 
 def test_gaussians_that_no_view_sees_keep_their_features(toy: Toy) -> None:
-    means = toy.scene.gaussians.means.copy()
+    means = toy.gaussians.means.copy()
     means[:50] += 100
-    hidden = replace(toy.scene, gaussians=replace(toy.scene.gaussians, means=means))
+    hidden = replace(toy.scene, gaussians=replace(toy.gaussians, means=means))
     result = fit(replace(toy, scene=hidden))
     assert not result.features[:50].any() and result.features[50:].any()
 
@@ -103,8 +103,8 @@ def test_a_cancelled_training_goes_on_where_it_was(toy: Toy, tmp_path: Path) -> 
 def test_a_checkpoint_that_does_not_fit_is_refused(toy: Toy, tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "training.safetensors"
     if content is None:
-        small = replace(toy.scene, gaussians=replace(toy.scene.gaussians, **{
-            name: getattr(toy.scene.gaussians, name)[:100] for name in ("means", "quats", "scales", "opacities", "sh")
+        small = replace(toy.scene, gaussians=replace(toy.gaussians, **{
+            name: getattr(toy.gaussians, name)[:100] for name in ("means", "quats", "scales", "opacities", "sh")
         }))  # fmt: skip
         fit(replace(toy, scene=small), replace(QUICK, iterations=2), checkpoint=path)
     else:
@@ -133,7 +133,7 @@ def test_views_with_nothing_to_learn_from_are_skipped_and_none_is_refused(toy: T
         return loss(step) if step.frame.index == 0 else None
 
     options = {"extra": {"scale": Learned(torch.ones(()), 0.0)}, "buffers": {"calls": torch.zeros(())}}
-    start = torch.zeros(len(toy.scene.gaussians.means), 4)
+    start = torch.zeros(len(toy.gaussians.means), 4)
     result = train_features(toy.scene, start, only_the_first, QUICK, generator=seeded(0), **options)
     assert result.buffers["calls"] == QUICK.iterations / len(toy.scene.views)
     with pytest.raises(InputError, match="No photo has a mask"):
@@ -157,7 +157,7 @@ def test_frames_keep_the_proportions_and_take_the_nearest_pixel(toy: Toy) -> Non
 def test_pixels_blend_as_whole_views_do(toy: Toy) -> None:
     """The walk along tile lists agrees with the rasteriser, values and gradients, for every pixel."""
     generator = seeded(3)
-    gaussians = tensors_from_gaussians(toy.scene.gaussians)
+    gaussians = tensors_from_gaussians(toy.gaussians)
     view = FrozenView(gaussians, toy.scene.views[2].camera)
     values = torch.randn(len(gaussians), 5, generator=generator).requires_grad_(True)
     pull = torch.randn(72 * 96, 5, generator=generator)
@@ -174,7 +174,7 @@ def test_pixels_blend_as_whole_views_do(toy: Toy) -> None:
 
 
 def test_a_pixel_asked_twice_and_one_that_sees_nothing(toy: Toy) -> None:
-    gaussians = tensors_from_gaussians(toy.scene.gaussians)
+    gaussians = tensors_from_gaussians(toy.gaussians)
     camera = toy.scene.views[0].camera
     rows = FrozenView(gaussians, camera).rows(torch.tensor([3000, 3000]))
     twice = rows.blend(torch.ones(len(rows.gaussian_ids), 2))
@@ -188,7 +188,7 @@ def test_a_pixel_asked_twice_and_one_that_sees_nothing(toy: Toy) -> None:
 
 
 def test_other_back_ends_render_whole_views_and_pick(toy: Toy) -> None:
-    gaussians = tensors_from_gaussians(toy.scene.gaussians, dtype=torch.float64)
+    gaussians = tensors_from_gaussians(toy.gaussians, dtype=torch.float64)
     camera = toy.scene.views[0].camera
     small = replace(camera, K=camera.K / np.array([[4], [4], [1]]), width=24, height=18)
     view = FrozenView(gaussians, small, backend="reference")

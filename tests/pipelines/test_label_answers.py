@@ -10,12 +10,13 @@ import torch
 from liftlab.components.errors import InputError
 from liftlab.components.features.label_maps import LabelMap
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.progress import CancelToken
+from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views, seen_clicks
 from liftlab.pipelines.methods.shared.label_answers import (
     Labelling,
+    are_things,
     chosen_objects,
     depth_inside,
     labels_by_votes,
@@ -24,7 +25,6 @@ from liftlab.pipelines.methods.shared.label_answers import (
     packed,
     select,
     supervision,
-    things,
     unpacked,
     without_structure,
 )
@@ -194,7 +194,7 @@ def test_an_object_without_gaussians_has_no_part_to_keep(instances: Labelling) -
 def test_things_are_objects_mostly_on_masks_of_things() -> None:
     truth = LabelMap(np.array([[1, 1, 1, 2, 2, 0]], np.int32), np.array([False, True, False]))
     image = np.array([[1, 1, 2, 2, 2, 0]], np.uint16)
-    assert things([image], [truth], 3).tolist() == [False, True, False, False]
+    assert are_things([image], [truth], 3).tolist() == [False, True, False, False]
     labelling = Labelling(np.zeros(2, np.int32), (image,), np.array([False, True, False, False]))
     assert without_structure(labelling)[0].tolist() == [[1, 1, 0, 0, 0, 0]]
 
@@ -225,15 +225,15 @@ def test_without_masks_there_is_nothing_to_learn(name: str) -> None:
     entry = get_method(name)
     method = entry.make(entry.quick, device=torch.device("cpu"))
     with pytest.raises(InputError, match="No photo has a mask to learn from"):
-        method.prepare(toy.scene, empty, cancel=CancelToken(), generator=seeded(0))
+        method.prepare(toy.scene, empty, progress=no_progress, cancel=CancelToken(), generator=seeded(0))
 
 
 @pytest.mark.parametrize("name", ["gaga", "proto_saga"])
 def test_splats_behind_no_mask_are_reported(name: str) -> None:
     toy = gaussian_toy()
-    away = replace(toy.scene.gaussians, means=toy.scene.gaussians.means + np.float32(50))
+    away = replace(toy.gaussians, means=toy.gaussians.means + np.float32(50))
     scene = replace(toy.scene, gaussians=away, gaussians_key="away")
     entry = get_method(name)
     method = entry.make(entry.quick, device=torch.device("cpu"))
     with pytest.raises(InputError, match=r"splat behind it|mask to learn from"):
-        method.prepare(scene, toy.masks, cancel=CancelToken(), generator=seeded(0))
+        method.prepare(scene, toy.masks, progress=no_progress, cancel=CancelToken(), generator=seeded(0))

@@ -5,12 +5,14 @@ Equation numbers are those of docs/methods/proto_saga.md.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
 
 from liftlab.components.association import AssociationConfig
+from liftlab.components.association.bank import BankVariant
 from liftlab.components.metrics import class_agnostic_panoptic_quality
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Prompt
@@ -51,7 +53,9 @@ def test_shuffled_masks_become_the_boxes(inference: str) -> None:
 @pytest.mark.parametrize(
     ("variant", "choose"), [("paper", "depth"), ("gaga", "both"), ("gaga", "depth"), ("paper", "probability")]
 )
-def test_associations_find_the_objects(variant: str, choose: str) -> None:
+def test_associations_find_the_objects(
+    variant: BankVariant, choose: Literal["depth", "probability", "both"]
+) -> None:
     prepared = prepare(method(association=AssociationConfig(variant, choose)))
     assert prepared.about["objects"] == 4
 
@@ -96,8 +100,8 @@ def test_joint_training_moves_the_splats_and_keeps_their_number(tmp_path: Path) 
     proto = method(training="joint", joint=JOINT)
     prepared = prepare(proto)
     moved = prepared.views.gaussians.means.numpy()
-    assert moved.shape == toy.scene.gaussians.means.shape
-    assert 0 < np.abs(moved - toy.scene.gaussians.means).max() < 0.1
+    assert moved.shape == toy.gaussians.means.shape
+    assert 0 < np.abs(moved - toy.gaussians.means).max() < 0.1
     assert quality(proto, prepared) > 0.85
     proto.save(prepared, tmp_path)
     loaded = proto.load(tmp_path, toy.scene, toy.masks)
@@ -111,7 +115,7 @@ def test_joint_training_moves_the_splats_and_keeps_their_number(tmp_path: Path) 
 def joint(**changes):
     toy = gaussian_toy()
     generator = seeded(0)
-    N, V = len(toy.scene.gaussians.means), len(toy.scene.views)
+    N, V = len(toy.gaussians.means), len(toy.scene.views)
     start = 0.1 * torch.randn((N, 4), generator=generator)
     heads = {f"view{v}": Learned(torch.randn((4, 4), generator=generator), 1e-2) for v in range(V)}
     labels = [torch.from_numpy(np.where(image == FLOOR, 4, image)) for image in toy.instance]

@@ -43,6 +43,7 @@ from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from tests.components.text.test_encoder import ColourEncoder
 from tests.knowing_network import KnowingNetwork
+from tests.not_none import not_none
 from tests.tiny_sam2 import catalogue_entry, write_checkpoint
 from tests.toy import make_toy
 
@@ -214,6 +215,7 @@ def test_what_our_methods_offer() -> None:
 def test_the_granularity_of_an_object_is_the_one_that_means_it() -> None:
     toy = make_toy(width=160, height=120, views=3)
     method = get_method("wildseg3d").make(WildSeg3DConfig(), device=torch.device("cpu"))
+    assert isinstance(method, HasGranularity)
     rows, columns = np.nonzero(toy.instance[0] == 1)
     x, y = float(columns[len(columns) // 2]) + 0.5, float(rows[len(rows) // 2]) + 0.5
     steps = toy.masks.at(0, x, y).tolist()
@@ -264,7 +266,7 @@ def test_a_proposer_of_another_package_builds_masks() -> None:
         lambda config, *, device: asked.append(config.level) or make(config, device=device),
     )
     cache = build_masks(toy.scene, MasksConfig(proposer="bright", options={"bright": {"level": 70}}))
-    assert asked == [70] and len(cache.object_ids) >= 3 and cache.solver_state is not None
-    ours = build_masks(toy.scene, MasksConfig())
-    assert not np.array_equal(cache.solver_state.tree.cost, ours.solver_state.tree.cost)
-    assert np.array_equal(cache.solver_state.regions, ours.solver_state.regions)
+    assert asked == [70] and len(cache.object_ids) >= 3
+    theirs, ours = not_none(cache.solver_state), not_none(build_masks(toy.scene, MasksConfig()).solver_state)
+    assert not np.array_equal(theirs.tree.cost, ours.tree.cost)
+    assert np.array_equal(theirs.regions, ours.regions)

@@ -178,7 +178,7 @@ def test_several_sizes_are_offered_once_each(prepared: SagaPrepared, toy: Toy) -
 
 
 def test_a_click_through_transparent_splats_is_refused_with_a_sentence(toy: Toy) -> None:
-    gaussians = toy.scene.gaussians
+    gaussians = toy.gaussians
     thin = replace(gaussians, opacities=np.full_like(gaussians.opacities, 0.02))
     scene = replace(toy.scene, gaussians=thin, gaussians_key="thin")
     method = saga()

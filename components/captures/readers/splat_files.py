@@ -8,7 +8,7 @@ from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras
 from liftlab.components.captures.readers.photos import encode_photo
 from liftlab.components.captures.readers.sources import Source
 from liftlab.components.errors import InputError
-from liftlab.components.gaussians.virtual_views import choose_cameras, see
+from liftlab.components.gaussians.virtual_views import choose_cameras, render_view
 from liftlab.components.progress import Progress, part_of, repeated
 from liftlab.components.rasterize import tensors_from_gaussians, warm_up
 from liftlab.components.types import Gaussians, Lens
@@ -44,7 +44,7 @@ def photograph(gaussians: Gaussians, name: str, folder: Path, *, progress: Progr
     pictures, frames = [], {}
     for number, camera in enumerate(cameras):
         progress(0.6 + 0.4 * number / len(cameras), f"Drawing view {number + 1} of {len(cameras)}")
-        data, suffix = encode_photo(see(tensors, camera).image, lossless=True)
+        data, suffix = encode_photo(render_view(tensors, camera).image, lossless=True)
         picture = folder / f"view_{number:02d}{suffix}"
         picture.write_bytes(data)
         pictures.append((picture.name, picture))

@@ -14,7 +14,7 @@ from liftlab.components.types import Array, Camera, Pointmap, View
 
 
 @dataclass(frozen=True)
-class Frame:
+class TrainingImage:
     """One view at one size."""
 
     camera: Camera
@@ -37,7 +37,7 @@ def make_frames(
     max_side: int,
     pointmap: Pointmap | None = None,
     device: torch.device | str = "cpu",
-) -> tuple[Frame, ...]:
+) -> tuple[TrainingImage, ...]:
     """Frames with the longer side at most `max_side` pixels; images are averaged down, depth is sampled."""
     frames = []
     for index, view in enumerate(views):
@@ -54,7 +54,7 @@ def make_frames(
                 columns = ((np.arange(width) + 0.5) * camera.width / width).astype(np.intp)
                 depth = depth[rows[:, None], columns]
         frames.append(
-            Frame(
+            TrainingImage(
                 camera=Camera(
                     K=scaled_intrinsics(camera.K, width / camera.width, height / camera.height),
                     world_to_camera=camera.world_to_camera,
@@ -68,7 +68,7 @@ def make_frames(
     return tuple(frames)
 
 
-def scene_scale(cameras: Sequence[Camera]) -> float:
+def camera_extent(cameras: Sequence[Camera]) -> float:
     """Reach of the cameras around their mean, times 1.1: the unit of position learning rates and of
     splitting."""
     centers = np.stack([camera.center for camera in cameras])

@@ -24,7 +24,7 @@ from liftlab.components.gaussians.training.density import (
     clear_of_cameras,
     surface_distances,
 )
-from liftlab.components.gaussians.training.frames import Frame, make_frames, scene_scale
+from liftlab.components.gaussians.training.frames import TrainingImage, camera_extent, make_frames
 from liftlab.components.gaussians.training.parameters import FIELDS, Parameters, parameters_from_gaussians
 from liftlab.components.gaussians.training.similarity import psnr, ssim
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -106,7 +106,7 @@ class Scores:
     ssim: float
 
 
-def evaluate(gaussians: Gaussians, frames: Sequence[Frame]) -> Scores:
+def evaluate(gaussians: Gaussians, frames: Sequence[TrainingImage]) -> Scores:
     """Render `frames` and compare. Raises ValueError without frames."""
     if not frames:
         raise ValueError("frames must hold at least one view; got none.")
@@ -189,7 +189,7 @@ class _Trainer:
         self.held_out = make_frames(held_out, max_side=config.max_side, device=device)
         self.cameras = [view.camera for view in views]
         self.clear = config.density.clear_share * surface_distances(self.cameras, start.means)
-        self.scale = scene_scale(self.cameras)
+        self.scale = camera_extent(self.cameras)
         self.parameters: Parameters = parameters_from_gaussians(
             start, sh_degree=config.sh_degree, device=device
         )

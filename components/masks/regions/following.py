@@ -41,7 +41,7 @@ class GeometryTracker:
             progress(number / len(tracks), f"Drawing outlines, {number + 1} of {len(tracks)}")
             cancel.check()
             votes = leaf_votes(state.leaf_of_pixel, track.leaves, state.graph)
-            masks = draw(colors, votes, self.outlines, sharpen=track.kind != "plane")
+            masks = draw_masks(colors, votes, self.outlines, sharpen=track.kind != "plane")
             if largest_area(masks) >= given.min_pixels:
                 thing = track.foreground and is_foreground(masks)
                 found.append(TrackedMasks(tuple(masks), track.kind, thing, track.score, track.leaves))
@@ -56,7 +56,7 @@ def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[I
     return [table[image] for image in leaf_of_pixel]
 
 
-def draw(
+def draw_masks(
     colors: Sequence[ViewColors],
     votes: Sequence[Int8[Array, "_ _"]],
     config: OutlineConfig,

@@ -72,9 +72,9 @@ def code_of(comparison: "Comparison") -> str:
             given.append(f"lab.config_of({comparison.scene_name!r}, {choice.method!r})")
         if choice.granularity is not None:
             given.append(f"granularity={choice.granularity:.2f}")
-        panes.append(f"    Choice({', '.join(given)}),\n")
+        panes.append(f"    PaneMethod({', '.join(given)}),\n")
     return (
-        "from liftlab.compare.comparison import Choice, Comparison\n\n"
+        "from liftlab.compare.comparison import Comparison, PaneMethod\n\n"
         f"comparison = Comparison(lab, {comparison.scene_name!r}, [\n{''.join(panes)}])\n"
         "comparison.ask(session.current.asked)\n"
         "for row in comparison.rows(comparison.masks_of_pane(0)):\n"

@@ -7,7 +7,7 @@ from liftlab.page.cells.frame import code_part
 from liftlab.session.prompts import PhotoBox, PhotoClick, WorldClick
 
 if TYPE_CHECKING:
-    from liftlab.session.prompts import Click
+    from liftlab.session.prompts import PromptClick
     from liftlab.web.visitor import Visitor
 
 ID = "segment"
@@ -41,7 +41,7 @@ def code_of(visitor: "Visitor") -> str:
     return "\n".join(lines)
 
 
-def _line(click: "Click") -> str:
+def _line(click: "PromptClick") -> str:
     sign = "" if click.positive else ", positive=False"
     match click:
         case PhotoClick(image, x, y):

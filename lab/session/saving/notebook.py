@@ -212,7 +212,7 @@ def notebook_of(session: "Session") -> Notebook:
             prompts=state.asked,
             colour=state.colour,
             masks_sha256=masks_digest(state.masks),
-            points=state.result.count if state.result is not None else 0,
+            points=state.count,
             server_ms=session.server_ms(state.id),
             named=state.named,
         )

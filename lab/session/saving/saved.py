@@ -9,7 +9,7 @@ from liftlab.components.types import Scene
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.files.reading import Misfit, from_plain
 from liftlab.session.arrangement import Arrangement
-from liftlab.session.objects import ObjectAsk
+from liftlab.session.objects import ObjectRequest
 from liftlab.session.prompts import check_click, check_names, check_stroke
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class SavedSession:
     method: Name
     current: Count | None
     """Number of the object that clicks go to."""
-    objects: Annotated[tuple[ObjectAsk, ...], few(0, 10_000)]
+    objects: Annotated[tuple[ObjectRequest, ...], few(0, 10_000)]
     config: dict[str, Any] | None = None
     """Of the method; null for its defaults."""
     arrangement: Arrangement = field(default_factory=Arrangement)

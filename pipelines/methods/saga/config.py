@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from liftlab.components.bounds import Amount, Rate, Share, within
-from liftlab.components.config_keys import LATER
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 
 
@@ -44,7 +44,7 @@ class SagaConfig:
     click_scale: Literal["mask", "middle"] = "mask"
     """Size a click asks for when the person does not say: that of the mask they most likely mean in that photo, where
     one is cached, else that of a typical object; or 0.5, as the authors' viewer starts with."""
-    click_query: Literal["mask", "pixel"] = field(default="mask", metadata=LATER)
+    click_query: Literal["mask", "pixel"] = field(default="mask", metadata=OMIT_DEFAULT_FROM_KEY)
     """What a first click compares when the person gives no size: its pixel and the mean feature of the mask they most
     likely mean in that photo (eq. 14), at the size that fits the mask best; or its pixel alone, as in the paper. Ours:
     a pixel often shows one part of a thing whose parts are masks too."""

@@ -127,7 +127,7 @@ Loss = Callable[[TrainStep], Tensor | None]
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class LossPoint:
     """One report of a training."""
 
     iteration: int
@@ -143,7 +143,7 @@ class FeatureTrainResult:
     features: Float[Tensor, "N D"]
     extra: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor]
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[LossPoint, ...]
     iterations: int
     seconds: float
     stopped: Literal["iterations", "budget"]
@@ -255,7 +255,7 @@ class _Trainer:
         self.order: list[int] = []
         self.empty = 0
         self.losses: list[float] = []
-        self.curve: list[CurvePoint] = []
+        self.curve: list[LossPoint] = []
 
     def run(self, loss: Loss, progress: Progress, cancel: CancelToken) -> FeatureTrainResult:
         config, began = self.config, time.perf_counter()
@@ -307,7 +307,7 @@ class _Trainer:
     def _report(self, done: float, progress: Progress) -> None:
         mean = float(np.mean(self.losses)) if self.losses else float("nan")
         self.losses = []
-        self.curve.append(CurvePoint(self.iteration, self.earlier_secs, mean))
+        self.curve.append(LossPoint(self.iteration, self.earlier_secs, mean))
         progress(
             min(done, 1.0),
             f"Training features: step {self.iteration} of {self.config.iterations}, loss {mean:.3f}",
@@ -361,7 +361,7 @@ class _Trainer:
                 self.optimiser.state[parameter] = {n: t.to(parameter.device) for n, t in state.items()}
         self.iteration, self.empty, self.earlier_secs = int(iteration), int(empty), float(seconds)
         self.order, self.losses = order, losses
-        self.curve = [CurvePoint(int(i), s, mean) for i, s, mean in curve]
+        self.curve = [LossPoint(int(i), s, mean) for i, s, mean in curve]
 
     def _parameters(self) -> list[Tensor]:
         return [self.features, *self.extra.values()]

@@ -272,5 +272,5 @@ def load_state(
 
 
 def curve_json(curve: Sequence[Any]) -> list[list[int | float]]:
-    """A training curve (`feature_trainer.CurvePoint`) for the JSON: [iteration, seconds, loss] per point."""
+    """A training curve (`feature_trainer.LossPoint`) for the JSON: [iteration, seconds, loss] per point."""
     return [[p.iteration, round(p.seconds, 3), round(p.loss, 6)] for p in curve]

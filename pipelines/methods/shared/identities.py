@@ -46,13 +46,13 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
 from liftlab.pipelines.methods.shared.label_answers import (
     SCORE_THRESHOLD,
     Labelling,
+    are_things,
     chosen_objects,
     labels_by_votes,
     meant_objects,
     nearer_part,
     packed,
     select,
-    things,
     unpacked,
     without_structure,
 )
@@ -217,7 +217,7 @@ def read_identities(
         maps.append(label_pixels(head, features, views.view(index)))
     cameras = [view.camera for view in scene.views]
     labels = labels_by_votes(views.gaussians, cameras, maps, head.objects_of(features), head.count)
-    labelling = Labelling(labels, tuple(maps), things(maps, truth, head.count))
+    labelling = Labelling(labels, tuple(maps), are_things(maps, truth, head.count))
     centers = means_by_label(features, torch.from_numpy(labels).to(features.device, torch.int64), head.count)
     return IdentityPrepared(scene.key, views, features, head, centers, labelling, about)
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from liftlab.components.bounds import Amount, Rate, Share, within
 from liftlab.components.features.view_classifiers import classifier_loss
-from liftlab.components.gaussians.training.frames import Frame, make_frames, scene_scale
+from liftlab.components.gaussians.training.frames import TrainingImage, camera_extent, make_frames
 from liftlab.components.gaussians.training.parameters import Parameters, parameters_from_gaussians
 from liftlab.components.gaussians.training.similarity import ssim
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.rasterize import rasterize, warm_up
 from liftlab.components.types import Gaussians, Scene
-from liftlab.pipelines.methods.shared.feature_trainer import CurvePoint, Learned
+from liftlab.pipelines.methods.shared.feature_trainer import Learned, LossPoint
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class JointResult:
     """As many as at the start, in the same order: nothing is added or taken away."""
     features: Float32[Tensor, "N D"]
     classifiers: Mapping[str, Tensor]
-    curve: tuple[CurvePoint, ...]
+    curve: tuple[LossPoint, ...]
     seconds: float
 
 
@@ -96,7 +96,7 @@ def train_jointly(
     degree = round(scene.gaussians.sh.shape[1] ** 0.5) - 1
     parameters = parameters_from_gaussians(scene.gaussians, sh_degree=degree, device=device)
     rates = dict.fromkeys(parameters.values, config.rate_others)
-    rates["means"] = config.rate_means * scene_scale([view.camera for view in scene.views])
+    rates["means"] = config.rate_means * camera_extent([view.camera for view in scene.views])
     features = start.detach().to(device, torch.float32, copy=True).requires_grad_(True)
     heads = {
         name: w.value.detach().to(device, copy=True).requires_grad_(True) for name, w in classifiers.items()
@@ -106,7 +106,7 @@ def train_jointly(
     optimiser = torch.optim.Adam(groups)
     order: list[int] = []
     losses: list[float] = []
-    curve: list[CurvePoint] = []
+    curve: list[LossPoint] = []
     for iteration in range(config.iterations):
         cancel.check()
         order = order or torch.randperm(len(frames), generator=generator).tolist()
@@ -125,7 +125,7 @@ def train_jointly(
         optimiser.zero_grad(set_to_none=True)
         losses.append(float(entropy.detach()))
         if (iteration + 1) % config.report_every == 0 or iteration + 1 == config.iterations:
-            curve.append(CurvePoint(iteration + 1, time.perf_counter() - began, float(np.mean(losses))))
+            curve.append(LossPoint(iteration + 1, time.perf_counter() - began, float(np.mean(losses))))
             losses = []
             progress((iteration + 1) / config.iterations, f"Training splats and embeddings: {iteration + 1}")
     return JointResult(
@@ -146,7 +146,7 @@ def _photo_loss(
 
 
 def _rendered_alone(
-    parameters: Parameters, features: Float[Tensor, "N D"], frame: Frame
+    parameters: Parameters, features: Float[Tensor, "N D"], frame: TrainingImage
 ) -> Float[Tensor, "H W D"]:
     """The embeddings seen in a photo, their gradient reaching them alone and not the splats."""
     g = parameters.activated()

@@ -87,7 +87,7 @@ def frame_labels(frame: TrainingFrame, label_map: LabelMap) -> Int32[Array, "h w
     return np.where(frame.view.alpha.cpu().numpy() >= 0.5, labels, np.int32(0)).astype(np.int32)
 
 
-def things(
+def are_things(
     maps: Sequence[UInt16[Array, "_ _"]], truth: Sequence[LabelMap], count: int
 ) -> Bool[Array, "O_plus_1"]:
     """Which objects are things: most of their pixels lie on masks of things. Objects without pixels are none."""
@@ -281,7 +281,7 @@ def unpacked(tensors: dict[str, Tensor]) -> Labelling:
     return Labelling(tensors["labels"].cpu().numpy(), maps, tensors["thing"].cpu().numpy())
 
 
-def agreement(
+def code_agreement(
     maps: Sequence[UInt16[Array, "_ _"]], truth: Sequence[LabelMap], codes: Int64[Array, "O_plus_1"]
 ) -> dict[str, float]:
     """How well codes and the segments they were trained on go together, as means over the views.

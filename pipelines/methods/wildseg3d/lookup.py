@@ -16,7 +16,7 @@ SAME_PLACE_PX = 2.0
 
 
 @dataclass(frozen=True)
-class Choice:
+class CacheSelection:
     """What the clicks select from the cache: the union of `add` without the union of `subtract`."""
 
     add: tuple[int, ...] = ()
@@ -34,7 +34,7 @@ class Choice:
 
 def plan(
     masks: MaskCache, given: ClickList, config: WildSeg3DConfig, *, solvable: bool
-) -> tuple[Choice, ClickList | None]:
+) -> tuple[CacheSelection, ClickList | None]:
     """What to look up; and, where that does not answer all clicks, what to ask the click solver instead.
 
     With local corrections only the first positive click and boxes are looked up. While further clicks agree with
@@ -60,7 +60,7 @@ def plan(
     return choice, replace(given, clicks=clicks)
 
 
-def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choice:
+def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> CacheSelection:
     """Pick cached objects for clicks and boxes.
 
     Each positive click adds one object that contains it. An object that contains a negative click, in that
@@ -96,10 +96,10 @@ def choose(masks: MaskCache, given: ClickList, config: WildSeg3DConfig) -> Choic
             subtract.append(free[0])
         else:
             missed.append(click)
-    return Choice(add, tuple(dict.fromkeys(subtract)), candidates, tuple(missed), missed_boxes)
+    return CacheSelection(add, tuple(dict.fromkeys(subtract)), candidates, tuple(missed), missed_boxes)
 
 
-def union_mask(masks: MaskCache, choice: Choice, view: int) -> Bool[Array, "H W"]:
+def union_mask(masks: MaskCache, choice: CacheSelection, view: int) -> Bool[Array, "H W"]:
     """M of eq. (10) in one view, with the subtracted objects taken out."""
     out = np.zeros(masks.sizes[view], bool)
     for object_id in choice.add:
@@ -180,7 +180,7 @@ def painting_order(masks: MaskCache, view: int, granularity: float | None) -> li
     return sorted(shown, key=lambda object_id: layers.index(masks.kinds[object_id - 1]))
 
 
-def message_of(given: ClickList, choice: Choice, selected: Bool[Array, "N"]) -> str:
+def message_of(given: ClickList, choice: CacheSelection, selected: Bool[Array, "N"]) -> str:
     """One sentence for what the person should know, or nothing."""
     if given.hidden:
         return "A point you clicked in 3D is not seen by any photo: click on a photographed surface."

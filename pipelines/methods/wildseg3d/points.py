@@ -11,7 +11,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.pointmaps.alignment.scene import SceneAlignment
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array, Scene
-from liftlab.pipelines.methods.wildseg3d.lookup import Choice, union_mask
+from liftlab.pipelines.methods.wildseg3d.lookup import CacheSelection, union_mask
 from liftlab.pipelines.methods.wildseg3d.state import AlignedDepths, WildSeg3DPrepared
 
 
@@ -36,7 +36,7 @@ def points_in_masks(scene: Scene, masks_of_views: Sequence[Bool[Array, "_ _"]]) 
     return selected
 
 
-def select_points(prepared: WildSeg3DPrepared, choice: Choice) -> Bool[Array, "N"]:
+def select_points(prepared: WildSeg3DPrepared, choice: CacheSelection) -> Bool[Array, "N"]:
     """Looked up where one object is the answer; formed in the views otherwise, so that seams close."""
     if len(choice.add) == 1 and not choice.subtract:
         selected = np.zeros(int(prepared.scene.pointmap.offsets[-1]), bool)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jaxtyping import Bool, Float, Float32, Int
 
 from liftlab.components.bounds import Share
-from liftlab.components.config_keys import LATER
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import GraphCutConfig
 from liftlab.components.masks.clicks.solver import ClickSolver
@@ -49,13 +49,17 @@ class WildSeg3DConfig:
     three clicks on desk: 0.95 local, 0.46 lookup."""
     box_iou: Share = 0.5
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
-    click_solver: str = field(default="graph_cut", metadata=LATER | chosen_from(CLICK_SOLVERS))
+    click_solver: str = field(
+        default="graph_cut", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(CLICK_SOLVERS)
+    )
     """What answers on the slow path: a cut through photos and geometry, without weights, or SAM 2.1's decoder."""
-    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
+    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=OMIT_DEFAULT_FROM_KEY)
     """Which SAM 2.1, and how."""
-    pairs: str = field(default="stereo", metadata=LATER | chosen_from(PAIR_PREDICTORS))
+    pairs: str = field(default="stereo", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(PAIR_PREDICTORS))
     """Who predicts the pairs of the alignment: stereo, without weights, or a network. The paper's is dga on mast3r."""
-    options: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=LATER, hash=False)
+    options: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata=OMIT_DEFAULT_FROM_KEY, hash=False
+    )
     """Settings of click solvers and pair predictors of other packages, by their names."""
 
     def __post_init__(self) -> None:

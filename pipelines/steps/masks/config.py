@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from liftlab.components.bounds import within
-from liftlab.components.config_keys import LATER
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.masks.clicks.candidates import CandidateConfig
 from liftlab.components.masks.graph.scene_graph import SceneGraphConfig
@@ -41,14 +41,16 @@ class MasksConfig:
     """How outlines are sharpened."""
     min_pixels: Annotated[int, within(0, 10_000_000)] = 100
     """An object must cover this many pixels in one view at least."""
-    proposer: str = field(default="regions", metadata=LATER | chosen_from(PROPOSERS))
+    proposer: str = field(default="regions", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(PROPOSERS))
     """Who proposes masks in each photo: regions of even colour and geometry, without weights, or SAM 2.1."""
-    following: str = field(default="geometry", metadata=LATER | chosen_from(TRACKERS))
+    following: str = field(default="geometry", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(TRACKERS))
     """Who gives objects one id over all photos: association through the pointmaps, or SAM 2.1 following its own
     proposals from photo to photo (`proposer` must be sam2)."""
-    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=LATER)
+    sam2: Sam2Config = field(default_factory=Sam2Config, metadata=OMIT_DEFAULT_FROM_KEY)
     """Which SAM 2.1, and how."""
-    options: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=LATER, hash=False)
+    options: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata=OMIT_DEFAULT_FROM_KEY, hash=False
+    )
     """Settings of proposers and trackers of other packages, by their names: {"my_proposer": {"size": 3}}."""
 
     def __post_init__(self) -> None:

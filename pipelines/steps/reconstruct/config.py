@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from liftlab.components.bounds import Seed, within
-from liftlab.components.config_keys import LATER
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.registry import chosen_from
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import check_settings
@@ -35,15 +35,17 @@ class ReconstructConfig:
     """Depths tried per pixel."""
     seed: Seed = 0
     """Of every random choice."""
-    doubtful: Literal["leave_out", "keep"] = field(default="leave_out", metadata=LATER)
+    doubtful: Literal["leave_out", "keep"] = field(default="leave_out", metadata=OMIT_DEFAULT_FROM_KEY)
     """What becomes of photos whose place the other photos do not confirm: they are left out and named, or kept and
     marked."""
-    pointmaps: str = field(default="stereo", metadata=LATER | chosen_from(PAIR_PREDICTORS))
+    pointmaps: str = field(default="stereo", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(PAIR_PREDICTORS))
     """Where depth comes from: structure from motion and multi-view stereo, without weights, or pairs by a network and
     their global alignment."""
-    alignment: Literal["ga", "sparse_ga"] = field(default="ga", metadata=LATER)
+    alignment: Literal["ga", "sparse_ga"] = field(default="ga", metadata=OMIT_DEFAULT_FROM_KEY)
     """How a network's pairs are put together: by all their pixels (DUSt3R), or by their matches alone (MASt3R)."""
-    options: dict[str, dict[str, Any]] = field(default_factory=dict, metadata=LATER, hash=False)
+    options: dict[str, dict[str, Any]] = field(
+        default_factory=dict, metadata=OMIT_DEFAULT_FROM_KEY, hash=False
+    )
     """Settings of pair predictors of other packages, by their names."""
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from liftlab.components.captures.capture import Capture, load_photo
 from liftlab.components.gaussians.files import read_gaussians
-from liftlab.components.gaussians.virtual_views import see
+from liftlab.components.gaussians.virtual_views import render_view
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import points_from_depth, undistort_photo
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -53,7 +53,7 @@ def scene_of_splats(
         views.append(
             View(photo.name, camera, undistort_photo(load_photo(photo), known.lens, camera), known.lens)
         )
-        sight = see(tensors, camera)
+        sight = render_view(tensors, camera)
         points.append(points_from_depth(camera, sight.surface.depth.astype(np.float64)))
         sure = sight.surface.alpha * sight.surface.agreement
         conf.append(1 + 0.5 * np.minimum(sure / np.maximum(1 - sure, 1e-6), ODDS_MAX))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liftlab.components.association import MemoryBank, associate, covered, front, likely, union
-from liftlab.components.association.bank import densest_first
+from liftlab.components.association.bank import BankVariant, densest_first
 from liftlab.components.errors import Cancelled
 from liftlab.components.geometry.projection import project
 from liftlab.components.progress import CancelToken
@@ -20,7 +20,7 @@ def span(*ranges: tuple[int, int]) -> np.ndarray:
     return np.concatenate([np.arange(low, high + 1) for low, high in ranges])
 
 
-def bank(variant: str) -> MemoryBank:
+def bank(variant: BankVariant) -> MemoryBank:
     made = MemoryBank(200, variant=variant)
     made.add(span((0, 9)))
     made.add(span((20, 29)))

@@ -1,5 +1,7 @@
 """Association of the toy's masks: through its Gaussians, by depth and by probability."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -25,13 +27,15 @@ def shuffled(toy: Toy, seed: int) -> list[LabelMap]:
 def run(toy: Toy, config: AssociationConfig, maps: list[LabelMap], **options):
     return associate_masks(
         [view.camera for view in toy.scene.views], [m.labels for m in maps], [m.count for m in maps],
-        toy.scene.gaussians.means, config, generator=torch.Generator().manual_seed(0), **options,
+        toy.gaussians.means, config, generator=torch.Generator().manual_seed(0), **options,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("config", [GAGA, PAPER], ids=["gaga", "paper"])
 @pytest.mark.parametrize("order", ["listed", "densest", "random"])
-def test_shuffled_masks_find_their_objects(toy: Toy, config: AssociationConfig, order: str) -> None:
+def test_shuffled_masks_find_their_objects(
+    toy: Toy, config: AssociationConfig, order: Literal["listed", "densest", "random"]
+) -> None:
     maps = shuffled(toy, 5)
     found = run(toy, AssociationConfig(config.variant, "depth", order=order), maps)
     assert found.count == 4
@@ -42,7 +46,7 @@ def test_shuffled_masks_find_their_objects(toy: Toy, config: AssociationConfig, 
 
 def test_the_nearest_of_a_mask_lie_on_its_object_and_not_behind_it(toy: Toy) -> None:
     (first, *_), camera = shuffled(toy, 1), toy.scene.views[0].camera
-    sets = gaussians_of_masks(camera, first.labels, toy.scene.gaussians.means, first.count, PAPER)
+    sets = gaussians_of_masks(camera, first.labels, toy.gaussians.means, first.count, PAPER)
     owner = box_of_gaussians(toy)
     for number, chosen in enumerate(sets, start=1):
         truth = np.bincount(toy.instance[0][first.labels == number]).argmax()
@@ -52,7 +56,7 @@ def test_the_nearest_of_a_mask_lie_on_its_object_and_not_behind_it(toy: Toy) -> 
 
 def test_both_is_the_union_of_depth_and_probability(toy: Toy) -> None:
     (first, *_), camera = shuffled(toy, 1), toy.scene.views[0].camera
-    means = toy.scene.gaussians.means
+    means = toy.gaussians.means
     chance = np.random.default_rng(0).random((len(means), first.count)).astype(np.float32)
     found = {
         choose: gaussians_of_masks(
@@ -72,6 +76,6 @@ def test_probabilities_must_be_there(toy: Toy) -> None:
 
 def test_masks_with_nothing_behind_them_have_no_object(toy: Toy) -> None:
     maps = shuffled(toy, 1)
-    far = toy.scene.gaussians.means + np.array([0, 0, 100.0])
+    far = toy.gaussians.means + np.array([0, 0, 100.0])
     sets = gaussians_of_masks(toy.scene.views[0].camera, maps[0].labels, far, maps[0].count, PAPER)
     assert [len(chosen) for chosen in sets] == [0] * maps[0].count

@@ -20,11 +20,12 @@ from liftlab.components.export import (
     write_glb,
     write_label_png,
     write_mask_png,
-    write_ply,
+    write_point_cloud_ply,
     write_transforms,
 )
 from liftlab.components.geometry.projection import project, view_from_photo
 from liftlab.components.types import Lens, Scene
+from tests.not_none import read_image
 from tests.toy import Toy, make_toy
 
 
@@ -51,7 +52,7 @@ def with_distortion(scene: Scene) -> Scene:
 def test_ply_holds_points_colours_and_the_photo_pixel_of_each(toy: Toy, tmp_path: Path) -> None:
     scene = with_distortion(toy.scene)
     selected = selected_box(toy, 2)
-    write_ply(tmp_path / "box.ply", cloud_of(scene, selected))
+    write_point_cloud_ply(tmp_path / "box.ply", cloud_of(scene, selected))
     ply = plyfile.PlyData.read(tmp_path / "box.ply")
     vertex = ply["vertex"]
     points = np.stack([vertex["x"], vertex["y"], vertex["z"]], axis=1)
@@ -69,7 +70,9 @@ def test_ply_holds_points_colours_and_the_photo_pixel_of_each(toy: Toy, tmp_path
 
 
 def test_ply_of_nothing_is_a_valid_empty_cloud(toy: Toy, tmp_path: Path) -> None:
-    write_ply(tmp_path / "none.ply", cloud_of(toy.scene, np.zeros(int(toy.scene.pointmap.offsets[-1]), bool)))
+    write_point_cloud_ply(
+        tmp_path / "none.ply", cloud_of(toy.scene, np.zeros(int(toy.scene.pointmap.offsets[-1]), bool))
+    )
     assert len(plyfile.PlyData.read(tmp_path / "none.ply")["vertex"]) == 0
 
 
@@ -81,7 +84,8 @@ def test_glb_opens_with_up_as_y_and_colours_kept(toy: Toy, tmp_path: Path) -> No
     (geometry,) = model.geometry.values()
     assert np.allclose(geometry.vertices, cloud.points, atol=1e-6)
     assert np.array_equal(geometry.colors[:, :3], cloud.colours)
-    turned = model.to_geometry() if hasattr(model, "to_geometry") else model.dump(concatenate=True)
+    turned = model.to_geometry()
+    assert isinstance(turned, trimesh.Trimesh | trimesh.PointCloud)
     height = cloud.points @ toy.scene.up
     assert np.allclose(turned.vertices[:, 1], height, atol=1e-5)
 
@@ -97,10 +101,10 @@ def test_pngs_come_back_bit_for_bit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     mask = rng.random((41, 67)) < 0.4
     write_mask_png(tmp_path / "m.png", mask)
-    assert np.array_equal(cv2.imread(str(tmp_path / "m.png"), cv2.IMREAD_UNCHANGED), mask * np.uint8(255))
+    assert np.array_equal(read_image(tmp_path / "m.png", cv2.IMREAD_UNCHANGED), mask * np.uint8(255))
     labels = rng.integers(0, 65536, (41, 67)).astype(np.uint16)
     write_label_png(tmp_path / "l.png", labels)
-    assert np.array_equal(cv2.imread(str(tmp_path / "l.png"), cv2.IMREAD_UNCHANGED), labels)
+    assert np.array_equal(read_image(tmp_path / "l.png", cv2.IMREAD_UNCHANGED), labels)
 
 
 def test_coco_masks_and_names_come_back(tmp_path: Path) -> None:
@@ -158,7 +162,7 @@ def test_colmap_model_projects_world_points_as_we_do(toy: Toy, tmp_path: Path) -
 
     for view in scene.views:
         image = model.find_image_with_name(view.name)
-        in_camera = (image.cam_from_world() * points) if hasattr(image, "cam_from_world") else None
+        in_camera = image.cam_from_world() * points
         theirs = np.array([model.cameras[image.camera_id].img_from_cam(p) for p in in_camera])
         seen, depth = project(view.camera, points)
         ours = photo_from_view(view, seen)

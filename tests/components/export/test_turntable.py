@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from liftlab.components.export import turntable_cameras, turntable_frames, write_gif, write_mp4
 from liftlab.components.gaussians.training.initialise import gaussians_from_points
@@ -68,6 +69,7 @@ def test_films_hold_every_frame(tmp_path: Path) -> None:
     frames = [np.full((32, 48, 3), (level, 20, 20), np.uint8) for level in (0, 100, 200)]
     write_gif(tmp_path / "turn.gif", frames)
     with Image.open(tmp_path / "turn.gif") as gif:
+        assert isinstance(gif, GifImageFile)
         assert (gif.n_frames, gif.size, gif.info["loop"]) == (3, (48, 32), 0)
         gif.seek(2)
         assert np.abs(np.asarray(gif.convert("RGB")).astype(int) - frames[2]).max() < 8

@@ -59,7 +59,7 @@ def literal_loss(F, gates, same, kept, weights) -> float:
                 pull.append(-weights[p, q] * cosine if same[s, p, q] else 0.0)
             if kept.repel[p, q]:
                 push.append(0.0 if same[s, p, q] else weights[p, q] * max(cosine, 0.0))
-    return (np.mean(pull) if pull else 0.0) + (np.mean(push) if push else 0.0)
+    return float((np.mean(pull) if pull else 0.0) + (np.mean(push) if push else 0.0))
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_halves_keep_the_middle_and_the_light_they_take() -> None:
     np.testing.assert_array_equal(halves.scales[:5, 1:], whole.scales[:, 1:])
     assert (halves.scales[:, 0] < 0.7 * np.tile(whole.scales[:, 0], 2)).all()
     x = np.linspace(-1, 1, 2001)
-    apart = np.linalg.norm(halves.means[0] - whole.means[0])
+    apart = float(np.linalg.norm(halves.means[0] - whole.means[0]))
 
     def alpha_at(opacity: float, width: float, shift: float) -> np.ndarray:
         return opacity * np.exp(-0.5 * ((x - shift) / width) ** 2)

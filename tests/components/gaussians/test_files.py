@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import gsply
@@ -64,7 +65,9 @@ def test_spz_keeps_what_its_numbers_can_hold(tmp_path: Path, degree: int) -> Non
 
 def test_values_at_the_ends_stay_finite(tmp_path: Path) -> None:
     edge = splats(3)
-    edge = Gaussians(edge.means, edge.quats, np.float32([[0, 1, 1e6]] * 3), np.float32([0, 1, 0.5]), edge.sh)
+    edge = replace(
+        edge, scales=np.array([[0, 1, 1e6]] * 3, np.float32), opacities=np.array([0, 1, 0.5], np.float32)
+    )
     write_gaussians(tmp_path / "a.ply", edge)
     read = read_gaussians(tmp_path / "a.ply")
     np.testing.assert_allclose(read.opacities, [0, 1, 0.5], atol=2e-6)

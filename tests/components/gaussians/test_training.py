@@ -16,7 +16,7 @@ from liftlab.components.gaussians.training.density import (
     clear_of_cameras,
     surface_distances,
 )
-from liftlab.components.gaussians.training.frames import depth_of_view, make_frames, scene_scale
+from liftlab.components.gaussians.training.frames import camera_extent, depth_of_view, make_frames
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap, gaussians_from_points
 from liftlab.components.gaussians.training.loop import TrainConfig, evaluate, train
 from liftlab.components.gaussians.training.parameters import FIELDS, parameters_from_gaussians
@@ -24,6 +24,7 @@ from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.progress import CancelToken
 from liftlab.components.rasterize import GaussianTensors, rasterize, tensors_from_gaussians
 from liftlab.components.types import Camera, Gaussians, Lens, Pointmap, View
+from tests.not_none import not_none
 
 WIDTH, HEIGHT = 48, 36
 
@@ -54,9 +55,10 @@ def toy() -> tuple[list[View], Pointmap]:
     )
     cameras = [eye(shift) for shift in (-0.4, -0.2, 0.0, 0.2, 0.4)]
     out = rasterize(truth, cameras)
+    colour = not_none(out.colour)
     views, points = [], []
     for i, camera in enumerate(cameras):
-        image = (out.colour[i].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+        image = (colour[i].clamp(0, 1) * 255).round().to(torch.uint8).numpy()
         views.append(View(f"{i}.png", camera, image, Lens(WIDTH, HEIGHT, camera.K)))
         points.append(points_from_depth(camera, out.depth[i].double().numpy()))
     valid = (out.alpha > 0.9).numpy()
@@ -184,8 +186,8 @@ def test_a_damaged_checkpoint_is_named(
 
 
 def test_adam_is_adam() -> None:
-    start = Gaussians(*(np.ones((3, n), np.float32) for n in (3, 4, 3)), np.full(3, 0.5, np.float32),
-                      np.ones((3, 4, 3), np.float32))  # fmt: skip
+    means, quats, scales, sh = (np.ones((3, *rest), np.float32) for rest in ((3,), (4,), (3,), (4, 3)))
+    start = Gaussians(means, quats, scales, np.full(3, 0.5, np.float32), sh)
     ours = parameters_from_gaussians(start, sh_degree=1, device=torch.device("cpu"))
     theirs = [ours.values[name].detach().clone().requires_grad_(True) for name in FIELDS]
     optimiser = torch.optim.Adam(theirs, lr=0.01, eps=1e-15)
@@ -203,10 +205,10 @@ def test_adam_is_adam() -> None:
 def test_adapting_doubles_narrow_splits_wide_and_drops_faint_gaussians() -> None:
     """Rows: quiet, pulled and narrow, pulled and wide, faint."""
     start = Gaussians(
-        means=np.float32([[0, 0, 1], [1, 0, 1], [2, 0, 1], [3, 0, 1]]),
-        quats=np.float32([[1, 0, 0, 0]] * 4),
-        scales=np.float32([[0.001] * 3, [0.001] * 3, [0.05] * 3, [0.001] * 3]),
-        opacities=np.float32([0.5, 0.5, 0.5, 0.001]),
+        means=np.array([[0, 0, 1], [1, 0, 1], [2, 0, 1], [3, 0, 1]], np.float32),
+        quats=np.array([[1, 0, 0, 0]] * 4, np.float32),
+        scales=np.array([[0.001] * 3, [0.001] * 3, [0.05] * 3, [0.001] * 3], np.float32),
+        opacities=np.array([0.5, 0.5, 0.5, 0.001], np.float32),
         sh=np.zeros((4, 1, 3), np.float32),
     )
     parameters = parameters_from_gaussians(start, sh_degree=0, device=torch.device("cpu"))
@@ -299,12 +301,13 @@ def test_the_wanted_number_of_gaussians_from_confident_points(toy: tuple[list[Vi
 def test_frames_shrink_image_camera_and_depth_together(toy: tuple[list[View], Pointmap]) -> None:
     views, pointmap = toy
     full, half = (make_frames(views, max_side=side, pointmap=pointmap)[2] for side in (48, 24))
-    assert half.image.shape == (18, 24, 3) and half.depth.shape == (18, 24)
+    deep, flat = not_none(full.depth), not_none(half.depth)
+    assert half.image.shape == (18, 24, 3) and flat.shape == (18, 24)
     np.testing.assert_allclose(half.camera.K[:2], full.camera.K[:2] / 2)
-    known = (full.depth[1::2, 1::2] > 0) & (half.depth > 0)
-    assert (half.depth - full.depth[1::2, 1::2]).abs()[known].median() < 0.02
-    assert float(full.depth[0, 0]) == pytest.approx(3, abs=0.2)
+    known = (deep[1::2, 1::2] > 0) & (flat > 0)
+    assert (flat - deep[1::2, 1::2]).abs()[known].median() < 0.02
+    assert float(deep[0, 0]) == pytest.approx(3, abs=0.2)
 
 
 def test_scene_scale_is_the_reach_of_the_cameras(toy: tuple[list[View], Pointmap]) -> None:
-    assert scene_scale([view.camera for view in toy[0]]) == pytest.approx(1.1 * 0.4)
+    assert camera_extent([view.camera for view in toy[0]]) == pytest.approx(1.1 * 0.4)

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from liftlab.components.errors import Cancelled
 from liftlab.components.gaussians import virtual_views
 from liftlab.components.gaussians.training.initialise import gaussians_from_points
-from liftlab.components.gaussians.virtual_views import choose_cameras, estimate_up, see
+from liftlab.components.gaussians.virtual_views import choose_cameras, estimate_up, render_view
 from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.progress import CancelToken
 from liftlab.components.rasterize import tensors_from_gaussians
@@ -65,7 +65,7 @@ def test_a_table_is_looked_at_from_above_all_around() -> None:
     assert np.diff(azimuth, append=azimuth[0] + 2 * np.pi).max() < np.pi, "not from one side only"
     tensors = tensors_from_gaussians(splats(points))
     for camera in cameras:
-        sight = see(tensors, camera)
+        sight = render_view(tensors, camera)
         assert sight.solid.mean() > 0.1
         columns = np.nonzero(sight.solid)[1]
         assert abs((columns.mean() - 47.5) / camera.K[0, 0]) < 0.3, "the scene is in the middle"
@@ -91,7 +91,7 @@ def test_the_same_file_gives_the_same_views_at_any_scale() -> None:
 def test_depth_of_a_view_is_that_of_the_surface() -> None:
     scene = splats(table())
     camera = choose_cameras(scene, count=2, width=96, height=72)[0]
-    sight = see(tensors_from_gaussians(scene), camera)
+    sight = render_view(tensors_from_gaussians(scene), camera)
     points = points_from_depth(camera, sight.surface.depth.astype(np.float64))[sight.solid]
     on_table = np.abs(points[:, 1]) < 0.03
     in_box = (np.abs(points[:, [0, 2]]) < 0.29).all(axis=1) & (points[:, 1] < 0.03)

@@ -28,7 +28,7 @@ def reference(unary: np.ndarray, weights: np.ndarray) -> np.ndarray:
     energy = -(labels * unary).sum(axis=(1, 2))
     for k, p, q in pairs_of(height, width):
         energy = energy + weights[k][p] * (labels[:, *p] != labels[:, *q])
-    return labels[energy == energy.min()].any(axis=0)
+    return np.any(labels[energy == energy.min()], axis=0)
 
 
 def by_scipy(unary: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -265,6 +265,10 @@ def test_a_stopped_run_goes_on_with_the_next_object(
 class Oracle(Sam2Network):
     """A network that knows the truth: it answers with the instance under the first positive click or in the box."""
 
+    toy: Toy
+    asked: list[tuple[int, list[list[list[float]]], list[list[int]], bool]]
+    """Per pass: view, points, labels, and whether it started from a mask."""
+
     def __init__(self, toy: Toy) -> None:
         super().__init__(SimpleNamespace(device=CPU, image_size=4 * SIDE), "oracle")
         object.__setattr__(self, "toy", toy)
@@ -272,14 +276,18 @@ class Oracle(Sam2Network):
 
     def embed(self, image: np.ndarray) -> Embedding:
         view = next(i for i, v in enumerate(self.toy.scene.views) if v.image is image)
-        levels = tuple(torch.full((1, 1, 1, 1), float(view)) for _ in range(3))
-        return Embedding(levels, (image.shape[0], image.shape[1]))
+        level = torch.full((1, 1, 1, 1), float(view))
+        return Embedding((level, level, level), (image.shape[0], image.shape[1]))
 
     def decode(self, embedding, points, labels, *, box=None, mask_logits=None, several=False):
         view = int(embedding.levels[0])
         self.asked.append((view, points.tolist(), labels.tolist(), mask_logits is not None))
         truth = self.toy.instance[view]
-        xy = points[0][labels[0] == 1][0] if (labels == 1).any() else (box[0][:2] + box[0][2:]) / 2
+        if (labels == 1).any():
+            xy = points[0][labels[0] == 1][0]
+        else:
+            assert box is not None
+            xy = (box[0][:2] + box[0][2:]) / 2
         mask = truth == truth[int(xy[1]), int(xy[0])]
         for x, y in points[0][labels[0] == 0]:
             mask = mask & (truth != truth[int(y), int(x)])

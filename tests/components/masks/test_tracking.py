@@ -183,13 +183,12 @@ def test_what_is_made_cheaply_and_left_dearly_is_likeliest_a_thing(chain: Hierar
 
 
 def test_groups_are_the_whole_tree_and_joins_just_too_dear_for_one_object(chain: Hierarchy) -> None:
-    def groups(**choices: float) -> list[list[int]]:
-        return sorted(
-            t.leaves.tolist() for t in _groups(chain, 6, CandidateConfig(object_cost=0.5, **choices))
-        )
+    def groups(group_cost: float) -> list[list[int]]:
+        config = CandidateConfig(object_cost=0.5, group_cost=group_cost)
+        return sorted(t.leaves.tolist() for t in _groups(chain, 6, config))
 
-    assert groups(group_cost=0.35) == [[0, 1, 2], [0, 1, 2, 3]]
-    assert groups(group_cost=0.2) == [[0, 1, 2, 3]]
+    assert groups(0.35) == [[0, 1, 2], [0, 1, 2, 3]]
+    assert groups(0.2) == [[0, 1, 2, 3]]
 
 
 def test_a_long_border_joins_more_cheaply_than_a_neck() -> None:

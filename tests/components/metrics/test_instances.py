@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,11 +122,11 @@ def test_pycocotools_agrees(seed: int) -> None:
     prediction = np.where(rng.random(truth.shape) < 0.15 * (1 + seed), np.roll(truth, 3, axis=1), truth)
     scores = {i: float(s) for i, s in enumerate(rng.permutation(10) / 10)}
 
-    def rle(mask: np.ndarray) -> dict:
+    def rle(mask: np.ndarray) -> Any:
         return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
 
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO()
+        coco: Any = COCO()  # its stubs know data of files only
         coco.dataset = {
             "images": [{"id": 1, "height": truth.shape[0], "width": truth.shape[1]}],
             "categories": [{"id": 1}],

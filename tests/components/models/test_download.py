@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from liftlab.components.errors import Cancelled, InputError
-from liftlab.components.models import ModelEntry, ModelStore, download, status_of
+from liftlab.components.models import ModelEntry, ModelStore, download, model_status
 from liftlab.components.models.checkpoint import load_checkpoint
 from liftlab.components.models.store import read_record
 from liftlab.components.progress import CancelToken
@@ -70,7 +70,7 @@ def test_a_download_is_whole_and_its_checksum_recorded(host: Host, weights: byte
     assert shares == sorted(shares) and shares[-1] == 1 and "left" in seen[0][1]
     assert sorted(p.name for p in path.parent.iterdir()) == [FILE, f"{FILE}.json"]
     store = store_of(entry, path.parent)
-    assert status_of(store, entry).state == "ready"
+    assert model_status(store, entry).state == "ready"
     assert torch.is_tensor(load_checkpoint(store.verified(entry), nested="model")["a.weight"])
 
 
@@ -147,13 +147,13 @@ def test_a_file_that_changed_since_is_never_loaded(
     store = store_of(entry, tmp_path)
     with pytest.raises(InputError, match="not the one that was checked"):
         store.verified(entry)
-    assert status_of(store, entry).state == ("ready" if change == "one bit" else "damaged")
+    assert model_status(store, entry).state == ("ready" if change == "one bit" else "damaged")
 
 
 def test_a_file_somebody_brought_is_recorded_when_it_is_first_used(weights: bytes, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(weights)
     entry = entry_at("http://127.0.0.1:9/x")
-    assert status_of(store_of(entry, tmp_path), entry).state == "ready"
+    assert model_status(store_of(entry, tmp_path), entry).state == "ready"
     store_of(entry, tmp_path).verified(entry)
     (tmp_path / FILE).write_bytes(weights + b"x")
     with pytest.raises(InputError):

@@ -14,8 +14,8 @@ from liftlab.components.models import (
     ModelStore,
     load_catalogue,
     memory_advice,
+    model_status,
     reachable,
-    status_of,
 )
 from liftlab.components.models.catalogue import MIB
 from liftlab.components.models.states import has_code
@@ -50,7 +50,7 @@ def test_each_state_has_one_sentence_with_its_command(
 ) -> None:
     if here:
         (tmp_path / "m.pt").write_bytes(b"x")
-    status = status_of(ModelStore((tmp_path,), (entry,)), entry, reachable=answer)
+    status = model_status(ModelStore((tmp_path,), (entry,)), entry, reachable=answer)
     assert status.state == state
     assert all(word in status.sentence for word in words), status.sentence
     assert status.sentence.endswith(".") and "\n" not in status.sentence

@@ -9,6 +9,7 @@ from liftlab.components.pointmaps.stereo.multiview import confidence, multiview_
 from liftlab.components.pointmaps.stereo.sources import depth_range, select_sources
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Camera
+from tests.not_none import not_none
 from tests.textured_scene import looking_at, render, room, walk
 
 WIDTH, HEIGHT = 160, 120
@@ -42,7 +43,8 @@ def pointmap(views):
     return multiview_pointmap([image for image, _, _ in rendered], cameras, *sparse_points(cameras, rendered))
 
 
-def relative_errors(cameras, rendered, pointmap):
+def relative_errors(views, pointmap):
+    cameras, rendered = views
     for index, (camera, (_, truth, label)) in enumerate(zip(cameras, rendered, strict=True)):
         pts = pointmap.pts3d[index, : camera.height, : camera.width]
         _, depth = project(camera, pts.reshape(-1, 3))
@@ -50,7 +52,7 @@ def relative_errors(cameras, rendered, pointmap):
 
 
 def test_depth_is_right_where_it_says_so(views, pointmap):
-    for index, error, _ in relative_errors(*views, pointmap):
+    for index, error, _ in relative_errors(views, pointmap):
         valid = pointmap.valid[index]
         assert valid.mean() > 0.5
         assert np.median(error[valid]) < 0.005
@@ -58,7 +60,7 @@ def test_depth_is_right_where_it_says_so(views, pointmap):
 
 
 def test_most_of_the_box_is_found_and_its_border_is_not_smeared(views, pointmap):
-    _, error, label = list(relative_errors(*views, pointmap))[2]
+    _, error, label = list(relative_errors(views, pointmap))[2]
     valid, front = pointmap.valid[2], label == 3
     assert (valid & front).sum() > 0.8 * front.sum()
     around = np.zeros_like(front)
@@ -70,7 +72,7 @@ def test_most_of_the_box_is_found_and_its_border_is_not_smeared(views, pointmap)
 
 def test_confidence_orders_errors(views, pointmap):
     conf = np.concatenate([pointmap.conf[i].ravel() for i in range(5)])
-    error = np.concatenate([error.ravel() for _, error, _ in relative_errors(*views, pointmap)])
+    error = np.concatenate([error.ravel() for _, error, _ in relative_errors(views, pointmap)])
     good = error < 0.01
     assert good[conf > 1.5].mean() > 0.75
     assert good[conf < 1.5].mean() < 0.5
@@ -126,7 +128,7 @@ def test_two_views_are_enough_when_they_agree(views):
     cameras, rendered = views
     pair = [cameras[1], cameras[2]], [rendered[1], rendered[2]]
     pointmap = multiview_pointmap([image for image, _, _ in pair[1]], pair[0], *sparse_points(*pair))
-    error = np.concatenate([e[pointmap.valid[i]] for i, e, _ in relative_errors(*pair, pointmap)])
+    error = np.concatenate([e[pointmap.valid[i]] for i, e, _ in relative_errors(pair, pointmap)])
     assert len(error) > 0.3 * pointmap.valid.size and np.median(error) < 0.01
 
 
@@ -155,7 +157,7 @@ def test_sources_are_not_too_far_and_ranges_hold_the_scene(views):
     assert all(len(chosen) == 2 and index not in chosen for index, chosen in enumerate(sources))
     assert 4 not in sources[0] and 0 not in sources[4]  # 30 degrees apart: nearer ones match better
     for camera, seen, (_, depth, _) in zip(cameras, visible, rendered, strict=True):
-        near, far = depth_range(camera, points, seen)
+        near, far = not_none(depth_range(camera, points, seen))
         assert near < depth.min() and far > depth.max()
     assert depth_range(cameras[0], points[:3], visible[0, :3]) is None
 

@@ -16,6 +16,7 @@ from liftlab.components.pointmaps.pairs import (
 )
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import View
+from tests.not_none import not_none
 from tests.toy import look_at, make_toy
 
 
@@ -55,16 +56,16 @@ def pair_with_pose() -> PairResult:
     pose = np.eye(4)
     pose[:3, :3] = look_at(np.array([1.0, -1, 1]), np.zeros(3)).world_to_camera[:3, :3]
     pose[:3, 3] = [0.3, -0.1, 0.2]
-    points = [rng.normal(size=(3, 4, 3)).astype(np.float32) for _ in range(2)]
-    conf = [rng.uniform(1.1, 5, (3, 4)).astype(np.float32) for _ in range(2)]
+    points_1, points_2 = (rng.normal(size=(3, 4, 3)).astype(np.float32) for _ in range(2))
+    conf_1, conf_2 = (rng.uniform(1.1, 5, (3, 4)).astype(np.float32) for _ in range(2))
     matches = np.array([[0.5, 0.5, 3.5, 2.5], [2.5, 1.5, 0.5, 0.5], [9.0, 9.0, 1.5, 1.5]], np.float32)
-    return PairResult(*points, *conf, matches, second_from_first=pose)
+    return PairResult(points_1, points_2, conf_1, conf_2, matches, second_from_first=pose)
 
 
 def test_swapping_twice_changes_nothing_and_once_changes_the_frame() -> None:
     pair = pair_with_pose()
     once, twice = pair.swapped(), pair.swapped().swapped()
-    assert np.allclose(once.pts3d_1, transform(pair.second_from_first, pair.pts3d_2), atol=1e-6)
+    assert np.allclose(once.pts3d_1, transform(not_none(pair.second_from_first), pair.pts3d_2), atol=1e-6)
     assert np.array_equal(once.conf_1, pair.conf_2)
     for a, b in ((twice.pts3d_1, pair.pts3d_1), (twice.pts3d_2, pair.pts3d_2), (twice.matches, pair.matches)):
         assert np.allclose(a, b, atol=1e-5)

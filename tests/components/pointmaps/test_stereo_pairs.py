@@ -9,6 +9,7 @@ from liftlab.components.geometry.projection import pixel_centers, project, trans
 from liftlab.components.pointmaps.pairs import PairFailure, PairPredictor, PairResult
 from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
 from liftlab.components.types import View
+from tests.not_none import not_none
 from tests.toy import Toy, look_at, make_toy, render_toy
 
 NEIGHBOURS = (0, 1)
@@ -44,7 +45,7 @@ def test_it_is_a_pair_predictor() -> None:
 def test_relative_pose_is_right_and_its_baseline_is_one(toy: Toy, pair: PairResult) -> None:
     truth = true_relative_pose(toy, *NEIGHBOURS)
     baseline = np.linalg.norm(truth[:3, 3])
-    found = pair.second_from_first
+    found = not_none(pair.second_from_first)
     assert np.linalg.norm(found[:3, 3]) == pytest.approx(1)
     assert np.degrees(np.linalg.norm(found[:3, :3] - truth[:3, :3]) / np.sqrt(2)) < 0.5
     assert found[:3, 3] @ truth[:3, 3] / baseline > np.cos(np.radians(2))
@@ -66,7 +67,7 @@ def test_scene_cameras_are_not_looked_at(toy: Toy, pair: PairResult) -> None:
 def test_confident_depths_are_right_in_both_views(toy: Toy, pair: PairResult) -> None:
     """Up to the pair's own scale: median error under 1 % and most confident pixels within 2 %."""
     n, m = NEIGHBOURS
-    own = [pair.pts3d_1[..., 2], transform(pair.second_from_first, pair.pts3d_2)[..., 2]]
+    own = [pair.pts3d_1[..., 2], transform(not_none(pair.second_from_first), pair.pts3d_2)[..., 2]]
     for view, depth, conf in zip((n, m), own, (pair.conf_1, pair.conf_2), strict=True):
         sure = (conf > 1.5) & toy.scene.pointmap.valid[view]
         assert sure.mean() > 0.3

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from liftlab.components.rasterize import GaussianTensors, RenderResult, lift, rasterize
+from liftlab.components.rasterize import Backend, GaussianTensors, RenderResult, lift, rasterize
 from liftlab.components.types import Camera
+from tests.not_none import not_none
 
 from .scenes import camera, converted, random_scene
 
@@ -35,7 +36,7 @@ def assert_close(actual: torch.Tensor, expected: torch.Tensor, name: str) -> Non
 
 
 def render(
-    scene: GaussianTensors, features: torch.Tensor, cameras: list[Camera], backend: str
+    scene: GaussianTensors, features: torch.Tensor, cameras: list[Camera], backend: Backend
 ) -> tuple[RenderResult, dict[str, torch.Tensor]]:
     """Render, propagate a fixed random loss over all outputs, and return the result with all gradients."""
     dtype = torch.float32 if backend == "cpu" else torch.float64
@@ -45,7 +46,8 @@ def render(
     result = rasterize(leaves, cameras, features=channels, background=background, backend=backend)
     generator = torch.Generator().manual_seed(9)
     loss = torch.zeros((), dtype=dtype)
-    for image in (result.colour, result.depth * result.alpha, result.alpha, result.features):
+    colour, blended = not_none(result.colour), not_none(result.features)
+    for image in (colour, result.depth * result.alpha, result.alpha, blended):
         loss = (
             loss
             + (image * torch.randn(image.shape, generator=generator, dtype=torch.float64).to(dtype)).sum()
@@ -149,7 +151,7 @@ def test_a_single_gaussian(scene: GaussianTensors, visible: bool) -> None:
 
 
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
-def test_no_gaussian_gives_the_background(backend: str) -> None:
+def test_no_gaussian_gives_the_background(backend: Backend) -> None:
     empty = GaussianTensors(
         means=torch.zeros(0, 3), quats=torch.zeros(0, 4), scales=torch.zeros(0, 3), opacities=torch.zeros(0),
         sh=torch.zeros(0, 1, 3),
@@ -162,9 +164,9 @@ def test_no_gaussian_gives_the_background(backend: str) -> None:
         backend=backend,
     )
     np.testing.assert_allclose(
-        result.colour.numpy(), np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (1, 4, 5, 3))
+        not_none(result.colour).numpy(), np.broadcast_to(np.array([0.1, 0.2, 0.3], np.float32), (1, 4, 5, 3))
     )
-    assert not result.alpha.any() and not result.depth.any() and not result.features.any()
+    assert not result.alpha.any() and not result.depth.any() and not not_none(result.features).any()
     assert lift(empty, [camera(5, 4)], torch.ones(1, 4, 5, 2), backend=backend).inside.shape == (0, 2)
 
 

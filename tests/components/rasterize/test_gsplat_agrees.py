@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from liftlab.components.rasterize import lift, rasterize
+from liftlab.components.rasterize import Backend, lift, rasterize
 from liftlab.components.rasterize.cameras import pinhole_tensors
 from liftlab.components.rasterize.harmonics import colours_seen_from
 from liftlab.components.rasterize.reference import project
+from tests.not_none import not_none
 
 from .scenes import camera, converted, random_scene
 
@@ -40,7 +41,9 @@ def test_harmonics(degree: int) -> None:
     scene = random_scene(30, degree=degree, seed=1)
     center = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64)
     theirs = oracle._spherical_harmonics(degree, scene.means - center, scene.sh) + 0.5
-    torch.testing.assert_close(colours_seen_from(center, scene.means, scene.sh), theirs.clamp_min(0))
+    torch.testing.assert_close(
+        colours_seen_from(center, scene.means, not_none(scene.sh)), theirs.clamp_min(0)
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="gsplat renders on CUDA only; no device here")
@@ -51,15 +54,17 @@ def test_the_gsplat_back_end_renders_and_lifts_what_the_cpu_does(channels: int) 
     values = torch.randn(80, channels, generator=torch.Generator().manual_seed(0))
     maps = torch.rand(2, 24, 40, 3, generator=torch.Generator().manual_seed(1))
     outcomes = []
-    for device, backend in (("cpu", "cpu"), ("cuda", "gsplat")):
+    places: tuple[tuple[str, Backend], ...] = (("cpu", "cpu"), ("cuda", "gsplat"))
+    for device, backend in places:
         leaves = converted(scene, torch.float32)
         moved = {f.name: getattr(leaves, f.name).to(device) for f in dataclasses.fields(leaves)}
         leaves = dataclasses.replace(leaves, **{k: v.requires_grad_(True) for k, v in moved.items()})
         features = values.to(device).requires_grad_(True)
         out = rasterize(leaves, eyes, features=features, backend=backend)
-        (out.colour.square().sum() + out.features.square().sum() + (out.alpha * out.depth).sum()).backward()
+        colour, blended = not_none(out.colour), not_none(out.features)
+        (colour.square().sum() + blended.square().sum() + (out.alpha * out.depth).sum()).backward()
         votes = lift(leaves, eyes, maps.to(device), backend=backend)
-        tensors = [out.colour, out.features, out.alpha, votes.inside, features.grad, out.means2d_gradients()]
+        tensors = [colour, blended, out.alpha, votes.inside, features.grad, out.means2d_gradients()]
         tensors += [getattr(leaves, f.name).grad for f in dataclasses.fields(leaves)]
         outcomes.append([t.detach().cpu().numpy() for t in tensors])
     for ours, theirs in zip(*outcomes, strict=True):

@@ -38,7 +38,7 @@ def poses_of(cameras):
 
 def test_recovers_the_true_cameras_up_to_a_similarity(photos, cameras):
     reports = []
-    model = estimate_cameras(photos, OPTIONS, progress=lambda f, m: reports.append((f, m)))
+    model = estimate_cameras(photos, OPTIONS, progress=lambda f, m="": reports.append((f, m)))
 
     assert model.names == tuple(photo.name for photo in photos)
     assert model.missing == () and model.warnings == ()

@@ -1,7 +1,7 @@
 """Pictures of objects for image-text models, relevancy of texts, and the OpenCLIP adapter on random weights."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -65,7 +65,9 @@ def clip() -> OpenClipEncoder:
 
 
 def test_crops_show_the_object_and_little_else(toy: Toy) -> None:
-    for background, around in (("grey", 127), ("blurred", None), ("kept", None)):
+    cases: tuple[tuple[Literal["grey", "blurred", "kept"], int | None], ...]
+    cases = (("grey", 127), ("blurred", None), ("kept", None))
+    for background, around in cases:
         crops = object_crops(toy.scene, toy.masks, 1, CropConfig(background=background, min_pixels=50))
         assert 1 <= len(crops) <= 3
         for crop in crops:

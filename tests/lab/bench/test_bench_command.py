@@ -26,7 +26,7 @@ def bench(*given: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[st
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments(*given))
     printed = capsys.readouterr()
-    return stop.value.code or 0, json.loads(printed.out.splitlines()[-1]), printed.err
+    return int(stop.value.code or 0), json.loads(printed.out.splitlines()[-1]), printed.err
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:

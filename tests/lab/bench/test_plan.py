@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from liftlab.bench.plan import FULL, SHORT, Asked, Case, make_plan, prompts_record, shortened
+from liftlab.bench.plan import FULL, SHORT, BenchRequest, Case, make_plan, prompts_record, shortened
 from liftlab.components.errors import InputError
 from tests.lab.bench.rows import failed_row, make_row
 
 
 @pytest.fixture
-def asked(toy_capture: Path) -> Asked:
-    return Asked((toy_capture,), methods=("wildseg3d",))
+def asked(toy_capture: Path) -> BenchRequest:
+    return BenchRequest((toy_capture,), methods=("wildseg3d",))
 
 
-def test_order_and_labels(asked: Asked) -> None:
+def test_order_and_labels(asked: BenchRequest) -> None:
     plan = make_plan(
         replace(
             asked,
@@ -35,7 +35,9 @@ def test_order_and_labels(asked: Asked) -> None:
     assert len({case.key for case in plan}) == len(plan)
 
 
-def test_keys_follow_what_matters_and_nothing_else(asked: Asked, toy_capture: Path, tmp_path: Path) -> None:
+def test_keys_follow_what_matters_and_nothing_else(
+    asked: BenchRequest, toy_capture: Path, tmp_path: Path
+) -> None:
     import shutil
 
     key = make_plan(asked)[0].key
@@ -47,7 +49,7 @@ def test_keys_follow_what_matters_and_nothing_else(asked: Asked, toy_capture: Pa
     assert default_written_out[1].key == key  # the same configuration
 
 
-def test_a_case_survives_its_json(asked: Asked) -> None:
+def test_a_case_survives_its_json(asked: BenchRequest) -> None:
     case = make_plan(replace(asked, variants=("wildseg3d:alignment=ga",), masks=("min_pixels=50",)))[1]
     assert Case.from_json(case.to_json()) == case
 
@@ -55,7 +57,7 @@ def test_a_case_survives_its_json(asked: Asked) -> None:
 def test_all_methods_are_taken_by_default(toy_capture: Path) -> None:
     from liftlab.pipelines.base import list_methods
 
-    plan = make_plan(Asked((toy_capture,)))
+    plan = make_plan(BenchRequest((toy_capture,)))
     assert [case.method for case in plan] == [entry.name for entry in list_methods()]
 
 
@@ -74,13 +76,13 @@ def test_all_methods_are_taken_by_default(toy_capture: Path) -> None:
         ({"effort": replace(SHORT, clicks=0)}, "--clicks must be between 1 and 20; got 0."),
     ],
 )
-def test_sentences(asked: Asked, change: dict, sentence: str) -> None:
+def test_sentences(asked: BenchRequest, change: dict, sentence: str) -> None:
     with pytest.raises(InputError) as caught:
         make_plan(replace(asked, **change))
     assert sentence in str(caught.value)
 
 
-def test_two_scenes_of_one_name_are_refused(asked: Asked, toy_capture: Path) -> None:
+def test_two_scenes_of_one_name_are_refused(asked: BenchRequest, toy_capture: Path) -> None:
     with pytest.raises(InputError, match="Two scenes are called 'toy'"):
         make_plan(replace(asked, folders=(toy_capture, toy_capture)))
 
@@ -107,7 +109,7 @@ def test_only_trainings_are_shortened_and_lose_their_clock() -> None:
     assert shortened(Method(train=Training(100)), 300).train.iterations == 100
 
 
-def test_prompts_come_back(asked: Asked, tmp_path: Path) -> None:
+def test_prompts_come_back(asked: BenchRequest, tmp_path: Path) -> None:
     case = make_plan(asked)[0]
     rows = [make_row(case), failed_row(case, "no") | {"scene": "other"}]
     path = tmp_path / "prompts.json"
@@ -119,14 +121,14 @@ def test_prompts_come_back(asked: Asked, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"scenes": {"toy": {"box": [{"x": 1}]}}}', '{"scenes": 3}'])
-def test_prompts_that_are_none(asked: Asked, tmp_path: Path, text: str) -> None:
+def test_prompts_that_are_none(asked: BenchRequest, tmp_path: Path, text: str) -> None:
     path = tmp_path / "prompts.json"
     path.write_text(text)
     with pytest.raises(InputError, match="These saved prompts cannot be read"):
         make_plan(replace(asked, prompts=path))
 
 
-def test_prompts_of_other_scenes(asked: Asked, tmp_path: Path) -> None:
+def test_prompts_of_other_scenes(asked: BenchRequest, tmp_path: Path) -> None:
     path = tmp_path / "prompts.json"
     path.write_text('{"scenes": {}}')
     with pytest.raises(InputError, match="of other scenes than 'toy'"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liftlab.bench.plan import Asked, Case, Limits, make_plan
+from liftlab.bench.plan import BenchRequest, Case, Limits, make_plan
 from liftlab.bench.runner import LOGS, PICTURES, PROMPTS, RESULTS, ResultsFolder, run_case, run_plan
 from liftlab.components.errors import Cancelled
 from liftlab.components.progress import CancelToken
@@ -16,7 +16,7 @@ from tests.lab.bench.rows import failed_row, make_row, outcome
 
 @pytest.fixture
 def plan(toy_capture: Path) -> list[Case]:
-    return make_plan(Asked((toy_capture,), methods=("wildseg3d",), seeds=(0, 1, 2, 3)))
+    return make_plan(BenchRequest((toy_capture,), methods=("wildseg3d",), seeds=(0, 1, 2, 3)))
 
 
 def text_of(folder: Path) -> str:

@@ -15,6 +15,7 @@ import pytest
 from liftlab.cli import main as cli
 from liftlab.engine.inventory import items
 from liftlab.engine.lab import Lab
+from tests.not_none import read_image
 from tests.toy import Toy
 from tests.toy_workspace import NAME, VIEWS, box_center
 
@@ -29,7 +30,7 @@ def liftlab(lab: Lab, counted_steps, capsys) -> Callable[..., tuple[int, dict[st
             cli.main(given)
         captured = capsys.readouterr()
         lines = captured.out.strip().splitlines()
-        return stopped.value.code or 0, json.loads(lines[-1]), captured.err
+        return int(stopped.value.code or 0), json.loads(lines[-1]), captured.err
 
     return run
 
@@ -72,7 +73,7 @@ def test_the_headless_path_from_photos_to_files(
     assert [(o["object"], len(o["server_ms"])) for o in result["objects"]] == [("a", 2), ("mug, blue", 1)]
     for name, number in (("a", 1), ("mug, blue", 2)):
         for view in range(VIEWS):
-            mask = cv2.imread(str(out / "masks" / name / f"{view:03d}.png"), cv2.IMREAD_UNCHANGED)
+            mask = read_image(out / "masks" / name / f"{view:03d}.png", cv2.IMREAD_UNCHANGED)
             truth = toy.instance[view] == number
             assert mask.shape == truth.shape
             assert set(np.unique(mask)) <= {0, 255}
@@ -91,7 +92,7 @@ def test_decompose_labels_every_photo_consistently(liftlab, tmp_path, toy) -> No
     code, result, _ = liftlab("decompose", NAME, "--method", "wildseg3d", "--out", tmp_path / "all")
     assert code == 0
     for view in range(VIEWS):
-        labels = cv2.imread(str(tmp_path / "all" / "labels" / f"{view:03d}.png"), cv2.IMREAD_UNCHANGED)
+        labels = read_image(tmp_path / "all" / "labels" / f"{view:03d}.png", cv2.IMREAD_UNCHANGED)
         assert labels.dtype == np.uint16
         for number in (1, 2, 3):
             inside = labels[toy.instance[view] == number]
@@ -118,12 +119,12 @@ def test_a_photo_that_was_not_placed_gets_zero_masks_and_is_listed(
     monkeypatch.setattr(scenes, "load_scene", with_missing)
     out = tmp_path / "out"
     assert liftlab("segment", NAME, "--prompts", prompts, "--out", out)[1]["missing"] == ["009.jpg"]
-    mask = cv2.imread(str(out / "masks" / "a" / "009.png"), cv2.IMREAD_UNCHANGED)
+    mask = read_image(out / "masks" / "a" / "009.png", cv2.IMREAD_UNCHANGED)
     assert (mask.shape, mask.any()) == ((22, 31), False)
     photos = json.loads((out / "segmentation.json").read_text())["objects"][0]["photos"]
     assert {"image": "009.jpg", "width": 31, "height": 22, "registered": False, "pixels": 0} in photos
     assert liftlab("decompose", NAME, "--out", out)[1]["missing"] == ["009.jpg"]
-    labels = cv2.imread(str(out / "labels" / "009.png"), cv2.IMREAD_UNCHANGED)
+    labels = read_image(out / "labels" / "009.png", cv2.IMREAD_UNCHANGED)
     assert (labels.shape, labels.any()) == ((22, 31), False)
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from tests.lab.cli.test_cli import liftlab  # noqa: F401  (fixture)
+from tests.not_none import read_image
 from tests.toy_workspace import NAME, VIEWS
 
 
@@ -20,7 +21,7 @@ def test_search_writes_the_masks_of_what_it_finds(liftlab, tmp_path: Path, toy) 
     assert 0 < best["score"] <= 1
     assert Path(best["masks"]) == out / "masks" / best["object"]
     for view in range(VIEWS):
-        mask = cv2.imread(str(Path(best["masks"]) / f"{view:03d}.png"), cv2.IMREAD_UNCHANGED)
+        mask = read_image(Path(best["masks"]) / f"{view:03d}.png", cv2.IMREAD_UNCHANGED)
         truth = toy.instance[view] == 1  # the red box
         assert mask.shape == truth.shape and set(np.unique(mask)) <= {0, 255}
         assert ((mask > 0) & truth).sum() / ((mask > 0) | truth).sum() > 0.95

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from liftlab.cli import main as cli
+from tests.not_none import read_image
 
 NAMES = {1: "red mug", 2: "blue box"}
 
@@ -30,7 +31,7 @@ def capture(tmp_path: Path) -> Path:
 
 
 def truth(capture: Path, stem: str) -> np.ndarray:
-    return cv2.imread(str(capture / f"truth/instance/{stem}.png"), cv2.IMREAD_UNCHANGED)
+    return read_image(capture / f"truth/instance/{stem}.png", cv2.IMREAD_UNCHANGED)
 
 
 def write_masks(capture: Path, out: Path, *, shift: int = 0) -> Path:
@@ -56,7 +57,7 @@ def run(*arguments: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, di
     with pytest.raises(SystemExit) as stop:
         cli.main(["evaluate", *map(str, arguments), "--json"])
     printed = capsys.readouterr()
-    return stop.value.code or 0, json.loads(printed.out.splitlines()[-1]), printed.err
+    return int(stop.value.code or 0), json.loads(printed.out.splitlines()[-1]), printed.err
 
 
 def test_perfect_masks_and_labels_score_one(capture, tmp_path, capsys) -> None:

@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 
-from liftlab.compare.comparison import Choice, Comparison
+from liftlab.compare.comparison import Comparison, PaneMethod
 from liftlab.components.agreement import EVERYBODY, OTHERS, SELF
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import mask_in_photo
-from liftlab.components.geometry.splat_links import carried
+from liftlab.components.geometry.splat_links import values_for_gaussians
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 from liftlab.session.prompts import ObjectPrompts, PhotoClick
 from liftlab.session.session import Session
+from tests.answered import answer_of, result_of
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center, untrained
 
@@ -36,7 +38,7 @@ def truth(toy: Toy, instance: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def comparison(lab: Lab) -> Comparison:
-    return Comparison(lab, NAME, [Choice("wildseg3d"), Choice("wildseg3d", granularity=1.0)])
+    return Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod("wildseg3d", granularity=1.0)])
 
 
 def test_every_pane_answers_the_same_prompts(comparison: Comparison, toy: Toy) -> None:
@@ -71,7 +73,7 @@ def test_disagreement_is_where_the_panes_differ(comparison: Comparison, toy: Toy
 
 
 def test_in_3d_every_pane_sees_who_selects_what(comparison: Comparison, toy: Toy) -> None:
-    first, second = (state.answer for state in comparison.ask(prompts(toy, 2)))
+    first, second = (answer_of(state) for state in comparison.ask(prompts(toy, 2)))
     seen_from_first, seen_from_second = (comparison.standing_in_3d(pane, "points") for pane in (0, 1))
     assert np.array_equal(seen_from_first == EVERYBODY, first.selected("points") & second.selected("points"))
     assert np.array_equal(seen_from_first == OTHERS, seen_from_second == SELF)
@@ -83,28 +85,30 @@ def test_points_and_splats_are_compared_on_either(
 ) -> None:
     monkeypatch.setattr("liftlab.pipelines.steps.gaussians.build_gaussians", untrained)
     lab.prepare(NAME, LIFTED)
-    comparison = Comparison(lab, NAME, [Choice("wildseg3d"), Choice(LIFTED)])
-    of_points, of_splats = comparison.ask(prompts(toy, 1))
-    assert of_points.result.geometry == "points" and of_splats.result.geometry == "gaussians"
+    comparison = Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod(LIFTED)])
+    of_points, of_splats = (result_of(state) for state in comparison.ask(prompts(toy, 1)))
+    assert of_points.geometry == "points" and of_splats.geometry == "gaussians"
     view, row, column = toy.scene.pointmap.point_index.T
     box = {"points": toy.instance[view, row, column] == 1}
-    box["splats"] = carried(box["points"], comparison.sessions[0].nearest_points(), default=False)
+    box["splats"] = values_for_gaussians(
+        box["points"], comparison.sessions[0].nearest_points(), default=False
+    )
     for surface in ("points", "splats"):
-        found = comparison.standing_in_3d(0, surface)
+        found = not_none(comparison.standing_in_3d(0, surface))
         assert found.shape == box[surface].shape
         assert (box[surface] & (found == EVERYBODY)).sum() > 0.9 * (found == EVERYBODY).sum() > 10
         assert np.array_equal(comparison.standing_in_3d(1, surface) == OTHERS, found == SELF)
 
 
 def test_a_pane_has_its_own_granularity_until_it_follows_again(comparison: Comparison, toy: Toy) -> None:
-    first, second = comparison.ask(prompts(toy, 2))
+    first, second = (answer_of(state) for state in comparison.ask(prompts(toy, 2)))
     comparison.set_granularity(0, 1.0)
-    assert np.array_equal(comparison.states[0].masks, second.masks)
-    assert comparison.states[1].answer is second.answer, "the other pane is left alone"
+    assert np.array_equal(answer_of(comparison.states[0]).masks, second.masks)
+    assert answer_of(comparison.states[1]) is second, "the other pane is left alone"
     comparison.ask(prompts(toy, 2))
-    assert comparison.states[0].granularity == 1.0, "it stays for the next click"
+    assert not_none(comparison.states[0]).granularity == 1.0, "it stays for the next click"
     comparison.set_granularity(0, None)
-    assert np.array_equal(comparison.states[0].masks, first.masks)
+    assert np.array_equal(answer_of(comparison.states[0]).masks, first.masks)
     with pytest.raises(InputError, match="between 0 and 1"):
         comparison.set_granularity(0, 1.5)
 
@@ -128,7 +132,7 @@ def test_new_prompts_replace_the_old_ones(comparison: Comparison, toy: Toy) -> N
 
 def test_a_method_that_is_not_prepared_says_so(lab: Lab, toy: Toy) -> None:
     other = WildSeg3DConfig(alignment="dga")
-    comparison = Comparison(lab, NAME, [Choice("wildseg3d"), Choice("wildseg3d", other)])
+    comparison = Comparison(lab, NAME, [PaneMethod("wildseg3d"), PaneMethod("wildseg3d", other)])
     assert comparison.ask(prompts(toy, 1))[1] is None
     row = comparison.rows(truth(toy, 1))[1]
     assert not row.ready and row.iou is None and "not prepared" in row.message
@@ -147,7 +151,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(lab: Lab, comparison: Compariso
     with pytest.raises(InputError, match="one to 4 panes"):
         Comparison(lab, NAME, [])
     with pytest.raises(InputError, match="Unknown method"):
-        Comparison(lab, NAME, [Choice("wildseg4d")])
+        Comparison(lab, NAME, [PaneMethod("wildseg4d")])
     comparison.ask(prompts(toy, 1))
     with pytest.raises(InputError, match="must have the photo's size, 160 x 120; it has 4 x 3"):
         comparison.rows({PHOTO: np.zeros((3, 4), bool)})

@@ -17,7 +17,9 @@ from liftlab.engine.lab import Lab
 from liftlab.session.session import Session
 from liftlab.view3d.viewer import KEY_HEADER, Viewer
 from liftlab.web.wire.messages import Compared, NotCompared
+from tests.answered import current_of
 from tests.lab.view3d.test_viewer import PROTOCOL, camera_message
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -74,19 +76,19 @@ def test_a_painted_object_is_a_right_answer_and_no_question(panes: Panes, toy: T
     panes.choose(["wildseg3d"])
     panes.reference = "painted"
     assert "Nothing is painted yet" in compared(panes).note
-    asked = panes.comparison.asked
+    asked = not_none(panes.comparison).asked
     own.new_object("by hand")
     assert not panes.follow(own), "about to be painted"
     own.paint("000.png", [(x, y)], 160.0)
     assert panes.follow(own), "there is something to score against"
     message = compared(panes)
-    assert panes.comparison.asked == asked and message.object == "object 1"
+    assert not_none(panes.comparison).asked == asked and message.object == "object 1"
     assert message.painted == "Scored against by hand, painted in 000.png."
-    mask = panes.comparison.states[0].masks[0]
+    mask = not_none(not_none(panes.comparison).states[0]).masks[0]
     assert message.panes[0].iou == pytest.approx(mask.mean()), "all of one photo is painted"
     own.click("000.png", *box_center(toy, 0, 2))
     assert panes.follow(own), "clicked, it is a question"
-    assert panes.comparison.asked.object == "by hand"
+    assert not_none(not_none(panes.comparison).asked).object == "by hand"
 
 
 def test_what_was_chosen_for_a_method_stays_with_it(panes: Panes, toy: Toy) -> None:
@@ -147,7 +149,7 @@ def test_the_report_tells_what_the_table_tells(panes: Panes, toy: Toy) -> None:
     panes.set_granularity(1, 1.0)
     panes.reference = "0"
     reference, _ = panes.right_answer()
-    page = report_of(panes.comparison, reference, panes.reference_name)
+    page = report_of(not_none(panes.comparison), reference, panes.reference_name)
     shown = compared(panes).panes[1]
     assert f"{shown.iou:.3f}" in page and f"{shown.pixels:,}" in page
     assert "the answer of wildseg3d" in page
@@ -185,7 +187,7 @@ def test_making_an_answer_the_result_sets_the_method(panes: Panes, toy: Toy) -> 
     own.set_granularity(0.0)
     panes.follow(own)
     panes.take(0, own)
-    assert own.method == "wildseg3d" and own.current.granularity == 0.0
+    assert own.method == "wildseg3d" and current_of(own).granularity == 0.0
 
 
 def joined(viewer: Viewer) -> ClientConnection:
@@ -222,7 +224,12 @@ def test_cameras_follow_each_other_while_linked(panes: Panes, linked: bool) -> N
     assert first is not None and second is not None
     follow = first.on_camera
     assert follow is not None
-    first.on_camera = lambda camera: (follow(camera), moved.set())
+
+    def follow_and_tell(camera: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+        follow(camera)
+        moved.set()
+
+    first.on_camera = follow_and_tell
     with joined(first) as one, joined(second):
         assert until(lambda: len(positions(first)) == len(positions(second)) == 1)
         time.sleep(0.3)  # the first report of a browser is where it starts

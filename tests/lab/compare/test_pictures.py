@@ -10,7 +10,7 @@ from PIL import Image
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.engine.lab import Lab
 from liftlab.pictures.layers import layer_jpeg, layers_of, picture_of
-from liftlab.pictures.overlays import heat_png, photo_lookup
+from liftlab.pictures.overlays import disagreement_png, photo_lookup
 from liftlab.pictures.palette import PALETTE, rgb
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours, tint
@@ -40,7 +40,7 @@ def test_every_point_gets_a_colour_of_the_tone(shared_lab: Lab, tone: str) -> No
     session = Session(shared_lab)
     session.open(NAME)
     colours = tone_colours(session, tone, "points")  # type: ignore[arg-type]
-    assert colours.shape == (len(session.scene.pointmap.points), 3)
+    assert colours.shape == (len(session.need_scene().pointmap.points), 3)
     assert len(np.unique(colours, axis=0)) > 10
     assert tone_colours(session, tone, "points") is colours, "made once"  # type: ignore[arg-type]
 
@@ -65,7 +65,9 @@ def test_heat_is_clear_where_all_agree_and_strong_where_they_do_not() -> None:
     values = np.zeros(view.image.shape[:2], np.float32)
     values[10:20, 30:50] = 1.0
     values[40:50, 30:50] = 0.3
-    png = Image.open(io.BytesIO(heat_png(values, photo_lookup(view, view.lens.width)))).convert("RGBA")
+    png = Image.open(io.BytesIO(disagreement_png(values, photo_lookup(view, view.lens.width)))).convert(
+        "RGBA"
+    )
     alpha = np.asarray(png)[..., 3]
     assert alpha[values == 0].max() == 0
     assert alpha[values == 1].min() == 220 and 50 < alpha[45, 40] < 100
@@ -86,4 +88,4 @@ def test_learnt_features_colour_the_splats_and_leave_points_as_they_are(
     )
     assert offers_features(session)
     assert tone_colours(session, "features", "splats") is learnt
-    assert (tone_colours(session, "features", "points") == scene_colours(session.scene)).all()
+    assert (tone_colours(session, "features", "points") == scene_colours(session.need_scene())).all()

@@ -42,8 +42,8 @@ def test_the_object_under_the_first_click_in_every_labelled_photo(captures: Path
 
 def test_a_click_in_3d_finds_the_same_object(captures: Path) -> None:
     x, y = box_center(TOY, 0, 3)
-    point = TOY.scene.pointmap.pts3d[0, int(y), int(x)]
-    masks = truth.true_masks("toy", TOY.scene, ObjectPrompts("a", (WorldClick(tuple(map(float, point))),)))
+    a, b, c = TOY.scene.pointmap.pts3d[0, int(y), int(x)].tolist()
+    masks = truth.true_masks("toy", TOY.scene, ObjectPrompts("a", (WorldClick((a, b, c)),)))
     assert (masks["000.png"] == (TOY.instance[0] == 3)).all()
 
 

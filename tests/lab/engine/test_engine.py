@@ -14,6 +14,7 @@ from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+from tests.not_none import not_none
 from tests.toy_workspace import NAME
 
 
@@ -187,7 +188,7 @@ def test_loaded_scenes_equal_saved_ones(lab: Lab, toy) -> None:
 def test_settings_of_an_earlier_version_do_not_lock_a_scene(lab: Lab, counted_steps) -> None:
     from dataclasses import replace
 
-    entry = lab.workspace.scene_entry(NAME)
+    entry = not_none(lab.workspace.scene_entry(NAME))
     lab.workspace.write_scene_entry(replace(entry, config={"max_side": 640, "cameras": "guess"}))
     assert lab.reconstruct(NAME).key == entry.scene_key
     assert counted_steps["reconstruct"] == 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ QUICK = GaussiansConfig(
 )
 
 
-def stop_at(iteration: int) -> tuple[CancelToken, "object"]:
+def stop_at(iteration: int) -> tuple[CancelToken, Callable[[object, int], None]]:
     token = CancelToken()
 
     def preview(_gaussians: object, done: int) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.engine.jobs import Job, JobQueue
+from tests.not_none import not_none
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_expected_time_follows_the_given_one_first_and_the_progress_later(queue:
 
     job = queue.submit("work", work, expected_secs=100.0)
     assert ready.wait(5)
-    job._started -= 30  # as if it had run for half a minute
+    job._started = not_none(job._started) - 30  # as if it had run for half a minute
     seen["half"] = job.expected_secs
     go_on.set()
     job.result(5)

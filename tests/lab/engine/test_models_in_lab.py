@@ -23,6 +23,7 @@ from liftlab.session.saving.notebook import Notebook
 from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from tests.model_host import model_host
+from tests.not_none import not_none
 from tests.tiny_sam2 import catalogue_entry, write_checkpoint
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
@@ -125,7 +126,7 @@ def test_kept_results_are_told_and_cleared_and_models_stay(liftlab, models: Path
     for number in range(3):
         cache.get(f"r{number}", lambda: {"level_0": torch.zeros(2500)})
     listed = liftlab("models", "--offline")[1]
-    assert listed["kept_bytes"] == sum(f.stat().st_size for f in cache.folder.iterdir()) > 30_000
+    assert listed["kept_bytes"] == sum(f.stat().st_size for f in not_none(cache.folder).iterdir()) > 30_000
     here = [model["name"] for model in listed["models"] if model["path"]]
     code, cleared, _ = liftlab("models", "clear")
     assert (code, cleared["bytes_removed"]) == (0, listed["kept_bytes"])

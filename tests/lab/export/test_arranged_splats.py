@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liftlab.components.types import Gaussians
-from liftlab.export.arranged_splats import arranged, put_in, standing, within
+from liftlab.export.arranged_splats import add_objects, arranged, rearranged_object, within
 from liftlab.session.arrangement import Placement
 
 LEFT, RIGHT = np.arange(6) < 3, np.arange(6) >= 4
@@ -66,13 +66,15 @@ def test_an_object_stands_where_it_was_put(
 
 
 def test_the_file_of_an_object_holds_it_also_when_it_is_taken_out() -> None:
-    assert places(standing(six(), Placement(1, removed=True, copies=((9.0, 0.0, 0.0),)))) == places(six())
-    twice = standing(six(), Placement(1, offset=(1.0, 0.0, 0.0), copies=((0.0, 5.0, 0.0),)))
+    assert places(rearranged_object(six(), Placement(1, removed=True, copies=((9.0, 0.0, 0.0),)))) == places(
+        six()
+    )
+    twice = rearranged_object(six(), Placement(1, offset=(1.0, 0.0, 0.0), copies=((0.0, 5.0, 0.0),)))
     assert places(twice) == sorted((x + 1.0, y, 0.0) for x in range(6) for y in (0.0, 5.0))
 
 
 def test_a_double_alone_is_added_to_a_scene_that_has_the_object() -> None:
-    whole = put_in(six(), [(six(), Placement(1, copies=((0.0, 1.0, 0.0),)))])
+    whole = add_objects(six(), [(six(), Placement(1, copies=((0.0, 1.0, 0.0),)))])
     assert places(whole) == sorted((float(x), y, 0.0) for x in range(6) for y in (0.0, 1.0))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 from plyfile import PlyData
 
 from liftlab.components.errors import InputError
@@ -132,7 +133,7 @@ def test_films_and_the_page_to_share(lab: Lab, toy: Toy, tmp_path: Path) -> None
     session = clicked(lab, toy)
     export(session, ["gif", "mp4", "viewer"], tmp_path)
     with Image.open(tmp_path / "box.gif") as gif:
-        assert gif.n_frames == 60
+        assert isinstance(gif, GifImageFile) and gif.n_frames == 60
         first = np.asarray(gif.convert("RGB")).astype(int)
     middle = first[150:250, 150:250].reshape(-1, 3).mean(axis=0)
     assert middle[0] > middle[1] + 40 and middle[0] > middle[2] + 40, "the box is red"

@@ -20,7 +20,9 @@ from liftlab.view3d.drawing import Look
 from liftlab.web.visitor import Visitor
 from liftlab.web.wire.messages import Ready
 from tests import toy_workspace
+from tests.answered import answer_of
 from tests.lab.web.test_server_visitors import click_red, status_of, until
+from tests.not_none import not_none
 
 if TYPE_CHECKING:
     from liftlab.components.types import Scene
@@ -102,8 +104,10 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert ("best so far was kept" in status.notes[0]) == cancelled
     assert "dB" in status.summary
     assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
-    assert "splats" in visitor.viewer._drawing.surfaces
-    assert visitor.session.current.answer.selected("splats").any(), "the click made meanwhile lights splats"
+    assert "splats" in not_none(visitor.viewer._drawing).surfaces
+    assert answer_of(visitor.session.current).selected("splats").any(), (
+        "the click made meanwhile lights splats"
+    )
     assert not_offered(visitor) == set()
 
 

@@ -2,19 +2,21 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.models import ModelStore, status_of
-from liftlab.engine.jobs import JobQueue
+from liftlab.components.models import ModelStore, model_status
+from liftlab.engine.jobs import Job, JobQueue
 from liftlab.engine.lab import Lab
 from liftlab.engine.model_choices import choices_of
 from liftlab.page.cells import models
 from liftlab.page.cells.status import CellMemory
 from liftlab.pipelines.steps.masks import MasksConfig
+from liftlab.web.visitor import Visitor
 from tests.model_host import model_host
 from tests.tiny_sam2 import catalogue_entry
 from tests.toy_workspace import NAME
@@ -29,13 +31,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def visitor_of(lab: Lab | None, scene: str | None = None) -> SimpleNamespace:
-    """What the cell uses of a visitor."""
-    followed: list[object] = []
-    return SimpleNamespace(
-        lab=lab, scene_name=scene, id="me", cells=defaultdict(CellMemory), followed=followed,
-        follow=lambda cell, job, then: followed.append((job, then)),
-    )  # fmt: skip
+class QuietVisitor(Visitor):
+    """A visitor without a 3D view and a page, as far as the cell uses one."""
+
+    def __init__(self, lab: Lab | None, scene: str | None = None) -> None:
+        self.id, self.cells = "me", defaultdict(CellMemory)
+        self.scene_name = scene
+        if lab is not None:
+            self.lab = lab
+        self.followed: list[tuple[Job, Callable[[Any], None]]] = []
+
+    def follow(self, cell: str, job: Job, then: Callable[[Any], None]) -> None:
+        self.followed.append((job, then))
 
 
 def test_every_step_says_what_it_uses_and_how_to_switch(shared_lab: Lab) -> None:
@@ -44,7 +51,7 @@ def test_every_step_says_what_it_uses_and_how_to_switch(shared_lab: Lab) -> None
     assert {c.step: c.now for c in choices}["Proposals in each photo"].startswith("regions")
     assert [c.now for c in choices_of(shared_lab, None)] == [c.now for c in choices]
     assert "SCENE" in choices_of(shared_lab, None)[0].command
-    assert models.finder_of(visitor_of(shared_lab, NAME)) == models.finders()[0][1]
+    assert models.finder_of(QuietVisitor(shared_lab, NAME)) == models.finders()[0][1]
 
 
 def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,14 +62,14 @@ def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> N
     now = {c.step: c.now for c in choices_of(lab, NAME)}
     assert now["Proposals in each photo"] == "SAM 2.1 automatic masks (sam2.1-tiny)"
     assert now["One id over all photos"] == "SAM 2.1 following objects from photo to photo (sam2.1-tiny)"
-    assert models.finder_of(visitor_of(lab, NAME)) == models.finders()[2][1]
+    assert models.finder_of(QuietVisitor(lab, NAME)) == models.finders()[2][1]
 
 
 def test_the_table_escapes_what_a_catalogue_says(folder: Path) -> None:
     entry = {**catalogue_entry(), "summary": "<img src=x onerror=alert(1)>", "licence": "<b>NC</b>"}
     (folder / "catalogue.json").write_text(json.dumps([entry]))
     store = ModelStore.open({"LIFTLAB_MODELS": str(folder)})
-    table = models.models_table([status_of(store, e) for e in store.entries])
+    table = models.models_table([model_status(store, e) for e in store.entries])
     assert (
         "<img" not in table
         and "<b>NC" not in table
@@ -75,7 +82,7 @@ def test_a_download_of_the_page_ends_with_the_model_here(folder: Path) -> None:
         host.files["tiny.pt"] = b"weights"
         bound = {**catalogue_entry(host.url("tiny.pt")), "non_commercial": True, "licence": "NC-1"}
         (folder / "catalogue.json").write_text(json.dumps([bound]))
-        visitor, queue = visitor_of(None), JobQueue()
+        visitor, queue = QuietVisitor(None), JobQueue()
         with pytest.raises(InputError, match="tick 'I accept its licence'"):
             models.start_download(visitor, queue, "sam2.1-test", False)
         models.start_download(visitor, queue, "sam2.1-test", True)
@@ -92,5 +99,5 @@ def test_a_download_of_the_page_ends_with_the_model_here(folder: Path) -> None:
 
 def test_a_broken_catalogue_is_said_by_its_cell_alone(folder: Path) -> None:
     (folder / "catalogue.json").write_text("{")
-    status = models.status(visitor_of(None))
+    status = models.status(QuietVisitor(None))
     assert status.state == "failed" and "cannot be read" in status.error

@@ -12,10 +12,12 @@ from PIL import Image
 from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
-from liftlab.search.heat import Hot, heat_of_view
+from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
+from tests.answered import current_of
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME
 
@@ -72,21 +74,21 @@ def test_pictures_show_what_was_found(panel: WordPanel, toy: Toy) -> None:
     assert panel.heat("000.png", 160) is None, "nothing was asked yet"
     panel.ask("the blue thing", "attributes")
     panel.threshold = 1.0
-    heat = np.asarray(Image.open(io.BytesIO(panel.heat("000.png", 160))).convert("RGBA"))
+    heat = np.asarray(Image.open(io.BytesIO(not_none(panel.heat("000.png", 160)))).convert("RGBA"))
     lit = heat[..., 3] > 0
     assert lit[toy.instance[0] == 2].mean() > 0.9 and lit[toy.instance[0] == 1].mean() < 0.1
-    thumb = Image.open(io.BytesIO(panel.thumb(best_id(panel))))
+    thumb = Image.open(io.BytesIO(not_none(panel.thumb(best_id(panel)))))
     assert thumb.size[0] == thumb.size[1]
     assert panel.thumb(999) is None and panel.heat("nowhere.png", 160) is None
 
 
 def test_heat_lies_on_what_fits_in_3d_too(panel: WordPanel, toy: Toy) -> None:
-    colours = scene_colours(panel.session.scene)
+    colours = scene_colours(panel.session.need_scene())
     assert panel.heat_in_3d(colours) is None, "nothing was asked yet"
     panel.ask("the blue thing", "attributes")
     panel.ask("the green thing", "attributes", beside=True)
     panel.threshold = 1.0
-    lit = panel.heat_in_3d(colours).astype(int)
+    lit = not_none(panel.heat_in_3d(colours)).astype(int)
     grey = (lit.max(axis=1) == lit.min(axis=1)) | (np.ptp(lit, axis=1) <= 1)
     box = toy.instance[toy.scene.pointmap.valid]
     assert grey[(box != 2) & (box != 3)].mean() > 0.97
@@ -99,9 +101,9 @@ def test_heat_lies_on_what_fits_in_3d_too(panel: WordPanel, toy: Toy) -> None:
 def test_better_fits_are_hotter(panel: WordPanel) -> None:
     panel.ask("small", "attributes")
     panel.threshold = 0.0
-    index = panel._lookup.index
+    index = not_none(panel._lookup).index
     found = panel.asks[0].result.found
-    hots = [Hot(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
+    hots = [HeatSource(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
     heat = heat_of_view(index, hots, 0)
     for hot in hots:
         inside = index.mask(0, hot.object_id)
@@ -121,14 +123,14 @@ def test_a_found_object_becomes_one_of_the_session(panel: WordPanel, toy: Toy, b
     for view in range(len(toy.instance)):
         assert iou(state.masks[view], toy.instance[view] == box) > 0.95
     panel.add(best_id(panel))
-    assert panel.session.current.name == f"the {word} thing 2", "names stay apart"
+    assert current_of(panel.session).name == f"the {word} thing 2", "names stay apart"
     panel.session.undo()
 
 
 def test_names_people_gave_are_found(panel: WordPanel) -> None:
     panel.ask("blue", "attributes")
     panel.add(best_id(panel))
-    panel.session.rename_object(panel.session.current.id, "teapot")
+    panel.session.rename_object(current_of(panel.session).id, "teapot")
     panel.ask("the teapot", "attributes")
     (ask,) = panel.state().asks
     assert (ask.used, ask.unknown) == (["teapot"], [])
@@ -138,7 +140,7 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:
     panel.ask("the red thing", "attributes")
     panel.session.answerer.method = "a_lookup_of_another_package"
-    add_to_session(panel.session, panel._lookup, best_id(panel), "red")
+    add_to_session(panel.session, not_none(panel._lookup), best_id(panel), "red")
     assert panel.session.current is not None and panel.session.current.granularity is not None
 
 

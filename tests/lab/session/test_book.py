@@ -12,13 +12,15 @@ from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.progress import CancelToken
 from liftlab.engine.lab import Lab
 from liftlab.session.book import ObjectBook
-from liftlab.session.objects import ObjectAsk
+from liftlab.session.objects import ObjectRequest
 from liftlab.session.prompts import ObjectPrompts, PhotoClick
 from liftlab.session.session import Session
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
-MUG, BOX = (ObjectAsk(number, "#0072B2", ObjectPrompts(name)) for number, name in ((1, "mug"), (2, "box")))
+MUG, BOX = (
+    ObjectRequest(number, "#0072B2", ObjectPrompts(name)) for number, name in ((1, "mug"), (2, "box"))
+)
 
 
 @pytest.fixture

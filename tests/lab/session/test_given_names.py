@@ -10,6 +10,7 @@ from liftlab.engine.lab import Lab
 from liftlab.search.panel import WordPanel
 from liftlab.session.given_names import forget_name, given_names, keep_name
 from liftlab.session.session import Session
+from tests.answered import current_of
 from tests.lab.cli.test_cli import liftlab  # noqa: F401  (fixture)
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
@@ -51,20 +52,20 @@ def test_a_damaged_name_is_left_out(lab: Lab) -> None:
 def test_a_name_lives_as_long_as_its_object(lab: Lab, own: Session, toy: Toy) -> None:
     click_box(own, toy, 2)
     assert names(lab) == [], "what the lab calls an object is no name"
-    own.rename_object(own.current.id, "mug")
+    own.rename_object(current_of(own).id, "mug")
     assert names(lab) == ["mug"]
-    own.rename_object(own.current.id, "Mug")
+    own.rename_object(current_of(own).id, "Mug")
     assert names(lab) == ["Mug"]
     own.undo()
     own.undo()
     assert names(lab) == []
     own.redo()
     own.click("001.png", *box_center(toy, 1, 3))
-    kept = given_names(lab.workspace, own.scene.key)["mug"]
-    assert all(np.array_equal(a, b) for a, b in zip(kept, own.current.masks, strict=True)), (
+    kept = given_names(lab.workspace, own.need_scene().key)["mug"]
+    assert all(np.array_equal(a, b) for a, b in zip(kept, current_of(own).masks, strict=True)), (
         "it follows clicks"
     )
-    own.delete_object(own.current.id)
+    own.delete_object(current_of(own).id)
     assert names(lab) == []
     own.undo()
     assert names(lab) == ["mug"]
@@ -102,7 +103,7 @@ def test_questions_asked_before_know_new_names(lab: Lab, own: Session, toy: Toy)
     panel.ask("the mug", "attributes")
     assert panel.state().asks[0].unknown == ["mug"]
     click_box(own, toy, 2)
-    own.rename_object(own.current.id, "mug")
+    own.rename_object(current_of(own).id, "mug")
     panel.ask("blue", "attributes", beside=True)
     first, second = panel.state().asks
     assert first.unknown == [] and first.found[0].title == "mug" == second.found[0].title
@@ -112,14 +113,14 @@ def test_words_that_found_an_object_are_no_name_for_it(lab: Lab, own: Session) -
     panel = WordPanel(lab, own)
     panel.ask("something small", "attributes")
     panel.add(panel.state().asks[0].found[0].id)
-    assert own.current.name == "something small" and names(lab) == []
+    assert current_of(own).name == "something small" and names(lab) == []
 
 
 def test_a_saved_session_brings_its_names_along(lab: Lab, own: Session, toy: Toy) -> None:
     own.new_object("mug")
     click_box(own, toy, 2)
     record = json.loads(json.dumps(own.to_json()))
-    forget_name(lab.workspace, own.scene.key, "mug")
+    forget_name(lab.workspace, own.need_scene().key, "mug")
     Session(lab).from_json(record)
     assert names(lab) == ["mug"]
     notebook = own.notebook()

@@ -7,6 +7,8 @@ from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.session.keeping import keep_object, masks_with_kept
 from liftlab.session.session import Session
+from tests.answered import result_of
+from tests.not_none import not_none
 from tests.toy_workspace import NAME
 
 
@@ -25,9 +27,9 @@ def test_a_kept_object_is_found_by_another_session_and_after_a_restart(lab: Lab)
     for opened in (lab, Lab(lab.workspace.root)):
         session = Session(opened)
         session.open(NAME)
-        assert len(session.masks.object_ids) == before + 1
-        state = session.click("000.png", 10.5, session.scene.views[0].image.shape[0] - 6.5)
-        assert state.result.object_ids == (before + 1,)
+        assert len(not_none(session.masks).object_ids) == before + 1
+        state = session.click("000.png", 10.5, session.need_scene().views[0].image.shape[0] - 6.5)
+        assert result_of(state).object_ids == (before + 1,)
         assert all((ours == theirs).all() for ours, theirs in zip(state.masks, masks, strict=True))
     assert len(lab.masks(NAME).object_ids) == before, "the scene's own objects are as they were"
 
@@ -46,7 +48,7 @@ def test_keep_turns_a_slow_answer_into_a_lookup(lab: Lab) -> None:
     session.click("000.png", 10.5, 114.5)
     kept = session.keep()
     assert kept.result is not None and len(kept.result.object_ids) == 1
-    assert session.masks.object_ids[-1] == len(lab.masks(NAME).object_ids) + 1
+    assert not_none(session.masks).object_ids[-1] == len(lab.masks(NAME).object_ids) + 1
 
 
 def test_there_must_be_something_to_keep(lab: Lab) -> None:

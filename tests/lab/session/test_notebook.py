@@ -13,6 +13,7 @@ from liftlab.session.keeping import kept_runs
 from liftlab.session.saving.notebook import Notebook, code_for, masks_digest, to_python
 from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
+from tests.answered import current_of, result_of
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -61,16 +62,16 @@ def rearranged(lab: Lab, toy: Toy, tmp_path: Path) -> tuple[Session, Path]:
     session = Session(lab)
     session.open(NAME)
     session.new_object("gone")
-    session.delete_object(session.current.id)  # so that numbers and places in the list differ
+    session.delete_object(current_of(session).id)  # so that numbers and places in the list differ
     session.new_object("floor")
-    floor = (10.5, session.scene.views[0].image.shape[0] - 6.5)
+    floor = (10.5, session.need_scene().views[0].image.shape[0] - 6.5)
     session.click("000.png", *floor)
     session.keep()
     session.new_object("mug")
     session.click("001.png", *box_center(toy, 1, 1))
-    session.stage.move(session.current.id, (0.1, 0.0, -0.2))
-    session.stage.duplicate(session.current.id, (0.5, 0.0, 0.0))
-    session.stage.crop_around(session.current.id)
+    session.stage.move(current_of(session).id, (0.1, 0.0, -0.2))
+    session.stage.duplicate(current_of(session).id, (0.5, 0.0, 0.0))
+    session.stage.crop_around(current_of(session).id)
     session.stage.remove(session.objects[0].id)
     session.notebook().save(tmp_path / "notebook.json")
     return session, tmp_path / "notebook.json"
@@ -92,8 +93,8 @@ def test_kept_objects_and_the_arrangement_are_part_of_the_run(
     script = to_python(notebook).replace('Lab("workspace")', f"Lab({str(tmp_path / 'script')!r})")
     for replayed in (replay(notebook, empty).session, replay(notebook, empty).session, ran(script)):
         assert kept_runs(replayed.lab, NAME) == kept_runs(lab, NAME), "kept once"
-        assert [state.result.object_ids for state in replayed.objects] == [
-            state.result.object_ids for state in session.objects
+        assert [result_of(state).object_ids for state in replayed.objects] == [
+            result_of(state).object_ids for state in session.objects
         ]
         assert standing(replayed) == standing(session)
         assert replayed.stage.arrangement.crop == session.stage.arrangement.crop

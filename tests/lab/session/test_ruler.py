@@ -16,7 +16,9 @@ from liftlab.session.saving.notebook import Notebook
 from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
+from tests.answered import current_of
 from tests.lab.cli.test_cli import liftlab  # noqa: F401  (fixture)
+from tests.not_none import not_none
 from tests.toy import BOXES, Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -32,7 +34,7 @@ def own(lab: Lab) -> Session:
 
 
 def photo_place(session: Session, point: np.ndarray, view: int = 1) -> tuple[str, float, float]:
-    seen = session.scene.views[view]
+    seen = session.need_scene().views[view]
     xy, _ = project(seen.camera, point)
     x, y = photo_from_view(seen, xy).tolist()
     return seen.name, x, y
@@ -54,11 +56,11 @@ def test_two_clicks_give_the_distance(own: Session) -> None:
     assert own.ruler.length is None
     ruler = measured(own)
     assert ruler.length == pytest.approx(0.36, abs=0.02)
-    assert ruler.length_text(ruler.length).endswith("scene units")
+    assert ruler.length_text(not_none(ruler.length)).endswith("scene units")
     ruler.mark(*photo_place(own, CORNERS[0]))
     assert len(ruler.points) == 1, "a third place starts again"
     ruler.clear()
-    camera = own.scene.views[0].camera
+    camera = own.need_scene().views[0].camera
     aim = CORNERS[0] * [0, 1, 0] + [-0.35, 0, 0.2]  # on the front face
     ruler.mark_ray(camera.center, aim - camera.center)
     assert np.linalg.norm(np.array(ruler.points[0]) - aim) < 0.02
@@ -67,19 +69,19 @@ def test_two_clicks_give_the_distance(own: Session) -> None:
 def test_a_known_distance_gives_the_scene_a_scale_that_stays(own: Session, lab: Lab, toy: Toy) -> None:
     ruler = measured(own)
     own.click("001.png", *box_center(toy, 1, 3))
-    assert ruler.size_text(own.current.id) == ""
+    assert ruler.size_text(current_of(own).id) == ""
     ruler.set_scale(18, "cm")
-    assert ruler.length_text(ruler.length) == "18 cm"
-    unit = 0.18 / ruler.length
+    assert ruler.length_text(not_none(ruler.length)) == "18 cm"
+    unit = 0.18 / not_none(ruler.length)
     later = Session(Lab(lab.workspace.root))
     later.open(NAME)
     assert later.ruler.metres_per_unit == pytest.approx(unit)
-    length, _, height = ruler.size(own.current.id)
+    length, _, height = not_none(ruler.size(current_of(own).id))
     assert (height * unit, length * unit) == (
         pytest.approx(0.45 * 0.5, rel=0.2),
         pytest.approx(0.175, rel=0.2),
     )
-    assert ruler.size_text(own.current.id).endswith(" cm")
+    assert ruler.size_text(current_of(own).id).endswith(" cm")
     own.undo()
     assert ruler.metres_per_unit is None and later.ruler.metres_per_unit is None
     own.redo()
@@ -148,7 +150,7 @@ def test_a_notebook_brings_the_scale_along(own: Session, lab: Lab, tmp_path: Pat
 def test_clicks_in_3d_measure_while_the_ruler_is_out(lab: Lab) -> None:
     visitor = Visitor("visitor-of-the-tests-1", lab)
     visitor.open(NAME)
-    camera = visitor.scene.views[1].camera
+    camera = not_none(visitor.scene).views[1].camera
     visitor.set_measuring(True)
     for end in ([0.33, 0.0, 0.2], [0.05, 0.0, 0.2]):  # along the front of the first box
         aim = BOXES[0][0] + end
@@ -164,7 +166,7 @@ def test_words_may_say_real_lengths(own: Session, lab: Lab) -> None:
     before = lab.word_lookup(NAME, "wildseg3d").search("taller than 40 cm")
     assert before.found == () and "has no scale" in before.message
     ruler = measured(own)
-    ruler.set_scale(ruler.length, "m")  # one unit is one metre
+    ruler.set_scale(not_none(ruler.length), "m")  # one unit is one metre
     found = lab.word_lookup(NAME, "wildseg3d").search("the green thing taller than 40 cm").found
     none = lab.word_lookup(NAME, "wildseg3d").search("the green thing shorter than 30 cm").found
     assert found[0].score > 0.3 > max((f.score for f in none), default=0)

@@ -12,6 +12,8 @@ from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import PALETTE, rgb
 from liftlab.session.objects import ObjectState
 from liftlab.session.session import Session
+from tests.answered import answer_of, current_of, result_of
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -37,7 +39,7 @@ def test_a_click_lights_the_object_in_every_view(session: Session, toy: Toy) -> 
         truth = toy.instance[view] == 1
         overlap = (state.masks[view] & truth).sum() / (state.masks[view] | truth).sum()
         assert overlap > 0.98
-    picked = toy.instance[toy.scene.pointmap.valid][state.answer.point_ids]
+    picked = toy.instance[toy.scene.pointmap.valid][answer_of(state).point_ids]
     assert (picked == 1).all()
     assert state.ms > 0
     assert session.server_ms(state.id) == (pytest.approx(state.ms, abs=1e-3),)
@@ -56,9 +58,9 @@ def test_undo_and_redo_walk_along_what_was_shown(session: Session, toy: Toy, see
             session.new_object,
             lambda: session.set_granularity(rng.choice([None, 0.0, 1.0])),
             lambda: session.grow() if session.current and session.current.clicks else None,
-            lambda: session.delete_object(session.current.id) if session.current else None,
+            lambda: session.delete_object(current_of(session).id) if session.current else None,
             lambda: (
-                session.rename_object(session.current.id, f"n{rng.random()}") if session.current else None
+                session.rename_object(current_of(session).id, f"n{rng.random()}") if session.current else None
             ),
             lambda: session.clear() if session.current else None,
             lambda: session.paint(PHOTO, [(rng.uniform(0, 160), rng.uniform(0, 120))], 6, rng.random() < 0.5),
@@ -84,7 +86,7 @@ def test_one_undo_takes_the_first_click_back_whole(session: Session, toy: Toy) -
     click_box(session, toy, 1)
     session.undo()
     assert session.objects == []
-    assert session.redo().result.selected.any()
+    assert result_of(session.redo()).selected.any()
 
 
 def test_a_refused_click_changes_nothing(session: Session, toy: Toy) -> None:
@@ -105,13 +107,13 @@ def test_the_brush_changes_one_photo_and_the_points_it_shows(session: Session, t
     joined = after.masks[1] & ~before.masks[1]
     assert joined.any() and (toy.instance[1][joined] == 2).all()
     assert (
-        after.result.selected.sum() - before.result.selected.sum()
+        result_of(after).selected.sum() - result_of(before).selected.sum()
         == (joined & toy.scene.pointmap.valid[1]).sum()
     )
     again = session.paint(PHOTO, [(x, y)], 5, positive=False)
     assert np.array_equal(again.masks[1], before.masks[1])
     session.undo()
-    assert np.array_equal(session.current.masks[1], after.masks[1])
+    assert np.array_equal(current_of(session).masks[1], after.masks[1])
     assert np.array_equal(session.photo_mask(after.id, PHOTO), after.masks[1])
 
 
@@ -147,7 +149,7 @@ def test_a_reload_restores_everything(session: Session, toy: Toy, shared_lab: La
     other = Session(shared_lab)
     other.from_json(saved)
     assert shown(other) == shown(session)
-    assert other.current.name == "mug"
+    assert current_of(other).name == "mug"
     assert other.to_json() == saved
     assert other.new_object().id not in {s.id for s in session.objects}
 
@@ -186,7 +188,7 @@ def test_a_click_in_3d_takes_what_a_click_in_the_photo_takes(session: Session, t
     by_ray = session.click_ray(*ray_to(toy, number))
     session.new_object()
     by_photo = click_box(session, toy, number)
-    assert np.array_equal(by_ray.result.selected, by_photo.result.selected)
+    assert np.array_equal(result_of(by_ray).selected, result_of(by_photo).selected)
 
 
 def test_hover_shows_what_a_click_takes(session: Session, toy: Toy) -> None:
@@ -194,7 +196,7 @@ def test_hover_shows_what_a_click_takes(session: Session, toy: Toy) -> None:
         x, y = box_center(toy, 1, number)
         preview = session.hover(PHOTO, x, y)
         session.new_object()
-        assert np.array_equal(preview, session.click(PHOTO, x, y).masks[1])
+        assert np.array_equal(not_none(preview), session.click(PHOTO, x, y).masks[1])
     assert session.hover(PHOTO, -5, 2) is None
     assert session.hover("nowhere.png", 5, 2) is None
 
@@ -207,10 +209,10 @@ def test_markers_lie_where_one_clicked(session: Session, toy: Toy) -> None:
     xy, _ = project(view.camera, np.array(in_photo.world))
     assert np.abs(photo_from_view(view, xy) - in_photo.xy).max() < 1
     assert (in_photo.positive, in_3d.positive) == (True, False)
-    seen_in = toy.scene.views[toy.scene.view_index(in_3d.image)]
+    seen_in = toy.scene.views[toy.scene.view_index(not_none(in_3d.image))]
     xy, _ = project(seen_in.camera, np.array(in_3d.world))
     assert np.abs(photo_from_view(seen_in, xy) - in_3d.xy).max() < 1e-3
-    assert session.markers(session.current.id) == session.markers()
+    assert session.markers(current_of(session).id) == session.markers()
 
 
 def test_growing_and_shrinking_are_monotone_and_keep_to_the_surface(session: Session, toy: Toy) -> None:
@@ -219,17 +221,17 @@ def test_growing_and_shrinking_are_monotone_and_keep_to_the_surface(session: Ses
     for _ in range(3):
         state = session.grow()
         sizes.append(sum(mask.sum() for mask in state.masks))
-        points.append(state.result.selected.sum())
+        points.append(result_of(state).selected.sum())
     assert sum(mask.sum() for mask in start.masks) < sizes[0] < sizes[1] < sizes[2]
-    assert start.result.selected.sum() < points[0] <= points[2]
-    grown = toy.instance[toy.scene.pointmap.valid][np.flatnonzero(state.result.selected)]
+    assert result_of(start).selected.sum() < points[0] <= points[2]
+    grown = toy.instance[toy.scene.pointmap.valid][np.flatnonzero(result_of(state).selected)]
     assert set(grown.tolist()) <= {1, 201}, "it spreads over the floor it stands on, not over to other boxes"
     for _ in range(3):
         state = session.shrink()
-    assert state.result.selected.tobytes() == start.result.selected.tobytes()
+    assert result_of(state).selected.tobytes() == result_of(start).selected.tobytes()
     smaller = session.shrink()
     assert all((s <= a).all() for s, a in zip(smaller.masks, start.masks, strict=True))
-    assert (smaller.result.selected <= start.result.selected).all()
+    assert (result_of(smaller).selected <= result_of(start).selected).all()
 
 
 def test_granularity_asks_for_part_and_whole(session: Session, toy: Toy) -> None:
@@ -242,7 +244,7 @@ def test_granularity_asks_for_part_and_whole(session: Session, toy: Toy) -> None
 
 def test_masks_come_in_photo_pixels(session: Session, toy: Toy) -> None:
     state = click_box(session, toy, 1)
-    view = session.scene.views[0]
+    view = session.need_scene().views[0]
     assert np.array_equal(session.photo_mask(state.id, view.name), mask_in_photo(view, state.masks[0]))
     empty = session.new_object()
     assert not session.photo_mask(empty.id, view.name).any()
@@ -260,11 +262,11 @@ def test_objects_get_colours_that_differ_and_names_that_do_not_clash(session: Se
 def test_deleting_the_current_object_makes_its_neighbour_current(session: Session) -> None:
     first, second, third = (session.new_object() for _ in range(3))
     session.select_object(second.id)
-    assert session.delete_object(second.id).id == third.id
-    assert session.delete_object(third.id).id == first.id
+    assert not_none(session.delete_object(second.id)).id == third.id
+    assert not_none(session.delete_object(third.id)).id == first.id
     assert session.delete_object(first.id) is None
     session.undo()
-    assert session.current.id == first.id
+    assert current_of(session).id == first.id
 
 
 SENTENCES = {
@@ -337,7 +339,7 @@ def test_before_a_scene_is_open_everything_says_so(shared_lab: Lab) -> None:
 def test_a_photo_that_was_not_placed_has_an_empty_mask_and_takes_no_click(session: Session) -> None:
     from dataclasses import replace
 
-    scene = session.scene
+    scene = session.need_scene()
     session.answerer.scene = replace(
         scene, missing=("009.png",), photo_sizes={**scene.photo_sizes, "009.png": (30, 20)}
     )
@@ -362,7 +364,7 @@ def test_a_method_that_is_not_prepared_is_said_and_picked_up_later(lab: Lab, toy
     shutil.rmtree(lab.workspace.root / "methods")
     shutil.move(lab.workspace.root / "away", lab.workspace.root / "methods")
     session.open(NAME)
-    assert click_box(session, toy, 1).result.selected.any()
+    assert result_of(click_box(session, toy, 1)).selected.any()
 
 
 def test_memory_does_not_grow_with_clicks(shared_lab: Lab, toy: Toy) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.geometry.splat_links import carried
+from liftlab.components.geometry.splat_links import values_for_gaussians
 from liftlab.engine.lab import Lab
 from liftlab.session.arrangement import WAYS
 from liftlab.session.session import Session
+from tests.answered import answer_of
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
 from tests.toy import Toy
@@ -46,15 +47,16 @@ def test_points_and_splats_light_together_whatever_the_method_selects(
     lab.prepare(NAME, LIFTED)
     view, row, column = toy.scene.pointmap.point_index.T
     truth = toy.instance[view, row, column] == 1
-    on_the_box = carried(truth, session.nearest_points(), default=False)
+    on_the_box = values_for_gaussians(truth, session.nearest_points(), default=False)
     for method in ("wildseg3d", LIFTED):
         session.set_method(method)
         state = session.current or session.click("000.png", *box_center(toy, 0, 1))
-        assert iou(state.answer.selected("points"), truth) > 0.85
-        splats = state.answer.selected("splats")
+        answer = answer_of(state)
+        assert iou(answer.selected("points"), truth) > 0.85
+        splats = answer.selected("splats")
         assert (splats & on_the_box).sum() > 0.7 * splats.sum() > 10
-        own = state.answer.selected("points" if state.result.geometry == "points" else "splats")
-        assert (state.answer.point_ids == np.flatnonzero(own)).all()
+        own = answer.selected("points" if answer.result.geometry == "points" else "splats")
+        assert (answer.point_ids == np.flatnonzero(own)).all()
 
 
 def test_splats_grow_and_shrink_with_the_masks(
@@ -62,11 +64,11 @@ def test_splats_grow_and_shrink_with_the_masks(
 ) -> None:
     lab.prepare(NAME, LIFTED)
     session.set_method(LIFTED)
-    start = session.click("000.png", *box_center(toy, 0, 1)).answer.selected("splats")
-    smaller = session.shrink().answer.selected("splats")
+    start = answer_of(session.click("000.png", *box_center(toy, 0, 1))).selected("splats")
+    smaller = answer_of(session.shrink()).selected("splats")
     assert 0 < smaller.sum() < start.sum() and not (smaller & ~start).any()
     session.undo()
-    larger = session.grow().answer.selected("splats")
+    larger = answer_of(session.grow()).selected("splats")
     assert larger.sum() >= start.sum() and not (start & ~larger).any()
 
 
@@ -126,7 +128,7 @@ def test_nothing_can_be_done_with_an_object_that_selects_nothing(session: Sessio
 
 def test_splats_that_are_trained_meanwhile_are_picked_up(lab: Lab, session: Session, toy: Toy) -> None:
     entry = session.click("000.png", *box_center(toy, 0, 1))
-    count = len(entry.answer.selected("splats"))
+    count = len(answer_of(entry).selected("splats"))
 
     def fewer(scene, *rest, **named):
         gaussians, report = untrained(scene)
@@ -140,5 +142,5 @@ def test_splats_that_are_trained_meanwhile_are_picked_up(lab: Lab, session: Sess
     with mock.patch("liftlab.pipelines.steps.gaussians.build_gaussians", fewer):
         lab.gaussians(NAME, GaussiansConfig(start_count=7))
     session.open(NAME)
-    assert 0 < len(session.current.answer.selected("splats")) < count
-    assert session.current.answer.selected("splats").any()
+    assert 0 < len(answer_of(session.current).selected("splats")) < count
+    assert answer_of(session.current).selected("splats").any()

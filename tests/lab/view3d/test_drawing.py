@@ -8,19 +8,16 @@ import numpy as np
 import pytest
 
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
-from liftlab.components.geometry.splat_links import carried, nearest_points
+from liftlab.components.geometry.splat_links import nearest_points, values_for_gaussians
 from liftlab.view3d import drawing
-from liftlab.view3d.drawing import Look, Picture, ShownObject
+from liftlab.view3d.drawing import Drawing, Look, Picture, ShownObject
 from liftlab.view3d.surfaces import MAX_LIT, covariances_of, weightiest
 from liftlab.view3d.viewer import Viewer
 from tests.toy import make_toy
 
 TOY = make_toy()
-SCENE = replace(
-    TOY.scene,
-    gaussians=gaussians_from_pointmap(TOY.scene.pointmap, TOY.scene.views, count=2000),
-    gaussians_key="toy-splats",
-)
+GAUSSIANS = gaussians_from_pointmap(TOY.scene.pointmap, TOY.scene.views, count=2000)
+SCENE = replace(TOY.scene, gaussians=GAUSSIANS, gaussians_key="toy-splats")
 NEAREST = nearest_points(SCENE)
 BLUE = (0, 114, 178)
 MEGABYTE = 1_000_000
@@ -48,13 +45,17 @@ class Wire:
         return new
 
     @property
-    def visible(self) -> set[str]:
+    def drawing(self) -> Drawing:
         assert self.viewer._drawing is not None
-        return {name for name, sent in self.viewer._drawing._sent.items() if sent.handle.visible}
+        return self.viewer._drawing
+
+    @property
+    def visible(self) -> set[str]:
+        return {name for name, sent in self.drawing._sent.items() if sent.handle.visible}
 
 
 def size(surface: str) -> int:
-    return len(SCENE.pointmap.points) if surface == "points" else len(SCENE.gaussians.means)
+    return len(SCENE.pointmap.points) if surface == "points" else len(GAUSSIANS.means)
 
 
 def bytes_of(messages: list) -> int:
@@ -64,7 +65,7 @@ def bytes_of(messages: list) -> int:
 def shown(instance: int, token: object = "first", **changes) -> ShownObject:
     view, row, column = SCENE.pointmap.point_index.T
     points = TOY.instance[view, row, column] == instance
-    lit = {"points": points, "splats": carried(points, NEAREST, default=False)}
+    lit = {"points": points, "splats": values_for_gaussians(points, NEAREST, default=False)}
     return ShownObject(instance, token, lit.__getitem__, BLUE, **changes)
 
 
@@ -120,7 +121,7 @@ def test_nothing_grows_with_clicks(wire: Wire, look: Look) -> None:
 def test_an_object_that_is_gone_is_taken_away(wire: Wire, look: Look) -> None:
     wire.show(Picture(look, (shown(1), shown(2))))
     wire.show(Picture(look, (shown(2),)))
-    assert not any("/1-0" in name for name in wire.viewer._drawing._sent)
+    assert not any("/1-0" in name for name in wire.drawing._sent)
     assert f"/lit/{look.surface}/2-0" in wire.visible
 
 
@@ -135,7 +136,7 @@ def test_taking_an_object_out_sends_only_what_it_touches(
     assert bytes_of(out) < 0.5 * bytes_of(everything)
     left = {name for name in wire.visible if name.startswith("/left")}
     assert 0 < len(left) < nodes / 2
-    drawn = sum(_count(wire.viewer._drawing._sent[name]) for name in wire.visible)
+    drawn = sum(_count(wire.drawing._sent[name]) for name in wire.visible)
     selected = shown(1).selected(look.surface)
     assert drawn == size(look.surface) - int(selected.sum())
     back = wire.show(Picture(look))
@@ -152,7 +153,7 @@ def test_a_moved_object_is_sent_once_and_then_only_placed(wire: Wire, look: Look
     wire.show(Picture(look, (shown(1, offset=(0.1, 0.0, 0.0)),)))
     again = wire.show(Picture(look, (shown(1, offset=(0.2, 0.0, 0.0)),)))
     assert 0 < bytes_of(again) < 2000
-    piece = wire.viewer._drawing._sent[f"/pieces/{look.surface}/1-0"].handle
+    piece = wire.drawing._sent[f"/pieces/{look.surface}/1-0"].handle
     assert np.allclose(piece.position, 0.2 * wire.viewer._frame.scale * np.array([1, 0, 0]))
 
 
@@ -165,15 +166,15 @@ def test_copies_stand_beside_the_object(wire: Wire, look: Look) -> None:
 def test_crop_keeps_what_lies_inside(wire: Wire, look: Look) -> None:
     low, high = (-0.6, -0.35, -0.05), (-0.1, 0.15, 0.4)
     wire.show(Picture(look, (shown(1), shown(3)), crop=(low, high)))
-    surface = wire.viewer._drawing.surfaces[look.surface]
+    surface = wire.drawing.surfaces[look.surface]
     world = wire.viewer._frame.to_world(surface.positions)
     inside = ((world >= low) & (world <= high)).all(axis=1)
-    drawn = sum(_count(wire.viewer._drawing._sent[n]) for n in wire.visible if not n.startswith("/lit"))
+    drawn = sum(_count(wire.drawing._sent[n]) for n in wire.visible if not n.startswith("/lit"))
     assert drawn == int(inside.sum())
 
 
 def test_covariances_are_those_of_the_axes() -> None:
-    gaussians = SCENE.gaussians
+    gaussians = GAUSSIANS
     quats = np.tile(np.array([np.cos(0.3), 0, 0, np.sin(0.3)], np.float32), (len(gaussians.means), 1))
     scales = np.tile(np.array([0.3, 0.2, 0.1], np.float32), (len(gaussians.means), 1))
     found = covariances_of(replace(gaussians, quats=quats, scales=scales))[0]
@@ -182,7 +183,7 @@ def test_covariances_are_those_of_the_axes() -> None:
 
 
 def test_the_splats_that_cover_most_are_drawn() -> None:
-    gaussians = SCENE.gaussians
+    gaussians = GAUSSIANS
     opacities = np.linspace(0.1, 1, len(gaussians.means)).astype(np.float32)
     same = replace(gaussians, opacities=opacities, scales=np.full_like(gaussians.scales, 0.1))
     assert weightiest(same, 10).tolist() == list(range(len(opacities) - 10, len(opacities)))

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from liftlab.components.geometry.projection import project
 from liftlab.view3d.drawing import Picture
-from liftlab.view3d.frame import Frame, chunks_of, frame_of, scene_colours, thin
-from liftlab.view3d.viewer import GIZMO, KEY_HEADER, Marker, Viewer
+from liftlab.view3d.frame import ViewerFrame, chunks_of, frame_of, scene_colours, thin
+from liftlab.view3d.viewer import GIZMO, KEY_HEADER, Viewer, ViewerMarker
 from liftlab.web.proxy import is_passed
 from tests.toy import make_toy
 
 TOY = make_toy()
 POINTS = TOY.scene.pointmap.points
-PROTOCOL = "viser-v1.1.1"
+PROTOCOL = Subprotocol("viser-v1.1.1")
 
 
 def no_colours(surface: str) -> np.ndarray:
@@ -35,7 +36,7 @@ def viewer() -> Iterator[Viewer]:
 
 
 def test_frame_round_trip() -> None:
-    frame = Frame(np.array([1.0, -2.0, 3.0]), 0.25)
+    frame = ViewerFrame(np.array([1.0, -2.0, 3.0]), 0.25)
     points = np.random.default_rng(0).normal(size=(50, 3))
     assert np.allclose(frame.to_world(frame.from_world(points)), points)
 
@@ -88,7 +89,7 @@ def test_chunks_are_compact_and_hold_every_point_once(count: int, most: int) -> 
 
 def test_markers_do_not_grow(viewer: Viewer) -> None:
     def mark(number: int) -> None:
-        viewer.mark([Marker(POINTS[number].astype(float), number % 2 == 0)] * (1 + number % 4))
+        viewer.mark([ViewerMarker(POINTS[number].astype(float), number % 2 == 0)] * (1 + number % 4))
 
     for number in range(8):
         mark(number)

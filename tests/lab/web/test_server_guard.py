@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -49,8 +49,10 @@ def all_routes(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str,
         elif isinstance(route, Route):
             for method in route.methods or {"GET"}:
                 yield method, prefix + filled(route.path)
-        else:  # FastAPI's wrapper of an included router; its prefix is already part of the routes
-            yield from all_routes(route.original_router.routes, prefix)
+        else:  # FastAPI's private wrapper of an included router; its prefix is already part of the routes
+            router = getattr(route, "original_router", None)
+            assert isinstance(router, APIRouter), route
+            yield from all_routes(router.routes, prefix)
 
 
 def filled(path: str) -> str:

@@ -23,6 +23,8 @@ from liftlab.web.live import perform
 from liftlab.web.visitor import CELLS, Visitor
 from liftlab.web.visitors import AWAY_SECS, Visitors
 from tests import toy_workspace
+from tests.answered import current_of
+from tests.not_none import not_none
 from tests.toy import make_toy
 
 ID = "visitor-of-the-tests-1"
@@ -92,7 +94,7 @@ def test_progress_place_in_the_queue_and_cancel(lab: Lab) -> None:
     first.cancel("reconstruct")
     until(lambda: status_of(first, "reconstruct").state == "idle")
     assert "Cancelled; nothing was kept." in status_of(first, "reconstruct").notes
-    until(lambda: second.cells["masks"].job.finished)
+    until(lambda: not_none(second.cells["masks"].job).finished)
 
 
 def test_a_failed_step_shows_its_sentence(lab: Lab) -> None:
@@ -252,7 +254,7 @@ def test_clicks_go_on_when_they_cannot_be_saved_and_it_is_said_once(
         for _ in range(3):
             click_red(visitor)
             notes.append(visitor.note)
-        visitor.act(lambda session: session.rename_object(session.current.id, "mug"))
+        visitor.act(lambda session: session.rename_object(current_of(session).id, "mug"))
         visitor.act(lambda session: session.grow())
     assert "cannot be saved" in notes[0] and os.strerror(number).lower() in notes[0]
     assert notes[1:] == ["", ""]
