@@ -24,8 +24,8 @@ class CameraScore:
     photos: int
     placed: int
     right: int
-    wrong: tuple[str, ...]
-    """Names of the photos that were placed elsewhere."""
+    wrong: dict[str, tuple[float, float]]
+    """Of the photos that were placed elsewhere: by how much of the extent, and by how many degrees."""
 
 
 def score_cameras(
@@ -41,16 +41,20 @@ def score_cameras(
     centers = np.array([_center(pose) for pose in true.values()])
     extent = float(np.ptp(centers, axis=0).max())
     if len(names) < 2:
-        return CameraScore(len(true), len(names), 0, tuple(names))
+        return CameraScore(len(true), len(names), 0, {name: (np.inf, 180.0) for name in names})
     measured, expected = (np.stack([poses[name] for name in names]) for poses in (estimated, true))
-    right = np.zeros(len(names), bool)
+    best = np.full((2, len(names)), np.inf)
     for first, second in combinations(range(len(names)), 2):
-        found = _right(measured, expected, _similarity_of_two(measured, expected, first, second), extent)
-        right = max(right, found, key=np.sum)
+        found = _errors(measured, expected, _similarity_of_two(measured, expected, first, second), extent)
+        best = max(best, found, key=lambda errors: _right(errors).sum())
+    right = _right(best)
     if right.sum() >= 3:
         aligned = register_similarity(_centers(measured[right]), _centers(expected[right]))
-        right = max(right, _right(measured, expected, aligned, extent), key=np.sum)
-    wrong = tuple(name for name, good in zip(names, right, strict=True) if not good)
+        best = max(
+            best, _errors(measured, expected, aligned, extent), key=lambda errors: _right(errors).sum()
+        )
+        right = _right(best)
+    wrong = {name: (float(best[0, v]), float(best[1, v])) for v, name in enumerate(names) if not right[v]}
     return CameraScore(len(true), len(names), int(right.sum()), wrong)
 
 
@@ -66,17 +70,22 @@ def _similarity_of_two(
     return scale, R, there.mean(axis=0) - scale * R @ here.mean(axis=0)
 
 
-def _right(
+def _right(errors: Float[Array, "2 V"]) -> Bool[Array, "V"]:
+    return (errors[0] <= MAX_SHIFT) & (errors[1] <= MAX_TURN_DEG)
+
+
+def _errors(
     measured: Float[Array, "V 4 4"],
     expected: Float[Array, "V 4 4"],
     similarity: tuple[float, Float[Array, "3 3"], Float[Array, "3"]],
     extent: float,
-) -> Bool[Array, "V"]:
+) -> Float[Array, "2 V"]:
+    """Distance as a share of the extent, and degrees."""
     scale, R, t = similarity
     shift = np.linalg.norm(scale * _centers(measured) @ R.T + t - _centers(expected), axis=1)
     turned = np.trace(measured[:, :3, :3] @ R.T @ expected[:, :3, :3].transpose(0, 2, 1), axis1=1, axis2=2)
     angle = np.degrees(np.arccos(np.clip((turned - 1) / 2, -1, 1)))
-    return (shift <= MAX_SHIFT * extent) & (angle <= MAX_TURN_DEG)
+    return np.stack([shift / extent, angle])
 
 
 def _center(pose: Float[Array, "4 4"]) -> Float[Array, "3"]:

@@ -126,7 +126,8 @@ def _right_and_wrong(case: Case, poses: dict[str, np.ndarray]) -> list[object]:
     if not truth:
         return ["-", "-"]
     score = score_cameras(poses, truth)
-    return [score.right, f"{len(score.wrong)}: {' '.join(score.wrong)}" if score.wrong else 0]
+    wrong = [f"{name} ({shift:.0%}, {angle:.0f}°)" for name, (shift, angle) in score.wrong.items()]
+    return [score.right, f"{len(wrong)}: {', '.join(wrong)}" if wrong else 0]
 
 
 def plain_poses(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

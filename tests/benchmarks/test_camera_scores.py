@@ -1,6 +1,7 @@
 """Right and wrong cameras under the best similarity."""
 
 import numpy as np
+import pytest
 
 from benchmarks.camera_scores import score_cameras
 from tests.textured_scene import walk
@@ -20,7 +21,7 @@ def moved(poses: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def test_frame_and_scale_do_not_matter() -> None:
     score = score_cameras(moved(TRUE), TRUE)
-    assert (score.photos, score.placed, score.right, score.wrong) == (6, 6, 6, ())
+    assert (score.photos, score.placed, score.right, score.wrong) == (6, 6, 6, {})
 
 
 def test_a_camera_elsewhere_or_turned_is_wrong_and_costs_no_other() -> None:
@@ -31,7 +32,8 @@ def test_a_camera_elsewhere_or_turned_is_wrong_and_costs_no_other() -> None:
     poses["4"] = turned @ poses["4"]
     del poses["5"]
     score = score_cameras(poses, TRUE)
-    assert (score.photos, score.placed, score.right, score.wrong) == (6, 5, 3, ("2", "4"))
+    assert (score.photos, score.placed, score.right, list(score.wrong)) == (6, 5, 3, ["2", "4"])
+    assert 0.05 < score.wrong["2"][0] < 0.2 and score.wrong["4"][1] == pytest.approx(np.degrees(0.2), abs=1)
 
 
 def test_one_camera_alone_is_never_right() -> None:

@@ -42,6 +42,8 @@ def add_learned_matches(
         progress(0.2 * index / len(request["photos"]), f"Looking again at photo {index + 1}")
         details.append(_details(network, folder / "images" / photo["path"]))
     pairs = likely_pairs([d["descriptors"].numpy() for d in details], photos)
+    if not pairs:
+        return 0
     found: dict[tuple[int, int], np.ndarray] = {}
     for number, (first, second) in enumerate(pairs):
         progress(0.2 + 0.7 * number / len(pairs), f"Comparing photos {first + 1} and {second + 1} again")
@@ -67,7 +69,8 @@ def likely_pairs(
     counts = np.zeros((len(descriptors), len(descriptors)), int)
     for first in photos:
         for second in range(len(descriptors)):
-            if first != second and not counts[first, second]:
+            nothing = not (len(descriptors[first]) and len(descriptors[second]))
+            if first != second and not counts[first, second] and not nothing:
                 likeness = descriptors[first] @ descriptors[second].T
                 forth, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
                 own = np.arange(len(forth))
@@ -76,7 +79,9 @@ def likely_pairs(
     pairs = set()
     for first in photos:
         ranked = np.argsort(-counts[first], kind="stable")
-        pairs |= {tuple(sorted((first, int(second)))) for second in ranked[:partners] if second != first}
+        pairs |= {
+            tuple(sorted((first, int(second)))) for second in ranked[:partners] if counts[first, second]
+        }
     return sorted(pairs)
 
 

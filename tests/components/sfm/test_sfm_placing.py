@@ -75,3 +75,4 @@ def test_each_photo_is_compared_with_those_that_look_most_alike() -> None:
         photos.append((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
     assert likely_pairs(photos, [0], partners=2) == [(0, 1), (0, 2)]
     assert likely_pairs(photos, [1, 3], partners=1)[0] == (0, 1)
+    assert likely_pairs([photos[0], photos[0][:0]], [0, 1]) == []
