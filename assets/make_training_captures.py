@@ -16,12 +16,14 @@ import time
 from pathlib import Path
 
 from assets.training_maker.capture import write_capture
-from assets.training_maker.scenes import RECIPES, make_scene
+from assets.training_maker.scenes import KINDS, make_scene
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kind", choices=[*sorted(RECIPES), "all"], required=True)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kind", choices=[*KINDS, "all"], required=True)
     parser.add_argument("--seed", type=int, help="one capture, written to OUT itself")
     parser.add_argument("--seeds", type=seed_range, help="several, e.g. 0-24, written to OUT/KIND-SEED")
     parser.add_argument("--out", type=Path, required=True)
@@ -33,7 +35,7 @@ def main() -> None:
         parser.error("Give either --seed or --seeds.")
     if options.seed is not None and options.kind == "all":
         parser.error("--kind all needs --seeds.")
-    kinds = sorted(RECIPES) if options.kind == "all" else [options.kind]
+    kinds = list(KINDS) if options.kind == "all" else [options.kind]
     seeds = options.seeds if options.seed is None else [options.seed]
     for seed in seeds:
         for kind in kinds:

@@ -31,7 +31,9 @@ def intrinsics(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
     return np.array([[focal, 0, width / 2 + shift[0]], [0, focal, height / 2 + shift[1]], [0, 0, 1.0]])
 
 
-def arc_angles(rng: np.random.Generator, count: int, start: float, sweep: float, *, uneven: float = 0.35) -> np.ndarray:
+def arc_angles(
+    rng: np.random.Generator, count: int, start: float, sweep: float, *, uneven: float = 0.35
+) -> np.ndarray:
     """Angles [count] in radians from `start` over `sweep`; steps vary by `uneven` of their mean."""
     steps = np.maximum(1 + uneven * rng.normal(size=count), 0.25)
     steps[0] = 0
@@ -73,12 +75,14 @@ def around(
             reach = wanted * (1 + 0.03 * attempt * rng.uniform(-1, 1))
             turned = angle + 0.004 * attempt * rng.normal()
             high = height[0] + (height[1] - height[0]) * mixing[1] + 0.015 * attempt * rng.random()
-            eye = goal + [reach * np.cos(turned), reach * np.sin(turned), high]
-            low, up = np.array([-bounds[0], -bounds[1], 0.15]) + [0.25, 0.25, 0], np.array(bounds) - [0.25, 0.25, 0.2]
+            eye = goal + np.array([reach * np.cos(turned), reach * np.sin(turned), high])
+            low = np.array([0.25 - bounds[0], 0.25 - bounds[1], 0.15])
+            up = np.array(bounds) - np.array([0.25, 0.25, 0.2])
             eye = np.clip(eye, low, up)
             look = goal + rng.normal(0, spread, 3) * [1, 1, 0.5]
             pose = look_at(eye, look, roll_rad=rng.normal(0, 0.025))
-            if is_free(world, eye) and sees(world, eye, look):
+            # Rather a hidden target than a gap in the path.
+            if is_free(world, eye) and (attempt >= 30 or sees(world, eye, look)):
                 out.append(Camera(K, pose, *size))
                 break
     return out

@@ -180,7 +180,9 @@ def ball(
     return lathe(profile, material, segments=segments, repeats=repeats).scaled(radii)
 
 
-def cylinder(radius: float, height: float, material: Material, *, bevel: float = 0.0, segments: int = 40) -> Part:
+def cylinder(
+    radius: float, height: float, material: Material, *, bevel: float = 0.0, segments: int = 40
+) -> Part:
     """From z = 0 to `height`."""
     profile = [(0.0, 0.0), (radius, 0.0), (radius, height), (0.0, height)]
     line = rounded(profile, bevel) if bevel else np.asarray(profile)
@@ -294,7 +296,9 @@ def ear_clip(outline: np.ndarray) -> np.ndarray:
 
 def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
     """Twice the signed area of triangles a, b, c."""
-    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+    return (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (
+        c[..., 0] - a[..., 0]
+    )
 
 
 def sheet(width: float, depth: float, material: Material, *, thickness: float = 0.0006, back: Material | None = None,

@@ -4,7 +4,18 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from assets.capture_maker.textures import noise
-from assets.training_maker.surfaces import Rgb, finished, mix, mottled, palette, pick, random_colour, shade, varied
+from assets.training_maker.pictures import scenery
+from assets.training_maker.surfaces import (
+    Rgb,
+    finished,
+    mix,
+    mottled,
+    palette,
+    pick,
+    random_colour,
+    shade,
+    varied,
+)
 
 SYLLABLES = [
     "ba", "ko", "ri", "ten", "mar", "lo", "sun", "vel", "pi", "do", "ca", "nut", "fre", "sh", "oli", "gra",
@@ -17,13 +28,27 @@ def word(rng: np.random.Generator, *, upper: bool = True) -> str:
     return text.upper() if upper else text.capitalize()
 
 
-def write(draw: ImageDraw.ImageDraw, centre: tuple[float, float], text: str, *, width: float, height: float, ink: Rgb) -> None:  # fmt: skip
+def write(
+    draw: ImageDraw.ImageDraw,
+    centre: tuple[float, float],
+    text: str,
+    *,
+    width: float,
+    height: float,
+    ink: Rgb,
+) -> None:
     """A word fitted into a box round `centre`."""
     size = max(6, int(min(height, 1.7 * width / max(1, len(text)))))
     draw.text(centre, text, fill=ink, font=ImageFont.load_default(size), anchor="mm")
 
 
-def small_print(rng: np.random.Generator, draw: ImageDraw.ImageDraw, area: tuple[float, float, float, float], size: float, ink: Rgb) -> None:  # fmt: skip
+def small_print(
+    rng: np.random.Generator,
+    draw: ImageDraw.ImageDraw,
+    area: tuple[float, float, float, float],
+    size: float,
+    ink: Rgb,
+) -> None:
     """Rows of text-like words in the rectangle x0 y0 x1 y1."""
     x0, y, x1, y1 = area
     font = ImageFont.load_default(max(5, int(size)))
@@ -34,51 +59,9 @@ def small_print(rng: np.random.Generator, draw: ImageDraw.ImageDraw, area: tuple
         y += size * 1.4
 
 
-def scenery(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A photograph-like picture: landscape, still life of balls, close-up of clouds of colour, or city blocks."""
-    style = int(rng.integers(4))
-    y, x = np.mgrid[0:height, 0:width]
-    if style == 0:
-        sky = mix(varied(rng, (90, 140, 200), 30), varied(rng, (240, 220, 190), 20), (y / height) ** 1.2)
-        sky += 40 * (noise(rng, height, width, slope=0.9, stretch=2)[..., None] - 0.5)
-        ground = np.array(random_colour(rng), float) * 0.6 + np.array([40, 60, 30])
-        for layer in range(4):
-            line = (noise(rng, 4, width, slope=0.8)[0] - 0.5) * 0.35 * height + height * (0.45 + 0.13 * layer)
-            strokes = 0.6 + 0.7 * noise(rng, height, width, slope=0.4)
-            sky = np.where((y > line[None])[..., None], ground * (1.2 - 0.22 * layer) * strokes[..., None], sky)
-        return finished(sky)
-    if style == 1:
-        image = mix(random_colour(rng), random_colour(rng), y / height) * 0.8 + 20
-        for _ in range(int(rng.integers(3, 9))):
-            r = rng.uniform(0.1, 0.28) * min(height, width)
-            cy, cx = rng.uniform(0.3, 0.9) * height, rng.uniform(0.05, 0.95) * width
-            d2 = ((x - cx) ** 2 + (y - cy) ** 2) / r**2
-            light = np.clip(1 - np.hypot(x - cx + 0.35 * r, y - cy + 0.4 * r) / (1.5 * r), 0, 1)
-            ball = np.asarray(random_colour(rng), float) * (0.35 + 0.9 * light)[..., None] + 90 * light[..., None] ** 6
-            shadow = np.clip(1.3 - ((x - cx - 0.4 * r) ** 2 / 2 + (y - cy - 0.8 * r) ** 2 * 4) / r**2, 0, 1)
-            image = image * (1 - 0.5 * shadow[..., None])
-            image = np.where((d2 < 1)[..., None], ball, image)
-        return finished(image * (0.9 + 0.2 * noise(rng, height, width, slope=0.3)[..., None]))
-    if style == 2:
-        image = np.ones((height, width, 3)) * random_colour(rng)
-        for ink in palette(rng, random_colour(rng), 6):
-            field = noise(rng, height, width, slope=1.1)
-            edge = np.clip((field - rng.uniform(0.45, 0.7)) * rng.uniform(3, 20), 0, 1)[..., None]
-            image = image * (1 - edge) + edge * np.asarray(ink, float)
-        return finished(image * (0.8 + 0.35 * noise(rng, height, width, slope=0.2)[..., None]))
-    image = mix(random_colour(rng), (235, 225, 210), 1 - y / height)
-    for _ in range(14):
-        w, h = rng.uniform(0.06, 0.2) * width, rng.uniform(0.2, 0.75) * height
-        x0 = int(rng.uniform(-0.1, 1) * width)
-        block = np.asarray(random_colour(rng), float) * 0.7
-        image[int(height - h) :, max(0, x0) : int(x0 + w)] = block
-        windows = ((x // max(2, width // 40)) % 2 == 0) & ((y // max(2, height // 30)) % 2 == 0)
-        windows &= (y > height - h) & (x >= x0) & (x < x0 + w) & (noise(rng, height, width, slope=0) > 0.45)
-        image[windows] = np.minimum(block * 1.8 + 30, 255)
-    return finished(image)
-
-
-def label(rng: np.random.Generator, colour: Rgb, *, height: int = 256, width: int = 512, fronts: int = 2) -> np.ndarray:  # fmt: skip
+def label(
+    rng: np.random.Generator, colour: Rgb, *, height: int = 256, width: int = 512, fronts: int = 2
+) -> np.ndarray:
     """A wrap-around label: ground, bands, an emblem or picture with a brand, small print between."""
     inks = palette(rng, colour, 4)
     ground = mix(colour, pick(rng, [colour, *inks]), np.linspace(0, 1, height)[:, None] * np.ones((1, width)))
@@ -101,19 +84,37 @@ def label(rng: np.random.Generator, colour: Rgb, *, height: int = 256, width: in
             picture = scenery(rng, int(height * 0.42), int(half * 2))
             image.paste(Image.fromarray(picture), (int(middle - half), int(height * 0.5)))
         else:
-            points = [(middle + half * r * np.cos(a), height * (0.5 + 0.42 * r * np.sin(a)))
-                      for a, r in zip(np.linspace(0, 2 * np.pi, 24, endpoint=False), np.tile([1.0, 0.72], 12), strict=True)]  # fmt: skip
+            angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+            star = np.stack([half * np.cos(angles), height * 0.42 * np.sin(angles)], axis=1)
+            star *= np.tile([1.0, 0.72], 12)[:, None]
+            points = [(middle + float(x), height * 0.5 + float(y)) for x, y in star]
             draw.polygon(points, fill=paper)
         shown = ink if kind != 2 else ((250, 246, 235) if sum(colour) < 400 else (24, 24, 28))
-        write(draw, (middle, height * (0.42 if kind != 2 else 0.28)), brand, width=half * 1.7, height=height * 0.24, ink=shown)
+        write(
+            draw,
+            (middle, height * (0.42 if kind != 2 else 0.28)),
+            brand,
+            width=half * 1.7,
+            height=height * 0.24,
+            ink=shown,
+        )
         if kind != 2:
-            write(draw, (middle, height * 0.6), word(rng, upper=False), width=half * 1.2, height=height * 0.1, ink=pick(rng, inks))
+            write(
+                draw,
+                (middle, height * 0.6),
+                word(rng, upper=False),
+                width=half * 1.2,
+                height=height * 0.1,
+                ink=pick(rng, inks),
+            )
         edge = (middle + half + 4, height * 0.2, (front + 1) * width / fronts - 2, height * 0.9)
         small_print(rng, draw, edge, height / 26, (24, 24, 28) if sum(colour) > 400 else (240, 238, 230))
     return np.asarray(image)
 
 
-def carton_sides(rng: np.random.Generator, colour: Rgb, size: tuple[float, float, float]) -> dict[str, np.ndarray]:
+def carton_sides(
+    rng: np.random.Generator, colour: Rgb, size: tuple[float, float, float]
+) -> dict[str, np.ndarray]:
     """Textures of the six sides of a printed box of `size` (x, y, z): fronts alike, sides with facts."""
     per_m = 300 / max(size)
     pixels = {
@@ -142,7 +143,9 @@ def carton_sides(rng: np.random.Generator, colour: Rgb, size: tuple[float, float
     return out
 
 
-def front(rng: np.random.Generator, colour: Rgb, brand: str, inks: list[Rgb], height: int, width: int) -> np.ndarray:
+def front(
+    rng: np.random.Generator, colour: Rgb, brand: str, inks: list[Rgb], height: int, width: int
+) -> np.ndarray:
     """The front of a carton or a cover: gradient, big shapes, a picture, a brand, a few words."""
     target = pick(rng, [colour, shade(colour, 1.8), shade(colour, 0.6), inks[0]])
     ground = mix(colour, target, np.linspace(0, 1, height)[:, None] * np.ones((1, width)))
@@ -164,15 +167,32 @@ def front(rng: np.random.Generator, colour: Rgb, brand: str, inks: list[Rgb], he
         image.paste(picture, (int((width - w) / 2), int(height * rng.uniform(0.4, 0.5))))
     at = rng.uniform(0.14, 0.3) * height
     if rng.random() < 0.6:
-        draw.rounded_rectangle([width * 0.06, at - height * 0.1, width * 0.94, at + height * 0.1], radius=8, fill=pick(rng, inks))
-    write(draw, (width / 2, at), brand, width=width * 0.84, height=height * 0.18, ink=pick(rng, [(250, 248, 240), (22, 22, 26)]))
+        draw.rounded_rectangle(
+            [width * 0.06, at - height * 0.1, width * 0.94, at + height * 0.1], radius=8, fill=pick(rng, inks)
+        )
+    write(
+        draw,
+        (width / 2, at),
+        brand,
+        width=width * 0.84,
+        height=height * 0.18,
+        ink=pick(rng, [(250, 248, 240), (22, 22, 26)]),
+    )
     write(draw, (width / 2, at + height * 0.14), word(rng, upper=False) + " " + word(rng, upper=False).lower(),
           width=width * 0.7, height=height * 0.06, ink=pick(rng, [(250, 248, 240), (22, 22, 26)]))  # fmt: skip
-    small_print(rng, draw, (width * 0.08, height * 0.92, width * 0.7, height * 0.99), max(5, height / 40), (245, 240, 230))
+    small_print(
+        rng,
+        draw,
+        (width * 0.08, height * 0.92, width * 0.7, height * 0.99),
+        max(5, height / 40),
+        (245, 240, 230),
+    )
     return np.asarray(image)
 
 
-def barcode(rng: np.random.Generator, draw: ImageDraw.ImageDraw, area: tuple[float, float, float, float]) -> None:
+def barcode(
+    rng: np.random.Generator, draw: ImageDraw.ImageDraw, area: tuple[float, float, float, float]
+) -> None:
     x0, y0, x1, y1 = area
     draw.rectangle(area, fill=(250, 250, 248))
     x = x0 + 2
@@ -184,12 +204,21 @@ def barcode(rng: np.random.Generator, draw: ImageDraw.ImageDraw, area: tuple[flo
 
 def page(rng: np.random.Generator, *, height: int = 420, width: int = 300) -> np.ndarray:
     """A printed page: head line, columns of small print, one or two pictures."""
-    image = Image.fromarray(mottled(rng, varied(rng, (238, 236, 230), 4), contrast=0.02, side=max(height, width))[:height, :width])
+    image = Image.fromarray(
+        mottled(rng, varied(rng, (238, 236, 230), 4), contrast=0.02, side=max(height, width))[:height, :width]
+    )
     draw = ImageDraw.Draw(image)
     columns = int(rng.integers(1, 4))
     top = height * 0.05
     if rng.random() < 0.7:
-        write(draw, (width / 2, height * 0.07), word(rng) + " " + word(rng), width=width * 0.9, height=height * 0.07, ink=random_colour(rng))
+        write(
+            draw,
+            (width / 2, height * 0.07),
+            word(rng) + " " + word(rng),
+            width=width * 0.9,
+            height=height * 0.07,
+            ink=random_colour(rng),
+        )
         top = height * 0.13
     for column in range(columns):
         x0, x1 = width * (0.06 + 0.9 * column / columns), width * (0.06 + 0.9 * (column + 1) / columns - 0.03)
@@ -201,7 +230,9 @@ def page(rng: np.random.Generator, *, height: int = 420, width: int = 300) -> np
                 if h > 10:
                     image.paste(Image.fromarray(scenery(rng, h, int(x1 - x0))), (int(x0), int(y)))
             else:
-                small_print(rng, draw, (x0, y, x1, min(y + block, height * 0.96)), max(5, height / 60), (40, 40, 46))
+                small_print(
+                    rng, draw, (x0, y, x1, min(y + block, height * 0.96)), max(5, height / 60), (40, 40, 46)
+                )
             y += block + height * 0.02
     return np.asarray(image)
 
@@ -211,9 +242,23 @@ def cover(rng: np.random.Generator, colour: Rgb, *, height: int = 420, width: in
     if rng.random() < 0.4:
         image = Image.fromarray(scenery(rng, height, width))
         draw = ImageDraw.Draw(image)
-        write(draw, (width / 2, height * 0.1), word(rng), width=width * 0.9, height=height * 0.15, ink=pick(rng, [(250, 248, 244), shade(colour, 0.7)]))
+        write(
+            draw,
+            (width / 2, height * 0.1),
+            word(rng),
+            width=width * 0.9,
+            height=height * 0.15,
+            ink=pick(rng, [(250, 248, 244), shade(colour, 0.7)]),
+        )
         for k in range(3):
-            write(draw, (width * 0.3, height * (0.6 + 0.1 * k)), word(rng, upper=False) + " " + word(rng, upper=False), width=width * 0.5, height=height * 0.05, ink=(248, 246, 240))
+            write(
+                draw,
+                (width * 0.3, height * (0.6 + 0.1 * k)),
+                word(rng, upper=False) + " " + word(rng, upper=False),
+                width=width * 0.5,
+                height=height * 0.05,
+                ink=(248, 246, 240),
+            )
         return np.asarray(image)
     return front(rng, colour, word(rng), palette(rng, colour, 4), height, width)
 
@@ -243,7 +288,10 @@ def dial(rng: np.random.Generator, colour: Rgb, *, side: int = 320) -> np.ndarra
     for hour in range(1, 13):
         angle = np.pi * hour / 6 - np.pi / 2
         inner, outer = side * 0.38, side * 0.45
-        a, b = np.array([np.cos(angle), np.sin(angle)]) * inner + middle, np.array([np.cos(angle), np.sin(angle)]) * outer + middle
+        a, b = (
+            np.array([np.cos(angle), np.sin(angle)]) * inner + middle,
+            np.array([np.cos(angle), np.sin(angle)]) * outer + middle,
+        )
         draw.line([tuple(a), tuple(b)], fill=ink, width=side // 60)
         at = np.array([np.cos(angle), np.sin(angle)]) * side * 0.31 + middle
         write(draw, (at[0], at[1]), str(hour), width=side * 0.1, height=side * 0.09, ink=ink)
@@ -267,9 +315,16 @@ def rug(rng: np.random.Generator, colour: Rgb, *, height: int = 400, width: int 
             x += step
     else:
         for k, inset in enumerate((0.02, 0.06, 0.1, 0.13)):
-            draw.rectangle([height * inset, height * inset, width - height * inset, height * (1 - inset)], fill=inks[(k + 1) % 5])
+            draw.rectangle(
+                [height * inset, height * inset, width - height * inset, height * (1 - inset)],
+                fill=inks[(k + 1) % 5],
+            )
         for _ in range(26):
-            cx, cy, r = rng.uniform(0.2, 0.5) * width, rng.uniform(0.22, 0.5) * height, rng.uniform(0.02, 0.1) * height
+            cx, cy, r = (
+                rng.uniform(0.2, 0.5) * width,
+                rng.uniform(0.22, 0.5) * height,
+                rng.uniform(0.02, 0.1) * height,
+            )
             ink, kind = pick(rng, inks), int(rng.integers(2))
             for sx, sy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
                 x, y = width / 2 + sx * (cx - width / 2), height / 2 + sy * (cy - height / 2)
@@ -300,7 +355,10 @@ def motif_print(rng: np.random.Generator, colour: Rgb, *, height: int = 256, wid
             t = np.linspace(0, 2 * np.pi, 24, endpoint=False) + rng.uniform(0, 6)
             petals = int(rng.integers(3, 7))
             radius = {1: np.ones(24), 2: 0.6 + 0.4 * np.cos(petals * t), 3: rng.uniform(0.4, 1, 24)}[style]
-            outline = np.stack([np.cos(t), np.sin(t)], 1) * (radius * size * rng.uniform(0.3, 0.6))[:, None] + centre
+            outline = (
+                np.stack([np.cos(t), np.sin(t)], 1) * (radius * size * rng.uniform(0.3, 0.6))[:, None]
+                + centre
+            )
             draw.polygon([tuple(p) for p in outline], fill=ink)
     small = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS), float)
     return finished(small * (0.94 + 0.1 * noise(rng, height, width, slope=0.6)[..., None]))

@@ -1,22 +1,25 @@
 """Photos of a world by ray casting: soft shadows, light bounced once, highlights, reflections, glass; exact truth."""
 
 import numpy as np
+import scipy.special
 
-from assets.training_maker.world import Hits, World
+from assets.training_maker.world import Hits, Light, World
 from liftlab.components.types import Camera
 
 GRID = 2
 """Samples per side of a pixel: GRID x GRID jittered rays."""
 SMOOTHING_STEPS = (1, 2, 3)
 """Distances in pixels of the neighbours that grain is averaged over, one pass each."""
-SMOOTHING_CONTRAST = 0.25
-"""Neighbours that differ by this share of their light count a third: edges of shadows stay."""
+SMOOTHING_CONTRAST = 0.15
+"""Neighbours that differ by this share of their light count half: edges of shadows stay."""
 DIMENSIONS = 8
 LAMP, FILL, MIRROR = 0, 4, 5
 """Choices that every ray makes: a point on each lamp (at most four lamps), a direction for ambient light, the
 roughness of a mirror."""
-LIGHT_RAYS = 2
-AMBIENT_RAYS = 2
+RAYS_AT_ONCE = 1 << 14
+"""So many that their arrays stay in the processor's cache: twice as fast as all at once."""
+LIGHT_RAYS = 1
+AMBIENT_RAYS = 1
 """Shadow and ambient rays of one sample."""
 LIFT_M = 4e-4
 """Rays leave a surface this far above it, so that they do not meet it again."""
@@ -77,9 +80,13 @@ def render(world: World, camera: Camera, rng: np.random.Generator, *, grid: int 
         dx = (number % grid + rng.random(shape, dtype=np.float32)) / grid
         dy = (number // grid + rng.random(shape, dtype=np.float32)) / grid
         origins, directions = rays(camera, dx, dy)
-        seen, arrives = light_along(world, origins, directions, per_pixel, Sampler(starts, number))
-        total += seen
-        arriving += arrives
+        for start in range(0, count, RAYS_AT_ONCE):
+            part = slice(start, start + RAYS_AT_ONCE)
+            seen, arrives = light_along(
+                world, origins[part], directions[part], per_pixel, Sampler(starts[part], number)
+            )
+            total[part] += seen
+            arriving[part] += arrives
     light, arriving = (x.reshape(*shape, 3) / grid**2 for x in (total, arriving))
     return light * smoothed_share(world, camera, arriving)
 
@@ -94,33 +101,40 @@ def smoothed_share(world: World, camera: Camera, arriving: np.ndarray) -> np.nda
     hits = world.first(origins, directions)
     shape = arriving.shape[:2]
     points = (origins + directions * np.minimum(hits.distance, 1e3)[:, None]).reshape(*shape, 3)
-    normals = np.where((hits.face >= 0)[:, None], world.shading_normals(hits), 0).reshape(*shape, 3).astype(np.float32)
+    normals = (
+        np.where((hits.face >= 0)[:, None], world.shading_normals(hits), 0)
+        .reshape(*shape, 3)
+        .astype(np.float32)
+    )
     tolerance = 0.004 * np.minimum(hits.distance, 1e3).reshape(shape)
-    smooth, inside = arriving, np.ones(shape, bool)
+    inside = np.ones(shape, bool)
+    surfaces = np.concatenate([points, normals], axis=2)
+    smooth = np.concatenate([arriving, arriving.mean(axis=2, keepdims=True)], axis=2)
+    crease, close_count = smooth.copy(), np.ones(shape, np.float32)
     for step in SMOOTHING_STEPS:
         summed, weights = smooth.copy(), np.ones(shape, np.float32)
-        grey = smooth.mean(axis=2)
+        wide, wide_smooth = (
+            np.pad(x, ((step, step), (step, step), (0, 0)), mode="edge") for x in (surfaces, smooth)
+        )
         for dy, dx in [(a, b) for a in (-step, 0, step) for b in (-step, 0, step) if a or b]:
-            other = [_shifted(x, dy, dx) for x in (points, normals, smooth, grey)]
-            off_plane = np.abs(np.einsum("ijk,ijk->ij", other[0] - points, normals))
-            alike = np.einsum("ijk,ijk->ij", other[1], normals)
-            contrast = np.abs(other[3] - grey) / (SMOOTHING_CONTRAST * (other[3] + grey) + 1e-6)
-            same = (off_plane < tolerance) & (alike > 0.9)
+            window = slice(step + dy, step + dy + shape[0]), slice(step + dx, step + dx + shape[1])
+            other, light = wide[window], wide_smooth[window]
+            off_plane = np.abs(np.einsum("ijk,ijk->ij", other[..., :3] - points, normals))
+            same = (off_plane < tolerance) & (np.einsum("ijk,ijk->ij", other[..., 3:], normals) > 0.9)
             if step == 1:
                 inside &= same
-            weight = same * np.exp(-contrast)
-            summed += weight[..., None] * other[2]
+                close = (np.linalg.norm(other[..., :3] - points, axis=2) < 4 * tolerance).astype(np.float32)
+                crease += close[..., None] * light
+                close_count += close
+            contrast = np.abs(light[..., 3] - smooth[..., 3]) / (light[..., 3] + smooth[..., 3] + 1e-6)
+            weight = same / (1 + (contrast / SMOOTHING_CONTRAST) ** 2)
+            summed += weight[..., None] * light
             weights += weight
         smooth = summed / weights[..., None]
-    # Pixels at outlines mix surfaces: what holds for their middle does not hold for them.
-    return np.where(inside[..., None], np.clip(smooth / np.maximum(arriving, 1e-4), 0.25, 4.0), 1.0)
-
-
-def _shifted(values: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    """values[y + dy, x + dx], edges repeated."""
-    rows = np.clip(np.arange(values.shape[0]) + dy, 0, values.shape[0] - 1)
-    columns = np.clip(np.arange(values.shape[1]) + dx, 0, values.shape[1] - 1)
-    return values[rows][:, columns]
+    floor = np.maximum(arriving, 1e-4)
+    # Pixels at edges mix surfaces: what holds for their middle holds for them in part only.
+    at_edges = np.clip((crease / close_count[..., None])[..., :3] / floor, 0.6, 1.7)
+    return np.where(inside[..., None], np.clip(smooth[..., :3] / floor, 0.25, 4.0), at_edges)
 
 
 def light_along(
@@ -175,7 +189,8 @@ def _surface(
     gloss, roughness = world.gloss[material], world.roughness[material]
     metal, glass = world.metal[material], world.glass[material]
     points = points + flat * LIFT_M
-    direct, highlight = _direct(world, points, normal, flat, view, roughness, sampler)
+    shiny = (roughness >= MIRROR_ROUGHNESS) & (gloss > 0.015)
+    direct, highlight = _direct(world, points, normal, flat, view, roughness, shiny, sampler)
     filled = _ambient(world, points, normal, flat, sampler)
     fresnel = gloss + (1 - gloss) * (1 - slant) ** 5 * (1 - roughness)
     diffuse = np.where((metal | glass)[:, None], 0.0, 1 - fresnel[:, None]) * albedo
@@ -184,7 +199,13 @@ def _surface(
     mirror = np.flatnonzero((roughness < MIRROR_ROUGHNESS) & (fresnel > 0.02))
     if len(mirror):
         seen = _reflected(
-            world, points[mirror], normal[mirror], flat[mirror], view[mirror], roughness[mirror], sampler.take(mirror)
+            world,
+            points[mirror],
+            normal[mirror],
+            flat[mirror],
+            view[mirror],
+            roughness[mirror],
+            sampler.take(mirror),
         )
         out[mirror] += tint[mirror] * seen
     rough_metal = metal & (roughness >= MIRROR_ROUGHNESS)
@@ -199,37 +220,55 @@ def _direct(
     flat: np.ndarray,
     view: np.ndarray,
     roughness: np.ndarray,
+    shiny: np.ndarray,
     sampler: Sampler,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Light of the lamps that arrives [N, 3] over pi, and their soft highlights [N, 3]."""
+    """Light of the lamps that arrives [N, 3] over pi, and their highlights on rough surfaces [N, 3]."""
     count = len(points)
     arrives, highlight = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
-    shine = 2 / np.maximum(roughness, 0.08) ** 4 - 2 + 1e-3
+    mirrored = 2 * np.einsum("ij,ij->i", normal, view)[:, None] * normal - view
     for number, light in enumerate(world.lights):
-        front = np.cross(light.across, light.up)
-        area = float(np.linalg.norm(front))
-        front = front / area
+        seen = np.zeros(count, np.float32)
         for k in range(LIGHT_RAYS):
             a, b = sampler.pair(LAMP + number, k, LIGHT_RAYS).T[..., None]
-            to_light = (light.corner + a * light.across + b * light.up).astype(np.float32) - points
+            to_light = a * light.across + b * light.up + light.corner - points
             squared = np.einsum("ij,ij->i", to_light, to_light)
-            unit = to_light / np.sqrt(squared)[:, None]
-            cosine = np.einsum("ij,ij->i", normal, unit)
-            leaves = -(unit @ front.astype(np.float32))
-            lit = (cosine > 0) & (leaves > 0) & (np.einsum("ij,ij->i", flat, unit) > 0)
+            cosine = np.einsum("ij,ij->i", normal, to_light)
+            leaves = -(to_light @ light.front)
+            lit = (cosine > 0) & (leaves > 0) & (np.einsum("ij,ij->i", flat, to_light) > 0)
             index = np.flatnonzero(lit)
             index = index[~world.blocked(points[index], to_light[index])]
-            share = cosine[index] * leaves[index] * area / (np.pi * squared[index] * LIGHT_RAYS)
+            share = cosine[index] * leaves[index] * (light.area / (np.pi * LIGHT_RAYS)) / squared[index] ** 2
             arrives[index] += share[:, None] * light.radiance
-            half = _unit(unit[index] + view[index])
-            angle = np.maximum(np.einsum("ij,ij->i", half, normal[index]), 0)
-            lobe = (shine[index] + 2) / 8 * angle ** shine[index]
-            lobe = np.where(roughness[index] < MIRROR_ROUGHNESS, 0, lobe)
-            highlight[index] += (share * lobe)[:, None] * light.radiance
+            seen[index] += 1 / LIGHT_RAYS
+        index = np.flatnonzero(shiny & (seen > 0))
+        _, covered = _lamp_in_mirror(light, points[index], mirrored[index], roughness[index])
+        highlight[index] += (covered * seen[index])[:, None] * light.radiance
     return arrives, highlight
 
 
-def _ambient(world: World, points: np.ndarray, normal: np.ndarray, flat: np.ndarray, sampler: Sampler) -> np.ndarray:
+def _lamp_in_mirror(
+    light: Light, points: np.ndarray, direction: np.ndarray, roughness: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where mirrored rays meet a lamp's plane, and how much [N] of their lobe the lamp fills.
+
+    The lobe is taken as Gaussian with a spread of about the square of the roughness, as that of GGX near its peak.
+    """
+    towards = direction @ light.front
+    t = ((light.corner - points) @ light.front) / np.where(np.abs(towards) < 1e-6, 1e-6, towards)
+    at = points + direction * t[:, None] - light.corner
+    spread = np.maximum(0.7 * roughness**2, 0.004) * np.abs(t)
+    covered = np.where((towards < 0) & (t > 0), 1.0, 0.0).astype(np.float32)
+    for side in (light.across, light.up):
+        length = float(np.linalg.norm(side))
+        along, width = at @ (side / length), spread * np.sqrt(2.0)
+        covered *= 0.5 * (scipy.special.erf((length - along) / width) - scipy.special.erf(-along / width))
+    return t, covered
+
+
+def _ambient(
+    world: World, points: np.ndarray, normal: np.ndarray, flat: np.ndarray, sampler: Sampler
+) -> np.ndarray:
     """Light that fills the room, as far as it reaches these points, tinted by what is near."""
     total = np.zeros((len(points), 3), np.float32)
     for k in range(AMBIENT_RAYS):
@@ -263,8 +302,8 @@ def _reflected(
     sampler: Sampler,
 ) -> np.ndarray:
     """What smooth surfaces mirror: lamps and, roughly lit, the things around."""
-    direction = 2 * np.einsum("ij,ij->i", normal, view)[:, None] * normal - view
-    direction = _unit(direction + _sphere(sampler.pair(MIRROR)) * (roughness**2 * 2)[:, None])
+    exact = 2 * np.einsum("ij,ij->i", normal, view)[:, None] * normal - view
+    direction = _unit(exact + _sphere(sampler.pair(MIRROR)) * (roughness**2)[:, None])
     below = np.einsum("ij,ij->i", direction, flat)
     direction = direction - np.minimum(2 * below, 0)[:, None] * flat
     hits = world.first(points, direction)
@@ -276,14 +315,9 @@ def _reflected(
     out[index] = albedo * world.ambient * (1.25 * open_share)[:, None]
     reach = np.where(hits.face >= 0, hits.distance, 1e3)
     for light in world.lights:
-        front = np.cross(light.across, light.up)
-        towards = direction @ front.astype(np.float32)
-        t = ((light.corner - points) @ front) / np.where(np.abs(towards) < 1e-9, 1e-9, towards)
-        at = points + direction * t[:, None] - light.corner
-        a = at @ light.across / (light.across @ light.across)
-        b = at @ light.up / (light.up @ light.up)
-        shown = (towards < 0) & (t > 0) & (t < reach + 0.05) & (a > 0) & (a < 1) & (b > 0) & (b < 1)
-        out[shown] = light.radiance
+        t, covered = _lamp_in_mirror(light, points, exact, roughness)
+        covered = np.where(t < reach + 0.05, covered, 0)[:, None]
+        out = out * (1 - covered) + covered * light.radiance
     return out
 
 

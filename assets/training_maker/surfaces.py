@@ -1,6 +1,7 @@
 """Textures of natural and woven surfaces: plaster, wood, stone, cloth, tiles, wallpaper. uint8 [H, W, 3] sRGB."""
 
 import colorsys
+import itertools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -22,7 +23,7 @@ WOODS: list[tuple[Rgb, Rgb]] = [
 ]  # fmt: skip
 
 
-def pick(rng: np.random.Generator, items):  # noqa: ANN001, ANN201
+def pick(rng: np.random.Generator, items):
     return items[int(rng.integers(len(items)))]
 
 
@@ -52,7 +53,9 @@ def palette(rng: np.random.Generator, colour: Rgb, count: int) -> list[Rgb]:
     for _ in range(count):
         turned = (hue + pick(rng, [0.0, 0.04, -0.06, 0.12, 0.45, 0.55]) + rng.normal(0, 0.02)) % 1.0
         lightness = float(np.clip(light + pick(rng, [-0.35, -0.2, 0.2, 0.35, 0.5]), 0.08, 0.94))
-        r, g, b = colorsys.hls_to_rgb(turned, lightness, float(np.clip(saturation * rng.uniform(0.5, 1.3), 0, 1)))
+        r, g, b = colorsys.hls_to_rgb(
+            turned, lightness, float(np.clip(saturation * rng.uniform(0.5, 1.3), 0, 1))
+        )
         out.append((int(r * 255), int(g * 255), int(b * 255)))
     return out
 
@@ -71,14 +74,24 @@ def mix(low: Rgb, high: Rgb, amount: np.ndarray) -> np.ndarray:
     return a + amount[..., None] * (b - a)
 
 
-def mottled(rng: np.random.Generator, colour: Rgb, *, contrast: float = 0.12, slope: float = 0.9, side: int = 256) -> np.ndarray:  # fmt: skip
+def mottled(
+    rng: np.random.Generator, colour: Rgb, *, contrast: float = 0.12, slope: float = 0.9, side: int = 256
+) -> np.ndarray:
     """Plaster, clay, skin of fruit: one colour with 1/f variation of lightness."""
     field = noise(rng, side, side, slope=slope) - 0.5
     grain = noise(rng, side, side, slope=0.0) - 0.5
     return finished(np.asarray(colour, float) * (1 + contrast * field + 0.3 * contrast * grain)[..., None])
 
 
-def speckled(rng: np.random.Generator, ground: Rgb, ink: Rgb, *, share: float = 0.12, slope: float = 0.2, side: int = 512) -> np.ndarray:  # fmt: skip
+def speckled(
+    rng: np.random.Generator,
+    ground: Rgb,
+    ink: Rgb,
+    *,
+    share: float = 0.12,
+    slope: float = 0.2,
+    side: int = 512,
+) -> np.ndarray:
     """Granite, terrazzo at a distance, salt and pepper glaze."""
     base = mottled(rng, ground, contrast=0.1, side=side).astype(float)
     for part in (1.0, 0.5):
@@ -88,11 +101,13 @@ def speckled(rng: np.random.Generator, ground: Rgb, ink: Rgb, *, share: float = 
     return finished(base)
 
 
-def wood(rng: np.random.Generator, dark: Rgb, light: Rgb, *, planks: int = 1, side: int = 768, gap: bool = True) -> np.ndarray:  # fmt: skip
+def wood(
+    rng: np.random.Generator, dark: Rgb, light: Rgb, *, planks: int = 1, side: int = 768, gap: bool = True
+) -> np.ndarray:
     """Boards with grain along u."""
     image = np.empty((side, side, 3))
     edges = np.linspace(0, side, planks + 1).round().astype(int)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in itertools.pairwise(edges):
         rows = bottom - top
         warp = noise(rng, rows, side, slope=1.2, stretch=rng.uniform(5, 10))
         across = np.linspace(0, 1, rows)[:, None] * rng.uniform(1.0, 4.0)
@@ -142,7 +157,9 @@ def weave(rng: np.random.Generator, colours: list[Rgb], *, style: str, side: int
         if style == "stripes":
             over = np.full_like(over, 1.0)
         image = over * warp[None] + (1 - over) * weft[:, None]
-        threads = noise(rng, side, side, slope=0.1, stretch=14) + noise(rng, side, side, slope=0.1, stretch=14).T
+        threads = (
+            noise(rng, side, side, slope=0.1, stretch=14) + noise(rng, side, side, slope=0.1, stretch=14).T
+        )
         image = image * (0.84 + 0.18 * threads)[..., None]
     return finished(image * (0.92 + 0.16 * noise(rng, side, side, slope=0.8)[..., None]))
 
@@ -166,9 +183,15 @@ def carpet(rng: np.random.Generator, colours: list[Rgb], *, side: int = 512) -> 
 
 
 def tiles(
-    rng: np.random.Generator, colours: list[Rgb], *, count: int = 4, same: bool = False, motif: bool = False,
-    brick: bool = False, side: int = 768,
-) -> np.ndarray:  # fmt: skip
+    rng: np.random.Generator,
+    colours: list[Rgb],
+    *,
+    count: int = 4,
+    same: bool = False,
+    motif: bool = False,
+    brick: bool = False,
+    side: int = 768,
+) -> np.ndarray:
     """count x count tiles with grout; with `same` each is an exact copy of the first (a repeating pattern)."""
     cell = side // count
     grout = varied(rng, (168, 164, 156), 14)
@@ -185,7 +208,9 @@ def tiles(
             at = column * cell
             image[row * high : (row + 1) * high, at : at + cell] = first
         if brick and row % 2:
-            image[row * high : (row + 1) * high] = np.roll(image[row * high : (row + 1) * high], cell // 2, axis=1)
+            image[row * high : (row + 1) * high] = np.roll(
+                image[row * high : (row + 1) * high], cell // 2, axis=1
+            )
     return finished(image)
 
 
@@ -196,7 +221,9 @@ def _tile(rng: np.random.Generator, colour: Rgb, colours: list[Rgb], cell: int, 
         radius, angle = np.hypot(x, y), np.arctan2(y, x)
         for _ in range(int(rng.integers(2, 5))):
             petals = int(pick(rng, [4, 4, 8]))
-            edge = rng.uniform(0.12, 0.48) * (1 + rng.uniform(0, 0.5) * np.cos(petals * angle + pick(rng, [0.0, np.pi])))
+            edge = rng.uniform(0.12, 0.48) * (
+                1 + rng.uniform(0, 0.5) * np.cos(petals * angle + pick(rng, [0.0, np.pi]))
+            )
             ring = (radius < edge) & (radius > edge * pick(rng, [0.0, 0.5, 0.8]))
             tile[ring] = np.asarray(pick(rng, colours), float)
     return tile
@@ -208,7 +235,9 @@ def wallpaper(rng: np.random.Generator, ground: Rgb, *, contrast: float = 0.3, s
     style = pick(rng, ["stripes", "dots", "damask", "leaves", "trellis", "flowers", "damask", "leaves"])
     lighter = sum(ground) < 380
     inks = [shade(c, 1.0) for c in palette(rng, ground, 3)]
-    inks = [tuple(int(g + contrast * 2.2 * (i - g)) for g, i in zip(ground, ink, strict=True)) for ink in inks]
+    inks = [
+        tuple(int(g + contrast * 2.2 * (i - g)) for g, i in zip(ground, ink, strict=True)) for ink in inks
+    ]
     inks.append(shade(ground, 1 + contrast * 2 if lighter else 1 - contrast))
     full = side * scale
     image = Image.new("RGB", (full, full), ground)
@@ -253,18 +282,20 @@ def _motif(rng: np.random.Generator, style: str) -> list[tuple[np.ndarray, int]]
         radius = 0.35 + 0.15 * np.cos(petals * t)
         out = [(circle * radius[:, None] * rng.uniform(1.0, 1.5), 0), (circle * 0.14, 1)]
         for side in (-1, 1):
-            out.append((_leaf(0.6, 0.14, side * rng.uniform(0.6, 1.2)) + [side * 0.3, 0.3], 2))
+            out.append((_leaf(0.6, 0.14, side * rng.uniform(0.6, 1.2)) + np.array([side * 0.3, 0.3]), 2))
         return out
     if style == "damask":
         height = np.linspace(-0.95, 0.95, 60)
-        waves = sum(rng.uniform(0.1, 0.35) * np.cos(k * np.pi * height + rng.uniform(0, 1)) for k in (1, 2, 3, 5))
+        waves = sum(
+            rng.uniform(0.1, 0.35) * np.cos(k * np.pi * height + rng.uniform(0, 1)) for k in (1, 2, 3, 5)
+        )
         width = np.clip(0.1 + np.abs(waves), 0, 0.75) * np.cos(np.pi / 2 * height) ** 0.6
         body = np.concatenate([np.stack([width, height], 1), np.stack([-width, height], 1)[::-1]])
         out = [(body, 3), (body * [0.7, 0.82], 0), (body * [0.45, 0.5], 3)]
         for side in (-1, 1):
             for angle in (0.5, 1.0, -0.6):
                 leaf = _leaf(rng.uniform(0.4, 0.7), 0.1, angle) * [side, 1]
-                out.append((leaf + [side * 0.35, rng.uniform(-0.6, 0.4)], 3))
+                out.append((leaf + np.array([side * 0.35, rng.uniform(-0.6, 0.4)]), 3))
         return out
     for _ in range(int(rng.integers(4, 8))):
         leaf = _leaf(rng.uniform(0.5, 0.9), rng.uniform(0.1, 0.2), rng.uniform(0, 2 * np.pi))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from assets.training_maker.meshes import Material, Part, corner_normals
 from liftlab.components.errors import InputError
 
-MISSING = "Training captures need the package embreex; it is missing. Run: pip install -e '.[captures-training]'"
+MISSING = (
+    "Training captures need the package embreex; it is missing. Run: pip install -e '.[captures-training]'"
+)
 MAX_LEVELS = 11
 
 
@@ -22,6 +25,15 @@ class Light:
     up: np.ndarray
     radiance: np.ndarray
     """[3] linear."""
+
+    @cached_property
+    def area(self) -> float:
+        return float(np.linalg.norm(np.cross(self.across, self.up)))
+
+    @cached_property
+    def front(self) -> np.ndarray:
+        """Unit direction [3] that it shines in."""
+        return (np.cross(self.across, self.up) / self.area).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +51,9 @@ class Hits:
 class World:
     """Everything that rays can meet."""
 
-    def __init__(self, parts: Sequence[tuple[Part, int]], lights: Sequence[Light], ambient: np.ndarray) -> None:
+    def __init__(
+        self, parts: Sequence[tuple[Part, int]], lights: Sequence[Light], ambient: np.ndarray
+    ) -> None:
         """`parts` come with their instance ids; `ambient` [3] is the light that fills the room, linear."""
         self.lights, self.ambient = list(lights), np.asarray(ambient, np.float32)
         self.triangles = np.concatenate([p.triangles for p, _ in parts]).astype(np.float32)
@@ -59,11 +73,10 @@ class World:
         uv_area = np.abs(uv_edges[:, 0, 0] * uv_edges[:, 1, 1] - uv_edges[:, 0, 1] * uv_edges[:, 1, 0])
         texels = uv_area * self.sizes[self.material].prod(axis=1)
         self.texels_per_m = np.sqrt(texels / area).astype(np.float32)
-        everything = np.ones(len(self.triangles), bool)
         self.scene = _embree(self.triangles)
         opaque = ~self.glass[self.material]
         self.opaque_faces = np.flatnonzero(opaque).astype(np.int32)
-        self.opaque_scene = self.scene if opaque.all() else _embree(self.triangles[opaque & everything])
+        self.opaque_scene = self.scene if opaque.all() else _embree(self.triangles[opaque])
 
     def _keep_materials(self, materials: list[Material]) -> None:
         levels, self.sizes = [], np.empty((len(materials), 2), np.int64)
@@ -81,7 +94,9 @@ class World:
                 if max(image.shape[:2]) <= 1:
                     break
                 smaller = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
-                image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA).reshape(smaller[1], smaller[0], 3)
+                image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA).reshape(
+                    smaller[1], smaller[0], 3
+                )
         self.texels = np.concatenate(levels)
         self.mean_colour = np.stack(
             [to_linear(m.texture.reshape(-1, 3)).mean(axis=0) for m in materials]
@@ -94,7 +109,9 @@ class World:
     def first(self, origins: np.ndarray, directions: np.ndarray, *, through_glass: bool = False) -> Hits:
         scene = self.opaque_scene if through_glass else self.scene
         found = scene.run(
-            np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32), output=True
+            np.ascontiguousarray(origins, np.float32),
+            np.ascontiguousarray(directions, np.float32),
+            output=True,
         )
         face = found["primID"]
         if through_glass and scene is not self.scene:
@@ -144,7 +161,7 @@ class World:
         return values[:, 0] * (1 - u - v) + values[:, 1] * u + values[:, 2] * v
 
 
-def _embree(triangles: np.ndarray):  # noqa: ANN202
+def _embree(triangles: np.ndarray):
     try:
         from embreex.mesh_construction import TriangleMesh
         from embreex.rtcore_scene import EmbreeScene

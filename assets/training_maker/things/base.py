@@ -56,7 +56,9 @@ class Thing:
 
     def moved_by(self, rotation: np.ndarray) -> "Thing":
         """Turned by [3, 3] and set down again."""
-        return settled(replace(self, parts=[replace(p, triangles=p.triangles @ rotation.T) for p in self.parts]))
+        return settled(
+            replace(self, parts=[replace(p, triangles=p.triangles @ rotation.T) for p in self.parts])
+        )
 
     def scaled(self, factor: float) -> "Thing":
         return replace(self, parts=[p.scaled(factor) for p in self.parts])
@@ -117,12 +119,16 @@ def glaze(rng: np.random.Generator, rgb: Rgb, *, printed: float = 0.4) -> Materi
     if draw < printed + 0.2:
         image = surfaces.speckled(rng, rgb, surfaces.shade(rgb, pick(rng, [0.5, 1.8])), share=0.06, side=256)
         return Material(image, size_m=0.12, gloss=0.05, roughness=roughness)
-    return Material(surfaces.mottled(rng, rgb, contrast=0.05, side=128), size_m=0.2, gloss=0.05, roughness=roughness)
+    return Material(
+        surfaces.mottled(rng, rgb, contrast=0.05, side=128), size_m=0.2, gloss=0.05, roughness=roughness
+    )
 
 
 def plastic(rng: np.random.Generator, rgb: Rgb, *, roughness: float | None = None) -> Material:
     rough = rng.uniform(0.15, 0.5) if roughness is None else roughness
-    return Material(surfaces.mottled(rng, rgb, contrast=0.03, side=128), size_m=0.15, gloss=0.045, roughness=rough)
+    return Material(
+        surfaces.mottled(rng, rgb, contrast=0.03, side=128), size_m=0.15, gloss=0.045, roughness=rough
+    )
 
 
 def matte(rng: np.random.Generator, rgb: Rgb, *, contrast: float = 0.15, size_m: float = 0.2) -> Material:
@@ -131,9 +137,17 @@ def matte(rng: np.random.Generator, rgb: Rgb, *, contrast: float = 0.15, size_m:
 
 def metal(rng: np.random.Generator, rgb: Rgb | None = None, *, roughness: float | None = None) -> Material:
     """Steel unless told otherwise, polished or brushed."""
-    rgb = rgb or pick(rng, [(196, 196, 198), (170, 172, 176), (150, 150, 152), (204, 170, 110), (190, 120, 84)])
+    rgb = rgb or pick(
+        rng, [(196, 196, 198), (170, 172, 176), (150, 150, 152), (204, 170, 110), (190, 120, 84)]
+    )
     rough = rng.uniform(0.12, 0.45) if roughness is None else roughness
-    return Material(surfaces.mottled(rng, rgb, contrast=0.08, slope=0.4), size_m=0.1, gloss=0.7, roughness=rough, metal=True)
+    return Material(
+        surfaces.mottled(rng, rgb, contrast=0.08, slope=0.4),
+        size_m=0.1,
+        gloss=0.7,
+        roughness=rough,
+        metal=True,
+    )
 
 
 def timber(rng: np.random.Generator, *, size_m: float = 0.35) -> tuple[str, Material]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from assets.training_maker.things import boxes, flat, furniture, turned
+from assets.training_maker.things import boxes, composed, flat, food, furniture, soft, tools, toys, turned
 from assets.training_maker.things.base import FAMILIES, Thing
 
-MODULES = (boxes, flat, furniture, turned)
+MODULES = (boxes, composed, flat, food, furniture, soft, tools, toys, turned)
 
 
 def names_for(place: str) -> list[str]:
