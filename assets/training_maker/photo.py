@@ -33,7 +33,7 @@ def random_sensor(rng: np.random.Generator, light: np.ndarray) -> Sensor:
     grey = light.mean(axis=0)
     balance = (grey.mean() / grey) ** rng.uniform(0.3, 0.9)
     return Sensor(
-        exposure=rng.uniform(0.22, 0.4) / brightness,
+        exposure=rng.uniform(0.24, 0.42) / brightness,
         exposure_drift=float(rng.choice([0.02, 0.05, 0.14])),
         white_balance=balance * np.exp(rng.normal(0, 0.02, 3)),
         white_drift=float(rng.choice([0.004, 0.012, 0.03])),

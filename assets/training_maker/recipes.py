@@ -30,7 +30,7 @@ __all__ = ["RECIPES"]
 def table(rng: np.random.Generator) -> tuple[Stage, Path]:
     stage = room_behind(rng)
     top = stage.table(table_top(rng), centre=(0, stage.size[1] / 2 - rng.uniform(0.6, 1.3)))
-    furnish(stage, top, things_for(rng, "table", int(rng.integers(8, 20))))
+    furnish(stage, top, things_for(rng, "table", int(rng.integers(10, 24))))
     hang_pictures(stage, "back", int(rng.integers(0, 4)), width=2.4, height=0.9)
     along_walls(stage, 3)
     x, y, z = top.centre
@@ -66,7 +66,7 @@ def furnished_room(
     if rng.random() < 0.7:
         lay_rug(stage, Support(np.array([0, -stage.size[1] * 0.22, 0]), (1.0, 1.0)))
     counter = stage.counter(side=pick(rng, ["back", "left"]), length=rng.uniform(1.6, 2.6))
-    furnish(stage, top, things_for(rng, "table", int(rng.integers(9, 15))))
+    furnish(stage, top, things_for(rng, "table", int(rng.integers(11, 17))))
     furnish(stage, counter, things_for(rng, "table", int(rng.integers(5, 9))))
     x, y, z = top.centre
     for k in range(int(rng.integers(1, 4))):
@@ -110,7 +110,7 @@ def tiled(rng: np.random.Generator) -> tuple[Stage, Path]:
 def wide(rng: np.random.Generator) -> tuple[Stage, Path]:
     stage = room_behind(rng)
     top = stage.table(table_top(rng))
-    furnish(stage, top, things_for(rng, "table", int(rng.integers(8, 16))))
+    furnish(stage, top, things_for(rng, "table", int(rng.integers(10, 18))))
     along_walls(stage, 5)
     for side in ("back", "left", "right", "front"):
         hang_pictures(stage, side, int(rng.integers(1, 3)), width=2.6, height=0.9)

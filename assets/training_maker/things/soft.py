@@ -104,13 +104,14 @@ def cushion(rng: np.random.Generator, name: str) -> Thing:
     tint, rgb = colour(rng)
     a, high = rng.uniform(0.14, 0.24), rng.uniform(0.05, 0.08)
     u, v = np.meshgrid(np.linspace(-1, 1, 24), np.linspace(-1, 1, 24))
-    swell = (
-        np.clip((1 - u**2) * (1 - v**2), 0, 1) ** 0.42 * high * (1 + 0.06 * np.sin(5 * u + 2) * np.sin(4 * v))
-    )
+    inside = np.clip((1 - u**2) * (1 - v**2), 0, 1)
+    folds = 1 + 0.06 * np.sin(5 * u + 2) * np.sin(4 * v)
+    # It sags: nearly flat below, the seam low.
+    seam = 0.45 * high
     pinch = 1 - 0.07 * (1 - np.abs(u * v))
     skin_ = cloth(rng, rgb, size_m=0.3)
-    top = np.stack([a * u * pinch, a * v * pinch, high + swell], axis=-1)
-    under = np.stack([a * u * pinch, a * v * pinch, high - swell], axis=-1)
+    top = np.stack([a * u * pinch, a * v * pinch, seam + 1.5 * high * inside**0.45 * folds], axis=-1)
+    under = np.stack([a * u * pinch, a * v * pinch, seam * (1 - inside**0.15)], axis=-1)
     return Thing(name, tint, [patch(top, skin_), patch(under[:, ::-1], skin_)])
 
 
