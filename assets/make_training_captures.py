@@ -13,6 +13,9 @@ may be trained or tuned on seeds from 2000 up.
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from assets.training_maker.capture import write_capture
@@ -30,23 +33,33 @@ def main() -> None:
     parser.add_argument("--photos", type=int, help="default: 12 to 24, by seed")
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
+    parser.add_argument("--jobs", type=int, default=1, help="processes beside each other, with --seeds")
     options = parser.parse_args()
     if (options.seed is None) == (options.seeds is None):
         parser.error("Give either --seed or --seeds.")
     if options.seed is not None and options.kind == "all":
         parser.error("--kind all needs --seeds.")
-    kinds = list(KINDS) if options.kind == "all" else [options.kind]
-    seeds = options.seeds if options.seed is None else [options.seed]
-    for seed in seeds:
-        for kind in kinds:
-            out = options.out if options.seed is not None else options.out / f"{kind}-{seed}"
-            if options.seeds is not None and (out / "truth" / "objects.json").exists():
-                continue
-            start = time.perf_counter()
-            scene = make_scene(kind, seed, photos=options.photos, width=options.width, height=options.height)
-            write_capture(scene, out)
-            taken, seconds = len(scene.cameras), time.perf_counter() - start
-            print(f"{out}: {len(scene.placed)} things, {taken} photos, {seconds:.1f} s", flush=True)
+    make = partial(make_capture, photos=options.photos, width=options.width, height=options.height)
+    if options.seed is not None:
+        print(make((options.kind, options.seed, options.out)))
+        return
+    kinds = KINDS if options.kind == "all" else (options.kind,)
+    todo = [(kind, seed, options.out / f"{kind}-{seed}") for seed in options.seeds for kind in kinds]
+    # The last file of a capture is there: it was finished by an earlier run.
+    todo = [task for task in todo if not (task[2] / "truth" / "objects.json").exists()]
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        for line in pool.map(make, todo):
+            print(line, flush=True)
+
+
+def make_capture(task: tuple[str, int, Path], *, photos: int | None, width: int, height: int) -> str:
+    """Make one capture of a kind and seed in a folder; returns a line that says what and how long."""
+    kind, seed, out = task
+    start = time.perf_counter()
+    scene = make_scene(kind, seed, photos=photos, width=width, height=height)
+    write_capture(scene, out)
+    seconds = time.perf_counter() - start
+    return f"{out}: {len(scene.placed)} things, {len(scene.cameras)} photos, {seconds:.1f} s"
 
 
 def seed_range(text: str) -> list[int]:

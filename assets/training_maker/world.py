@@ -99,7 +99,7 @@ class World:
                 )
         self.texels = np.concatenate(levels)
         self.mean_colour = np.stack(
-            [to_linear(m.texture.reshape(-1, 3)).mean(axis=0) for m in materials]
+            [LINEAR[m.texture.reshape(-1, 3)].mean(axis=0) for m in materials]
         ).astype(np.float32)
         self.gloss = np.array([m.gloss for m in materials], np.float32)
         self.roughness = np.array([m.roughness for m in materials], np.float32)

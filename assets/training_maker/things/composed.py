@@ -185,7 +185,7 @@ def mouse(rng: np.random.Generator, name: str) -> Thing:
         .turned("y", np.pi / 2)
         .moved((0, 0.032, 0.031))
     )
-    return Thing(name, tint, parts)
+    return Thing(name, tint, parts).scaled(rng.uniform(0.85, 1.1))
 
 
 @family("game controller")
@@ -209,7 +209,7 @@ def controller(rng: np.random.Generator, name: str) -> Thing:
         for size in ((0.024, 0.008, 0.004), (0.008, 0.024, 0.004))
         for p in box(size, dark, radius=0.0015)
     ]
-    return Thing(name, tint, parts)
+    return Thing(name, tint, parts).scaled(rng.uniform(0.9, 1.15))
 
 
 @family("pencil cup")
@@ -284,7 +284,7 @@ def telephone(rng: np.random.Generator, name: str) -> Thing:
                 p.turned("y", np.arctan(0.4545)).moved((x, 0.02 * (column - 1), z))
                 for p in box((0.013, 0.014, 0.004), key, radius=0.0015)
             ]
-    return Thing(name, tint, parts)
+    return Thing(name, tint, parts).scaled(rng.uniform(0.9, 1.15))
 
 
 @family("handbag", "floor", "table")

@@ -367,4 +367,4 @@ def hooks(rng: np.random.Generator, name: str) -> Thing:
         x = (k + 0.5) * 0.11 - w / 2
         peg = cylinder(0.007, 0.05, steel, bevel=0.002)
         parts += [peg.moved((x, 0, 0.018)), cylinder(0.013, 0.006, steel, bevel=0.002).moved((x, 0, 0.064))]
-    return Thing(name, tint, parts, hangs=True)
+    return Thing(name, tint, parts, hangs=True).scaled(rng.uniform(0.85, 1.2))

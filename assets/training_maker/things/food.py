@@ -105,8 +105,10 @@ def egg(rng: np.random.Generator, name: str) -> Thing:
     a = np.linspace(-np.pi / 2, np.pi / 2, 24)
     line = np.stack([0.022 * np.cos(a) * (1 - 0.12 * np.sin(a)), 0.029 * np.sin(a)], axis=1)
     line[[0, -1], 0] = 0
-    return settled(Thing(name, "white", [lathe(line, matte(rng, rgb, contrast=0.05))])).moved_by(
-        rotation("x", np.pi / 2)
+    return (
+        settled(Thing(name, "white", [lathe(line, matte(rng, rgb, contrast=0.05))]))
+        .moved_by(rotation("x", np.pi / 2))
+        .scaled(rng.uniform(0.9, 1.15))
     )
 
 

@@ -293,4 +293,4 @@ def sponge(rng: np.random.Generator, name: str) -> Thing:
     parts = box((0.1, 0.065, 0.025), foam, radius=0.004) + [
         p.moved((0, 0, 0.0252)) for p in box((0.1, 0.065, 0.008), scrub, radius=0.002)
     ]
-    return Thing(name, tint, parts, piles=True)
+    return Thing(name, tint, parts, piles=True).scaled(rng.uniform(0.85, 1.2))
