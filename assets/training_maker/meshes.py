@@ -44,7 +44,7 @@ class Part:
         """Rotated about an axis through the origin."""
         return replace(self, triangles=self.triangles @ rotation(axis, angle_rad).T)
 
-    def scaled(self, factors: Sequence[float] | float) -> "Part":
+    def scaled(self, factors: Sequence[float] | np.ndarray | float) -> "Part":
         """Stretched about the origin; the factors must be positive."""
         return replace(self, triangles=self.triangles * np.asarray(factors, float))
 
@@ -171,8 +171,12 @@ def tube(
 
 
 def ball(
-    radii: float | Sequence[float], material: Material, *, segments: int = 32, repeats: tuple[float, float] = (1.0, 1.0)
-) -> Part:  # fmt: skip
+    radii: float | Sequence[float] | np.ndarray,
+    material: Material,
+    *,
+    segments: int = 32,
+    repeats: tuple[float, float] = (1.0, 1.0),
+) -> Part:
     """An ellipsoid about the origin."""
     angles = np.linspace(-np.pi / 2, np.pi / 2, segments // 2 + 1)
     profile = np.stack([np.maximum(np.cos(angles), 0), np.sin(angles)], axis=1)
@@ -193,7 +197,7 @@ SIDES = ("front", "right", "back", "left", "top", "bottom")
 
 
 def box(
-    size: Sequence[float],
+    size: Sequence[float] | np.ndarray,
     material: Material,
     *,
     radius: float = 0.0,
@@ -334,7 +338,7 @@ def corner_normals(part: Part) -> np.ndarray:
     ones = np.ones(3 * count)
     at_vertex = scipy.sparse.csr_matrix((ones, (np.arange(3 * count), vertex)))
     of_face = scipy.sparse.csr_matrix((ones, (vertex, np.repeat(np.arange(count), 3))))
-    pairs = (at_vertex @ of_face).tocoo()
+    pairs = scipy.sparse.coo_array(at_vertex @ of_face)
     keep = np.einsum("ij,ij->i", unit[pairs.row // 3], unit[pairs.col]) > CREASE_COSINE
     joined = scipy.sparse.csr_matrix((np.ones(keep.sum()), (pairs.row[keep], pairs.col[keep])), pairs.shape)
     summed = joined @ normals

@@ -2,6 +2,8 @@
 
 import colorsys
 import itertools
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from assets.capture_maker.textures import noise
 
 Rgb = tuple[int, int, int]
+T = TypeVar("T")
 
 COLOURS: dict[str, Rgb] = {
     "red": (178, 34, 32), "dark red": (110, 26, 34), "orange": (222, 116, 36), "yellow": (226, 186, 52),
@@ -23,7 +26,8 @@ WOODS: list[tuple[Rgb, Rgb]] = [
 ]  # fmt: skip
 
 
-def pick(rng: np.random.Generator, items):
+def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
+    """One of them, each as likely."""
     return items[int(rng.integers(len(items)))]
 
 
