@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RUN    := $(VENV)/.installed-run
 DEV    := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow bench lint docs captures lock clean
+.PHONY: demo test test-slow bench lint docs captures captures-training lock clean
 demo: $(RUN)
 	$(BIN)/liftlab demo
 
@@ -33,6 +33,9 @@ captures: $(DEV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable ".[captures]"
 	$(BIN)/python assets/make_captures.py --scene desk --out assets/captures/desk
 	$(BIN)/python assets/make_captures.py --scene shelf --out assets/captures/shelf
+
+captures-training: $(DEV)
+	$(BIN)/python -m assets.make_training_captures --kind all --seeds 0-24 --width 320 --height 240 --jobs 2 --out build/captures-training
 
 lock: $(DEV)
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-header -o requirements.lock
