@@ -75,11 +75,6 @@ def usable_file(store: ModelStore, entry: ModelEntry, device: torch.device) -> P
     return path
 
 
-def default_device() -> torch.device:
-    """The graphics card where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def free_memory(device: torch.device) -> int:
     """Free memory of the device, bytes."""
     if device.type == "cuda":
