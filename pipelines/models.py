@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import torch
 
 from liftlab.components.bounds import Name, within
@@ -79,6 +78,8 @@ def free_memory(device: torch.device) -> int:
     """Free memory of the device, bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 
