@@ -15,7 +15,7 @@ The public interface; its names are loaded when they are first used, so `import 
 
 from typing import TYPE_CHECKING, Any
 
-from liftlab.components.lazy import loaded_when_used
+from liftlab.components import loaded_when_used
 
 if TYPE_CHECKING:
     from liftlab.compare.comparison import Choice, Comparison

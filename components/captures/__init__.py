@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from liftlab.components import loaded_when_used
 from liftlab.components.captures.capture import Capture, Photo, load_photo, open_capture
 from liftlab.components.captures.known_cameras import (
     KnownCamera,
@@ -10,7 +11,6 @@ from liftlab.components.captures.known_cameras import (
     write_cameras_json,
 )
 from liftlab.components.captures.limits import ImportLimits
-from liftlab.components.lazy import loaded_when_used
 
 if TYPE_CHECKING:
     from liftlab.components.captures.importing import ImportReport, import_capture

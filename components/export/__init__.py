@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from liftlab.components.lazy import loaded_when_used
+from liftlab.components import loaded_when_used
 
 if TYPE_CHECKING:
     from liftlab.components.export.cameras import transforms_of, write_colmap, write_transforms

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from liftlab.components.lazy import loaded_when_used
+from liftlab.components import loaded_when_used
 from liftlab.pipelines.steps.masks.config import STEP_VERSION, MasksConfig
 
 if TYPE_CHECKING:
