@@ -5,7 +5,8 @@ names must call `register`.
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import Field, fields
 from importlib.metadata import entry_points
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
@@ -39,21 +40,18 @@ class Registry(Generic[R]):
         kind: str,
         *,
         group: str,
-        builtin: Sequence[str] = (),
-        module_of: Callable[[R], str] | None = None,
+        builtin: Mapping[str, str] | None = None,
     ) -> None:
         """An empty registry.
 
         Args:
             kind: What an entry is called in sentences for people, for example "text encoder".
             group: Entry-point group of other packages' entries.
-            builtin: Modules that register our entries, imported when entries are first asked for. Names, so that they
-                may import the module of the registry.
-            module_of: Tells which of these an entry is from, so that their order does not depend on who imported one
-                of them first.
+            builtin: Our entries by name, in the order of listing: each with the module that registers it, imported when
+                the entry is first asked for. A name, so that the module may import that of the registry.
         """
         self.kind, self.group = kind, group
-        self._builtin, self._module_of = tuple(builtin), module_of
+        self.builtin = dict(builtin or {})
         self._records: dict[str, R] = {}
         self._complete = False
 
@@ -61,7 +59,9 @@ class Registry(Generic[R]):
         """Enter a record. ValueError when its name is taken, or is not one word."""
         if len(record.name.split()) != 1:
             raise ValueError(f"name must be one word; got '{record.name}'.")
-        taken = self._records.get(record.name)
+        taken: Any = self._records.get(record.name)
+        if taken is None and self.builtin.get(record.name, __name__) not in sys.modules:
+            taken = self.builtin[record.name]  # ours, not loaded yet
         if taken is not None:
             raise ValueError(f"name must be unused; got '{record.name}', taken by {taken}. Choose another.")
         self._records[record.name] = record
@@ -85,7 +85,11 @@ class Registry(Generic[R]):
         return [record.name for record in self.records()]
 
     def get(self, name: str) -> R:
-        """The entry called `name`; InputError with the nearest names when there is none."""
+        """The entry called `name`, and of ours no other is loaded; InputError with the nearest names when there is
+        none.
+        """
+        if name not in self._records and name in self.builtin:
+            importlib.import_module(self.builtin[name])
         if name not in self._records:
             self._load()
         if name not in self._records:
@@ -96,7 +100,7 @@ class Registry(Generic[R]):
         """Import what registers entries, once. Without a lock: importing twice at a time is the import system's job."""
         if self._complete:
             return
-        for module in self._builtin:
+        for module in self.builtin.values():
             importlib.import_module(module)
         for point in entry_points(group=self.group):
             try:
@@ -108,8 +112,7 @@ class Registry(Generic[R]):
         self._complete = True
 
     def _place(self, record: R) -> int:
-        module = self._module_of(record) if self._module_of is not None else ""
-        return self._builtin.index(module) if module in self._builtin else len(self._builtin)
+        return [*self.builtin, record.name].index(record.name)
 
 
 def chosen_from(registry: Registry[Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ The public interface; its names are loaded when they are first used, so `import 
     session.export("splats", "out/")
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from liftlab.components import loaded_when_used
 
 if TYPE_CHECKING:
     from liftlab.compare.comparison import Comparison, PaneMethod
@@ -57,7 +58,7 @@ _HOME = {
     "load_capture": "components.captures:open_capture", "register": "pipelines.base",
     "replay": "session.saving.replay",
 }  # fmt: skip
-"""Where each public name lives: a module, and after a colon what it is called there."""
+_find = loaded_when_used(__name__, _HOME)
 
 __all__ = [
     "Camera", "CancelToken", "Cancelled", "Comparison", "Gaussians", "InputError", "Lab", "Lens", "MaskSet",
@@ -72,12 +73,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("liftlab")
-    if name not in _HOME:
-        raise AttributeError(f"module 'liftlab' has no attribute '{name}'")
-    module, _, other = _HOME[name].partition(":")
-    value = getattr(import_module(f"liftlab.{module}"), other or name)
-    globals()[name] = value
-    return value
+    return _find(name)
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,9 @@
 """The `Segmenter` protocol and the registry of methods.
 
-A method is one file in `methods/`: a frozen config dataclass, a class decorated with `@register(...)`, and its module
-in `OURS`. The command line, the page's drop-down and the contract tests pick it up from here. Methods of other packages
-come through the entry-point group "liftlab.methods". What a method may offer beyond this protocol: `pipelines.offers`.
+A method is one file in `methods/`: a frozen config dataclass, a class decorated with `@register(...)`, and its name
+with its module in `OURS`. The command line, the page's drop-down and the contract tests pick it up here. Methods of
+other packages come through the entry-point group "liftlab.methods". What a method may offer beyond this protocol:
+`pipelines.offers`.
 """
 
 from collections.abc import Callable, Sequence
@@ -86,18 +87,16 @@ class MethodEntry:
     """A config that prepares a toy scene in a few seconds; the contract tests use it."""
 
 
-OURS = (
-    "liftlab.pipelines.methods.contrastive_lift",
-    "liftlab.pipelines.methods.gaga",
-    "liftlab.pipelines.methods.proto_saga",
-    "liftlab.pipelines.methods.unic_lift",
-    "liftlab.pipelines.methods.wildseg3d.method",
-    "liftlab.pipelines.methods.saga.method",
-)
-"""Modules of our methods, in the order in which they are listed."""
-METHODS: Registry[MethodEntry] = Registry(
-    "method", group="liftlab.methods", builtin=OURS, module_of=lambda entry: entry.make.__module__
-)
+OURS = {
+    "contrastive_lift": "liftlab.pipelines.methods.contrastive_lift",
+    "gaga": "liftlab.pipelines.methods.gaga",
+    "proto_saga": "liftlab.pipelines.methods.proto_saga",
+    "unic_lift": "liftlab.pipelines.methods.unic_lift",
+    "wildseg3d": "liftlab.pipelines.methods.wildseg3d.method",
+    "saga": "liftlab.pipelines.methods.saga.method",
+}
+"""Our methods in the order in which they are listed, each with its module."""
+METHODS: Registry[MethodEntry] = Registry("method", group="liftlab.methods", builtin=OURS)
 
 
 def register(

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import torch
 
 from liftlab.components.bounds import Name, within
@@ -75,15 +74,12 @@ def usable_file(store: ModelStore, entry: ModelEntry, device: torch.device) -> P
     return path
 
 
-def default_device() -> torch.device:
-    """The graphics card where there is one, else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def free_memory(device: torch.device) -> int:
     """Free memory of the device, bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 

@@ -126,7 +126,7 @@ def _clicked(act: Callable[[Callable[[Session], object]], object], toy: Toy, tim
 
 
 def _compute_nothing(toy: Toy) -> None:
-    def reconstruct(capture, config, *, key, progress, cancel):
+    def reconstruct(capture, config, *, key, device, progress, cancel):
         progress(0.5, "halfway")
         scene = make_toy(key=key, width=WIDTH, height=HEIGHT, views=VIEWS).scene
         names = tuple(view.name for view in scene.views)
@@ -134,7 +134,7 @@ def _compute_nothing(toy: Toy) -> None:
             names, (), True, 9, 0.3, 12.0, 0.9, ()
         )
 
-    def build_masks(scene, config, *, progress, cancel):
+    def build_masks(scene, config, *, device, progress, cancel):
         return make_toy(key=scene.key, width=WIDTH, height=HEIGHT, views=VIEWS).masks
 
     liftlab.pipelines.steps.reconstruct.reconstruct = reconstruct

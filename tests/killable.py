@@ -32,7 +32,7 @@ def main(root: Path, photos: Path, stop_stage: str, moment: str) -> None:
         if stage[0] == stop_stage and moment == "write":
             pause()
 
-    def reconstruct(capture, config, *, key, progress, cancel):
+    def reconstruct(capture, config, *, key, device, progress, cancel):
         computed.append("reconstruct")
         stage[0] = "reconstruct"
         progress(0.5, "halfway")
@@ -40,7 +40,7 @@ def main(root: Path, photos: Path, stop_stage: str, moment: str) -> None:
         scene = make_toy(key=key).scene
         return scene, ReconstructReport(tuple(v.name for v in scene.views), (), True, 9, 0.3, 12.0, 0.9, ())
 
-    def build_masks(scene, config, *, progress, cancel):
+    def build_masks(scene, config, *, device, progress, cancel):
         computed.append("masks")
         stage[0] = "masks"
         progress(0.5, "halfway")

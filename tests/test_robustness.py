@@ -43,12 +43,12 @@ def toy_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The exact toy in place of reconstruction and masks; lists what was computed."""
     computed: list[str] = []
 
-    def reconstruct(capture, config, *, key, progress, cancel):
+    def reconstruct(capture, config, *, key, device, progress, cancel):
         computed.append("reconstruct")
         scene = make_toy(key=key).scene
         return scene, ReconstructReport(tuple(v.name for v in scene.views), (), True, 9, 0.3, 12.0, 0.9, ())
 
-    def build_masks(scene, config, *, progress, cancel):
+    def build_masks(scene, config, *, device, progress, cancel):
         computed.append("masks")
         return make_toy(key=scene.key).masks
 

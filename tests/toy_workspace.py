@@ -40,7 +40,7 @@ def fill(root: Path, *, splats: bool = False) -> Lab:
     lab.import_capture(photos, NAME)
     built: dict[str, Toy] = {}
 
-    def reconstruct(capture, config, *, key, progress, cancel):
+    def reconstruct(capture, config, *, key, device, progress, cancel):
         built["toy"] = make_toy(key=key, width=WIDTH, height=HEIGHT, views=VIEWS)
         names = tuple(view.name for view in built["toy"].scene.views)
         return built["toy"].scene, ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())

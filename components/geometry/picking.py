@@ -1,10 +1,7 @@
 """What a ray from the 3D view hits in a cloud of points, which have no surface of their own."""
 
-from typing import no_type_check
-
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 
 from liftlab.components.types import Array
 
@@ -59,7 +56,9 @@ def _within_cone(
     points: Float[Array, "N 3"], origin: Float[Array, "3"], unit: Float[Array, "3"], angle_rad: float
 ) -> tuple[Int[Array, "M"], Float[Array, "M"], Float[Array, "M"]]:
     """Indices of the points in a cone, their distance along the ray, and their offset over that distance."""
-    near = _indices_in_cone(
+    from liftlab.components.geometry.kernels import indices_in_cone
+
+    near = indices_in_cone(
         np.ascontiguousarray(points, np.float32),
         origin.astype(np.float32),
         unit.astype(np.float32),
@@ -68,26 +67,6 @@ def _within_cone(
     offsets = points[near].astype(np.float64) - origin
     distance = offsets @ unit
     return near, distance, np.linalg.norm(offsets - distance[:, None] * unit, axis=1) / distance
-
-
-@njit(cache=True, nogil=True)
-@no_type_check  # the run-time type checker of the tests would wrap it, and a wrapper cannot be compiled
-def _indices_in_cone(points, origin, unit, angle_rad):
-    """One pass over millions of points; a cone holds few of them, so the list of indices stays short."""
-    widening = np.float32(1.0) + angle_rad * angle_rad
-    found = []
-    for i in range(points.shape[0]):
-        x = points[i, 0] - origin[0]
-        y = points[i, 1] - origin[1]
-        z = points[i, 2] - origin[2]
-        along = x * unit[0] + y * unit[1] + z * unit[2]
-        # offset^2 = squared - along^2 <= (angle * along)^2, without a square root for every point
-        if along > np.float32(0.0) and x * x + y * y + z * z <= widening * along * along:
-            found.append(i)
-    out = np.empty(len(found), np.int64)
-    for k in range(len(found)):
-        out[k] = found[k]
-    return out
 
 
 def _nearest_surface(distance: Float[Array, "M"]) -> Int[Array, "_"] | None:

@@ -1,8 +1,8 @@
 """Dominant planes of a point set: table tops, floors, walls, lawns."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.spatial import KDTree
 
 from liftlab.components.geometry.voxels import cell_means, voxel_grid
 from liftlab.components.types import Array, Plane
@@ -92,7 +92,7 @@ def _best_hypothesis(
     far = rng.integers(len(sample), size=(HYPOTHESES // 2, 3))
     hubs = rng.integers(len(sample), size=HYPOTHESES - HYPOTHESES // 2)
     near = min(150, len(sample))
-    around = np.asarray(KDTree(sample).query(sample[hubs], k=near)[1])
+    around = np.asarray(scipy.spatial.KDTree(sample).query(sample[hubs], k=near)[1])
     mates = rng.integers(near, size=(len(hubs), 2))
     local = np.stack([hubs, *(around[np.arange(len(hubs)), mates[:, i]] for i in range(2))], axis=1)
     a, b, c = np.moveaxis(sample[np.concatenate([far, local])], 1, 0)

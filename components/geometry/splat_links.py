@@ -6,8 +6,8 @@ A Gaussian stands for the surface it lies on, so it takes after the point neares
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Int, Shaped
-from scipy.spatial import KDTree
 
 from liftlab.components.types import Array, Scene
 
@@ -33,7 +33,7 @@ def nearest_points(scene: Scene) -> Int[Array, "G"]:
     if len(points) == 0 or len(gaussians.means) == 0:
         return np.full(len(gaussians.means), -1)
     tried = np.linspace(0, len(points) - 1, min(len(points), MOST_POINTS)).astype(np.intp)
-    distances, found = KDTree(points[tried]).query(gaussians.means, workers=-1)
+    distances, found = scipy.spatial.KDTree(points[tried]).query(gaussians.means, workers=-1)
     centers = np.stack([view.camera.center for view in scene.views])
     middle = np.median(points[tried], axis=0)
     reach = REACH * float(np.median(np.linalg.norm(centers - middle, axis=1)))

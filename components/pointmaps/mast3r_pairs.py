@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int, UInt8
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from liftlab.components.errors import InputError
@@ -204,7 +204,7 @@ def _nearest_descriptors(wanted: Float[Array, "K d"], image: Float[Array, "H W d
 
 def _nearest_points(wanted: Float[Array, "K 3"], image: Float[Array, "H W 3"]) -> Int[Array, "K"]:
     """Index of the pixel with the nearest point."""
-    _, found = KDTree(image.reshape(-1, 3)).query(wanted, workers=-1)
+    _, found = scipy.spatial.KDTree(image.reshape(-1, 3)).query(wanted, workers=-1)
     return np.asarray(found, np.int64)
 
 

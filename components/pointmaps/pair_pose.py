@@ -1,12 +1,12 @@
 """Relative pose of two photos from their features: what they have in common, and the motion that explains it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from liftlab.components.sfm.colmap_library import pycolmap
 from liftlab.components.types import Array, View
 
 
@@ -50,6 +50,8 @@ def estimate_pose(
     view_1: View, view_2: View, xy_1: Array, xy_2: Array, error_px: float
 ) -> tuple[Float[Array, "4 4"], Bool[Array, "K"]] | None:
     """Relative pose with unit baseline, and which matches fit it; None when none was found."""
+    from liftlab.components.sfm.colmap_library import pycolmap
+
     cameras = [_pycolmap_camera(view) for view in (view_1, view_2)]
     options = pycolmap.RANSACOptions()
     options.max_error, options.random_seed = error_px, 0
@@ -70,7 +72,9 @@ def estimate_pose(
     return out, inliers
 
 
-def _pycolmap_camera(view: View) -> pycolmap.Camera:
+def _pycolmap_camera(view: View) -> Any:
+    from liftlab.components.sfm.colmap_library import pycolmap
+
     K, camera = view.camera.K, view.camera
     return pycolmap.Camera(
         model="PINHOLE",

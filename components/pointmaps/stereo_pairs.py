@@ -12,8 +12,8 @@ from typing import Annotated
 
 import cv2
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, UInt8
-from scipy import ndimage
 
 from liftlab.components.bounds import within
 from liftlab.components.geometry.projection import pixel_centers, transform
@@ -157,7 +157,9 @@ class StereoDepth:
     @property
     def filled(self) -> Float[Array, "h w"]:
         """The depth where agreed; elsewhere that of the nearest agreed pixel."""
-        nearest = ndimage.distance_transform_edt(~self.agreed, return_distances=False, return_indices=True)
+        nearest = scipy.ndimage.distance_transform_edt(
+            ~self.agreed, return_distances=False, return_indices=True
+        )
         rows, columns = np.asarray(nearest)
         return self.depth[rows, columns]
 

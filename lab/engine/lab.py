@@ -27,10 +27,10 @@ from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_ar
 from liftlab.engine.splat_step import train, training_report, with_splats
 from liftlab.engine.step_keys import masks_key, prepared_key, scene_inputs, scene_key
 from liftlab.engine.step_runner import expected_secs, records_of, run_step
-from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, write_report
+from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, save_reconstruction
 from liftlab.engine.workspace import SceneEntry, Workspace
 from liftlab.files.config_records import recorded_config, to_plain
-from liftlab.machine.device import render_device
+from liftlab.machine.device import network_device, render_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,8 +60,8 @@ class Lab(CaptureShelf):
         """Open a workspace.
 
         Args:
-            device: "cuda" trains and renders on the graphics card, "cpu" on the processor; "auto" takes the card
-                where one is that splats can be rendered on.
+            device: "cuda" trains, renders and runs networks on the graphics card, "cpu" on the processor; "auto"
+                takes the card where there is one, but for splats and methods only where splats can be rendered on it.
         """
         self.workspace = workspace if isinstance(workspace, Workspace) else Workspace(workspace)
         self.workspace.open_log()
@@ -78,8 +78,13 @@ class Lab(CaptureShelf):
 
     @cached_property
     def device(self) -> str:
-        """What torch is to compute on: "cpu", "cuda" or one card by its number."""
+        """What splats and methods are computed on: "cpu", "cuda" or one card by its number."""
         return render_device() if self._wanted_device == "auto" else self._wanted_device
+
+    @cached_property
+    def network_device(self) -> str:
+        """What networks of the steps before any method, and those that read words, are computed on."""
+        return network_device() if self._wanted_device == "auto" else self._wanted_device
 
     def close(self) -> None:
         """Cancel running work and let go of what is in memory."""
@@ -135,9 +140,8 @@ class Lab(CaptureShelf):
             InputError: The photos cannot be reconstructed (and why), or there is no such capture.
             Cancelled: The token was set; nothing is kept.
         """
-        from liftlab.components.scenes import load_scene, save_scene
+        from liftlab.components.scenes import load_scene
         from liftlab.pipelines.steps import reconstruct as step
-        from liftlab.pipelines.steps.reconstruct import splat_scene
 
         cancel = cancel or CancelToken()
         entry = self.workspace.scene_entry(name)
@@ -149,18 +153,11 @@ class Lab(CaptureShelf):
             config = recorded_config(step.ReconstructConfig, entry.config if entry else {})
         key = scene_key(opened, config)
 
-        def build(part: Progress) -> Any:
-            make = step.reconstruct if opened.splats is None else splat_scene.scene_of_splats
-            return make(opened, config, key=key, progress=part, cancel=cancel)
-
-        def save(result: Any, folder: Path) -> None:
-            scene, report = result
-            save_scene(scene, folder)
-            write_report(folder, report)
-
         scene = run_step(
             self.workspace, "reconstruct", key, self.workspace.scene_folder(key), self._scenes,
-            scene_inputs(opened), config, build=build, save=save, load=load_scene,
+            scene_inputs(opened), config, save=save_reconstruction, load=load_scene,
+            build=lambda part: step.reconstruct(
+                opened, config, key=key, device=self.network_device, progress=part, cancel=cancel),
             photos=len(opened.photos), progress=progress, cancel=cancel,
         )  # fmt: skip
         record = to_plain(config)
@@ -228,7 +225,8 @@ class Lab(CaptureShelf):
         key = masks_key(scene.key, config)
         cache = run_step(
             self.workspace, "masks", key, self.workspace.masks_folder(scene.key, key), self._masks, inputs, config,
-            build=lambda part: step.build_masks(scene, config, progress=part, cancel=cancel),
+            build=lambda part: step.build_masks(
+                scene, config, device=self.network_device, progress=part, cancel=cancel),
             save=lambda cache, folder: cache.save(folder),
             load=lambda folder: load_masks(folder, scene.key),
             photos=len(scene.views), progress=progress, cancel=cancel,
@@ -345,7 +343,7 @@ class Lab(CaptureShelf):
         chosen = TEXT_ENCODERS.get(name)
         if not chosen.by_model:
             return None
-        return self._encoders.get(name, lambda: chosen.make(device=torch.device(self.device)))
+        return self._encoders.get(name, lambda: chosen.make(device=torch.device(self.network_device)))
 
     def step_records(self, name: str) -> dict[str, dict[str, Any]]:
         """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks" and each prepared

@@ -17,11 +17,11 @@ if TYPE_CHECKING:  # these import torch: only when a step needs them
 
 def scene_inputs(capture: "Capture") -> dict[str, Any]:
     """What a reconstruction is made from."""
-    from liftlab.pipelines.steps.reconstruct import splat_scene
+    from liftlab.pipelines.steps import reconstruct
 
     inputs: dict[str, Any] = {"capture": capture_key(capture.folder)}
     if capture.splats is not None:
-        inputs["splat_scene"] = splat_scene.STEP_VERSION
+        inputs["splat_scene"] = reconstruct.SPLAT_STEP_VERSION
     return inputs
 
 

@@ -22,6 +22,15 @@ def write_report(folder: Path, report: Any) -> None:
     write_json(folder / "report.json", {"schema_version": 1, **to_plain(report)})
 
 
+def save_reconstruction(result: Any, folder: Path) -> None:
+    """A scene and its report, as `reconstruct` gives them."""
+    from liftlab.components.scenes import save_scene
+
+    scene, report = result
+    save_scene(scene, folder)
+    write_report(folder, report)
+
+
 def save_gaussians(result: Any, folder: Path) -> None:
     """Splats and their report, as `build_gaussians` gives them."""
     from liftlab.components.gaussians.files import write_gaussians

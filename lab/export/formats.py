@@ -34,11 +34,19 @@ OBJECT = "OBJECT"
 """Stands for an object's name in `ExportFormat.file`."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 GROUP = "liftlab.exporters"
-OURS = (
-    "liftlab.export.point_files", "liftlab.export.mask_files", "liftlab.export.camera_files",
-    "liftlab.export.splat_files", "liftlab.export.run_files",
-)  # fmt: skip
-"""Modules of our formats, in the order in which people see them. They import what is heavy when they write."""
+OURS = {
+    name: f"liftlab.export.{module}"
+    for module, names in {
+        "point_files": ("ply", "glb"),
+        "mask_files": ("masks", "coco"),
+        "camera_files": ("colmap", "transforms"),
+        "splat_files": ("splats", "spz", "without", "gif", "mp4", "viewer"),
+        "run_files": ("segmentation", "notebook"),
+    }.items()
+    for name in names
+}
+"""Our formats in the order in which people see them, each with its module, which imports what is heavy when it writes.
+"""
 
 
 @dataclass(frozen=True)
@@ -152,9 +160,7 @@ class ExportFormats(Registry[ExportFormat]):
     """
 
     def __init__(self) -> None:
-        super().__init__(
-            "export", group=GROUP, builtin=OURS, module_of=lambda record: record.write.__module__
-        )
+        super().__init__("export", group=GROUP, builtin=OURS)
         self._broken: dict[str, PluginError] = {}
 
     @property
@@ -165,15 +171,15 @@ class ExportFormats(Registry[ExportFormat]):
 
     def get(self, name: str) -> ExportFormat:
         """The format called `name`; InputError with the nearest names, or why its package cannot be loaded."""
-        if name not in self.names() and name in self._broken:
+        if name not in self.builtin and name not in self.names() and name in self._broken:
             raise self._broken[name]
         return super().get(name)
 
     def package_of(self, record: ExportFormat) -> str:
         """The installed package that a format comes from, or its module where none says so; "" for ours."""
-        module = record.write.__module__
-        if module in OURS:
+        if record.name in OURS:
             return ""
+        module = record.write.__module__
         top = module.partition(".")[0]
         for point in entry_points(group=GROUP):
             if point.dist is not None and point.module.partition(".")[0] == top:
@@ -183,7 +189,7 @@ class ExportFormats(Registry[ExportFormat]):
     def _load(self) -> None:
         if self._complete:
             return
-        for module in self._builtin:
+        for module in self.builtin.values():
             importlib.import_module(module)
         broken = {}
         for point in entry_points(group=self.group):

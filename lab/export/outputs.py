@@ -23,7 +23,6 @@ from liftlab.export.formats import EXPORT_FORMATS, OBJECT, ExportFormat, ExportR
 from liftlab.export.mask_files import stem, write_object_masks
 from liftlab.export.point_files import write_object_ply
 from liftlab.export.run_files import segmentation_record
-from liftlab.export.splats import splat_scene
 from liftlab.files.config_records import to_plain
 from liftlab.files.disk import is_disk_full
 from liftlab.session.saving.records import (
@@ -118,6 +117,8 @@ def export(
     if not objects and any(record.needs_objects for record in records):
         raise InputError("Nothing is selected yet; click on an object first.")
     if any(record.needs_splats for record in records):
+        from liftlab.export.splats import splat_scene
+
         splat_scene(session)
     with output_folder(out, workspace=session.lab.workspace) as folder:
         taken: set[str] = set()
@@ -238,6 +239,7 @@ def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> Non
     """The splats that the method selected, as they are."""
     from liftlab.components.gaussians.files import write_gaussians
     from liftlab.components.gaussians.selection import subset
+    from liftlab.export.splats import splat_scene
 
     gaussians = splat_scene(session).gaussians
     assert gaussians is not None and state.result is not None

@@ -9,6 +9,11 @@ def render_device() -> Literal["cpu", "cuda"]:
     return "cuda" if has_card() and renders_on_card() else "cpu"
 
 
+def network_device() -> Literal["cpu", "cuda"]:
+    """What "auto" means for networks, which need no gsplat: the graphics card where there is one."""
+    return "cuda" if has_card() else "cpu"
+
+
 def has_card() -> bool:
     import torch
 

@@ -1,14 +1,22 @@
-"""Ask every method everything of a plan, as the page and the command line do: through a lab and a session."""
+"""Ask every method everything of a plan, as the page and the command line do: through a lab and a session.
+
+`python -m tests.answers.asking CAPTURE FILE` asks once and ends with `COMPILED` when numba compiled on the way.
+"""
 
 import contextlib
 import json
 import shutil
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numba.core.dispatcher import Dispatcher
 
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
@@ -17,7 +25,7 @@ from liftlab.session.objects import ObjectState
 from liftlab.session.prompts import PhotoClick
 from liftlab.session.session import Session
 from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
-from tests.answers.plans import Plan
+from tests.answers.plans import PLANS, Plan
 
 OF_EVERY_METHOD = ("ply", "glb", "masks", "coco", "splats")
 OF_ONE_METHOD = ("without", "viewer", "colmap", "transforms")
@@ -29,6 +37,37 @@ CLOCKS = {
     "wall_secs", "seconds", "server_ms", "versions", "created", "folder", "key", "scene_key", "files"
 }  # fmt: skip
 """Fields of exported JSON that say when, where and how fast, and under which keys."""
+
+
+COMPILED = 3
+"""Exit status."""
+
+
+def settled_answers(plan: Plan, *, say: Callable[[str], None] = lambda _: None) -> Answers:
+    """Answers of a process that compiled nothing.
+
+    One that compiles the splat kernels itself sums in another order than all that load them from numba's cache: from
+    equal inputs `blend` then gives other last bits, and a training other splats.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "answers.json.gz"
+        words = [sys.executable, "-m", "tests.answers.asking", plan.name, str(file)]
+        for attempt in ("first", "second"):
+            done = subprocess.run(words, cwd=Path(__file__).parents[2], check=False)
+            if done.returncode != COMPILED:
+                break
+            say(f"numba compiled during the {attempt} asking")
+        assert done.returncode == 0, f"asking ended with {done.returncode}"
+        return Answers.load(file)
+
+
+def compiled_here() -> list[str]:
+    """Kernels of ours that this process compiled, and did not load from numba's cache."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("liftlab.")]
+    kernels = {
+        value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)
+    }
+    return sorted(one.py_func.__name__ for one in kernels if one.stats.cache_misses)
 
 
 @contextlib.contextmanager
@@ -185,3 +224,21 @@ def without_clocks(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_clocks(inner) for name, inner in value.items() if name not in CLOCKS}
     return [without_clocks(inner) for inner in value] if isinstance(value, list) else value
+
+
+def main(capture: str, file: str) -> int:
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory() as work:
+        answers_of(PLANS[capture], Path(work), say=say).save(Path(file))
+    compiled = compiled_here()
+    if compiled:
+        say(f"compiled {', '.join(compiled)}")
+    return COMPILED if compiled else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -6,14 +6,12 @@ python -m tests.answers.record desk --check    # writes nothing; 1 when an answe
 
 import argparse
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from tests.answers.asking import answers_of
+from tests.answers.asking import settled_answers
 from tests.answers.keeping import Answers, compare, iou_of, masks_of, table
 from tests.answers.plans import PLANS, Plan
 
@@ -50,15 +48,11 @@ def main() -> int:
     parser.add_argument("capture", choices=sorted(PLANS))
     parser.add_argument("--check", action="store_true", help="compare only")
     arguments = parser.parse_args()
-    plan, began = PLANS[arguments.capture], time.monotonic()
+    plan = PLANS[arguments.capture]
     if plan.folder is None:
         sys.exit(f"The capture {plan.name} is not here; set LIFTLAB_DATA to the folder that holds it.")
 
-    def say(what: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True)
-
-    with tempfile.TemporaryDirectory() as work:
-        answers = answers_of(plan, Path(work), say=say)
+    answers = settled_answers(plan, say=print)
     changed = []
     if plan.record.exists():
         before = Answers.load(plan.record)

@@ -53,7 +53,7 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Replace reconstruction and masks by the exact toy, and count how often each is computed."""
     counts = {"reconstruct": 0, "masks": 0}
 
-    def reconstruct(capture, config, *, key, progress, cancel):
+    def reconstruct(capture, config, *, key, device, progress, cancel):
         counts["reconstruct"] += 1
         cancel.check()
         progress(0.5, "halfway")
@@ -61,7 +61,7 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         names = tuple(view.name for view in scene.views)
         return scene, ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())
 
-    def build_masks(scene, config, *, progress, cancel):
+    def build_masks(scene, config, *, device, progress, cancel):
         counts["masks"] += 1
         return make_toy(key=scene.key, width=WIDTH, height=HEIGHT, views=VIEWS).masks
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,24 @@ def test_any_model_of_a_task_will_do(models: Path) -> None:
 
 
 def test_methods_come_in_one_order_whoever_was_imported_first() -> None:
-    modules = [entry.make.__module__ for entry in list_methods() if entry.make.__module__ in OURS]
-    assert modules == list(OURS) and METHODS.group == "liftlab.methods"
+    ours = {entry.name: entry.make.__module__ for entry in list_methods() if entry.name in OURS}
+    assert list(ours.items()) == list(OURS.items()) and METHODS.group == "liftlab.methods"
+
+
+def test_a_name_of_ours_is_taken_before_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry: Registry[Any] = Registry(
+        "thing", group="liftlab.things", builtin={"wide": "tests.not_loaded_yet"}
+    )
+    with pytest.raises(ValueError, match=r"got 'wide', taken by tests\.not_loaded_yet"):
+        registry.register(replace(PROPOSERS.get("sam2"), name="wide"))
+    other = replace(PROPOSERS.get("sam2"), name="narrow")
+    assert registry.register(other) is registry.get("narrow"), "and nothing of ours was loaded for it"
+    with pytest.raises(ModuleNotFoundError):
+        registry.get("wide")
+    made = ModuleType("tests.not_loaded_yet")
+    monkeypatch.setitem(sys.modules, made.__name__, made)
+    registry.register(replace(other, name="wide"))
+    assert registry.names() == ["wide", "narrow"]
 
 
 def test_a_plugin_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import cv2
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float32, Int, Int8
-from scipy import sparse
-from scipy.sparse.linalg import spsolve
 
 from liftlab.components.bounds import Amount, within
 from liftlab.components.clicks import Click
@@ -232,7 +231,7 @@ class PieceFinder:
         place[nodes] = np.arange(len(nodes))
         a, b = place[tree.pairs[inside, 0]], place[tree.pairs[inside, 1]]
         bond = tree.bond[inside] + 1e-6
-        links = sparse.coo_array(
+        links = scipy.sparse.coo_array(
             (np.r_[bond, bond], (np.r_[a, b], np.r_[b, a])), shape=(len(nodes),) * 2
         ).tocsr()
         seeds = np.array([place[leaf], *sorted(place[w] for w in wanted if selected[w])])
@@ -240,9 +239,11 @@ class PieceFinder:
         chance = np.zeros(len(nodes))
         chance[seeds[0]] = 1.0
         if len(free):
-            laplacian = sparse.csr_array(sparse.diags_array(links.sum(axis=1) + 1e-9) - links)
+            laplacian = scipy.sparse.csr_array(scipy.sparse.diags_array(links.sum(axis=1) + 1e-9) - links)
             system = laplacian[free][:, free].tocsc()
-            chance[free] = np.asarray(spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel()))
+            chance[free] = np.asarray(
+                scipy.sparse.linalg.spsolve(system, -(laplacian[free][:, seeds[:1]].toarray()).ravel())
+            )
         lost = np.zeros(len(selected), bool)
         lost[nodes[chance > 0.5]] = True
         return lost

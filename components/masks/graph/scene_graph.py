@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, no_type_check
+from typing import Annotated
 
 import cv2
-import numba
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Float32, Int, Int16, Int32, UInt8
-from scipy.spatial import KDTree
 
 from liftlab.components.bounds import Amount, Share, within
 from liftlab.components.errors import InputError
@@ -222,7 +221,7 @@ def _normals(
         normals[surface == index] = plane.normal
     off = np.flatnonzero(surface < 0)
     if len(off):
-        neighbours = KDTree(points).query(points[off], k=min(20, len(points)), workers=-1)[1]
+        neighbours = scipy.spatial.KDTree(points).query(points[off], k=min(20, len(points)), workers=-1)[1]
         around = points[neighbours]
         around = around - around.mean(axis=1, keepdims=True)
         normals[off] = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))[1][:, :, 0]
@@ -321,6 +320,8 @@ def _fill_unseen(
 
     Surfaces are not projected: where a thing in front of a table has no depth, the table would show.
     """
+    from liftlab.components.masks.graph.graph_kernels import splat
+
     solid = np.flatnonzero(component >= 0)
     for index, view in enumerate(scene.views):
         camera = view.camera
@@ -332,45 +333,10 @@ def _fill_unseen(
             & (xy[:, 1] < camera.height + 8)
         )
         radius = 0.6 * voxel_size * camera.K[0, 0] / np.where(inside, depth, 1)
-        _splat(
+        splat(
             xy[inside].astype(np.float32),
             depth[inside].astype(np.float32),
             np.minimum(radius[inside], 6).astype(np.float32),
             solid[inside].astype(np.int32),
             voxel_of_pixel[index, : camera.height, : camera.width],
         )
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _splat(xy, depth, radius, ids, image):
-    """Draw square splats with a depth buffer into the pixels of `image` that are negative.
-
-    Args:
-        xy: [M, 2] float32 view pixels.
-        depth: [M] float32.
-        radius: [M] float32 pixels.
-        ids: [M] int32, what is drawn.
-        image: [H, W] int32, changed in place.
-    """
-    height, width = image.shape
-    nearest = np.full((height, width), np.float32(np.inf), np.float32)
-    drawn = np.full((height, width), -1, np.int32)
-    for m in range(len(ids)):
-        x0, x1 = (
-            max(0, int(np.floor(xy[m, 0] - radius[m]))),
-            min(width - 1, int(np.floor(xy[m, 0] + radius[m]))),
-        )
-        y0, y1 = (
-            max(0, int(np.floor(xy[m, 1] - radius[m]))),
-            min(height - 1, int(np.floor(xy[m, 1] + radius[m]))),
-        )
-        for y in range(y0, y1 + 1):
-            for x in range(x0, x1 + 1):
-                if depth[m] < nearest[y, x]:
-                    nearest[y, x] = depth[m]
-                    drawn[y, x] = ids[m]
-    for y in range(height):
-        for x in range(width):
-            if image[y, x] < 0:
-                image[y, x] = drawn[y, x]

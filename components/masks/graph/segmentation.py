@@ -1,8 +1,5 @@
 """Graph-based segmentation, one kernel for pixels and for voxels."""
 
-from typing import no_type_check
-
-import numba
 import numpy as np
 from jaxtyping import Bool, Float, Int, Int32
 
@@ -26,8 +23,10 @@ def segment_graph(
 
     Source: Felzenszwalb and Huttenlocher, IJCV 2004, algorithm 1. Ties are broken by edge order.
     """
+    from liftlab.components.masks.graph.graph_kernels import join
+
     order = np.argsort(weights, kind="stable")
-    roots = _join(
+    roots = join(
         np.ascontiguousarray(edges[order, 0], np.int32),
         np.ascontiguousarray(edges[order, 1], np.int32),
         np.ascontiguousarray(weights[order], np.float32),
@@ -62,49 +61,3 @@ def grid_edges(height: int, width: int) -> Int32[Array, "E 2"]:
         (ids[:-1, 1:], ids[1:, :-1]),
     ]
     return np.concatenate([np.stack([a.ravel(), b.ravel()], axis=1) for a, b in pairs])
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _root(parent, node):
-    """Root of `node` in the int32 forest `parent`; halves the path on the way."""
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@numba.njit(cache=True, nogil=True)
-@no_type_check
-def _join(first, second, weights, count, scale, min_size):
-    """Root node [count] int32 of every node after both passes over the edges.
-
-    Args:
-        first: [E] int32, one end of each edge; edges come in ascending weight.
-        second: [E] int32, the other end.
-        weights: [E] float32.
-        count: Number of nodes.
-        scale: float32, k of the paper.
-        min_size: Smaller segments join a neighbour in the second pass.
-    """
-    parent = np.arange(count).astype(np.int32)
-    size = np.ones(count, np.int32)
-    limit = np.full(count, scale, np.float32)
-    for e in range(len(weights)):
-        a, b = _root(parent, first[e]), _root(parent, second[e])
-        if a != b and weights[e] <= limit[a] and weights[e] <= limit[b]:
-            if a > b:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
-            limit[a] = weights[e] + scale / np.float32(size[a])
-    for e in range(len(weights)):
-        a, b = _root(parent, first[e]), _root(parent, second[e])
-        if a != b and (size[a] < min_size or size[b] < min_size):
-            if a > b:
-                a, b = b, a
-            parent[b] = a
-            size[a] += size[b]
-    for node in range(count):
-        parent[node] = _root(parent, node)
-    return parent

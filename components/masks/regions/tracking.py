@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int, Int32
-from scipy import sparse
-from scipy.spatial import KDTree
 
 from liftlab.components.bounds import Amount
 from liftlab.components.masks.graph.borders import LeafBorders
@@ -167,7 +166,7 @@ def _leaves_over_gaps(graph: SceneGraph, reach: float) -> tuple[Int[Array, "P 2"
     if reach <= 1 or len(things) == 0:
         return none
     points = np.asarray(graph.points, np.float64)[things]
-    found = KDTree(points).query_pairs(reach * graph.voxel * graph.scale, output_type="ndarray")
+    found = scipy.spatial.KDTree(points).query_pairs(reach * graph.voxel * graph.scale, output_type="ndarray")
     first, second = things[found[:, 0]], things[found[:, 1]]
     apart = graph.component[first] != graph.component[second]
     a, b = graph.leaf[first[apart]].astype(np.int64), graph.leaf[second[apart]].astype(np.int64)
@@ -194,10 +193,14 @@ def _agreement(
         for mask in proposal.masks:
             held = leaf[mask]
             columns.append(
-                sparse.csc_array(np.bincount(held[held >= 0], minlength=graph.num_leaves)[:, None])
+                scipy.sparse.csc_array(np.bincount(held[held >= 0], minlength=graph.num_leaves)[:, None])
             )
-        share = sparse.hstack(columns, format="csr") if columns else sparse.csr_array((graph.num_leaves, 0))
-        share = sparse.csr_array(sparse.diags_array(1 / np.maximum(pixels, 1)) @ share)
+        share = (
+            scipy.sparse.hstack(columns, format="csr")
+            if columns
+            else scipy.sparse.csr_array((graph.num_leaves, 0))
+        )
+        share = scipy.sparse.csr_array(scipy.sparse.diags_array(1 / np.maximum(pixels, 1)) @ share)
         first, second = share[pairs[:, 0]], share[pairs[:, 1]]
         common = first.minimum(second).sum(axis=1)
         either = first.maximum(second).sum(axis=1)

@@ -18,9 +18,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int64
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from liftlab.components.errors import InputError
@@ -235,7 +235,9 @@ class _Model:
             bend, known = bends[own].reshape(shape), asked[own].reshape(shape)
             if known.any() and not known.all():
                 nearest = np.empty((2, *shape), np.int32)
-                distance_transform_edt(~known, return_distances=False, return_indices=True, indices=nearest)
+                scipy.ndimage.distance_transform_edt(
+                    ~known, return_distances=False, return_indices=True, indices=nearest
+                )
                 bend = bend[nearest[0], nearest[1]]
             size = (shape[1] * self.grids.grid_px, shape[0] * self.grids.grid_px)
             wide = cv2.resize(bend, size, interpolation=cv2.INTER_LINEAR)[: camera.height, : camera.width]

@@ -9,7 +9,7 @@ from typing import Any, Literal, assert_never
 
 import cv2
 import numpy as np
-import scipy.special
+import scipy
 from jaxtyping import Bool, Float, Int
 
 from liftlab.components.masks.cache import MaskCache

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from jaxtyping import Float32, UInt16
 
 from liftlab.components.masks.cache import MaskCache
@@ -27,7 +28,6 @@ from liftlab.components.types import Array, MaskSet, Scene, focal_of
 from liftlab.pipelines.choices.proposers import PROPOSERS
 from liftlab.pipelines.choices.record import settings_for
 from liftlab.pipelines.choices.trackers import TRACKERS
-from liftlab.pipelines.models import default_device
 from liftlab.pipelines.steps.masks.config import MasksConfig
 
 WORTH_SAYING_SECS = 5.0
@@ -38,6 +38,7 @@ def build_masks(
     scene: Scene,
     config: MasksConfig,
     *,
+    device: str = "cpu",
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> MaskCache:
@@ -46,6 +47,9 @@ def build_masks(
     The same scene and config give the same masks. Views that a network has looked at are read back, also those of a
     stopped run.
 
+    Args:
+        device: Where networks compute, for torch.
+
     Raises:
         InputError: Hardly any pixel of the scene has a reliable depth, the tracker cannot follow this proposer, or a
             model is asked for and not here.
@@ -53,7 +57,7 @@ def build_masks(
     """
     cancel = cancel or CancelToken()
     cancel.check()
-    proposer, tracker = _made(config)
+    proposer, tracker = _made(config, torch.device(device))
     progress(0.0, "Sorting points into surfaces and things")
     graph = build_scene_graph(scene, config.graph)
     cancel.check()
@@ -71,10 +75,9 @@ def build_masks(
     return _cache(scene, tracked, state)
 
 
-def _made(config: MasksConfig) -> tuple[Proposer, Tracker]:
+def _made(config: MasksConfig, device: torch.device) -> tuple[Proposer, Tracker]:
     """Who does the work; asked for before anything is computed, so that a missing model is said at once."""
     config.check_pair()
-    device = default_device()
     proposer, tracker = PROPOSERS.get(config.proposer), TRACKERS.get(config.following)
     return (
         proposer.make(settings_for(proposer, config), device=device),

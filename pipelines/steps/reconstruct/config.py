@@ -11,6 +11,8 @@ from liftlab.pipelines.choices.record import check_settings
 
 STEP_VERSION = 1
 """Raised when the computation changes; part of the key of a scene."""
+SPLAT_STEP_VERSION = 1
+"""The same of the scene of a splat file; part of its key as well."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from liftlab.components.types import Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
 from liftlab.pipelines.steps.reconstruct.report import ReconstructReport, StageTime
 
-STEP_VERSION = 1
-"""Raised when the computation changes; part of the key of such a scene."""
 ODDS_MAX = 20.0
 
 

@@ -1,7 +1,9 @@
 """The lab takes a graphics card where there is one that splats can be rendered on, and says what it takes."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,11 @@ from liftlab.cli.doctor import examine
 from liftlab.engine.lab import Lab
 from liftlab.machine import device
 from liftlab.page.cells import methods
+from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
+from liftlab.pipelines.steps.masks import MasksConfig
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from liftlab.web.visitor import Visitor
+from tests.toy_workspace import NAME
 
 CARD = "Card 3000"
 
@@ -55,3 +61,45 @@ def test_the_page_says_what_is_taken(machine: str, toy_source: Path, tmp_path: P
 
 def test_a_lab_kept_on_the_processor_says_so(machine: str) -> None:
     assert "processor" in device.about_device("cpu")
+
+
+class Asked(Exception):
+    """Ends a step when it has asked for its network."""
+
+
+STEPS: dict[str, Callable[[Lab], Any]] = {
+    "cameras from pairs": lambda lab: lab.reconstruct(NAME, ReconstructConfig(pointmaps="mast3r")),
+    "proposals": lambda lab: lab.masks(NAME, MasksConfig(proposer="sam2")),
+    "proposals followed": lambda lab: lab.masks(NAME, MasksConfig(proposer="sam2", following="sam2")),
+    "aligned pairs": lambda lab: lab.prepare(
+        NAME, "wildseg3d", WildSeg3DConfig(pairs="mast3r", alignment="ga")
+    ),
+    "clicks": lambda lab: lab.prepare(NAME, "wildseg3d", WildSeg3DConfig(click_solver="sam2")),
+    "words": lambda lab: lab.text_encoder("open_clip"),
+}
+"""Every step that makes a network."""
+OF_METHODS = ("aligned pairs", "clicks")
+"""Of these, what a method makes, which computes where the lab's methods do."""
+
+
+@pytest.mark.parametrize("wanted", ["cpu", "cuda", "cuda:1", "auto"])
+@pytest.mark.parametrize("step", STEPS)
+def test_networks_are_made_where_the_lab_computes(
+    machine: str, step: str, wanted: str, toy_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def factory(*_: Any, device: Any = None) -> Any:
+        asked.append(str(device or _[1]))
+        raise Asked
+
+    monkeypatch.setattr("liftlab.pipelines.models.pair_predictor", factory)
+    monkeypatch.setattr("liftlab.pipelines.models.sam2_network", factory)
+    monkeypatch.setattr("liftlab.components.text.open_clip.load_encoder", factory)
+    shutil.copytree(toy_source, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace", device=wanted)
+    with pytest.raises(Asked):
+        STEPS[step](lab)
+    without_gsplat = "cpu" if step in OF_METHODS else "cuda"
+    auto = {"no card": "cpu", "card without gsplat": without_gsplat, "card": "cuda"}[machine]
+    assert asked == [auto if wanted == "auto" else wanted]

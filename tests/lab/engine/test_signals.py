@@ -33,10 +33,11 @@ TAKEN_OVER = """
 import os, signal, sys, threading, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 def load():
-    import liftlab.components.pointmaps.stereo_pairs
+    import liftlab.components.sfm.colmap_library
 thread = threading.Thread(target=load)
 thread.start()
 thread.join()
+assert 'pycolmap' in sys.modules
 os.kill(os.getpid(), signal.SIGTERM)
 time.sleep(10)
 """
