@@ -22,14 +22,14 @@ MIN_COMPARED = 0.02
 CONFIRMED = 0.35
 """Share of what the views know that a photo must show for its camera to be believed: half way between the highest of
 wrong cameras (.27) and the lowest of right ones (.43) in docs/notes.md 7."""
-STRANGERS = 0.2
-"""Share of the compared pixels that look alike in two photos below which they do not seem to show the same thing: wrong
-places give .03 to .19; right pairs .23 and more, seldom .17 from far apart (docs/notes.md 7)."""
+STRANGERS = 0.25
+"""Share of the compared pixels that look alike in two photos below which they do not seem to show the same thing, the
+less the surer: wrong places give .03 to .19; right pairs .23 and more, seldom .17 from far apart (docs/notes.md 7)."""
 MIN_PAIR = 0.05
 """Share of a photo's pixels, both directions together, from which two photos have something to say about each other."""
-MAX_CONFLICT = 0.8
-"""Largest weight of the photos that contradict a photo, as a share of those that agree with it: between .5 for a right
-photo 25 degrees from its neighbours and 1.3 for the least of wrong ones (docs/notes.md 7)."""
+MAX_CONFLICT = 0.4
+"""Largest weight of the photos that contradict a photo, as a share of those that agree with it: right photos have .3 at
+most even beside wrong ones, wrong ones 4 and more (docs/notes.md 7)."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,13 @@ def verdict_on(grey: Float32[Array, "h w"], camera: Camera, views: Sequence[Dept
     return Verdict(
         share=alike / compared if compared >= MIN_COMPARED * grey.size else 0.0,
         agree=sum(c for a, c in telling if a >= CONFIRMED * c) / grey.size,
-        conflict=sum(c for a, c in telling if a < STRANGERS * c) / grey.size,
+        conflict=sum(c * strangeness(a / c) for a, c in telling) / grey.size,
     )
+
+
+def strangeness(share: float) -> float:
+    """How little two photos look alike, from 0 to 1 when nothing does, by the share of compared pixels that do."""
+    return max(0.0, 1 - share / STRANGERS)
 
 
 def compared_pixels(grey: Float32[Array, "h w"], camera: Camera, view: DepthView) -> tuple[int, int]:

@@ -15,9 +15,9 @@ from liftlab.components.sfm.confirmation import (
     CONFIRMED,
     MAX_CONFLICT,
     MIN_PAIR,
-    STRANGERS,
     DepthView,
     compared_pixels,
+    strangeness,
 )
 from liftlab.components.sfm.model import Matches
 from liftlab.components.sfm.placing import rays_of
@@ -31,8 +31,9 @@ FITTING = 0.3
 """Share of those that must fit, within `MAX_EPIPOLAR`."""
 MAX_EPIPOLAR = 0.004
 """Distance from the epipolar line as a share of the focal length."""
-MATCH_WEIGHT = 0.5
-"""Of a pair whose matches do not fit, in photos: as much as half a photo that looks different."""
+MATCH_WEIGHT = 0.25
+"""Of a pair whose matches do not fit, in photos. Less than what the pictures say: look-alike things give right photos
+such matches, too."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Relations:
     agree: Float[Array, "V V"]
     """Share of pixels that were compared in pairs that show the same thing; symmetric, 0 elsewhere."""
     conflict: Float[Array, "V V"]
-    """The same of pairs that do not, though they should."""
+    """The same of pairs that do not, though they should, by how sure that is."""
 
     def consistent(self, candidates: Bool[Array, "V"]) -> Bool[Array, "V"]:
         """Those of the candidates that do not contradict the others much; the worst leave first, one by one."""
@@ -85,8 +86,9 @@ def relations_of(
             if compared < MIN_PAIR:
                 continue
             share = alike / compared
-            if share < STRANGERS or seen_through[i, j] > SEEN_THROUGH:
-                conflict[i, j] = conflict[j, i] = compared
+            strange = 1.0 if seen_through[i, j] > SEEN_THROUGH else strangeness(share)
+            if strange > 0:
+                conflict[i, j] = conflict[j, i] = compared * strange
             elif share >= CONFIRMED:
                 agree[i, j] = agree[j, i] = compared
     view_of = {photo: view for view, photo in enumerate(photos)}
