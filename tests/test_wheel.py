@@ -131,7 +131,7 @@ def test_the_wheel_holds_the_package_and_the_photos_of_the_desk(wheel: Path) -> 
     tracked = run(["git", "ls-files", *THEIRS], ROOT).split("\n")
     homes = {"lab": "liftlab", "components": "liftlab/components", "pipelines": "liftlab/pipelines"}
     ours = {homes[name.partition("/")[0]] + "/" + name.partition("/")[2] for name in tracked}
-    assert ours - names == set()
+    assert ours - names == {"liftlab/page/tsconfig.json"}  # for those who check the scripts, in a clone
     assert not [name for name in names if "truth" in name and not name.endswith("truth.py")]
 
 

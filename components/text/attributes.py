@@ -213,7 +213,7 @@ def _inner(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:
     return inner if inner.sum() >= MIN_PIXELS else mask
 
 
-def _without_strays(points: Float[Array, "N 3"]) -> Float[Array, "N 3"]:
+def _without_strays(points: Float[Array, "N 3"]) -> Float[Array, "K 3"]:
     """Points that lie where the object is, not on what is seen past its outline."""
     if len(points) < 10:
         return points
