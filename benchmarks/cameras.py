@@ -52,16 +52,21 @@ def main() -> None:
     )
     parser.add_argument("captures", nargs="+")
     parser.add_argument("--no-plain", action="store_true", help="leave plain pycolmap out")
+    parser.add_argument("--kept", type=Path, help="JSON file of rows: kept there, and not measured again")
     parser.add_argument("--no-table", action="store_true", help="print the rows, write no result file")
     options = parser.parse_args()
-    rows = []
+    kept = json.loads(options.kept.read_text()) if options.kept and options.kept.exists() else {}
     for text in options.captures:
         case = case_of(text)
-        row: list[object] = [case.name, len(case.photos), *liftlab_cells(case)]
-        for mapper in () if options.no_plain else PLAIN:
-            row += plain_cells(case, mapper)
-        rows.append(row)
-        print(row, flush=True)
+        if case.name not in kept:
+            row: list[object] = [case.name, len(case.photos), *liftlab_cells(case)]
+            for mapper in () if options.no_plain else PLAIN:
+                row += plain_cells(case, mapper)
+            kept[case.name] = row
+            if options.kept:
+                options.kept.write_text(json.dumps(kept))
+        print(kept[case.name], flush=True)
+    rows = [kept[case_of(text).name] for text in options.captures]
     columns = ["capture", "photos", "placed", "right", "wrong, kept", "seconds", "how"]
     plain = [] if options.no_plain else [f"{m}: {c}" for m in PLAIN for c in ("placed", "right", "seconds")]
     if not options.no_table:
