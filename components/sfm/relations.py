@@ -60,6 +60,7 @@ class Relations:
 
 def relations_of(
     views: Sequence[DepthView],
+    partners: Sequence[Sequence[int]],
     photos: Sequence[int],
     lenses: Sequence[Lens],
     matches: Matches,
@@ -69,6 +70,7 @@ def relations_of(
 
     Args:
         views: Of the placed photos.
+        partners: Per view, the others that it is compared with.
         photos: Their indices among all photos.
         lenses: Per view, in the pixels of `matches`.
         matches: All matches, unchecked ones too.
@@ -76,21 +78,21 @@ def relations_of(
     """
     count = len(views)
     agree, conflict = np.zeros((count, count)), np.zeros((count, count))
-    seen_through = _seen_through(views)
-    for i in range(count):
-        for j in range(i):
-            alike, compared = 0.0, 0.0
-            for here, there in ((i, j), (j, i)):
-                a, c = compared_pixels(views[here].grey, views[here].camera, views[there])
-                alike, compared = alike + a / views[here].grey.size, compared + c / views[here].grey.size
-            if compared < MIN_PAIR:
-                continue
-            share = alike / compared
-            strange = 1.0 if seen_through[i, j] > SEEN_THROUGH else strangeness(share)
-            if strange > 0:
-                conflict[i, j] = conflict[j, i] = compared * strange
-            elif share >= CONFIRMED:
-                agree[i, j] = agree[j, i] = compared
+    pairs = sorted({(max(i, j), min(i, j)) for i, others in enumerate(partners) for j in others})
+    seen_through = _seen_through(views, pairs)
+    for i, j in pairs:
+        alike, compared = 0.0, 0.0
+        for here, there in ((i, j), (j, i)):
+            a, c = compared_pixels(views[here].grey, views[here].camera, views[there])
+            alike, compared = alike + a / views[here].grey.size, compared + c / views[here].grey.size
+        if compared < MIN_PAIR:
+            continue
+        share = alike / compared
+        strange = 1.0 if seen_through[i, j] > SEEN_THROUGH else strangeness(share)
+        if strange > 0:
+            conflict[i, j] = conflict[j, i] = compared * strange
+        elif share >= CONFIRMED:
+            agree[i, j] = agree[j, i] = compared
     view_of = {photo: view for view, photo in enumerate(photos)}
     for (first, second), start, stop in zip(
         matches.pairs, matches.offsets, matches.offsets[1:], strict=False
@@ -106,7 +108,7 @@ def relations_of(
     return Relations(agree, conflict)
 
 
-def _seen_through(views: Sequence[DepthView]) -> Float[Array, "V V"]:
+def _seen_through(views: Sequence[DepthView], pairs: Sequence[tuple[int, int]]) -> Float[Array, "V V"]:
     """Of the depths that two views share, the share at which one looks through what the other sees."""
     shape = (len(views), *np.max([view.depth.shape for view in views], axis=0))
     depths = np.zeros(shape, np.float32)
@@ -114,13 +116,12 @@ def _seen_through(views: Sequence[DepthView]) -> Float[Array, "V V"]:
         depths[index, : view.depth.shape[0], : view.depth.shape[1]] = view.depth
     cameras = [view.camera for view in views]
     same, through = np.zeros((2, len(views), len(views)))
-    for i in range(len(views)):
-        for j in range(len(views)):
-            if i != j:
-                found = agreement_of(
-                    i, depths, cameras, others=[j], max_shift_px=3.0, max_relative=0.03, see_through=0.05
-                )
-                same[i, j], through[i, j] = found.confirmed.sum(), found.contradicted.sum()
+    for pair in pairs:
+        for i, j in (pair, pair[::-1]):
+            found = agreement_of(
+                i, depths, cameras, others=[j], max_shift_px=3.0, max_relative=0.03, see_through=0.05
+            )
+            same[i, j], through[i, j] = found.confirmed.sum(), found.contradicted.sum()
     same, through = same + same.T, through + through.T
     enough = same + through >= 0.02 * depths[0].size
     return np.where(enough, through / np.maximum(same + through, 1), 0)

@@ -18,6 +18,7 @@ from liftlab.components.pointmaps.stereo.multiview import (
     coarse_depths,
     confirmed_depths,
 )
+from liftlab.components.pointmaps.stereo.sources import select_sources
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
 from liftlab.components.sfm.confirmation import CONFIRMED, DepthView, verdict_on
@@ -32,6 +33,9 @@ JUDGED_SIDE = 160
 """Longer side in pixels of the pictures in which depth is measured and photos are compared: at 320 the same cameras
 were told apart, in five times the time (docs/notes.md 7)."""
 JUDGED_PLANES = 64
+NEAREST_COMPARED, MOST_COMPARED = 12, 40
+"""Views that a photo is compared with: those that share most with it, and others evenly over the capture, so that time
+grows with the number of photos and not with its square."""
 SMALL_CORE = 0.6
 """With fewer of the photos confirmed, other mappers are asked for a better beginning."""
 PARTNERS = 8
@@ -168,7 +172,7 @@ class _Search:
         """By photo, the pose that the views confirm most, where they confirm one."""
         core = {best.model.photos[view]: view for view in best.confirmed}
         rest = [index for index in range(len(self._photos)) if index not in core]
-        views = [best.views[view] for view in best.confirmed]
+        order = list(core.values())
         found = {}
         for number, photo in enumerate(rest):
             self._cancel.check()
@@ -181,13 +185,22 @@ class _Search:
                 *self._by_matches(photo, params, best, core),
                 *self._by_other_models(photo, best, core),
             ]
+            near = [order.index(view) for view in self._partners_of(photo, core)]
+            asked = [best.views[order[place]] for place in compared_with(-1, near, len(order))]
             judged = [
-                (verdict_on(grey, replace(camera, world_to_camera=pose), views), pose) for pose in poses
+                (verdict_on(grey, replace(camera, world_to_camera=pose), asked), pose) for pose in poses
             ]
             good = [(verdict, pose) for verdict, pose in judged if verdict.confirmed]
             if good:
                 found[photo] = max(good, key=lambda each: each[0].agree - each[0].conflict)[1]
         return found
+
+    def _partners_of(self, photo: int, core: dict[int, int]) -> list[int]:
+        """Views of the core with most matches with the photo."""
+        matched = {
+            o: xy for o, xy in self._matches.of(photo).items() if o in core and len(xy[0]) >= MIN_MATCHES
+        }
+        return [core[o] for o in sorted(matched, key=lambda other: -len(matched[other][0]))[:PARTNERS]]
 
     def _by_matches(
         self,
@@ -196,14 +209,12 @@ class _Search:
         best: Judged,
         core: dict[int, int],
     ) -> list[Float[Array, "4 4"]]:
-        partners = {
-            o: xy for o, xy in self._matches.of(photo).items() if o in core and len(xy[0]) >= MIN_MATCHES
-        }
-        most = sorted(partners, key=lambda other: -len(partners[other][0]))[:PARTNERS]
+        matched = self._matches.of(photo)
+        view_of = {view: other for other, view in core.items()}
         details = []
-        for other in most:
-            here, there = partners[other]
-            view = core[other]
+        for view in self._partners_of(photo, core):
+            other = view_of[view]
+            here, there = matched[other]
             lens = photo_lens(self._reduced[other], best.model.params[view])
             rays = rays_of(here, photo_lens(self._reduced[photo], params))
             details.append(lifted(rays, rays_of(there, lens), best.views[view]))
@@ -297,15 +308,25 @@ def judge(
         depth = points @ camera.world_to_camera[2, :3] + camera.world_to_camera[2, 3]
         known = pointmap.valid[view, : camera.height, : camera.width]
         views.append(DepthView(_grey(image), camera, np.where(known, depth, 0).astype(np.float32)))
+    nearest = select_sources(cameras, model.points, model.visible, NEAREST_COMPARED)
+    partners = [compared_with(index, nearest[index], len(views)) for index in range(len(views))]
     shares = [
-        verdict_on(view.grey, view.camera, [*views[:index], *views[index + 1 :]]).share
-        for index, view in enumerate(views)
+        verdict_on(view.grey, view.camera, [views[other] for other in others]).share
+        for view, others in zip(views, partners, strict=True)
     ]
     believed = np.array(shares) >= CONFIRMED
     small = [in_reduced_frame(photos[photo], lens) for photo, lens in zip(model.photos, lenses, strict=True)]
-    relations = relations_of(views, model.photos, small, matches, verified)
+    relations = relations_of(views, partners, model.photos, small, matches, verified)
     confirmed = tuple(int(view) for view in np.flatnonzero(relations.consistent(believed)))
     return Judged(model, tuple(views), tuple(shares), confirmed)
+
+
+def compared_with(view: int, nearest: Sequence[int], count: int) -> list[int]:
+    """The views out of `count` that a view is compared with: all, or at most `MOST_COMPARED`."""
+    if count <= MOST_COMPARED:
+        return [other for other in range(count) if other != view]
+    spread = np.linspace(0, count - 1, MOST_COMPARED - len(nearest)).round().astype(int)
+    return sorted({*nearest, *spread.tolist()} - {view})
 
 
 def _grey(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W"]:

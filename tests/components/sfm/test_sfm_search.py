@@ -13,7 +13,14 @@ from liftlab.components.sfm import SfmOptions, SfmPhoto, SparseModel, gates, red
 from liftlab.components.sfm.child import Matcher
 from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmEvidence
 from liftlab.components.sfm.relations import Relations, relations_of
-from liftlab.components.sfm.search import Judged, find_cameras, judge, photo_lens
+from liftlab.components.sfm.search import (
+    MOST_COMPARED,
+    Judged,
+    compared_with,
+    find_cameras,
+    judge,
+    photo_lens,
+)
 from tests.textured_scene import render, room, walk
 
 CAMERAS = walk(7, 240, 180, span=2.0)
@@ -95,7 +102,8 @@ def test_the_pairs_of_right_cameras_agree_and_a_moved_part_contradicts_the_rest(
     def relations(model: FoundModel) -> Relations:
         views = photos.judged(model).views
         lenses = [photo_lens(p, q) for p, q in zip(photos.matcher.photos, model.params, strict=True)]
-        return relations_of(views, model.photos, lenses, photos.matches, photos.verified)
+        partners = [compared_with(view, (), 7) for view in range(7)]
+        return relations_of(views, partners, model.photos, lenses, photos.matches, photos.verified)
 
     right = relations(photos.model)
     assert right.conflict.sum() == 0 and (right.agree.sum(axis=1) > 0).all()
@@ -110,6 +118,15 @@ def test_the_photo_with_most_against_it_leaves_first() -> None:
     agree[3, :3] = agree[:3, 3] = 0
     assert Relations(agree, conflict).consistent(np.ones(4, bool)).tolist() == [True, True, True, False]
     assert Relations(agree, np.zeros((4, 4))).consistent(np.ones(4, bool)).all()
+
+
+def test_of_many_photos_each_is_compared_with_the_nearest_and_some_everywhere() -> None:
+    assert compared_with(2, (), 5) == [0, 1, 3, 4]
+    assert compared_with(-1, (3,), 5) == [0, 1, 2, 3, 4]
+    near = [101, 99, 98, 104]
+    others = compared_with(100, near, 300)
+    assert len(others) <= MOST_COMPARED and 100 not in others and set(near) <= set(others)
+    assert max(np.diff(others)) < 12 and others[0] == 0 and others[-1] == 299
 
 
 def test_without_doubtful_photos_only_points_of_two_views_are_left(photos: Photos) -> None:
