@@ -11,6 +11,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="liftlab-bench-") as workspace:
         for module, *arguments in (
             ["reconstruction", *CAPTURES],
+            ["cameras", *CAPTURES],
             ["segmentation", *CAPTURES, "--workspace", workspace],
             ["click_latency", CAPTURES[0], "--workspace", workspace],
             ["maxflow", *CAPTURES, "--workspace", workspace],

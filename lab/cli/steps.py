@@ -40,6 +40,7 @@ def run_reconstruct(command: Reconstruct) -> dict[str, Any]:
         return {
             "scene": name, "key": scene.key, "capture": capture,
             "registered": [view.name for view in scene.views], "missing": list(scene.missing),
+            "doubtful": list(scene.doubtful),
             "points": len(scene.pointmap.points), "units": scene.units, "report": report,
             "warnings": warnings, "seconds": round(time.monotonic() - started, 3),
         }  # fmt: skip

@@ -30,7 +30,14 @@ GREY = Material(np.full((1, 1, 3), 180, np.uint8))
 WIDTH, HEIGHT = 120, 90
 
 
-@pytest.fixture(scope="module", params=KINDS)
+FAST_KINDS = ("table", "twins", "wall")
+"""Made in every run of the tests; the others in the slow ones."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[k if k in FAST_KINDS else pytest.param(k, marks=pytest.mark.slow) for k in KINDS],
+)
 def made(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[SceneToPhotograph, Path]:
@@ -206,7 +213,7 @@ def _collide(one: Placed, other: Placed) -> bool:
     return bool(np.any(np.all(points @ outwards.T - reach < -1e-3, axis=1)))
 
 
-@pytest.mark.parametrize("kind", ["twins", "wide"])
+@pytest.mark.parametrize("kind", ["twins", pytest.param("wide", marks=pytest.mark.slow)])
 def test_the_same_seed_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         write_capture(make_scene(kind, seed, photos=2, width=64, height=48), tmp_path / name)
