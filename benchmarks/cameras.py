@@ -73,7 +73,8 @@ def main() -> None:
         text = (
             "Right: within 3 % of the extent (largest side of the box round all true camera centres) and 3 degrees "
             "after the best similarity. Plain pycolmap has its own defaults; its wrong cameras are those placed and "
-            "not right. Seconds are wall time on two cores, matching included."
+            "not right. Seconds are wall time on two cores, matching included. KIND-SEED: made by "
+            "assets.make_training_captures."
         )
         write_result("cameras", "Cameras from photos alone", [text, markdown([*columns, *plain], rows)])
 

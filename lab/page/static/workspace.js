@@ -301,13 +301,10 @@ class Workspace {
       const mask = made("img", { className: "t-mask", alt: "", hidden: true });
       thumb.append(image, mask, made("span", { textContent: photo.name.replace(/\.[^.]+$/, "") }));
       thumb.setAttribute("aria-label", `Photo ${photo.name}`);
-      if (!photo.registered) {
-        thumb.classList.add("missing");
-        thumb.title = `${photo.name} could not be placed in the scene`;
-      } else if (photo.doubtful) {
-        thumb.classList.add("doubtful");
-        thumb.title = `${photo.name}: the other photos do not confirm where it was taken from`;
-      }
+      const doubt = photo.doubtful ? "was taken from a place that the other photos do not confirm" : "";
+      const fault = photo.registered ? doubt : "could not be placed in the scene";
+      thumb.classList.toggle("missing", fault !== "");
+      if (fault) thumb.title = `${photo.name} ${fault}`;
       return thumb;
     }));
     if (!state.photos.some((photo) => photo.name === this.photo)) this.photo = state.show ?? state.photos[0]?.name ?? null;
