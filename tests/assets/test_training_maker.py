@@ -160,11 +160,15 @@ def test_photos_of_one_capture_agree(made: tuple[SceneToPhotograph, Path]) -> No
         same = np.abs(expected / there - 1) < 0.01
         shares.append(same.mean())
         before.append((expected < there * 0.95).mean())
-        same_ids.append(
-            (truth.labels[a][shown][same] == truth.labels[b][row[shown], column[shown]][same]).mean()
-        )
+        ids, window = truth.labels[b].astype(np.float32), np.ones((3, 3), np.uint8)
+        inner = (cv2.dilate(ids, window) == cv2.erode(ids, window))[row[shown], column[shown]]
+        clear = (
+            same & inner
+        )  # a point is looked up to the nearest pixel: at an outline that may be another thing's
+        there_ids = truth.labels[b][row[shown], column[shown]]
+        same_ids.append((truth.labels[a][shown] == there_ids)[clear].mean())
     assert shares and min(shares) > 0.35, (scene.kind, shares)
-    assert max(before) < 0.03 and min(same_ids) > 0.985
+    assert max(before) < 0.03 and min(same_ids) > 0.985, (before, same_ids)
 
 
 def test_photos_show_what_the_cameras_say_to_a_fraction_of_a_pixel() -> None:
