@@ -5,13 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
-from assets.training_maker import photo, render
+from assets.training_maker import render
 from assets.training_maker.capture import write_capture
 from assets.training_maker.meshes import Material, Part, ball, box, ear_clip, lathe, patch
 from assets.training_maker.placing import CARPETS, Placed
@@ -19,7 +18,7 @@ from assets.training_maker.scenes import KINDS, SceneToPhotograph, make_scene
 from assets.training_maker.stage import STRUCTURE_IDS
 from assets.training_maker.things import library
 from assets.training_maker.things.base import FAMILIES
-from assets.training_maker.world import Light, World, to_linear, to_srgb
+from assets.training_maker.world import Light, World, to_linear
 from benchmarks.truth_scenes import STRUCTURE_ID, read_truth
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import points_from_depth, project
@@ -171,28 +170,28 @@ def test_photos_of_one_capture_agree(made: tuple[SceneToPhotograph, Path]) -> No
     assert max(before) < 0.03 and min(same_ids) > 0.985, (before, same_ids)
 
 
-def test_photos_show_what_the_cameras_say_to_a_fraction_of_a_pixel() -> None:
-    """Colours carried from photo to photo by depth fit best where the cameras say, not half a pixel beside."""
-    scene = make_scene("stack", 1001, photos=14, width=240, height=180)
-    first, second = scene.cameras[6:8]
-    depth, _ = render.measure(scene.world, first)
-    other_depth, _ = render.measure(scene.world, second)
-    pictures = [
-        to_srgb(photo.tone(render.render(scene.world, camera, np.random.default_rng(k)))).astype(np.float32)
-        for k, camera in enumerate((first, second))
-    ]
-    xy, expected = project(second, points_from_depth(first, depth))
-    at = (xy - 0.5).astype(np.float32)
-    there = cv2.remap(other_depth, at[..., 0], at[..., 1], cv2.INTER_NEAREST)
-    same = (there > 0) & (np.abs(expected / np.maximum(there, 1e-6) - 1) < 0.005)
-    assert same.mean() > 0.2
-    errors = {}
-    for dx in (-0.5, 0.0, 0.5):
-        for dy in (-0.5, 0.0, 0.5):
-            at = (xy - 0.5 + (dx, dy)).astype(np.float32)
-            carried = cv2.remap(pictures[1], at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-            errors[dx, dy] = np.abs(carried - pictures[0])[same].mean()
-    assert min(errors, key=lambda shift: errors[shift]) == (0.0, 0.0), errors
+def test_edges_fall_where_the_camera_says_to_a_twentieth_of_a_pixel() -> None:
+    """A white and a black half of a plane: how much of a row is white says where the edge is."""
+    camera = straight_down(2.0)
+    edge = 0.137
+    halves = [(plain(255), -9.0, edge), (plain(0), edge, 9.0)]
+    for axis in (0, 1):
+        parts = []
+        for material, low, high in halves:
+            corners = np.array([[[low, -9.0, 0], [high, -9, 0]], [[low, 9, 0], [high, 9, 0]]])
+            turned = corners if axis == 0 else corners[..., [1, 0, 2]].swapaxes(0, 1)
+            parts.append((patch(turned, material, smooth=False), 1))
+        light = render.render(world_of(*parts), camera, np.random.default_rng(0))[..., 0]
+        light = light if axis == 0 else light[::-1].T
+        white, black = np.median(light[:, :8]), np.median(light[:, -8:])
+        measured = np.mean(((light - black) / (white - black)).sum(axis=1))
+        xy, _ = project(camera, np.array([edge, edge, 0.0]))
+        expected = xy[0] if axis == 0 else camera.height - xy[1]
+        assert white > 3 * black and measured == pytest.approx(expected, abs=0.05)
+
+
+def plain(grey: int) -> Material:
+    return Material(np.full((1, 1, 3), grey, np.uint8), gloss=0.0, roughness=1.0)
 
 
 def test_nothing_stands_in_another_thing(made: tuple[SceneToPhotograph, Path]) -> None:
@@ -225,9 +224,8 @@ def test_the_same_seed_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
     assert len(files) == 2 * 3 + 2
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
-    assert (tmp_path / "a" / "images" / "000.jpg").read_bytes() != (
-        tmp_path / "c" / "images" / "000.jpg"
-    ).read_bytes()
+    for other in (Path("images") / "000.jpg", Path("truth") / "instance" / "000.png"):
+        assert (tmp_path / "a" / other).read_bytes() != (tmp_path / "c" / other).read_bytes(), other
 
 
 def test_twins_are_alike_and_wide_photos_lie_far_apart() -> None:
