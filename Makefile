@@ -22,7 +22,7 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.type_links
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 	$(BIN)/python -m tests.script_types
 
 docs: $(DEV)
