@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from liftlab.components.geometry.projection import register_similarity
+from liftlab.components.geometry.projection import camera_centers, register_similarity
 from liftlab.components.types import Array
 
 MAX_SHIFT, MAX_TURN_DEG = 0.03, 3.0
@@ -38,8 +38,7 @@ def score_cameras(
         true: World-to-camera of every photo of the capture.
     """
     names = sorted(set(estimated) & set(true))
-    centers = np.array([_center(pose) for pose in true.values()])
-    extent = float(np.ptp(centers, axis=0).max())
+    extent = float(np.ptp(camera_centers(np.stack(list(true.values()))), axis=0).max())
     if len(names) < 2:
         return CameraScore(len(true), len(names), 0, {name: (np.inf, 180.0) for name in names})
     measured, expected = (np.stack([poses[name] for name in names]) for poses in (estimated, true))
@@ -49,7 +48,7 @@ def score_cameras(
         best = max(best, found, key=lambda errors: _right(errors).sum())
     right = _right(best)
     if right.sum() >= 3:
-        aligned = register_similarity(_centers(measured[right]), _centers(expected[right]))
+        aligned = register_similarity(camera_centers(measured[right]), camera_centers(expected[right]))
         best = max(
             best, _errors(measured, expected, aligned, extent), key=lambda errors: _right(errors).sum()
         )
@@ -65,7 +64,7 @@ def _similarity_of_two(
     turn = sum(expected[i, :3, :3].T @ measured[i, :3, :3] for i in (first, second))
     u, _, vt = np.linalg.svd(turn)
     R = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
-    here, there = _centers(measured[[first, second]]), _centers(expected[[first, second]])
+    here, there = camera_centers(measured[[first, second]]), camera_centers(expected[[first, second]])
     scale = float(np.linalg.norm(there[1] - there[0]) / max(np.linalg.norm(here[1] - here[0]), 1e-12))
     return scale, R, there.mean(axis=0) - scale * R @ here.mean(axis=0)
 
@@ -82,15 +81,7 @@ def _errors(
 ) -> Float[Array, "2 V"]:
     """Distance as a share of the extent, and degrees."""
     scale, R, t = similarity
-    shift = np.linalg.norm(scale * _centers(measured) @ R.T + t - _centers(expected), axis=1)
+    shift = np.linalg.norm(scale * camera_centers(measured) @ R.T + t - camera_centers(expected), axis=1)
     turned = np.trace(measured[:, :3, :3] @ R.T @ expected[:, :3, :3].transpose(0, 2, 1), axis1=1, axis2=2)
     angle = np.degrees(np.arccos(np.clip((turned - 1) / 2, -1, 1)))
     return np.stack([shift / extent, angle])
-
-
-def _center(pose: Float[Array, "4 4"]) -> Float[Array, "3"]:
-    return -pose[:3, :3].T @ pose[:3, 3]
-
-
-def _centers(poses: Float[Array, "V 4 4"]) -> Float[Array, "V 3"]:
-    return np.stack([_center(pose) for pose in poses])

@@ -84,6 +84,7 @@ class Thing:
 
 
 def rotation(axis: str, angle_rad: float) -> np.ndarray:
+    """[3, 3], right-handed about x, y or z."""
     c, s = np.cos(angle_rad), np.sin(angle_rad)
     if axis == "x":
         return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse
 
+from assets.capture_maker.shapes import rotation
+
 CREASE_COSINE = 0.64
 """Faces that meet at more than 50 degrees show an edge; below, the surface is shaded as curved."""
 
@@ -51,16 +53,6 @@ class Part:
     def bent(self, new_points: np.ndarray) -> "Part":
         """The same faces at other places."""
         return replace(self, triangles=new_points.reshape(self.triangles.shape))
-
-
-def rotation(axis: str, angle_rad: float) -> np.ndarray:
-    """[3, 3], right-handed about x, y or z."""
-    c, s = np.cos(angle_rad), np.sin(angle_rad)
-    if axis == "x":
-        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    if axis == "y":
-        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
 def patch(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assets.capture_maker.arrangement import gap_between, gap_of_points
-from assets.training_maker.meshes import rotation
+from assets.capture_maker.shapes import rotation
 from assets.training_maker.things.base import Thing, settled
 
 CLEARANCE_M = 0.0004

@@ -50,6 +50,31 @@ def looking_at(
     return out
 
 
+def camera_centers(world_to_camera: Float[Array, "V 4 4"]) -> Float[Array, "V 3"]:
+    """World position of every camera."""
+    return -np.einsum("vji,vj->vi", world_to_camera[:, :3, :3], world_to_camera[:, :3, 3])
+
+
+def epipolar_errors(
+    rays_1: Float[Array, "M 2"], rays_2: Float[Array, "M 2"], second_from_first: Float[Array, "4 4"]
+) -> Float[Array, "M"]:
+    """Root of Sampson's error of matches: their distance from their epipolar lines, on the plane at depth 1.
+
+    Args:
+        rays_1: x / z and y / z in the first camera, without distortion.
+        rays_2: Of the same details in the second.
+        second_from_first: Motion between the cameras.
+
+    Source: Hartley and Zisserman, Multiple View Geometry, 2nd ed., section 11.4.3.
+    """
+    tx, ty, tz = second_from_first[:3, 3]
+    E = np.array([[0, -tz, ty], [tz, 0, -tx], [-ty, tx, 0]]) @ second_from_first[:3, :3]
+    first, second = (np.concatenate([rays, np.ones((len(rays), 1))], axis=1) for rays in (rays_1, rays_2))
+    line_2, line_1 = first @ E.T, second @ E
+    slope = (line_1[:, :2] ** 2).sum(axis=1) + (line_2[:, :2] ** 2).sum(axis=1)
+    return np.abs((second * line_2).sum(axis=1)) / np.sqrt(np.maximum(slope, 1e-20))
+
+
 def pixel_centers(width: int, height: int) -> Float[Array, "H W 2"]:
     """xy of every pixel centre (+0.5)."""
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from liftlab.components.geometry.projection import scaled_intrinsics
+from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.sfm.child import Matcher, pairs_of
 from liftlab.components.sfm.gates import judged, judged_known, require_enough, require_parallax, with_doubtful
@@ -159,7 +159,6 @@ def _evidence(
         else:
             poses = np.asarray(known[1], dtype=np.float64)[indices]
             lenses = tuple(known[0][index] for index in indices)
-        centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
         model = SparseModel(
             names=tuple(photos[index].name for index in indices),
             lenses=lenses,
@@ -168,6 +167,6 @@ def _evidence(
             visible=found.visible,
             missing=tuple(photo.name for index, photo in enumerate(photos) if index not in set(indices)),
             reprojection_error_px=found.reprojection_error_px,
-            median_angle_deg=median_angle_deg(found.points, centers, found.visible),
+            median_angle_deg=median_angle_deg(found.points, camera_centers(poses), found.visible),
         )
     return SfmEvidence(np.array(seen["num_features"]), pairs_of(seen), model)

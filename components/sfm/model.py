@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.types import Array, Lens
 
 
@@ -69,8 +69,7 @@ class SparseModel:
     @property
     def centers(self) -> Float[Array, "V 3"]:
         """Camera centres in the world frame."""
-        R, t = self.world_to_camera[:, :3, :3], self.world_to_camera[:, :3, 3]
-        return -np.einsum("vji,vj->vi", R, t)
+        return camera_centers(self.world_to_camera)
 
 
 @dataclass(frozen=True)

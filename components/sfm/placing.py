@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from liftlab.components.geometry.projection import unproject
+from liftlab.components.geometry.projection import camera_centers, unproject
 from liftlab.components.sfm.confirmation import DepthView
 from liftlab.components.types import Array, Lens
 
@@ -116,7 +116,7 @@ def pose_by_other_model(
         others_here: The same photos' world-to-camera in this model.
         nearest: Which of them to keep the photo's position to; models bend, so a near one is best.
     """
-    there, here = (-np.einsum("vji,vj->vi", p[:, :3, :3], p[:, :3, 3]) for p in (others, others_here))
+    there, here = (camera_centers(poses) for poses in (others, others_here))
     upper = np.triu_indices(len(there), 1)
     distances = [np.linalg.norm(c[:, None] - c[None], axis=2)[upper] for c in (there, here)]
     usable = distances[0] > 1e-9

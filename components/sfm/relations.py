@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from liftlab.components.geometry.projection import epipolar_errors
 from liftlab.components.pointmaps.stereo.consistency import agreement_of
 from liftlab.components.sfm.confirmation import (
     CONFIRMED,
@@ -135,14 +136,6 @@ def _fitting(
     lens_2: Lens,
 ) -> int:
     """How many matches lie on their epipolar lines."""
-    rays = [
-        np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
-        for flat in (rays_of(xy[:, :2], lens_1), rays_of(xy[:, 2:], lens_2))
-    ]
     motion = second.camera.world_to_camera @ first.camera.camera_to_world
-    tx, ty, tz = motion[:3, 3]
-    E = np.array([[0, -tz, ty], [tz, 0, -tx], [-ty, tx, 0]]) @ motion[:3, :3]
-    line_2, line_1 = rays[0] @ E.T, rays[1] @ E
-    residual = np.abs((rays[1] * line_2).sum(axis=1))
-    slope = (line_1[:, :2] ** 2).sum(axis=1) + (line_2[:, :2] ** 2).sum(axis=1)
-    return int((residual < MAX_EPIPOLAR * np.sqrt(np.maximum(slope, 1e-20))).sum())
+    errors = epipolar_errors(rays_of(xy[:, :2], lens_1), rays_of(xy[:, 2:], lens_2), motion)
+    return int((errors < MAX_EPIPOLAR).sum())

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from liftlab.components.geometry.projection import scaled_intrinsics, undistort_photo
+from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics, undistort_photo
 from liftlab.components.pointmaps.stereo.multiview import (
     MultiviewOptions,
     coarse_depths,
@@ -231,7 +231,7 @@ class _Search:
             there = model.world_to_camera[[model.photos.index(other) for other in both]]
             here = best.model.world_to_camera[[core[other] for other in both]]
             pose = model.world_to_camera[model.photos.index(photo)]
-            distance = np.linalg.norm(_centers(there) - _centers(pose[None]), axis=1)
+            distance = np.linalg.norm(camera_centers(there) - camera_centers(pose[None]), axis=1)
             for nearest in np.argsort(distance)[:2]:
                 carried = pose_by_other_model(pose, there, here, int(nearest))
                 out += [] if carried is None else [carried]
@@ -379,7 +379,3 @@ def _params_of(photos: Sequence[SfmPhoto], photo: int, model: FoundModel) -> tup
 
 def _entry(photo: int, params: Sequence[float], pose: Float[Array, "4 4"]) -> dict[str, object]:
     return {"photo": photo, "params": list(params), "world_to_camera": pose.tolist()}
-
-
-def _centers(poses: Float[Array, "V 4 4"]) -> Float[Array, "V 3"]:
-    return -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from liftlab.components.geometry import projection as geometry
 from liftlab.components.types import Camera, Lens, View
+from tests import textured_scene as textured
 
 
 def random_camera(rng: np.random.Generator, width: int = 64, height: int = 48) -> Camera:
@@ -170,3 +171,22 @@ def test_registration_ignores_points_of_weight_zero():
 def test_registration_needs_three_points():
     with pytest.raises(ValueError, match="at least 3 points; got 2"):
         geometry.register_similarity(np.eye(3), np.eye(3), np.array([1.0, 1.0, 0.0]))
+
+
+def test_epipolar_errors_measure_how_far_a_detail_lies_from_its_line():
+    first, second = (
+        textured.looking_at((0, 0, 0), (0, 0, 4), 64, 48),
+        textured.looking_at((1, 0, 0.2), (0, 0, 4), 64, 48),
+    )
+    points = np.random.default_rng(0).uniform([-1, -1, 3], [1, 1, 5], (30, 3))
+    rays = []
+    for camera in (first, second):
+        seen = geometry.transform(camera.world_to_camera, points)
+        rays.append(seen[:, :2] / seen[:, 2:])
+    motion = second.world_to_camera @ first.camera_to_world
+    np.testing.assert_allclose(geometry.epipolar_errors(rays[0], rays[1], motion), 0, atol=1e-12)
+    # Across lines that run nearly sideways.
+    aside = geometry.epipolar_errors(rays[0], rays[1] + [0, 0.01], motion)
+    assert aside.min() > 0.005 and aside.max() < 0.0101
+    centers = geometry.camera_centers(np.stack([first.world_to_camera, second.world_to_camera]))
+    np.testing.assert_allclose(centers, [[0, 0, 0], [1, 0, 0.2]], atol=1e-12)

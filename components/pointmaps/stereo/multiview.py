@@ -79,7 +79,7 @@ def coarse_depths(
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
     level = _Level(tuple(images), tuple(cameras), _coarse_refinement(options))
     sources = select_sources(cameras, points, visible, options.num_sources)
-    reports = _reports(progress, len(cameras), 1 + options.coarse_turns, 0)
+    reports = _reports(progress, len(cameras), 1 + options.coarse_turns, "roughly")
     slanted: dict[int, SlantedDepth] = {}
     for index, camera in enumerate(cameras):
         cancel.check()
@@ -147,7 +147,7 @@ def multiview_pointmap(
         index: enlarged(found, fine.cameras[index].width, fine.cameras[index].height)
         for index, found in coarse.slanted.items()
     }
-    reports = _reports(part_of(progress, 0.4, 0.95), len(cameras), 0, options.fine_turns)
+    reports = _reports(part_of(progress, 0.4, 0.95), len(cameras), options.fine_turns, "finely")
     for turn in range(options.fine_turns):
         seed = options.coarse_turns + turn + 1
         slanted = _compared(slanted, fine, coarse.sources, seed, reports, cancel)
@@ -162,10 +162,8 @@ def _halved_camera(camera: Camera) -> Camera:
     return Camera(K, camera.world_to_camera, width, height)
 
 
-def _reports(progress: Progress, count: int, coarse_rounds: int, fine_rounds: int) -> Iterator[None]:
+def _reports(progress: Progress, count: int, rounds: int, detail: str) -> Iterator[None]:
     """Report once per view and round."""
-    rounds = coarse_rounds + fine_rounds
-    detail = "roughly" if coarse_rounds else "finely"
     for turn in range(rounds):
         for index in range(count):
             share = (turn * count + index) / (rounds * count)

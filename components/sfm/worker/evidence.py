@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pycolmap
 
+from liftlab.components.geometry.projection import epipolar_errors
+
 
 def pair_evidence(request: dict[str, Any], database: Path) -> tuple[list[int], list[dict[str, Any]]]:
     """Number of details per photo, and one entry (`liftlab.components.sfm.model.PairEvidence`) per verified pair."""
@@ -47,7 +49,7 @@ def _evidence(
     error = None
     if request["cameras_known"]:
         photos = [request["photos"][index] for index in indices]
-        error = float(np.median(epipolar_errors(first, second, *photos)))
+        error = float(np.median(_epipolar_errors_px(first, second, *photos)))
     return {
         "first": indices[0],
         "second": indices[1],
@@ -82,23 +84,15 @@ def _unit_rays(xy: np.ndarray, focal: float, size: list[int]) -> np.ndarray:
     return rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
 
-def epipolar_errors(
+def _epipolar_errors_px(
     first: np.ndarray, second: np.ndarray, photo_1: dict[str, Any], photo_2: dict[str, Any]
 ) -> np.ndarray:
-    """Distance in pixels of matches [M, 2] from their epipolar lines (root of Sampson's error) for given
-    cameras."""
+    """Distance in pixels of matches [M, 2] from their epipolar lines for given cameras."""
     rays = []
     for xy, photo in ((first, photo_1), (second, photo_2)):
         fx, fy, cx, cy, *distortion = photo["params"]
         K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-        flat = cv2.undistortPoints(xy.reshape(-1, 1, 2), K, np.array(distortion))[:, 0]
-        rays.append(np.concatenate([flat, np.ones((len(flat), 1))], axis=1))
-    pose_1, pose_2 = np.array(photo_1["world_to_camera"]), np.array(photo_2["world_to_camera"])
-    second_from_first = pose_2 @ np.linalg.inv(pose_1)
-    tx, ty, tz = second_from_first[:3, 3]
-    E = np.array([[0, -tz, ty], [tz, 0, -tx], [-ty, tx, 0]]) @ second_from_first[:3, :3]
-    line_2, line_1 = rays[0] @ E.T, rays[1] @ E
-    residual = (rays[1] * line_2).sum(axis=1)
-    slope = (line_1[:, :2] ** 2).sum(axis=1) + (line_2[:, :2] ** 2).sum(axis=1)
+        rays.append(cv2.undistortPoints(xy.reshape(-1, 1, 2), K, np.array(distortion))[:, 0])
+    motion = np.array(photo_2["world_to_camera"]) @ np.linalg.inv(np.array(photo_1["world_to_camera"]))
     focal = 0.5 * (photo_1["params"][0] + photo_2["params"][0])
-    return np.abs(residual) / np.sqrt(np.maximum(slope, 1e-20)) * focal
+    return focal * epipolar_errors(rays[0], rays[1], motion)

@@ -30,7 +30,7 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
         pointmaps = gr.Dropdown(
             options_of(PAIR_PREDICTORS, "scene_label"), value="stereo", label="Cameras and depth by", scale=3
         )
-        doubtful = gr.Checkbox(label="Keep doubtful photos", value=False, scale=2)
+        doubtful = gr.Checkbox(label="Keep doubtful photos", value=False, scale=2, min_width=210)
         go = gr.Button("Reconstruct", variant="primary", scale=1, min_width=140)
 
     def run(max_side: int, source: str, predictor: str, keep: bool, request: gr.Request) -> None:

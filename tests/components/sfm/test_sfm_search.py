@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.geometry.projection import register_similarity
+from liftlab.components.geometry.projection import camera_centers, register_similarity
 from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.sfm import SfmOptions, SfmPhoto, SparseModel, gates, reduced_photo
 from liftlab.components.sfm.child import Matcher
@@ -71,8 +71,7 @@ def photos() -> Iterator[Photos]:
 def errors_of(judged: Judged) -> np.ndarray:
     """Distance of each placed camera from its true place, in a walk that is two long."""
     truth = np.stack([CAMERAS[photo].center for photo in judged.model.photos])
-    poses = judged.model.world_to_camera
-    centers = -np.einsum("vji,vj->vi", poses[:, :3, :3], poses[:, :3, 3])
+    centers = camera_centers(judged.model.world_to_camera)
     scale, R, t = register_similarity(centers, truth)
     return np.linalg.norm(scale * centers @ R.T + t - truth, axis=1)
 
