@@ -36,6 +36,7 @@ def import_capture(
     folder: Path,
     *,
     cameras: Path | None = None,
+    with_cameras: bool = True,
     limits: ImportLimits | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
@@ -45,11 +46,12 @@ def import_capture(
     What was brought is read in a child process, which a damaged or hostile file can at most end.
 
     Args:
-        source: A folder of photos (with or without `images/`, and cameras as `cameras.json`, nerfstudio
-            `transforms.json` or COLMAP model), a zip of one, a video, a splat file (PLY, SPZ), or a list of
-            image files.
+        source: A folder of photos (in whatever folders, with cameras as `cameras.json`, nerfstudio or Blender
+            `transforms.json` or COLMAP model), a zip of one, a video, a splat file (PLY, SPZ), or a list of files.
+            Links in a folder are followed, wherever they lead.
         folder: The capture to make; its name is the capture's name. An earlier capture there is replaced.
         cameras: A `cameras.json` to use instead of one beside the photos.
+        with_cameras: False leaves cameras that lie beside the photos unread.
         limits: What one import may take in; `ImportLimits()` when None.
 
     Raises:
@@ -68,6 +70,7 @@ def import_capture(
             "target": str(target),
             "scratch": str(scratch),
             "cameras": None if cameras is None else str(cameras),
+            "with_cameras": with_cameras,
             "limits": dataclasses.asdict(limits),
         }
         bounds = _child_limits(source, limits)

@@ -1,5 +1,6 @@
 """Photos of unknown origin become the cleaned photos of a capture."""
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from pathlib import Path
 
 from jaxtyping import Bool
 
+from liftlab.components.captures.known_cameras import KnownCamera
+from liftlab.components.captures.lenses import camera_of_photo
 from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.matching import without_ending
 from liftlab.components.captures.quality import picture_hash, sharpness_of
-from liftlab.components.captures.readers.photos import read_photo
+from liftlab.components.captures.readers.photos import clean_photo, read_photo
 from liftlab.components.captures.readers.sources import Source
-from liftlab.components.errors import InputError
+from liftlab.components.errors import InputError, listed
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress
 from liftlab.components.types import Array
@@ -33,16 +37,20 @@ class KeptPhoto:
     """Name in the source, by which its cameras know it."""
     bits: Bool[Array, "256"]
     """Perceptual hash."""
+    camera: KnownCamera | None = None
+    """That came with it, for the photo as it was kept."""
 
 
 def take_in_photos(
     found: Source, images: Path, limits: ImportLimits, progress: Progress
 ) -> tuple[list[KeptPhoto], list[str]]:
-    """Photos written to `images`, and a sentence for each one left out."""
+    """Photos written to `images`, and a sentence for each one left out, or whose camera was."""
     images.mkdir()
     kept: list[KeptPhoto] = []
-    skipped: list[str] = []
-    taken: dict[str, str] = {}
+    notes: list[str] = []
+    undistorted: list[str] = []
+    numbered: list[str] = []
+    taken: set[str] = set()
     for index, (original_name, path) in enumerate(found.photos):
         progress(index / len(found.photos), f"Reading {path.name}")
         try:
@@ -52,28 +60,57 @@ def take_in_photos(
                         f"{path.name} is larger than {limits.max_photo_bytes / 2**20:.0f} MiB; make it smaller."
                     )
                 clean = read_photo(path.read_bytes(), path.name, limits)
-                sharpness = sharpness_of(clean.pixels)
-                bits = picture_hash(clean.pixels)
         except InputError as error:
-            skipped.append(str(error))
+            notes.append(str(error))
             continue
-        stem = safe_stem(original_name)
-        if stem.casefold() in taken:
-            raise InputError(
-                f"'{taken[stem.casefold()]}' and '{original_name}' have one name without their ending, "
-                "and masks are saved under it; rename one of them."
+        camera = None
+        if found.cameras is not None and original_name in found.cameras.of_photo:
+            brought, orientation = (
+                found.cameras.of_photo[original_name],
+                found.cameras.orientation[original_name],
             )
-        taken[stem.casefold()] = original_name
+            try:
+                with reading(path.name):
+                    camera, pixels = camera_of_photo(brought, clean.pixels, orientation, original_name)
+                    if pixels is not clean.pixels:
+                        undistorted.append(original_name)
+                        clean = clean_photo(pixels, lossless=clean.suffix == ".png")
+            except InputError as error:
+                notes.append(str(error))
+        stem = _free_stem(original_name, taken)
+        if stem != safe_stem(original_name):
+            numbered.append(f"{original_name} is {stem}")
         name = stem + clean.suffix
         (images / name).write_bytes(clean.encoded)
         height, width = clean.pixels.shape[:2]
-        kept.append(KeptPhoto(name, width, height, sharpness, clean.exif_focal_px, original_name, bits))
-    return kept, skipped
+        kept.append(
+            KeptPhoto(
+                name, width, height, sharpness_of(clean.pixels), clean.exif_focal_px, original_name,
+                picture_hash(clean.pixels), camera,
+            )
+        )  # fmt: skip
+    if numbered:
+        notes.append(f"Names that no two photos can share were numbered: {listed(numbered)}.")
+    if undistorted:
+        notes.append(f"Their lens distorts them much, so these were undistorted: {listed(undistorted)}.")
+    return kept, notes
+
+
+def _free_stem(name: str, taken: set[str]) -> str:
+    """A safe stem that no other photo has in any case; numbered where photos differ only in what it leaves away."""
+    stem = safe_stem(name)
+    numbered = (f"{stem}-{number}" for number in itertools.count(2))
+    free = next(wanted for wanted in itertools.chain([stem], numbered) if wanted.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
 
 
 def safe_stem(name: str) -> str:
     """The stem of a file name (or relative path) with only letters, digits, ".", "-" and "_"."""
-    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", name.replace("\\", "/"))
+    stem = without_ending(name.replace("\\", "/"))
     stem = unicodedata.normalize("NFC", stem)
     stem = re.sub(r"[^\w.-]+", "_", stem).strip("._-")
-    return stem[:_MAX_NAME] or "photo"
+    if len(stem) > _MAX_NAME:  # numbers are at the end
+        half = _MAX_NAME // 2
+        stem = f"{stem[: half - 1]}_{stem[-half:]}"
+    return stem or "photo"

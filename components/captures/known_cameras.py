@@ -54,7 +54,8 @@ def read_cameras_json(path: Path) -> KnownCameras:
         record = read_json(path)
         cameras: dict[str, KnownCamera] = {}
         for index, frame in enumerate(frames_of(record, path.name)):
-            name, camera = _camera_of_frame(frame, index, path.name)
+            name = name_in_frame(frame, index, path.name)
+            camera = camera_of_frame(frame, f"'{shown(name)}' in {path.name}")
             if name in cameras:
                 raise InputError(f"{path.name} lists '{shown(name)}' twice; keep one entry per photo.")
             cameras[name] = camera
@@ -81,7 +82,7 @@ def write_cameras_json(path: Path, cameras: KnownCameras) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON file that a person brought; InputError when it is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())  # by its byte order mark, if any
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not valid JSON ({error}); export it again.") from error
 
@@ -140,18 +141,21 @@ def checked_lens(width: Any, height: Any, K: Any, distortion: Any, what: str) ->
     return Lens(int(width), int(height), intrinsics, coefficients)
 
 
-def _camera_of_frame(frame: Any, index: int, file_name: str) -> tuple[str, KnownCamera]:
-    if not isinstance(frame, dict):
-        raise InputError(f"Frame {index} of {file_name} must be an object with image, K and world_to_camera.")
-    missing = [key for key in ("image", "width", "height", "K", "world_to_camera") if key not in frame]
-    if missing:
-        raise InputError(f"Frame {index} of {file_name} lacks {', '.join(missing)}.")
-    name = frame["image"]
+def name_in_frame(frame: Any, index: int, file_name: str, key: str = "image") -> str:
+    """What a frame calls its photo; InputError when it says no name."""
+    name = frame.get(key) if isinstance(frame, dict) else None
     if not isinstance(name, str) or not name:
-        raise InputError(f"Frame {index} of {file_name} must name its photo in 'image'; got {shown(name)}.")
-    what = f"'{shown(name)}' in {file_name}"
+        raise InputError(f"Frame {index} of {file_name} must name its photo in '{key}'; got {shown(name)}.")
+    return name
+
+
+def camera_of_frame(frame: dict[str, Any], what: str) -> KnownCamera:
+    """The camera of a frame of a `cameras.json`; `what` names it in the sentence when it cannot be right."""
+    missing = [key for key in ("width", "height", "K", "world_to_camera") if key not in frame]
+    if missing:
+        raise InputError(f"The frame {what} lacks {', '.join(missing)}.")
     lens = checked_lens(frame["width"], frame["height"], frame["K"], frame.get("distortion"), what)
-    return name, KnownCamera(lens, checked_pose(frame["world_to_camera"], f"world_to_camera of {what}"))
+    return KnownCamera(lens, checked_pose(frame["world_to_camera"], f"world_to_camera of {what}"))
 
 
 def is_number(value: Any) -> bool:

@@ -1,74 +1,94 @@
-"""Which known camera belongs to which photo, in the size of that photo."""
+"""Which name in a camera file means which photo: tools change folders, endings, case and Unicode form."""
 
-from dataclasses import replace
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from liftlab.components.captures.intake import KeptPhoto
-from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras
-from liftlab.components.errors import InputError, listed, shown
-from liftlab.components.geometry.projection import scaled_intrinsics
-
-
-def match_cameras(
-    cameras: KnownCameras | None, kept: list[KeptPhoto]
-) -> tuple[KnownCameras | None, list[str]]:
-    """Cameras under the names of the kept photos, in their sizes, and sentences about what does not match."""
-    if cameras is None:
-        return None, []
-    frames = {}
-    for photo in kept:
-        camera = _camera_named(cameras, photo.original_name)
-        if camera is not None:
-            frames[photo.name] = fitted_to_photo(camera, photo.name, photo.width, photo.height)
-    if len(frames) < 2:
-        named, present = next(iter(cameras.frames)), kept[0].original_name
-        raise InputError(
-            f"The cameras do not belong to these photos: they name photos such as '{shown(named)}', "
-            f"the photos are called like '{shown(present)}'; bring the photos the cameras were made for."
-        )
-    without = [photo.name for photo in kept if photo.name not in frames]
-    if without:
-        return replace(cameras, frames=frames), [f"No camera came with {listed(without)}."]
-    return replace(cameras, frames=frames), []
+Parts = tuple[str, ...]
+"""Of a path, the file name last."""
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
 
 
-def _camera_named(cameras: KnownCameras, name: str) -> KnownCamera | None:
-    """By full name, else by file name, else by stem if just one fits: tools change folders and endings."""
-    if name in cameras.frames:
-        return cameras.frames[name]
-    file_name = _file_name(name)
-    stem = file_name.rsplit(".", 1)[0]
-    same_file = [camera for key, camera in cameras.frames.items() if _file_name(key) == file_name]
-    same_stem = [
-        camera for key, camera in cameras.frames.items() if _file_name(key).rsplit(".", 1)[0] == stem
-    ]
-    fitting = same_file or same_stem
-    return fitting[0] if len(fitting) == 1 else None
+@dataclass(frozen=True)
+class Matches:
+    """Which photo each name belongs to."""
+
+    photo_of: dict[int, int]
+    """Index of a name to that of its photo; one to one."""
+    ambiguous: tuple[int, ...]
+    """Names that fit several photos, or photos that several of these names fit: left alone."""
+    whole: int
+    """How many were found by their whole path, whatever the ending."""
 
 
-def _file_name(name: str) -> str:
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
+def match_names(names: Sequence[Parts], photos: Sequence[Parts]) -> Matches:
+    """Names to photos: by the whole path, else by the longest common tail of it, down to the file name, then the stem.
 
-
-def fitted_to_photo(camera: KnownCamera, name: str, width: int, height: int) -> KnownCamera:
-    """The camera for a photo of `width` x `height` pixels, rescaled when the photo is a resized copy.
-
-    Raises:
-        InputError: The shapes differ, so the camera belongs to another (or a rotated or cropped) picture.
+    Exact writing goes before case and Unicode form, and these before the ending. Where a folder of names has its photos
+    in one folder, its other names are not looked for elsewhere: `cam1/3.jpg` is not `cam2/3.jpg`.
     """
-    lens = camera.lens
-    if (lens.width, lens.height) == (width, height):
-        return camera
-    scale_x, scale_y = width / lens.width, height / lens.height
-    # Rounding to whole pixels when a photo is shrunk moves each side by at most one pixel.
-    if abs(lens.width * scale_y - width) > 1 + scale_y and abs(lens.height * scale_x - height) > 1 + scale_x:
-        if abs(lens.height * height - lens.width * width) <= 0.01 * lens.width * width:
-            raise InputError(
-                f"The camera of '{name}' is {lens.width}x{lens.height} but the photo {width}x{height}: it "
-                "was made for the unrotated photo; remove the EXIF rotation from the photos."
-            )
-        raise InputError(
-            f"The camera of '{name}' is for {lens.width}x{lens.height} pixels but the photo has "
-            f"{width}x{height}; use the photos that the cameras were made for."
-        )
-    K = scaled_intrinsics(lens.K, scale_x, scale_y)
-    return replace(camera, lens=replace(lens, width=width, height=height, K=K))
+    photo_of: dict[int, int] = {}
+    homes: dict[Parts, set[Parts]] = defaultdict(set)
+    unsure: set[int] = set()
+    whole = 0
+    deepest = min(max(map(len, names), default=0), max(map(len, photos), default=0))
+    for written in (_as_it_is, _folded, _stem):
+        sought = [written(parts) for parts in names]
+        there = [written(parts) for parts in photos]
+        for depth in (0, *range(deepest, 0, -1)):  # 0: whole paths
+            taken = set(photo_of.values())
+            keys: dict[Parts, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+            for side, paths, done in ((0, sought, photo_of), (1, there, taken)):
+                for index, parts in enumerate(paths):
+                    if index not in done and len(parts) >= depth:
+                        keys[parts[-depth:]][side].append(index)
+            found: dict[int, int] = {}
+            for these, those in keys.values():
+                fitting = {n: [p for p in those if _at_home(names[n], photos[p], homes)] for n in these}
+                if len(these) == 1 and len(fitting[these[0]]) == 1:
+                    found[these[0]] = fitting[these[0]][0]
+                elif len(these) > 1 or len(those) > 1:
+                    unsure |= {n for n, fit in fitting.items() if fit}
+            for name, photo in found.items():
+                homes[names[name][:-1]].add(photos[photo][:-1])
+            photo_of |= found
+            whole += len(found) if depth == 0 else 0
+    return Matches(photo_of, tuple(sorted(unsure - photo_of.keys())), whole)
+
+
+def name_parts(name: str) -> Parts:
+    """Parts of a path as any system writes it, without drive, dots and doubled slashes."""
+    parts: list[str] = []
+    for part in re.sub(r"^[A-Za-z]:", "", name.replace("\\", "/")).split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return tuple(parts)
+
+
+def without_ending(name: str) -> str:
+    """A file name without its ending; what has no letter first is none (`frame.0001`)."""
+    return _ENDING.sub("", name)
+
+
+def _at_home(name: Parts, photo: Parts, homes: dict[Parts, set[Parts]]) -> bool:
+    known = homes.get(name[:-1])
+    return not known or photo[:-1] in known
+
+
+def _as_it_is(parts: Parts) -> Parts:
+    return parts
+
+
+def _folded(parts: Parts) -> Parts:
+    return tuple(
+        unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold()) for part in parts
+    )
+
+
+def _stem(parts: Parts) -> Parts:
+    folded = _folded(parts)
+    return (*folded[:-1], without_ending(folded[-1])) if folded else ()

@@ -1,21 +1,20 @@
 """What an import does with files of unknown origin; runs in a child process (`components.captures.importing`)."""
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from liftlab.components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
 from liftlab.components.captures.intake import KeptPhoto, take_in_photos
-from liftlab.components.captures.known_cameras import KnownCameras, read_cameras_json, write_cameras_json
+from liftlab.components.captures.known_cameras import KnownCameras, write_cameras_json
 from liftlab.components.captures.limits import ImportLimits
-from liftlab.components.captures.matching import match_cameras
 from liftlab.components.captures.quality import (
     blurred_photos,
     expected_reconstruction_secs,
     groups_of_copies,
 )
-from liftlab.components.captures.readers.sources import Source, check_json_size, find_source
+from liftlab.components.captures.readers.sources import Source, find_source
 from liftlab.components.errors import InputError, listed, printable
 from liftlab.components.files import write_json
 from liftlab.components.processes.untrusted import reading
@@ -54,7 +53,8 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
 
     Args:
         arguments: `source` (a path, or a list of them), `target` and `scratch` (existing empty folders),
-            `cameras` (a path or None) and `limits` (fields of `ImportLimits`).
+            `cameras` (a path or None), `with_cameras` (False leaves them unread) and `limits` (fields of
+            `ImportLimits`).
 
     Returns:
         The fields of an `ImportReport`.
@@ -70,7 +70,8 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
         source,
         scratch,
         limits,
-        with_cameras=cameras is None,
+        cameras=cameras,
+        with_cameras=arguments.get("with_cameras", True),
         progress=part_of(progress, 0.0, 0.4),
     )
     if found.splats is not None:
@@ -78,9 +79,6 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
             raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
         found = _drawn(found.splats, target, scratch, part_of(progress, 0.0, 0.9))
         return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.9, 1.0)))
-    if cameras is not None:
-        check_json_size(cameras, limits)
-        found = replace(found, cameras=read_cameras_json(cameras))
     return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.4, 1.0)))
 
 
@@ -94,7 +92,7 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
         )
     kept, skipped = take_in_photos(found, target / "images", limits, progress)
     _check_enough(kept, skipped, limits)
-    known, camera_notes = match_cameras(found.cameras, kept)
+    known, camera_notes = _known_cameras(found, kept, skipped)
     groups = groups_of_copies([photo.bits for photo in kept])
     copies = [tuple(kept[i].name for i in group) for group in groups]
     quality = [] if found.drawn else _quality_warnings(kept, copies)
@@ -105,6 +103,21 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
     _write_record(target / "capture.json", kept, report, found.has_truth)
     progress(1.0, f"{len(kept)} photos imported")
     return report
+
+
+def _known_cameras(
+    found: Source, kept: list[KeptPhoto], notes: list[str]
+) -> tuple[KnownCameras | None, list[str]]:
+    """Cameras by the names of the photos, and what is to be said of photos without one."""
+    if found.cameras is None:
+        return None, []
+    frames = {photo.name: photo.camera for photo in kept if photo.camera is not None}
+    if len(frames) < 2:
+        because = f" {notes[0]}" if notes else ""
+        raise InputError(f"Of the cameras that came with the photos fewer than two can be used.{because}")
+    without = [photo.name for photo in kept if photo.name not in frames]
+    sentences = [f"No camera came with {listed(without)}."] if without else []
+    return KnownCameras(frames, found.cameras.units), sentences
 
 
 def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:

@@ -61,7 +61,13 @@ def _capture_for(lab: "Lab", command: Reconstruct) -> tuple[str, list[str]]:
             return command.capture, []
         source = lab.workspace.capture_folder(command.capture)
     with working("Importing") as (progress, cancel):
-        imported = lab.import_capture(source, cameras=cameras, progress=progress.report, cancel=cancel)
+        imported = lab.import_capture(
+            source,
+            cameras=cameras,
+            with_cameras=command.cameras != "none",
+            progress=progress.report,
+            cancel=cancel,
+        )
         progress.done(f"Capture '{imported.name}': {len(imported.report.kept)} photos")
     return imported.name, list(imported.report.warnings)
 

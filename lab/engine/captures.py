@@ -47,6 +47,7 @@ class CaptureShelf:
         name: str | None = None,
         *,
         cameras: Path | None = None,
+        with_cameras: bool = True,
         limits: "ImportLimits | None" = None,
         progress: Progress = no_progress,
         cancel: CancelToken | None = None,
@@ -58,6 +59,7 @@ class CaptureShelf:
             name: Name of the capture; None makes one from the source. When another capture has that name
                 already, a number is added; the same photos imported again keep their name.
             cameras: A cameras.json to use with the photos.
+            with_cameras: False leaves cameras that lie beside the photos unread.
 
         Raises:
             InputError: Why nothing could be imported; nothing is left behind.
@@ -73,7 +75,13 @@ class CaptureShelf:
         with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
             folder = inside(scratch, wanted)
             report = import_capture(
-                source, folder, cameras=cameras, limits=limits, progress=progress, cancel=cancel
+                source,
+                folder,
+                cameras=cameras,
+                with_cameras=with_cameras,
+                limits=limits,
+                progress=progress,
+                cancel=cancel,
             )
             return Imported(self._take_in(folder, wanted), report)
 

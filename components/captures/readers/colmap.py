@@ -5,76 +5,100 @@ Read here and not by pycolmap, which ends the process or runs for minutes on som
 Source: COLMAP documentation, "Output Format" (cameras and images, .txt and .bin).
 """
 
+import codecs
 import struct
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras, checked_lens, checked_pose
+from liftlab.components.captures.lenses import MODELS, BroughtCamera, brought_camera
+from liftlab.components.captures.readers.camera_files import CameraFile, Frame, Size
 from liftlab.components.errors import InputError, shown
 from liftlab.components.processes.untrusted import reading
-from liftlab.components.types import Array, Lens
+from liftlab.components.types import Array
 
-_MODELS = {0: "SIMPLE_PINHOLE", 1: "PINHOLE", 2: "SIMPLE_RADIAL", 3: "RADIAL", 4: "OPENCV"}
-"""Models that k1 k2 p1 p2 describe, by COLMAP's number."""
-_NUM_PARAMS = {"SIMPLE_PINHOLE": 3, "PINHOLE": 4, "SIMPLE_RADIAL": 4, "RADIAL": 5, "OPENCV": 8}
+_NUMBERS = {number: name for name, (number, _) in MODELS.items()}
+_NUM_PARAMS = {number: count for number, count in MODELS.values()} | {17: 2}
+"""Also of the panorama, which is read over."""
 _MAX_ENTRIES = 100_000
 _MAX_NAME_BYTES = 4096
 _POINT2D_BYTES = 24
+_NUM_POSE_WORDS = 9
 _DAMAGED = "The COLMAP model is damaged or incomplete; export cameras and images again."
 
 
-def find_colmap_model(folder: Path) -> Path | None:
-    """The model in `folder` or in `sparse/` below it; None when there is none."""
-    for place in (folder / "sparse" / "0", folder / "sparse", folder / "colmap" / "sparse" / "0", folder):
-        if _suffix_of(place) is not None:
-            return place
+class _Lens(NamedTuple):
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+
+class _Image(NamedTuple):
+    name: str
+    camera_id: int
+    pose: tuple[float, ...]
+    """Quaternion wxyz and translation."""
+
+
+def model_files(names: Sequence[str]) -> tuple[str, str] | None:
+    """Of the names of the files of a folder, those of a model's cameras and images; None when it holds none.
+
+    Binary goes before text; case does not count (RealityCapture writes `Cameras.txt`).
+    """
+    by_name = {name.casefold(): name for name in names}
+    for ending in (".bin", ".txt"):
+        if f"cameras{ending}" in by_name and f"images{ending}" in by_name:
+            return by_name[f"cameras{ending}"], by_name[f"images{ending}"]
     return None
 
 
-def read_colmap_model(model: Path) -> KnownCameras:
-    """Cameras by COLMAP's image names (paths below its image folder); binary goes before text.
+def read_colmap_model(model: Path, label: str = "The COLMAP model") -> CameraFile:
+    """Cameras by COLMAP's image names (paths below its image folder).
 
     Raises:
-        InputError: The model cannot be read, is empty, or uses a lens with more than k1 k2 p1 p2.
+        InputError: The model cannot be read, or is empty.
     """
-    with reading("The COLMAP model", _DAMAGED):
-        if _suffix_of(model) == ".bin":
-            lenses, frames = _read_binary(model)
-        else:
-            lenses, frames = _read_text(model)
-        cameras = {name: KnownCamera(lenses[camera_id], pose) for name, camera_id, pose in frames}
-    if not cameras:
+    with reading(label, _DAMAGED):
+        files = model_files([path.name for path in model.iterdir()])
+        if files is None:
+            raise InputError(_DAMAGED)
+        read = _read_binary if files[0].casefold().endswith(".bin") else _read_text
+        lenses, images = read(*(model / name for name in files))
+        frames = tuple(
+            Frame(image.name, partial(_camera, lenses.get(image.camera_id), image)) for image in images
+        )
+    if not frames:
         raise InputError(
             "The COLMAP model has no registered images; reconstruct it again or bring photos alone."
         )
-    return KnownCameras(cameras)
+    return CameraFile(label, frames)
 
 
-def _suffix_of(model: Path) -> str | None:
-    for suffix in (".bin", ".txt"):
-        if (model / f"cameras{suffix}").is_file() and (model / f"images{suffix}").is_file():
-            return suffix
-    return None
+def _camera(lens: _Lens | None, image: _Image, _: Size) -> BroughtCamera:
+    what = f"'{shown(image.name)}' in the COLMAP model"
+    if lens is None:
+        raise InputError(f"The camera of {what} is not listed there; export it again.")
+    return brought_camera(lens.model, lens.params, (lens.width, lens.height), _pose(image.pose, what), what)
 
 
-Frames = list[tuple[str, int, Float[Array, "4 4"]]]
-"""Name, camera id, world_to_camera."""
-
-
-def _read_binary(model: Path) -> tuple[dict[int, Lens], Frames]:
-    lenses: dict[int, Lens] = {}
-    with (model / "cameras.bin").open("rb") as file:
+def _read_binary(cameras: Path, images: Path) -> tuple[dict[int, _Lens], list[_Image]]:
+    lenses: dict[int, _Lens] = {}
+    with cameras.open("rb") as file:
         for _ in range(_count(file)):
             camera_id, number, width, height = _unpacked(file, "<iiQQ")
-            name = _supported(_MODELS.get(number, f"number {number}"))
-            params = _unpacked(file, f"<{_NUM_PARAMS[name]}d")
-            lenses[camera_id] = _lens(name, width, height, params)
-    frames: Frames = []
-    with (model / "images.bin").open("rb") as file:
+            if number not in _NUM_PARAMS:
+                raise InputError(
+                    f"The COLMAP lens model number {number} is not known; undistort with COLMAP."
+                )
+            params = _unpacked(file, f"<{_NUM_PARAMS[number]}d")
+            lenses[camera_id] = _Lens(_NUMBERS.get(number, "EQUIRECTANGULAR"), width, height, params)
+    found = []
+    with images.open("rb") as file:
         for _ in range(_count(file)):
             _, *pose, camera_id = _unpacked(file, "<i7di")
             name = _terminated_name(file)
@@ -82,28 +106,46 @@ def _read_binary(model: Path) -> tuple[dict[int, Lens], Frames]:
             if num_points > 10 * _MAX_ENTRIES:
                 raise InputError(_DAMAGED)
             file.seek(num_points * _POINT2D_BYTES, 1)
-            frames.append((name, camera_id, _pose(pose, name)))
-    return lenses, frames
+            found.append(_Image(name, camera_id, tuple(pose)))
+    return lenses, found
 
 
-def _read_text(model: Path) -> tuple[dict[int, Lens], Frames]:
-    lenses: dict[int, Lens] = {}
-    for line in _lines(model / "cameras.txt"):
-        if line.strip():
-            camera_id, name, width, height, *params = line.split()
-            lens = _lens(_supported(name), int(width), int(height), [float(p) for p in params])
-            lenses[int(camera_id)] = lens
-    frames: Frames = []
-    # Two lines per image; the second lists its points and may be empty.
-    for line in _lines(model / "images.txt")[::2]:
-        if line.strip():
-            _, *pose, camera_id, name = line.split(maxsplit=9)
-            frames.append((name.strip(), int(camera_id), _pose([float(p) for p in pose], name)))
-    return lenses, frames
+def _read_text(cameras: Path, images: Path) -> tuple[dict[int, _Lens], list[_Image]]:
+    lenses: dict[int, _Lens] = {}
+    for line in _lines(cameras):
+        camera_id, model, width, height, *params = line.split()
+        lenses[int(camera_id)] = _Lens(model.upper(), int(width), int(height), tuple(map(float, params)))
+    found: list[_Image] = []
+    points_may_follow = False
+    for line in _lines(images):
+        if points_may_follow and _lists_points(line):
+            points_may_follow = False
+            continue
+        _, *pose, camera_id, name = line.split(maxsplit=_NUM_POSE_WORDS)
+        found.append(_Image(name.strip(), int(camera_id), tuple(map(float, pose))))
+        points_may_follow = True
+    return lenses, found
+
+
+def _lists_points(line: str) -> bool:
+    """Whether a line is the second one of an image (x, y, id, and so on), which some programs leave out."""
+    words = line.split()
+    if len(words) % 3:
+        return False
+    try:
+        for word in (*words[:3], *words[-3:]):
+            float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    """Lines with content, whatever byte order mark they begin with."""
+    data = path.read_bytes()
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = data.decode("utf-16" if wide else "utf-8-sig").splitlines()
+    return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
 def _count(file: BinaryIO) -> int:
@@ -126,33 +168,12 @@ def _terminated_name(file: BinaryIO) -> str:
     return name.decode("utf-8")
 
 
-def _supported(model: str) -> str:
-    if model not in _NUM_PARAMS:
-        raise InputError(
-            f"The COLMAP lens model {shown(model)} is not supported; undistort the photos with COLMAP."
-        )
-    return model
-
-
-def _lens(model: str, width: int, height: int, params: Sequence[float]) -> Lens:
-    if len(params) != _NUM_PARAMS[model]:
-        raise InputError(_DAMAGED)
-    two_focals = model in ("PINHOLE", "OPENCV")
-    fx, fy = (params[0], params[1]) if two_focals else (params[0], params[0])
-    cx, cy, *coefficients = params[2 if two_focals else 1 :]
-    distortion = [*coefficients, 0.0, 0.0, 0.0, 0.0][:4]
-    K = [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]]
-    return checked_lens(width, height, K, distortion, "a camera of the COLMAP model")
-
-
-def _pose(values: Sequence[float], name: str) -> Float[Array, "4 4"]:
+def _pose(values: Sequence[float], what: str) -> Float[Array, "4 4"]:
     """world_to_camera of a quaternion wxyz and a translation."""
-    if len(values) != 7:
-        raise InputError(_DAMAGED)
     quaternion = np.asarray(values[:4])
     length = np.linalg.norm(quaternion)
-    if not 0.5 < length < 2:
-        raise InputError(_DAMAGED)
+    if len(values) != 7 or not 0.5 < length < 2:
+        raise InputError(f"The pose of {what} is no rotation with a translation; export it again.")
     w, x, y, z = quaternion / length
     pose = np.eye(4)
     pose[:3, :3] = [
@@ -161,4 +182,4 @@ def _pose(values: Sequence[float], name: str) -> Float[Array, "4 4"]:
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
     pose[:3, 3] = values[4:]
-    return checked_pose(pose, f"The pose of '{shown(name)}' in the COLMAP model")
+    return pose

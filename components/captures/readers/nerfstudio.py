@@ -4,78 +4,108 @@ Source: nerfstudio, docs/quickstart/data_conventions.
 """
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from liftlab.components.captures.known_cameras import (
-    KnownCamera,
-    KnownCameras,
-    checked_lens,
     checked_pose,
     frames_of,
     is_number,
+    name_in_frame,
     read_json,
 )
+from liftlab.components.captures.lenses import BroughtCamera, brought_camera
+from liftlab.components.captures.readers.camera_files import CameraFile, Frame, Size
 from liftlab.components.errors import InputError, shown
 from liftlab.components.geometry.projection import opencv_from_opengl_camera
 from liftlab.components.processes.untrusted import reading
 
-_MODELS = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE")
-_UNSUPPORTED_COEFFICIENTS = ("k3", "k4", "k5", "k6")
+_PERSPECTIVE = (
+    "OPENCV",
+    "PINHOLE",
+    "SIMPLE_PINHOLE",
+    "PERSPECTIVE",
+    "SIMPLE_RADIAL",
+    "RADIAL",
+    "FULL_OPENCV",
+)
+_FISHEYE = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
+_THIN_PRISM = ("THIN_PRISM_FISHEYE",)
+_COEFFICIENTS = {
+    "OPENCV": ("k1", "k2", "p1", "p2"),
+    "FULL_OPENCV": ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"),
+    "OPENCV_FISHEYE": ("k1", "k2", "k3", "k4"),
+    "THIN_PRISM_FISHEYE": ("k1", "k2", "p1", "p2", "k3", "k4", "sx1", "sy1"),
+}
+"""Of COLMAP's lenses that we need, in COLMAP's order."""
 
 
-def read_transforms_json(path: Path) -> KnownCameras:
-    """Cameras by `file_path`, in the file's own world frame.
+def read_transforms_json(path: Path) -> CameraFile:
+    """Cameras by `file_path`, in the file's own world frame, also as Blender and instant-ngp write them.
 
     Raises:
-        InputError: A frame lacks something, or the lens has more than k1 k2 p1 p2.
+        InputError: Not JSON, or without frames.
     """
     with reading(path.name):
         record = read_json(path)
-        shared = (
-            {key: value for key, value in record.items() if key != "frames"}
-            if isinstance(record, dict)
-            else {}
-        )
-        cameras: dict[str, KnownCamera] = {}
-        for index, frame in enumerate(frames_of(record, path.name)):
-            if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-                raise InputError(f"Frame {index} of {path.name} must name its photo in 'file_path'.")
-            name = frame["file_path"].replace("\\", "/").removeprefix("./")
-            if name in cameras:
-                raise InputError(f"{path.name} lists '{shown(name)}' twice; keep one entry per photo.")
-            cameras[name] = _camera_of(frame, shared, f"'{shown(name)}' in {path.name}")
-        return KnownCameras(cameras)
+        entries = frames_of(record, path.name)
+        shared = {key: value for key, value in record.items() if key != "frames"}
+        frames, losses = [], []
+        for index, frame in enumerate(entries):
+            try:
+                name = name_in_frame(frame, index, path.name, key="file_path")
+            except InputError as error:
+                losses.append(str(error))
+                continue
+            # A frame's own intrinsics go before the shared ones.
+            what = f"'{shown(name)}' in {path.name}"
+            frames.append(Frame(name, partial(_camera_of, {**shared, **frame}, what)))
+        return CameraFile(path.name, tuple(frames), tuple(losses))
 
 
-def _camera_of(frame: dict[str, Any], shared: dict[str, Any], what: str) -> KnownCamera:
-    """A frame's own intrinsics go before the shared ones."""
-    values = {**shared, **frame}
-    model = values.get("camera_model", "OPENCV")
-    if model not in _MODELS or any(values.get(key) for key in _UNSUPPORTED_COEFFICIENTS):
-        raise InputError(
-            f"The lens of {what} ({shown(model)}) is not supported; undistort the photos, or use OPENCV."
-        )
-    width, height = values.get("w"), values.get("h")
-    if width is None or height is None:
-        raise InputError(f"The size of {what} is missing ('w' and 'h'); export it again.")
-    fx = values.get("fl_x", _focal_of_angle(values.get("camera_angle_x"), width))
-    if fx is None:
+def _camera_of(values: dict[str, Any], what: str, photo: Size) -> BroughtCamera:
+    model = _model_of(values, what)
+    width, height = (photo[i] if values.get(key) is None else values[key] for i, key in enumerate("wh"))
+    fx = _given(values, "fl_x", _focal_of_angle(values.get("camera_angle_x"), width))
+    fy = _given(values, "fl_y", _focal_of_angle(values.get("camera_angle_y"), height))
+    if fx is None and fy is None:
         raise InputError(f"The focal length of {what} is missing ('fl_x'); export it again.")
-    fy = values.get("fl_y", fx)
-    cx = values["cx"] if "cx" in values else _half(width)
-    cy = values["cy"] if "cy" in values else _half(height)
-    distortion = [values.get(key, 0.0) for key in ("k1", "k2", "p1", "p2")]
-    lens = checked_lens(width, height, [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]], distortion, what)
-    camera_to_world = checked_pose(frame.get("transform_matrix"), f"transform_matrix of {what}")
+    cx, cy = _given(values, "cx", _half(width)), _given(values, "cy", _half(height))
+    rest = [_given(values, key, 0.0) for key in _COEFFICIENTS[model]]
+    params = (fy if fx is None else fx, fx if fy is None else fy, cx, cy, *rest)
+    camera_to_world = checked_pose(values.get("transform_matrix"), f"transform_matrix of {what}")
     world_to_camera = np.linalg.inv(opencv_from_opengl_camera(camera_to_world))
-    return KnownCamera(lens, checked_pose(world_to_camera, f"transform_matrix of {what}"))
+    return brought_camera(model, params, (width, height), world_to_camera, what)
+
+
+def _model_of(values: dict[str, Any], what: str) -> str:
+    """COLMAP's name of the lens."""
+    given = values.get("camera_model") or "OPENCV"
+    model = given.upper() if isinstance(given, str) else ""
+    if values.get("is_fisheye") is True or model in _FISHEYE:
+        return "OPENCV_FISHEYE"
+    if model in _THIN_PRISM:
+        return model
+    rational = (
+        "k5" in values or "k6" in values
+    )  # else k4 would be nerfstudio's r ** 8, which is no lens of COLMAP's
+    if model in _PERSPECTIVE and (rational or not values.get("k4")):
+        higher = any(values.get(key) for key in ("k3", "k4", "k5", "k6"))
+        return "FULL_OPENCV" if higher else "OPENCV"
+    raise InputError(
+        f"The lens of {what} ({shown(given)}) is not supported; undistort the photos, or use OPENCV."
+    )
+
+
+def _given(values: dict[str, Any], key: str, otherwise: Any) -> Any:
+    return otherwise if values.get(key) is None else values[key]
 
 
 def _focal_of_angle(angle_rad: Any, width: Any) -> float | None:
-    """Focal length in pixels of a horizontal field of view (as Blender writes); None without a usable one."""
+    """Focal length in pixels of a field of view along `width` (as Blender writes); None without a usable one."""
     if not (is_number(angle_rad) and is_number(width) and 0 < angle_rad < math.pi):
         return None
     return 0.5 * width / math.tan(0.5 * angle_rad)

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -18,8 +19,8 @@ from liftlab.components.types import Array
 
 _MAX_SIDE_PX = 32_000
 """Beyond it OpenCV cannot warp a picture, and beyond 65,500 JPEG cannot hold it."""
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM", b"GIF8")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 _UNIT_MM = {2: 25.4, 3: 10.0}
@@ -82,8 +83,39 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
         pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
         if keeps_bytes:
             return CleanPhoto(pixels, data, ".jpg", focal_px)
-        encoded, suffix = encode_photo(pixels, lossless=image.format == "PNG")
-        return CleanPhoto(pixels, encoded, suffix, focal_px)
+        return clean_photo(pixels, focal_px, lossless=image.format == "PNG")
+
+
+def clean_photo(
+    pixels: UInt8[Array, "h w 3"], exif_focal_px: float | None = None, *, lossless: bool
+) -> CleanPhoto:
+    """A photo of these pixels with the file to keep of it."""
+    return CleanPhoto(pixels, *encode_photo(pixels, lossless=lossless), exif_focal_px)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture as its file holds it."""
+
+    size: tuple[int, int]
+    """Width and height before it is turned upright."""
+    orientation: int
+    """EXIF's number, 1 to 8."""
+
+
+def stored_as(path: Path) -> Stored | None:
+    """Size and orientation from a picture's header; None when it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as image:
+                orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+                known = orientation in range(1, 9) and image.format != "GIF"
+                return Stored(image.size, int(orientation) if known else 1)
+    except (
+        Exception
+    ):  # of whatever type the library meets nonsense with; reading the photo says what is wrong
+        return None
 
 
 def encode_photo(pixels: UInt8[Array, "h w 3"], *, lossless: bool) -> tuple[bytes, str]:

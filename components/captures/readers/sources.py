@@ -1,30 +1,46 @@
 """Finds the photos and cameras in what a person brings, without decoding the photos yet."""
 
-import contextlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
-from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras, read_cameras_json
+from liftlab.components.captures.known_cameras import Units
+from liftlab.components.captures.lenses import BroughtCamera
 from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.matching import Parts, match_names, name_parts
 from liftlab.components.captures.readers.archive import is_zip, unpack
-from liftlab.components.captures.readers.colmap import find_colmap_model, read_colmap_model
+from liftlab.components.captures.readers.camera_files import (
+    CameraFile,
+    Frame,
+    check_json_size,
+    read_cameras_file,
+)
+from liftlab.components.captures.readers.colmap import read_colmap_model
+from liftlab.components.captures.readers.finding import Holdings, Item, holdings, items_below, items_of
+from liftlab.components.captures.readers.kinds import CAMERAS, kind_of
 from liftlab.components.captures.readers.nerfstudio import read_transforms_json
-from liftlab.components.captures.readers.photos import looks_like_image
-from liftlab.components.captures.readers.video import VIDEO_SUFFIXES, extract_frames
-from liftlab.components.errors import InputError, shown
+from liftlab.components.captures.readers.photos import Stored, stored_as
+from liftlab.components.captures.readers.video import extract_frames
+from liftlab.components.errors import InputError, listed, shown
 from liftlab.components.progress import Progress
 
-_IMAGE_SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif",
-}  # fmt: skip
-_SPLAT_SUFFIXES = {".ply", ".spz"}
-_OTHER_SPLAT_SUFFIXES = {".splat", ".ksplat"}
-_MAX_DEPTH = 64
-"""Folders with nothing but a folder in them."""
-_NEVER_ENTERED = ("truth", "test")
-"""Ground truth and held-out photos beside `images/`."""
+_TRAINED = re.compile(r"(?:.*/)?point_cloud/iteration_(\d+)/point_cloud\.ply")
+"""Where the trainers of Gaussian splatting leave their splats."""
+_FEWEST = 2
+
+
+@dataclass(frozen=True)
+class BroughtCameras:
+    """Cameras that belong to photos of a source."""
+
+    of_photo: Mapping[str, BroughtCamera]
+    """By the photo's name."""
+    orientation: Mapping[str, int]
+    """How the picture that a camera was made for is turned to be the upright photo (EXIF's number)."""
+    units: Units = "arbitrary"
 
 
 @dataclass(frozen=True)
@@ -32,8 +48,8 @@ class Source:
     """Photos as they were found, with the cameras that name them."""
 
     photos: tuple[tuple[str, Path], ...]
-    """(path below the image folder, by which cameras know it; file), in natural order."""
-    cameras: KnownCameras | None = None
+    """(path below the image folder; file), in natural order."""
+    cameras: BroughtCameras | None = None
     notes: tuple[str, ...] = ()
     """Sentences for the person."""
     has_truth: bool = False
@@ -49,6 +65,7 @@ class _Search:
 
     scratch: Path
     limits: ImportLimits
+    cameras: Path | None
     with_cameras: bool
     progress: Progress
 
@@ -58,34 +75,41 @@ def find_source(
     scratch: Path,
     limits: ImportLimits,
     *,
+    cameras: Path | None = None,
     with_cameras: bool = True,
     progress: Progress,
 ) -> Source:
-    """Photos and cameras of a folder, a zip, a video, a splat file or a list of image files.
+    """Photos and cameras of a folder, a zip, a video, a splat file or a list of files.
 
-    In a folder the photos lie in `images/` or directly in it. Cameras come from a `cameras.json` (beside
-    `images/` or with the photos), else from a nerfstudio `transforms.json`, else from a COLMAP model. Folders
-    `truth/` and `test/` beside `images/` are not entered.
+    In a folder the photos lie in `images/` or the like, or in any folders; links are followed. Cameras come from
+    a `cameras.json`, else from a nerfstudio `transforms.json`, else from a COLMAP model, whichever names these photos.
+    Folders `truth/` are not entered, and `test/` and `val/` only when there are no other photos.
 
     Args:
         scratch: An existing empty folder for what is unpacked; it must live until the photos are read.
-        with_cameras: False leaves cameras beside the photos unread.
+        cameras: A `cameras.json` to use in place of what lies there.
+        with_cameras: False leaves cameras unread.
 
     Raises:
         InputError: Nothing usable is there.
     """
+    search = _Search(scratch, limits, cameras, with_cameras, progress)
     if not isinstance(source, Path):
-        missing = [path.name for path in source if not path.is_file()]
+        missing = [path.name for path in source if not _exists(path) or not path.is_file()]
         if missing:
             raise InputError(f"There is no file called {missing[0]}; choose the photos again.")
         if len(source) != 1:
-            return Source(_sorted((path.name, path) for path in source))
+            return _chosen(holdings(items_of(source)), search)
         source = source[0]
     if not _exists(source):
         raise InputError(f"There is no file or folder at this place: {source}")
-    search = _Search(scratch, limits, with_cameras, progress)
     if source.is_dir():
-        return _from_folder(_entered(source), search)
+        return _chosen(holdings(*items_below(source, links=True)), search)
+    if is_zip(source):
+        unpacked = scratch / "unpacked"
+        unpacked.mkdir()
+        unpack(source, unpacked, limits, progress=progress)
+        return _chosen(holdings(*items_below(unpacked, links=False)), search)
     return _from_file(source, search)
 
 
@@ -103,29 +127,17 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def check_json_size(path: Path, limits: ImportLimits) -> None:
-    """Raises InputError when a camera file is larger than any real one."""
-    if path.stat().st_size > limits.max_json_bytes:
-        raise InputError(
-            f"{path.name} is larger than {limits.max_json_bytes / 2**20:.0f} MiB; it cannot be right."
-        )
-
-
 def _from_file(path: Path, search: _Search) -> Source:
-    if is_zip(path):
-        unpacked = search.scratch / "unpacked"
-        unpacked.mkdir()
-        unpack(path, unpacked, search.limits, progress=search.progress)
-        return _from_folder(_entered(unpacked), search)
     if path.suffix.lower() == ".zip":
         raise InputError(f"{path.name} is damaged or no zip that can be read; make it again.")
-    if path.suffix.lower() in _SPLAT_SUFFIXES:
+    kind = kind_of(path)
+    if kind == "archive":
+        raise InputError(f"{path.name} is an archive of a kind that is not read; unpack it, or make a zip.")
+    if kind in ("splats", "cloud"):
         return Source((), splats=path)
-    if path.suffix.lower() in _OTHER_SPLAT_SUFFIXES:
-        raise InputError(f"{path.name} is in a splat format that is not read; save it as PLY or SPZ.")
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if kind == "video":
         return _from_video(path, search)
-    return Source(((path.name, path),))
+    return _with_cameras(Holdings(tuple(items_of([path]))), search)
 
 
 def _from_video(path: Path, search: _Search) -> Source:
@@ -133,106 +145,231 @@ def _from_video(path: Path, search: _Search) -> Source:
     frames.mkdir()
     written = extract_frames(path, frames, search.limits, progress=search.progress)
     note = f"{len(written)} frames were chosen from {path.name}."
-    return Source(_sorted((frame.name, frame) for frame in written), notes=(note,))
+    found = _with_cameras(Holdings(tuple(items_of(written))), search)
+    return replace(found, notes=(note, *found.notes))
 
 
-def _from_folder(folder: Path, search: _Search) -> Source:
-    images = folder / "images" if (folder / "images").is_dir() else folder
-    photos = {path.name: path for path in _image_files(images)}
-    videos = [path for path in images.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
-    if not photos and len(videos) == 1:
-        return _from_video(videos[0], search)
-    splats = [path for path in images.iterdir() if path.suffix.lower() in _SPLAT_SUFFIXES and path.is_file()]
-    if not photos and len(splats) == 1:
-        return Source((), splats=splats[0])
-    if search.with_cameras:
-        found = _with_cameras(folder, images, photos, search.limits)
-    else:
-        found = Source(_sorted(photos.items()))
-    return replace(found, has_truth=(folder / "truth").is_dir())
-
-
-def _with_cameras(folder: Path, images: Path, photos: dict[str, Path], limits: ImportLimits) -> Source:
-    for path in dict.fromkeys((folder / "cameras.json", images / "cameras.json")):
-        if path.is_file():
-            check_json_size(path, limits)
-            return Source(_sorted(photos.items()), read_cameras_json(path))
-    transforms = folder / "transforms.json"
-    if transforms.is_file():
-        check_json_size(transforms, limits)
-        return _joined(photos, read_transforms_json(transforms), folder, images)
-    model = find_colmap_model(folder)
-    if model is not None:
-        return _joined(photos, read_colmap_model(model), images, images)
-    return Source(_sorted(photos.items()))
-
-
-def _joined(photos: dict[str, Path], cameras: KnownCameras, root: Path, images: Path) -> Source:
-    """Photos found and photos that the cameras name.
-
-    A photo directly in `images` goes by its file name, any other by the path that the cameras give it.
-    """
-    by_name = dict(photos)
-    frames: dict[str, KnownCamera] = {}
-    missing = []
-    for name, camera in cameras.frames.items():
-        path = _named_file(root, name)
-        if path is None:
-            missing.append(name)
+def _chosen(found: Holdings, search: _Search) -> Source:
+    """Photos, if there are enough of them to be the capture; else the splats or the video that is there."""
+    trained = _newest_trained(found.splats)
+    left_out = {**found.left_out}
+    if trained is None and len(found.photos) >= _FEWEST:
+        left_out["videos beside photos"] = [item.name for item in found.videos]
+        left_out["splats beside photos"] = [item.name for item in found.splats]
+        return _with_cameras(replace(found, left_out=left_out), search)
+    for what, items in (("splat files", [trained] if trained else found.splats), ("videos", found.videos)):
+        if len(items) > 1:
+            names = listed([item.name for item in items])
+            raise InputError(f"There are {len(items)} {what} here ({names}); bring the one that you mean.")
+        if not items:
             continue
-        short = path.name if path.parent == images.resolve() else name
-        by_name[short] = path
-        frames[short] = camera
-    notes = (
-        [f"{len(missing)} photos that the cameras name are missing, such as {shown(missing[0])}."]
-        if missing
-        else []
-    )
-    if not frames:
-        raise InputError(
-            f"None of the photos that the cameras name is here, such as {shown(missing[0])}; add them."
+        others = [item for item in (*found.photos, *found.splats, *found.videos) if item not in items]
+        left_out[f"beside {items[0].name}"] = [item.name for item in others]
+        notes = replace(found, left_out=left_out).notes
+        chosen = items[0].path
+        source = Source((), splats=chosen) if what == "splat files" else _from_video(chosen, search)
+        return replace(source, notes=(*source.notes, *notes), has_truth=found.has_truth)
+    if not found.photos and found.archives:
+        name = found.archives[0].name
+        raise InputError(f"There are no photos here, but an archive ({shown(name)}); unpack that one first.")
+    return _with_cameras(found, search)
+
+
+def _newest_trained(splats: Sequence[Item]) -> Item | None:
+    trained = [(int(match[1]), item) for item in splats if (match := _TRAINED.fullmatch(item.name))]
+    folders = {item.parts[:-3] for _, item in trained}
+    return max(trained, key=lambda pair: pair[0])[1] if len(folders) == 1 else None
+
+
+def _with_cameras(found: Holdings, search: _Search) -> Source:
+    """The photos with the first camera file that is for them."""
+    unfit: list[str] = []
+    by_tail: list[tuple[Source, list[str]]] = []
+    for base, read in _camera_files(found, search):
+        try:
+            file = read()
+            joined = _joined_or_refused(found, file, base)
+        except InputError as error:
+            unfit.append(str(error))
+            continue
+        if joined.by_whole_paths:
+            return _noted(joined.source, unfit)
+        by_tail.append((joined.source, [*unfit]))
+        unfit.append(f"{file.label} names photos of these names at another place.")
+    if by_tail:
+        return _noted(*by_tail[0])
+    if unfit:
+        raise InputError(unfit[0])
+    return _source(found, None, ())
+
+
+def _noted(source: Source, unfit: Sequence[str]) -> Source:
+    return replace(source, notes=(*source.notes, *(f"Not used: {sentence}" for sentence in unfit)))
+
+
+def _joined_or_refused(found: Holdings, file: CameraFile, base: Parts) -> "_Joined":
+    """The photos with the cameras of a file; pictures outside the photos' folder count when those inside do not fit.
+
+    Raises:
+        InputError: Fewer than two of its cameras can be used.
+    """
+    everything = replace(found, photos=(*found.photos, *found.others), others=())
+    joined = _joined(found, file, base)
+    if joined.problem and found.others:
+        wider = _joined(everything, file, base)
+        joined = joined if wider.problem else wider
+    if joined.problem:
+        raise InputError(joined.problem)
+    return joined
+
+
+class _Joined(NamedTuple):
+    """Photos with the cameras of one file."""
+
+    source: Source
+    problem: str
+    """Why they cannot be used; "" when they can."""
+    by_whole_paths: bool
+    """Whether the file names these photos as they lie; else another capture's names may only look alike."""
+
+
+def _camera_files(found: Holdings, search: _Search) -> Iterator[tuple[Parts, Callable[[], CameraFile]]]:
+    """Camera files that may be for these photos, best first: the folder that their names are below, and the reader."""
+    if not search.with_cameras or not found.photos:
+        return
+    if search.cameras is not None:
+        yield found.home, partial(_read, search.cameras, search.limits)
+        return
+    for item in found.camera_files:
+        in_images = item.path.name.casefold() == CAMERAS[0]
+        yield found.home if in_images else item.parts[:-1], partial(_read, item.path, search.limits)
+    if found.models:
+        yield found.home, partial(_best_model, found)
+
+
+def _read(path: Path, limits: ImportLimits) -> CameraFile:
+    check_json_size(path, limits)
+    read = read_transforms_json if path.name.casefold() in CAMERAS[1:] else read_cameras_file
+    return read(path)
+
+
+def _best_model(found: Holdings) -> CameraFile:
+    """Of the COLMAP models, the one with most of the photos; of equals the one in the fewest folders."""
+    read: list[tuple[int, int, CameraFile]] = []
+    errors = []
+    for order, model in enumerate(found.models):
+        try:
+            file = read_colmap_model(model.path, f"The COLMAP model {model.name}".rstrip())
+        except InputError as error:
+            errors.append(error)
+            continue
+        matches = match_names([_path_of(frame.name, found.home) for frame in file.frames], _paths(found))
+        read.append((len(matches.photo_of), -order, file))
+    if not read:
+        raise errors[0]
+    return max(read, key=lambda entry: entry[:2])[2]
+
+
+def _paths(found: Holdings) -> list[Parts]:
+    return [item.parts for item in found.photos]
+
+
+def _path_of(name: str, base: Parts) -> Parts:
+    absolute = re.match(r"[A-Za-z]:|[/\\]", name) is not None
+    return name_parts(name if absolute else "/".join((*base, name)))
+
+
+def _joined(found: Holdings, file: CameraFile, base: Parts) -> _Joined:
+    frames: dict[Parts, Frame] = {}
+    losses = list(file.losses)
+    for frame in file.frames:
+        path = _path_of(frame.name, base)
+        if path in frames:
+            losses.append(f"{file.label} lists '{shown(frame.name)}' twice; the first one counts.")
+        else:
+            frames[path] = frame
+    listing = list(frames.values())
+    matches = match_names(list(frames), _paths(found))
+    fitted = {}
+    for index, photo in matches.photo_of.items():
+        stored = stored_as(found.photos[photo].path)
+        try:
+            if stored is not None:  # else the photo is refused when it is read
+                fitted[_name_of(found.photos[photo], found.home)] = listing[index].camera(stored.size), stored
+        except InputError as error:
+            losses.append(str(error))
+    missing = [
+        frame.name
+        for index, frame in enumerate(listing)
+        if index not in matches.photo_of and index not in matches.ambiguous
+    ]
+    unsure = [listing[index].name for index in matches.ambiguous]
+    notes = []
+    if missing:
+        notes.append(f"{len(missing)} photos that the cameras name are missing, such as {shown(missing[0])}.")
+    if unsure:
+        notes.append(
+            f"{len(unsure)} cameras fit more than one photo and were left out, such as {shown(unsure[0])}."
         )
-    return Source(_sorted(by_name.items()), replace(cameras, frames=frames), tuple(notes))
+    if len(losses) > 2:
+        losses = [f"{len(losses)} cameras were left out. The first: {losses[0]}"]
+    cameras = BroughtCameras(
+        {name: camera for name, (camera, _) in fitted.items()},
+        _orientations(fitted, file.upright),
+        file.units,
+    )
+    problem = ""
+    if len(fitted) < min(_FEWEST, len(found.photos)):
+        problem = (
+            losses[0]
+            if losses
+            else (
+                f"The cameras do not belong to these photos: {file.label} names photos such as "
+                f"'{shown(listing[0].name if listing else '')}', the photos are called like "
+                f"'{shown(_name_of(found.photos[0], found.home))}'; bring the photos the cameras were made for."
+            )
+        )
+    return _Joined(_source(found, cameras, (*notes, *losses)), problem, matches.whole >= _FEWEST)
 
 
-def _named_file(root: Path, name: str) -> Path | None:
-    """The file `name` below `root`, its ending guessed if it has none; None if it is outside or nowhere."""
-    parts = PurePosixPath(name).parts
-    if not parts or parts[0] in _NEVER_ENTERED:
+def _orientations(fitted: Mapping[str, tuple[BroughtCamera, Stored]], upright: bool) -> dict[str, int]:
+    """Which turn each camera takes: none when its file was made for photos that were turned before.
+
+    Photos that a quarter turn changes in shape tell; where there are none, the habit of the kind of file does.
+    """
+    told = {name: _told_by_shape(camera, stored) for name, (camera, stored) in fitted.items()}
+    votes = [vote for vote in told.values() if vote is not None]
+    habit = sum(votes) * 2 >= len(votes) if votes else not upright
+    return {
+        name: stored.orientation if (habit if told[name] is None else told[name]) else 1
+        for name, (_, stored) in fitted.items()
+    }
+
+
+def _told_by_shape(camera: BroughtCamera, stored: Stored) -> bool | None:
+    """Whether the camera is for the photo as it is stored; None where shapes do not tell."""
+    width, height = stored.size
+    if stored.orientation < 5 or width == height:
         return None
-    for suffix in ("", ".png", ".jpg", ".jpeg"):
-        # Names that no disk takes (NUL, lone surrogates, 300 letters), and links in a circle.
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            path = (root / (name + suffix)).resolve()
-            if path.is_relative_to(root.resolve()) and path.is_file():
-                return path
-    return None
+    lying, standing = (
+        abs(camera.width * h - camera.height * w) for w, h in ((width, height), (height, width))
+    )
+    return lying < standing
 
 
-def _entered(folder: Path) -> Path:
-    """The folder itself, or the only folder inside it while there is nothing else (as zips often are)."""
-    for _ in range(_MAX_DEPTH):
-        inside = [path for path in folder.iterdir() if not path.name.startswith((".", "__MACOSX"))]
-        if (
-            len(inside) != 1
-            or not inside[0].is_dir()
-            or inside[0].name in ("images", "sparse", *_NEVER_ENTERED)
-        ):
-            return folder
-        folder = inside[0]
-    raise InputError("The photos lie too deep in folders within folders; bring the folder that holds them.")
+def _source(found: Holdings, cameras: BroughtCameras | None, notes: Iterable[str]) -> Source:
+    photos = [(_name_of(item, found.home), item.path) for item in found.photos]
+    outside = [item.name for item in found.others]
+    place = "/".join(found.home)
+    notes = [*notes, *([f"Left out, since they are not in {place}: {listed(outside)}."] if outside else [])]
+    return Source(
+        tuple(sorted(photos, key=lambda pair: natural_key(pair[0]))),
+        cameras,
+        (*notes, *found.notes),
+        found.has_truth,
+    )
 
 
-def _image_files(folder: Path) -> list[Path]:
-    """Files that are images by name or by content; hidden files are not opened."""
-    visible = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    return [path for path in visible if path.suffix.lower() in _IMAGE_SUFFIXES or _has_image_content(path)]
-
-
-def _has_image_content(path: Path) -> bool:
-    with path.open("rb") as file:
-        return looks_like_image(file.read(16))
-
-
-def _sorted(photos: Iterable[tuple[str, Path]]) -> tuple[tuple[str, Path], ...]:
-    return tuple(sorted(photos, key=lambda pair: natural_key(pair[0])))
+def _name_of(item: Item, home: Parts) -> str:
+    inside = item.parts[: len(home)] == home
+    return "/".join(item.parts[len(home) :] if inside else item.parts)

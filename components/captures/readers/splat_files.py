@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from liftlab.components.captures.known_cameras import KnownCamera, KnownCameras
+from liftlab.components.captures.lenses import BroughtCamera
 from liftlab.components.captures.readers.photos import encode_photo
-from liftlab.components.captures.readers.sources import Source
+from liftlab.components.captures.readers.sources import BroughtCameras, Source
 from liftlab.components.errors import InputError
 from liftlab.components.gaussians.virtual_views import choose_cameras, render_view
 from liftlab.components.progress import Progress, part_of, repeated
 from liftlab.components.rasterize import tensors_from_gaussians, warm_up
-from liftlab.components.types import Gaussians, Lens
+from liftlab.components.types import Gaussians
 
 VIEWS = 12
 WIDTH, HEIGHT = 640, 480
@@ -48,7 +46,9 @@ def photograph(gaussians: Gaussians, name: str, folder: Path, *, progress: Progr
         picture = folder / f"view_{number:02d}{suffix}"
         picture.write_bytes(data)
         pictures.append((picture.name, picture))
-        lens = Lens(camera.width, camera.height, np.asarray(camera.K, np.float64))
-        frames[picture.name] = KnownCamera(lens, camera.world_to_camera)
+        params = tuple(float(camera.K[place]) for place in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        frames[picture.name] = BroughtCamera(
+            "PINHOLE", params, camera.width, camera.height, camera.world_to_camera
+        )
     note = f"{len(gaussians.means):,} splats; {len(pictures)} views of them were chosen."
-    return Source(tuple(pictures), KnownCameras(frames), (note,), drawn=True)
+    return Source(tuple(pictures), BroughtCameras(frames, dict.fromkeys(frames, 1)), (note,), drawn=True)

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import math
+import re
 import stat
 import struct
 import zipfile
@@ -96,13 +97,6 @@ def lying_zip(place: Path) -> Path:
     return path
 
 
-def set_frame(key: str, value: object, index: int = 1) -> Callable[[dict], None]:
-    def change(record: dict) -> None:
-        record["frames"][index][key] = value
-
-    return change
-
-
 def rescaled(record: dict) -> None:
     for frame in record["frames"]:
         frame["height"] = 400
@@ -116,10 +110,6 @@ def rotated(record: dict) -> None:
 def renamed(record: dict) -> None:
     for frame in record["frames"]:
         frame["image"] = "x" + frame["image"]
-
-
-def only_k(record: dict) -> None:
-    record["frames"][0] = {"image": "000.jpg", "width": 320, "height": 240, "K": np.eye(3).tolist()}
 
 
 GOOD = jpeg(textured())
@@ -166,18 +156,18 @@ CASES: dict[str, tuple[Source, str]] = {
     "too many pixels": (photos({"a.png": HUGE}), "a.png has 9 megapixels, more than 4; make it smaller."),
     "pixel bomb": (photos({"a.png": SIZE_BOMB}), "a.png has more than 4 megapixels"),
     "too many bytes": (photos({"a.jpg": GOOD + bytes(300_000)}), "a.jpg is larger than 0 MiB"),
-    "one stem twice": (
-        photos({"a.jpg": GOOD, "A.png": png(textured(shift=300))}),
-        "have one name without their ending, and masks are saved under it; rename one of them.",
-    ),
     "too many photos": (
         photos({f"{i}.jpg": GOOD for i in range(21)}),
         "There are 21 photos, more than 20; bring a selection of them.",
     ),
     "splat file": (single("scene.ply", b"ply\n"), "This splat file is damaged or incomplete"),
-    "foreign splat file": (
-        single("scene.ksplat", b"any"),
-        "scene.ksplat is in a splat format that is not read",
+    "foreign archive": (
+        single("a.tar.gz", b"\x1f\x8b\x08" + bytes(30)),
+        "a.tar.gz is an archive of a kind that is not read; unpack it, or make a zip.",
+    ),
+    "two videos": (
+        photos({"a.mp4": b"any", "b.mov": b"any"}),
+        "There are 2 videos here (a.mp4 and b.mov); bring the one that you mean.",
     ),
     "text named zip": (
         single("a.zip", b"hello"),
@@ -220,67 +210,75 @@ CASES: dict[str, tuple[Source, str]] = {
     ),
     "cameras: no frames": (with_cameras(lambda record: {"frames": []}), "must hold a list 'frames'"),
     "cameras: a list": (with_cameras(lambda record: [1, 2]), "must hold a list 'frames'"),
-    "cameras: key missing": (with_cameras(only_k), "Frame 0 of cameras.json lacks world_to_camera."),
-    "cameras: image twice": (
-        with_cameras(set_frame("image", "000.jpg")),
-        "cameras.json lists '000.jpg' twice",
-    ),
-    "cameras: image a number": (
-        with_cameras(set_frame("image", 3)),
-        "must name its photo in 'image'; got 3.",
-    ),
-    "cameras: NaN": (
-        with_cameras(set_frame("world_to_camera", [[math.nan] * 4] * 4)),
-        "holds a value that is not a finite number",
-    ),
-    "cameras: words": (with_cameras(set_frame("K", "abc")), "K of '001.jpg' in cameras.json must be numbers"),
-    "cameras: 3x3 pose": (
-        with_cameras(set_frame("world_to_camera", np.eye(3).tolist())),
-        "must be a 4x4 matrix; got 3x3",
-    ),
-    "cameras: scaled pose": (
-        with_cameras(set_frame("world_to_camera", np.diag([2.0, 2, 2, 1]).tolist())),
-        "is not a rotation with a translation",
-    ),
-    "cameras: mirrored pose": (
-        with_cameras(set_frame("world_to_camera", MIRROR)),
-        "is not a rotation with a transl",
-    ),
-    "cameras: last row": (
-        with_cameras(set_frame("world_to_camera", [*np.eye(4)[:3].tolist(), [0, 0, 1, 1]])),
-        "must end in the row 0 0 0 1",
-    ),
-    "cameras: no focal": (
-        with_cameras(set_frame("K", [[0, 0, 160], [0, 300, 120], [0, 0, 1]])),
-        "The focal lengths in K of '001.jpg'",
-    ),
-    "cameras: K transposed": (
-        with_cameras(set_frame("K", [[300, 0, 0], [0, 300, 0], [160, 120, 1]])),
-        "K of '001.jpg' in cameras.json must be [[",
-    ),
-    "cameras: far centre": (
-        with_cameras(set_frame("K", [[300, 0, 9000], [0, 300, 120], [0, 0, 1]])),
-        "lies far outside the picture",
-    ),
-    "cameras: five coefficients": (
-        with_cameras(set_frame("distortion", [0.0] * 5)),
-        "the four numbers k1 k2 p1 p2; got 5",
-    ),
-    "cameras: negative width": (
-        with_cameras(set_frame("width", -3)),
-        "must be whole and positive; got -3 and 240.",
-    ),
     "cameras: other shape": (with_cameras(rescaled), "is for 320x400 pixels but the photo has 320x240"),
     "cameras: unrotated": (
         with_cameras(rotated),
-        "it was made for the unrotated photo; remove the EXIF rotation",
+        "it was made for the photo before it was turned; bring the photos that",
     ),
     "cameras: other names": (
         with_cameras(renamed),
-        "The cameras do not belong to these photos: they name photos such",
+        "The cameras do not belong to these photos: cameras.json names photos such as 'x000.jpg'",
     ),
     "cameras: huge file": (with_cameras(lambda record: [0] * 20_000), "cameras.json is larger than 0 MiB"),
 }
+
+
+FRAMES: dict[str, tuple[str, object, str]] = {
+    "image twice": ("image", "000.jpg", "cameras.json lists '000.jpg' twice; the first one counts."),
+    "image a number": ("image", 3, "must name its photo in 'image'; got 3."),
+    "key missing": ("K", ..., "The frame '001.jpg' in cameras.json lacks K."),
+    "NaN": ("world_to_camera", [[math.nan] * 4] * 4, "holds a value that is not a finite number"),
+    "words": ("K", "abc", "K of '001.jpg' in cameras.json must be numbers"),
+    "3x3 pose": ("world_to_camera", np.eye(3).tolist(), "must be a 4x4 matrix; got 3x3"),
+    "scaled pose": (
+        "world_to_camera",
+        np.diag([2.0, 2, 2, 1]).tolist(),
+        "is not a rotation with a translation",
+    ),
+    "mirrored pose": ("world_to_camera", MIRROR, "is not a rotation with a transl"),
+    "last row": (
+        "world_to_camera",
+        [*np.eye(4)[:3].tolist(), [0, 0, 1, 1]],
+        "must end in the row 0 0 0 1",
+    ),
+    "no focal": (
+        "K",
+        [[0, 0, 160], [0, 300, 120], [0, 0, 1]],
+        "The focal lengths in K of '001.jpg'",
+    ),
+    "K transposed": (
+        "K",
+        [[300, 0, 0], [0, 300, 0], [160, 120, 1]],
+        "K of '001.jpg' in cameras.json must be [[",
+    ),
+    "far centre": ("K", [[300, 0, 9000], [0, 300, 120], [0, 0, 1]], "lies far outside the picture"),
+    "five coefficients": ("distortion", [0.0] * 5, "the four numbers k1 k2 p1 p2; got 5"),
+    "negative width": ("width", -3, "must be whole and positive; got -3 and 240."),
+    "other shape": ("height", 400, "is for 320x400 pixels but the photo has 320x240"),
+}
+"""A key of a frame, a value that cannot be right (... for none), and what is said."""
+
+
+@pytest.mark.parametrize("case", FRAMES)
+def test_a_bad_frame_costs_that_frame(case: str, tmp_path: Path) -> None:
+    key, value, sentence = FRAMES[case]
+    spoiled: list[int] = [1]
+
+    def spoil(record: dict) -> None:
+        for index in spoiled:
+            record["frames"][index][key] = value
+            if value is ...:
+                del record["frames"][index][key]
+
+    (tmp_path / "one").mkdir()
+    report = import_capture(with_cameras(spoil)(tmp_path / "one" / "s"), tmp_path / "c", limits=LIMITS)
+    assert report.num_known_cameras == 2 and len(report.kept) == 3
+    assert sum(sentence in warning for warning in report.warnings) == 1
+    assert "No camera came with 001.jpg." in report.warnings
+    spoiled[:] = [1, 2]
+    (tmp_path / "two").mkdir()
+    with pytest.raises(InputError, match="fewer than two|" + re.escape(sentence)):
+        import_capture(with_cameras(spoil)(tmp_path / "two" / "s"), tmp_path / "d", limits=LIMITS)
 
 
 @pytest.mark.parametrize("case", CASES)
