@@ -49,6 +49,7 @@ def take_in_photos(
     kept: list[KeptPhoto] = []
     notes: list[str] = []
     undistorted: list[str] = []
+    first_ones: list[str] = []
     numbered: list[str] = []
     taken: set[str] = set()
     for index, (original_name, path) in enumerate(found.photos):
@@ -63,6 +64,8 @@ def take_in_photos(
         except InputError as error:
             notes.append(str(error))
             continue
+        if clean.of_several:
+            first_ones.append(original_name)
         camera = None
         if found.cameras is not None and original_name in found.cameras.of_photo:
             brought, orientation = (
@@ -89,6 +92,8 @@ def take_in_photos(
                 picture_hash(clean.pixels), camera,
             )
         )  # fmt: skip
+    if first_ones:
+        notes.append(f"Of several pictures in one file the first was taken: {listed(first_ones)}.")
     if numbered:
         notes.append(f"Names that no two photos can share were numbered: {listed(numbered)}.")
     if undistorted:

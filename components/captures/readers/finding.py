@@ -71,15 +71,13 @@ class Holdings:
     models: tuple[Item, ...] = ()
     """Folders with a COLMAP model; the nearest first."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
-    """Names of files by what they are."""
+    """Names of files by why: "as masks"."""
     has_truth: bool = False
 
     @property
     def notes(self) -> tuple[str, ...]:
         """A sentence for each kind of files that were left out."""
-        return tuple(
-            f"Left out as {what}: {listed(names)}." for what, names in self.left_out.items() if names
-        )
+        return tuple(f"Left out {why}: {listed(names)}." for why, names in self.left_out.items() if names)
 
 
 def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
@@ -110,8 +108,8 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
         camera_files=tuple(_nearest(by_kind.get("cameras", []))),
         models=tuple(_models(in_sight)),
         left_out={
-            "masks and the like": [item.name for item in masks],
-            "raw files beside their pictures": [item.name for item in raws if item not in undeveloped],
+            "as masks and the like": [item.name for item in masks],
+            "as raw files beside their pictures": [item.name for item in raws if item not in undeveloped],
         },
         has_truth=has_truth,
     )

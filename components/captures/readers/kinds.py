@@ -3,19 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from liftlab.components.captures.readers.photos import looks_like_image
+from liftlab.components.captures.readers.photos import OTHER_PICTURES, RAW, looks_like_image
 
 Kind = Literal["picture", "raw", "video", "splats", "cloud", "cameras", "archive", "other"]
 
 PICTURES = {
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
-    ".heic", ".heif", ".avif", ".exr", ".hdr", ".jp2", ".jxl", ".psd",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".avif",
+    *OTHER_PICTURES,
 }  # fmt: skip
 """Also those that are refused, by name."""
-RAW = {
-    ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw",
-    ".x3f", ".3fr", ".fff", ".iiq", ".mrw", ".kdc", ".dcr", ".erf", ".mef", ".mos", ".rwl", ".gpr",
-}  # fmt: skip
 VIDEOS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".insv", ".360"}
 SPLATS = {".spz", ".sog", ".splat", ".ksplat"}
 CAMERAS = ("cameras.json", "transforms.json", "transforms_train.json")

@@ -154,8 +154,8 @@ def _chosen(found: Holdings, search: _Search) -> Source:
     trained = _newest_trained(found.splats)
     left_out = {**found.left_out}
     if trained is None and len(found.photos) >= _FEWEST:
-        left_out["videos beside photos"] = [item.name for item in found.videos]
-        left_out["splats beside photos"] = [item.name for item in found.splats]
+        left_out["as videos beside photos"] = [item.name for item in found.videos]
+        left_out["as splats beside photos"] = [item.name for item in found.splats]
         return _with_cameras(replace(found, left_out=left_out), search)
     for what, items in (("splat files", [trained] if trained else found.splats), ("videos", found.videos)):
         if len(items) > 1:
@@ -359,13 +359,12 @@ def _told_by_shape(camera: BroughtCamera, stored: Stored) -> bool | None:
 
 def _source(found: Holdings, cameras: BroughtCameras | None, notes: Iterable[str]) -> Source:
     photos = [(_name_of(item, found.home), item.path) for item in found.photos]
-    outside = [item.name for item in found.others]
     place = "/".join(found.home)
-    notes = [*notes, *([f"Left out, since they are not in {place}: {listed(outside)}."] if outside else [])]
+    left_out = {f"since they are not in {place}": [item.name for item in found.others], **found.left_out}
     return Source(
         tuple(sorted(photos, key=lambda pair: natural_key(pair[0]))),
         cameras,
-        (*notes, *found.notes),
+        (*notes, *replace(found, left_out=left_out).notes),
         found.has_truth,
     )
 

@@ -13,13 +13,13 @@ from jaxtyping import UInt8
 
 from liftlab.components.captures.limits import ImportLimits
 from liftlab.components.captures.quality import sharpness_of
+from liftlab.components.captures.readers.hdr import HLG, PQ, tone_mapped
 from liftlab.components.captures.readers.photos import encode_photo
 from liftlab.components.errors import InputError
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress, part_of
 from liftlab.components.types import Array
 
-VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 """Demuxers that may read: those of files that hold their own frames. Others (concat, HLS, image lists) read texts that
 name further files."""
@@ -157,8 +157,12 @@ def _frames(path: Path, limits: ImportLimits) -> Iterator[tuple[int, av.VideoFra
 
 
 def _upright(frame: av.VideoFrame) -> UInt8[Array, "h w 3"]:
-    """RGB pixels of a frame, turned as the container says."""
-    pixels = frame.to_ndarray(format="rgb24")
+    """RGB pixels of a frame as an ordinary screen shows them, turned as the container says."""
+    transfer = int(getattr(frame, "color_trc", 0) or 0)
+    if transfer in (PQ, HLG):
+        pixels = tone_mapped(frame.to_ndarray(format="rgb48le"), transfer)
+    else:
+        pixels = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(pixels, k=round(frame.rotation / 90) % 4))
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 ID = "capture"
 IMPORT_SHARE = 0.05
 FILE_TYPES = [
-    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".zip", ".mp4", ".mov", ".mkv", ".avi",
-    ".webm", ".json", ".bin", ".txt",
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".mp4", ".mov", ".m4v", ".mkv", ".avi",
+    ".webm", ".3gp", ".ply", ".spz", ".json", ".bin", ".txt",
 ]  # fmt: skip
 
 REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
