@@ -327,6 +327,33 @@ def _ply_seeds() -> list[bytes]:
     return [_written(".ply", 0), _written(".ply", 2), text.encode()]
 
 
+def _bundle_seeds() -> list[bytes]:
+    import io
+
+    from tests.components.gaussians.test_foreign_files import sog_of
+
+    found = []
+    for version, degree in ((1, 0), (2, 1)):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as bundle:
+            for name, data in sog_of(version, degree)[0].items():
+                bundle.writestr(name, data)
+        found.append(buffer.getvalue())
+    return found
+
+
+def _ksplat_seeds() -> list[bytes]:
+    """Forty splats of each level in one section, those of the packed levels in buckets of 16, 16 and 8."""
+    found = []
+    for level, row in ((0, 44), (1, 24), (2, 24)):
+        header, section = bytearray(4096), bytearray(1024)
+        struct.pack_into("<BB2xIIIIH", header, 0, 0, 1, 1, 1, 40, 40, level)
+        struct.pack_into("<IIIIfH2xIII", section, 0, 40, 40, 16, 3, 5.0, 12, 32767, 2, 1)
+        rows = np.random.default_rng(level).integers(0, 60, 40 * row, dtype=np.uint8).tobytes()
+        found.append(bytes(header + section) + struct.pack("<I9f", 8, *range(9)) + rows)
+    return found
+
+
 def _compressed_seeds() -> list[bytes]:
     """Random splats in two chunks, without and with harmonics, by the letter of the format."""
     chance = np.random.default_rng(0)
@@ -423,6 +450,9 @@ KINDS: dict[str, Kind] = {
     "ply": Kind(_ply_seeds, functools.partial(_read_splats, ".ply")),
     "compressed": Kind(_compressed_seeds, functools.partial(_read_splats, ".ply")),
     "spz": Kind(lambda: [_written(".spz", 0), _written(".spz", 3)], functools.partial(_read_splats, ".spz")),
+    "sog": Kind(_bundle_seeds, functools.partial(_read_splats, ".sog")),
+    "ksplat": Kind(_ksplat_seeds, functools.partial(_read_splats, ".ksplat")),
+    "splat": Kind(lambda: [bytes(range(60, 92)) * 8], functools.partial(_read_splats, ".splat")),
     "spz payload": Kind(
         lambda: [gzip.decompress(_written(".spz", degree)) for degree in (0, 3)],
         lambda data, folder: _read_splats(".spz", gzip.compress(data, 1), folder),

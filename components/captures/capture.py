@@ -51,6 +51,8 @@ class Capture:
     """Whether the imported folder also had a `truth/` folder (which the import does not read)."""
     splats: Path | None = None
     """The splats that were brought in place of photos; the photos are views of them."""
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """What to add to places in the scene for the coordinates of the splat file, which float32 cannot hold."""
 
 
 def open_capture(folder: Path) -> Capture:
@@ -78,7 +80,8 @@ def open_capture(folder: Path) -> Capture:
     cameras_path = folder / "cameras.json"
     known_cameras = read_cameras_json(cameras_path) if cameras_path.is_file() else None
     splats = folder / SPLATS_FILE if (folder / SPLATS_FILE).is_file() else None
-    return Capture(folder.name, folder, photos, known_cameras, record["has_truth"], splats)
+    offset = tuple(record.get("offset", (0.0, 0.0, 0.0)))
+    return Capture(folder.name, folder, photos, known_cameras, record["has_truth"], splats, offset)
 
 
 def load_photo(photo: Photo) -> UInt8[Array, "h w 3"]:

@@ -3,7 +3,9 @@
 Our own lens has the distortion k1 k2 p1 p2. Photos of other lenses are undistorted once, when they are taken in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,7 +62,7 @@ class BroughtCamera:
 
 def brought_camera(
     model: str,
-    params: tuple[float, ...],
+    params: Sequence[Any],
     size: tuple[object, object],
     world_to_camera: object,
     what: str,
@@ -70,6 +72,7 @@ def brought_camera(
         raise InputError(f"The lens of {what} ({shown(model)}) is not supported; undistort the photos.")
     if len(params) != MODELS[model][1] or not all(is_number(value) for value in params):
         raise InputError(f"The lens of {what} needs {MODELS[model][1]} numbers within {MAX_NUMBER:g}.")
+    params = tuple(map(float, params))
     K, rest = _split(model, params)
     lens = checked_lens(size[0], size[1], K, [0.0] * 4, what)
     if not np.isfinite(rest).all():

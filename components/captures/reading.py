@@ -1,7 +1,7 @@
 """What an import does with files of unknown origin; runs in a child process (`components.captures.importing`)."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
     if found.splats is not None:
         if cameras is not None:
             raise InputError("A splat file needs no cameras: views of it are chosen; leave them away.")
-        found = _drawn(found.splats, target, scratch, part_of(progress, 0.0, 0.9))
+        drawn = _drawn(found.splats, target, scratch, part_of(progress, 0.0, 0.9))
+        found = replace(drawn, notes=(*drawn.notes, *found.notes))
         return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.9, 1.0)))
     return dataclasses.asdict(_take_in(found, target, limits, part_of(progress, 0.4, 1.0)))
 
@@ -100,7 +101,7 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
     if known is not None:
         write_cameras_json(target / "cameras.json", known)
     report = _report(kept, copies, known, warnings)
-    _write_record(target / "capture.json", kept, report, found.has_truth)
+    _write_record(target / "capture.json", kept, report, found)
     progress(1.0, f"{len(kept)} photos imported")
     return report
 
@@ -123,14 +124,16 @@ def _known_cameras(
 def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:
     """Pictures of a splat file; the splats are kept in `target` in our own form."""
     with repeated(progress, f"Reading {path.name}"):  # compiled code, which photos need not load
-        from liftlab.components.gaussians.files import read_gaussians, write_gaussians
+        from liftlab.components.gaussians.files import read_splat_file, write_gaussians
     with reading(path.name):
-        gaussians = read_gaussians(path)
+        file = read_splat_file(path)
+        gaussians = file.gaussians
         progress(0.0, f"Keeping {len(gaussians.means):,} splats")
         write_gaussians(target / SPLATS_FILE, gaussians)
         with repeated(progress, "Preparing the renderer"):
             from liftlab.components.captures.readers.splat_files import photograph
-        return photograph(gaussians, path.name, scratch, progress=progress)
+        source = photograph(gaussians, path.name, scratch, progress=progress)
+        return replace(source, notes=(*source.notes, *file.notes), offset=file.offset)
 
 
 def _report(
@@ -180,7 +183,7 @@ def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> l
     return sentences
 
 
-def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_truth: bool) -> None:
+def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, found: Source) -> None:
     photos = [
         {
             "name": photo.name,
@@ -197,7 +200,8 @@ def _write_record(path: Path, kept: list[KeptPhoto], report: ImportReport, has_t
         "photos": photos,
         "copies": [list(group) for group in report.copies],
         "warnings": list(report.warnings),
-        "has_truth": has_truth,
+        "has_truth": found.has_truth,
+        **({"offset": list(found.offset)} if any(found.offset) else {}),
         "expected_secs": report.expected_secs,
     }
     write_json(path, record)

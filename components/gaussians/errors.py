@@ -8,7 +8,7 @@ from liftlab.components.errors import InputError
 def not_splats(path: Path, reason: str) -> InputError:
     """The file is something else, or a layout we do not know."""
     return InputError(
-        f"This file does not hold Gaussian splats: {reason}. Bring a splat PLY or SPZ. ({path.name})"
+        f"This file does not hold Gaussian splats: {reason}. Bring a splat PLY, SPZ or SOG. ({path.name})"
     )
 
 

@@ -1,27 +1,44 @@
 """One way in and one way out for every splat file format."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from liftlab.components.gaussians.errors import damaged, not_splats
 from liftlab.components.gaussians.packed import read_compressed_ply, read_spz, write_spz
 from liftlab.components.gaussians.ply import is_compressed, read_ply, write_splat_ply
+from liftlab.components.gaussians.sog import SOG_META, read_sog
+from liftlab.components.gaussians.storage import SplatFile
+from liftlab.components.gaussians.web_formats import read_ksplat, read_splat
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.types import Gaussians
 
+READERS: dict[str, Callable[[Path], SplatFile]] = {
+    ".ply": lambda path: read_compressed_ply(path) if is_compressed(path) else read_ply(path),
+    ".spz": read_spz,
+    ".sog": read_sog,
+    ".splat": read_splat,
+    ".ksplat": read_ksplat,
+}
+"""By the suffix; a folder's `meta.json` is read as the SOG that it describes."""
+
 
 def read_gaussians(path: Path) -> Gaussians:
-    """Read a splat PLY, a PlayCanvas compressed PLY, or SPZ.
+    """The splats of a file, as `read_splat_file` reads them."""
+    return read_splat_file(path).gaussians
+
+
+def read_splat_file(path: Path) -> SplatFile:
+    """Read a splat PLY, a PlayCanvas compressed PLY, SPZ, SOG, .splat or .ksplat, and say what is to be said of it.
 
     Raises:
         InputError: the format is not one of these, the content is not splats, or the file is damaged.
     """
     suffix = path.suffix.lower()
+    read = read_sog if path.name.casefold() == SOG_META else READERS.get(suffix)
+    if read is None:
+        raise not_splats(path, f"files named *{suffix} are not read")
     with reading(path.name, str(damaged(path, "its data cannot be read"))):
-        if suffix == ".spz":
-            return read_spz(path)
-        if suffix == ".ply":
-            return read_compressed_ply(path) if is_compressed(path) else read_ply(path)
-    raise not_splats(path, f"files named *{suffix} are not read")
+        return read(path)
 
 
 def write_gaussians(path: Path, gaussians: Gaussians) -> None:

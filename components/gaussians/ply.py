@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from liftlab.components.gaussians._ply_table import read_vertices
+from liftlab.components.gaussians._ply_table import read_header, read_vertices
 from liftlab.components.gaussians.errors import not_splats
-from liftlab.components.gaussians.storage import gaussians_from_stored, log_scales, logit
+from liftlab.components.gaussians.storage import SCALE_MIN, SplatFile, log_scales, logit, splat_file
 from liftlab.components.types import DEGREE_0, Array, Float, Gaussians, Shaped
 from liftlab.components.vertex_table import write_vertices
 
@@ -15,6 +15,10 @@ SCALES = ("scale_0", "scale_1", "scale_2")
 QUATS = ("rot_0", "rot_1", "rot_2", "rot_3")
 COLOUR = ("f_dc_0", "f_dc_1", "f_dc_2")
 BYTES = ("red", "green", "blue")
+FEWEST_JUDGED = 8
+"""Of fewer splats nothing can be said of how their numbers are meant."""
+LARGEST_SHARE = 0.1
+"""Of the scene's extent: half of all splats are never larger."""
 
 
 def _rest(bases: int) -> list[str]:
@@ -24,33 +28,76 @@ def _rest(bases: int) -> list[str]:
 
 def is_compressed(path: Path) -> bool:
     """Whether the header is that of a PlayCanvas compressed PLY."""
-    with path.open("rb") as file:
-        return b"packed_position" in file.read(4096)
+    return any(line.split()[-1:] == ["packed_position"] for line in read_header(path)[1])
 
 
-def read_ply(path: Path) -> Gaussians:
-    """Read an uncompressed splat PLY (binary or text, any harmonic degree up to 3, extra properties ignored).
+def read_ply(path: Path) -> SplatFile:
+    """Read an uncompressed splat PLY (binary or text, extra properties and elements ignored).
 
-    nerfstudio's plain-colour export (red, green, blue in place of harmonics) is read as degree 0.
+    Harmonics beyond degree 3 are cut; splats with two scales (2DGS) are flat; nerfstudio's plain-colour export (red,
+    green, blue in place of harmonics) is of degree 0; scales and opacities that are no logarithms and logits are taken
+    as they are, and said.
 
     Raises:
         InputError: the file is no PLY, holds points or a mesh instead of splats, or is cut short.
     """
     vertices = read_vertices(path)
     names = set(vertices.dtype.names or ())
-    wanted = [*MEANS, *SCALES, *QUATS, "opacity"]
+    scales_there = [name for name in SCALES if name in names]
+    wanted = [*MEANS, *(SCALES if len(scales_there) < 2 else scales_there), *QUATS, "opacity"]
     missing = [name for name in wanted if name not in names]
     if missing:
         raise not_splats(path, f"a splat needs the property {missing[0]!r}, so these are points or a mesh")
     bases = _bases(path, names)
     colour = COLOUR if set(COLOUR) <= names else BYTES
-    columns = _columns(vertices, [*wanted, *colour])
-    sh = np.empty((len(vertices), bases, 3), np.float32)
-    sh[:, 0] = columns[:, 11:] if colour is COLOUR else (columns[:, 11:] / 255 - 0.5) / DEGREE_0
+    dc = _columns(vertices, list(colour))
+    kept = min(bases, 16)
+    sh = np.empty((len(vertices), kept, 3), np.float32)
+    sh[:, 0] = dc if colour is COLOUR else (dc / 255 - 0.5) / DEGREE_0
     if bases > 1:
         rest = _columns(vertices, _rest(bases)).reshape(len(vertices), 3, bases - 1)
-        sh[:, 1:] = rest.transpose(0, 2, 1)
-    return gaussians_from_stored(columns[:, :3], columns[:, 6:10], columns[:, 3:6], columns[:, 10], sh)
+        sh[:, 1:] = rest.transpose(0, 2, 1)[:, : kept - 1]
+    double = any(vertices.dtype[name].itemsize == 8 for name in MEANS)
+    means = (
+        np.stack([vertices[name].astype(np.float64) for name in MEANS], axis=1)
+        if double
+        else (_columns(vertices, list(MEANS)))
+    )
+    scales = np.full((len(vertices), 3), -np.inf, np.float32)
+    scales[:, : len(scales_there)] = _columns(vertices, scales_there)
+    opacities = _columns(vertices, ["opacity"])[:, 0]
+    notes = [f"Its harmonics of degree {round(bases**0.5) - 1} were cut to degree 3."] if kept < bases else []
+    scales, opacities, understood = as_logs(means, scales, opacities)
+    return splat_file(means, _columns(vertices, list(QUATS)), scales, opacities, sh, [*notes, *understood])
+
+
+def as_logs(
+    means: Float[Array, "N 3"], scales: Float[Array, "N 3"], opacities: Float[Array, "N"]
+) -> tuple[Float[Array, "N 3"], Float[Array, "N"], list[str]]:
+    """Log-scales and logits, also of a file that holds neither, and sentences about what it holds instead.
+
+    Opacities are natural when all lie in [0, 1] and differ, which no training leaves logits to do. Scales are linear
+    when all are positive and as logarithms would make splats as large as the scene.
+    """
+    notes = []
+    if len(opacities) < FEWEST_JUDGED:
+        return scales, opacities, notes
+    known = opacities[np.isfinite(opacities)]
+    natural = bool(len(known) and known.min() >= 0 and known.max() <= 1 and np.ptp(known) > 0)
+    sizes = scales[np.isfinite(scales)]
+    places = means[np.isfinite(means).all(axis=1)]
+    linear = False
+    if len(sizes) and len(places) and sizes.min() > 0:
+        reach = float(np.percentile(np.abs(places - np.median(places, axis=0)).max(axis=1), 90))
+        linear = natural or float(np.exp(min(np.median(sizes), 50.0))) > LARGEST_SHARE * reach
+    if natural:
+        notes.append("Its opacities lie between 0 and 1, so they were taken as they are and not as logits.")
+        with np.errstate(divide="ignore"):
+            opacities = np.log(opacities / (1 - opacities)).astype(np.float32)
+    if linear:
+        notes.append("Its scales are lengths and not their logarithms, and were taken so.")
+        scales = np.log(np.maximum(scales, SCALE_MIN)).astype(np.float32)
+    return scales, opacities, notes
 
 
 def write_splat_ply(path: Path, gaussians: Gaussians) -> None:
@@ -73,8 +120,8 @@ def _bases(path: Path, names: set[str]) -> int:
     if not (set(COLOUR) <= names or set(BYTES) <= names):
         raise not_splats(path, "its splats have no colour (f_dc_0 to f_dc_2)")
     rest = sum(name.startswith("f_rest_") for name in names)
-    if rest not in (0, 9, 24, 45) or not set(_rest(rest // 3 + 1)) <= names:
-        raise not_splats(path, f"{rest} colour coefficients f_rest_* belong to no harmonic degree up to 3")
+    if rest not in (0, 9, 24, 45, 72) or not set(_rest(rest // 3 + 1)) <= names:
+        raise not_splats(path, f"{rest} colour coefficients f_rest_* belong to no harmonic degree up to 4")
     return rest // 3 + 1
 
 

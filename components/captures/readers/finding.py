@@ -11,7 +11,7 @@ from pathlib import Path
 
 from liftlab.components.captures.matching import Parts, without_ending
 from liftlab.components.captures.readers.colmap import model_files
-from liftlab.components.captures.readers.kinds import CAMERAS, kind_of
+from liftlab.components.captures.readers.kinds import CAMERAS, SOG_META, kind_of
 from liftlab.components.errors import InputError, listed
 
 _MAX_FILES = 50_000
@@ -86,7 +86,10 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
     by_kind: dict[str, list[Item]] = {}
     for item in in_sight:
         by_kind.setdefault(kind_of(item.path), []).append(item)
-    pictures, masks = _without_masks(by_kind.get("picture", []))
+    of_splats = {item.folders for item in by_kind.get("splats", []) if item.path.name.casefold() == SOG_META}
+    pictures, masks = _without_masks(
+        [item for item in by_kind.get("picture", []) if item.folders not in of_splats]
+    )
     small = [item for item in pictures if any(_SMALLER.fullmatch(part) for part in item.folders)]
     full = [item for item in pictures if item not in set(small)]
     raws, developed = by_kind.get("raw", []), {_stem_of(item) for item in full}

@@ -14,6 +14,8 @@ PICTURES = {
 """Also those that are refused, by name."""
 VIDEOS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".3gp", ".3g2", ".insv", ".360"}
 SPLATS = {".spz", ".sog", ".splat", ".ksplat"}
+SOG_META = "meta.json"
+"""Beside the pictures that hold the splats of an unpacked SOG."""
 CAMERAS = ("cameras.json", "transforms.json", "transforms_train.json")
 """Best first."""
 _ARCHIVES = {".zip", ".tar", ".tgz", ".gz", ".7z", ".rar", ".xz", ".bz2", ".zst"}
@@ -43,6 +45,8 @@ def kind_of(path: Path) -> Kind:
             return kind  # type: ignore[return-value]
     if path.name.casefold() in CAMERAS:
         return "cameras"
+    if path.name.casefold() == SOG_META and _describes_sog(path):
+        return "splats"
     if suffix in _OTHER:
         return "other"
     if suffix == ".ply":
@@ -70,6 +74,11 @@ def looks_like_archive(head: bytes) -> bool:
 def _holds_splats(path: Path) -> bool:
     header = _head(path, _HEADER_BYTES).partition(b"end_header")[0]
     return any(name in header for name in (b" scale_0", b" packed_scale"))
+
+
+def _describes_sog(path: Path) -> bool:
+    head = _head(path, _HEADER_BYTES)
+    return all(word in head for word in (b'"means"', b'"quats"', b'"sh0"'))
 
 
 def _head(path: Path, count: int) -> bytes:

@@ -57,6 +57,8 @@ class Source:
     """A splat file that was brought in place of photos."""
     drawn: bool = False
     """Whether the photos are pictures of splats."""
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """What to add to the splats' places for the coordinates of their file."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def find_source(
         raise InputError(f"There is no file or folder at this place: {source}")
     if source.is_dir():
         return _chosen(holdings(*items_below(source, links=True)), search)
-    if is_zip(source):
+    if is_zip(source) and kind_of(source) != "splats":
         unpacked = scratch / "unpacked"
         unpacked.mkdir()
         unpack(source, unpacked, limits, progress=progress)

@@ -22,7 +22,7 @@ ID = "capture"
 IMPORT_SHARE = 0.05
 FILE_TYPES = [
     ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".mp4", ".mov", ".m4v", ".mkv", ".avi",
-    ".webm", ".3gp", ".ply", ".spz", ".json", ".bin", ".txt",
+    ".webm", ".3gp", ".ply", ".spz", ".sog", ".splat", ".ksplat", ".json", ".bin", ".txt",
 ]  # fmt: skip
 
 REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
