@@ -32,3 +32,16 @@ def write_vertices(path: Path, vertices: Shaped[Array, "N"], *, comments: Sequen
     with atomic_write(path) as file:
         file.write(("\n".join([*header, "end_header"]) + "\n").encode("ascii", "backslashreplace"))
         file.write(np.ascontiguousarray(table).tobytes())
+
+
+def displaced(vertices: Shaped[Array, "N"], offset: tuple[float, float, float]) -> Shaped[Array, "N"]:
+    """The table with `offset` added to x, y and z, which become doubles; itself where there is nothing to add."""
+    if not any(offset):
+        return vertices
+    kinds = {name: vertices.dtype[name] for name in vertices.dtype.names or ()}
+    out = np.empty(len(vertices), [(name, "<f8" if name in "xyz" else kind) for name, kind in kinds.items()])
+    for name in kinds:
+        out[name] = vertices[name]
+    for name, step in zip("xyz", offset, strict=True):
+        out[name] += step
+    return out

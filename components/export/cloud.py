@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from liftlab.components.files import atomic_write
 from liftlab.components.geometry.projection import photo_from_view
 from liftlab.components.types import Array, Scene
-from liftlab.components.vertex_table import write_vertices
+from liftlab.components.vertex_table import displaced, write_vertices
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,20 @@ def cloud_of(scene: Scene, selected: Bool[Array, "N"]) -> PointCloud:
     )
 
 
-def write_point_cloud_ply(path: Path, cloud: PointCloud, *, metres_per_unit: float | None = None) -> None:
+def write_point_cloud_ply(
+    path: Path,
+    cloud: PointCloud,
+    *,
+    metres_per_unit: float | None = None,
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> None:
     """Binary PLY, one vertex per point: x y z, red green blue, view, photo_x, photo_y.
 
     `view` counts the photos listed in the header's comments.
 
     Args:
         metres_per_unit: Metres of one unit of the points, for a comment of the header; None while it is not known.
+        offset: Added to the coordinates, which are then of double precision.
     """
     vertex = np.empty(
         len(cloud.points),
@@ -73,7 +80,7 @@ def write_point_cloud_ply(path: Path, cloud: PointCloud, *, metres_per_unit: flo
     comments = [f"view {number} {name}" for number, name in enumerate(cloud.names)]
     if metres_per_unit is not None:
         comments.append(f"metres_per_unit {metres_per_unit:.9g}")
-    write_vertices(path, vertex, comments=comments)
+    write_vertices(path, displaced(vertex, offset), comments=comments)
 
 
 def write_glb(path: Path, cloud: PointCloud) -> None:

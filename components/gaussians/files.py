@@ -41,15 +41,20 @@ def read_splat_file(path: Path) -> SplatFile:
         return read(path)
 
 
-def write_gaussians(path: Path, gaussians: Gaussians) -> None:
+def write_gaussians(
+    path: Path, gaussians: Gaussians, *, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> None:
     """Write by the suffix of `path`: ".ply" keeps everything, ".spz" is about a tenth of the size and lossy.
+
+    Args:
+        offset: Added to the means in a PLY; SPZ has no digits for it.
 
     Raises:
         ValueError: another suffix.
     """
     suffix = path.suffix.lower()
     if suffix == ".ply":
-        write_splat_ply(path, gaussians)
+        write_splat_ply(path, gaussians, offset=offset)
     elif suffix == ".spz":
         write_spz(path, gaussians)
     else:

@@ -8,7 +8,7 @@ from liftlab.components.gaussians._ply_table import read_header, read_vertices
 from liftlab.components.gaussians.errors import not_splats
 from liftlab.components.gaussians.storage import SCALE_MIN, SplatFile, log_scales, logit, splat_file
 from liftlab.components.types import DEGREE_0, Array, Float, Gaussians, Shaped
-from liftlab.components.vertex_table import write_vertices
+from liftlab.components.vertex_table import displaced, write_vertices
 
 MEANS = ("x", "y", "z")
 SCALES = ("scale_0", "scale_1", "scale_2")
@@ -100,8 +100,14 @@ def as_logs(
     return scales, opacities, notes
 
 
-def write_splat_ply(path: Path, gaussians: Gaussians) -> None:
-    """Write a binary splat PLY, property by property as Inria's trainer does (with its empty normals)."""
+def write_splat_ply(
+    path: Path, gaussians: Gaussians, *, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> None:
+    """Write a binary splat PLY, property by property as Inria's trainer does (with its empty normals).
+
+    Args:
+        offset: Added to the means, which are then of double precision.
+    """
     count, bases = gaussians.sh.shape[:2]
     names = [*MEANS, "nx", "ny", "nz", *COLOUR, *_rest(bases), "opacity", *SCALES, *QUATS]
     rows = np.zeros((count, len(names)), "<f4")
@@ -111,8 +117,8 @@ def write_splat_ply(path: Path, gaussians: Gaussians) -> None:
     rows[:, -8] = logit(gaussians.opacities)
     rows[:, -7:-4] = log_scales(gaussians.scales)
     rows[:, -4:] = gaussians.quats
-    table = np.dtype([(name, "<f4") for name in names])
-    write_vertices(path, rows.view(table).reshape(count))
+    table = rows.view(np.dtype([(name, "<f4") for name in names])).reshape(count)
+    write_vertices(path, displaced(table, offset))
 
 
 def _bases(path: Path, names: set[str]) -> int:

@@ -111,10 +111,11 @@ class CaptureShelf:
 
 
 def capture_key(folder: Path) -> str:
-    """Key of a capture: names and checksums of its photos and cameras, and what their EXIF data said."""
+    """Key of a capture: names and checksums of its photos and cameras, what their EXIF data said, where it lies."""
     used = {name: sha256 for name, sha256 in file_hashes(folder).items() if name != "capture.json"}
-    photos = json.loads((folder / "capture.json").read_text(encoding="utf-8"))["photos"]
-    return content_key("capture", used, {photo["name"]: photo["exif_focal_px"] for photo in photos})
+    record = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
+    focal = {photo["name"]: photo["exif_focal_px"] for photo in record["photos"]}
+    return content_key("capture", used, focal, *([record["offset"]] if "offset" in record else []))
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -101,6 +101,19 @@ class ExportRequest:
         return self.unit.applied(scene)
 
     @cached_property
+    def offset(self) -> tuple[float, float, float]:
+        """What takes coordinates in `unit` back to those of the splat file that was brought, where these were too large
+        to compute with.
+        """
+        lab, name = self.session.lab, self.session.scene_name
+        entry = lab.workspace.scene_entry(name) if name else None
+        if entry is None or entry.capture not in lab.captures():
+            return (0.0, 0.0, 0.0)
+        x, y, z = lab.capture(entry.capture).offset
+        factor = self.unit.factor
+        return (x * factor, y * factor, z * factor)
+
+    @cached_property
     def splats(self) -> "ObjectSplats":
         """Splats of objects and of what is around them; for formats that need splats."""
         from liftlab.export.splats import ObjectSplats

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from liftlab.components.errors import InputError
+from liftlab.components.errors import InputError, listed
 from liftlab.components.export import write_label_png
 from liftlab.components.files import inside, write_json
 from liftlab.components.geometry.projection import labels_in_photo
@@ -49,6 +49,7 @@ def output_folder(out: Path, *, workspace: Workspace) -> Iterator[Path]:
     Raises:
         InputError: `out` cannot be written, or its disk is full; what was there before is untouched.
     """
+    out = out.expanduser()
     records = workspace.root / "tmp"
     if not os.access(records, os.W_OK):  # a workspace to be read only
         records = Path(tempfile.gettempdir())
@@ -73,9 +74,15 @@ def output_folder(out: Path, *, workspace: Workspace) -> Iterator[Path]:
 
 
 def _move_into_place(staging: Path, out: Path) -> None:
+    """Files get the permissions that new files have here: they were private while they were written."""
+    probe = staging / ".permissions"
+    probe.touch()
+    usual = probe.stat().st_mode & 0o777
+    probe.unlink()
     for path in sorted(p for p in staging.rglob("*") if p.is_file()):
         target = out / path.relative_to(staging)
         target.parent.mkdir(parents=True, exist_ok=True)
+        path.chmod(usual)
         os.replace(path, target)
 
 
@@ -98,14 +105,15 @@ def export(
         boundary: What happens to splats across an object's outline: left whole ("keep"), left out ("trim"), or
             cut ("split").
         metres: Write coordinates in metres, not in the scene's own unit.
-        tell: Given a sentence about each kind that has a folder of its own.
+        tell: Given a sentence about each kind that has a folder of its own, and about those that are left out since
+            the scene has no splats.
 
     Returns:
         The files written.
 
     Raises:
-        InputError: An unknown kind, nothing selected, splats wanted and not trained, metres wanted and the scale not
-            known, or `out` cannot be written.
+        InputError: An unknown kind, nothing selected, only splats wanted and none trained, metres wanted and the scale
+            not known, or `out` cannot be written.
     """
     records = [EXPORT_FORMATS.get(kind) for kind in dict.fromkeys(kinds)]
     if session.scene is None:
@@ -116,10 +124,8 @@ def export(
     _ = request.unit  # refused before anything is written
     if not objects and any(record.needs_objects for record in records):
         raise InputError("Nothing is selected yet; click on an object first.")
-    if any(record.needs_splats for record in records):
-        from liftlab.export.splats import splat_scene
-
-        splat_scene(session)
+    records = _with_what_they_need(records, session, tell)
+    out = out.expanduser()
     with output_folder(out, workspace=session.lab.workspace) as folder:
         taken: set[str] = set()
         for record in records:
@@ -128,6 +134,25 @@ def export(
                 tell(f"Two kinds would write files of one name, so those of '{record.name}' are in {home}/.")
         names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     return [out / name for name in names]
+
+
+def _with_what_they_need(
+    records: list[ExportFormat], session: "Session", tell: Callable[[str], None]
+) -> list[ExportFormat]:
+    """The kinds that can be written; InputError when the scene lacks the splats that all of them need."""
+    needing = [record for record in records if record.needs_splats]
+    if not needing:
+        return records
+    from liftlab.export.splats import splat_scene
+
+    try:
+        splat_scene(session)
+    except InputError as error:
+        if len(needing) == len(records):
+            raise
+        tell(f"Not written: {listed([record.name for record in needing])}. {error}")
+        return [record for record in records if not record.needs_splats]
+    return records
 
 
 def _write(record: ExportFormat, request: ExportRequest, folder: Path, taken: set[str]) -> str:
@@ -196,7 +221,7 @@ def write_segmentation(session: "Session", folder: Path, *, started: float) -> S
     for state in objects:
         write_object_masks(request, state, folder)
         if state.result is not None and state.result.geometry == "gaussians":
-            _write_splats(session, state, folder)
+            _write_splats(request, state, folder)
         else:
             write_object_ply(request, state, folder)
     record = segmentation_record(session, objects, wall_secs=round(time.monotonic() - started, 3))
@@ -235,12 +260,13 @@ def write_decomposition(
     return record
 
 
-def _write_splats(session: "Session", state: "ObjectState", folder: Path) -> None:
+def _write_splats(request: ExportRequest, state: "ObjectState", folder: Path) -> None:
     """The splats that the method selected, as they are."""
     from liftlab.components.gaussians.files import write_gaussians
     from liftlab.components.gaussians.selection import subset
     from liftlab.export.splats import splat_scene
 
-    gaussians = splat_scene(session).gaussians
+    gaussians = splat_scene(request.session).gaussians
     assert gaussians is not None and state.result is not None
-    write_gaussians(inside(folder, f"{state.name}.ply"), subset(gaussians, state.result.selected))
+    chosen = subset(gaussians, state.result.selected)
+    write_gaussians(inside(folder, f"{state.name}.ply"), chosen, offset=request.offset)

@@ -30,7 +30,9 @@ def write_object_ply(request: ExportRequest, state: "ObjectState", folder: Path)
     from liftlab.components import export
 
     cloud = object_cloud(request, state)
-    export.write_point_cloud_ply(PLY.path(folder, state), cloud, metres_per_unit=request.unit.metres)
+    export.write_point_cloud_ply(
+        PLY.path(folder, state), cloud, metres_per_unit=request.unit.metres, offset=request.offset
+    )
 
 
 def object_cloud(request: ExportRequest, state: "ObjectState") -> "PointCloud":

@@ -49,7 +49,8 @@ def _save(request: ExportRequest, path: Path, gaussians: "Gaussians") -> None:
     from liftlab.components.gaussians.files import write_gaussians
 
     factor = request.unit.factor
-    write_gaussians(path, gaussians if factor == 1 else scaled_gaussians(gaussians, factor))
+    scaled = gaussians if factor == 1 else scaled_gaussians(gaussians, factor)
+    write_gaussians(path, scaled, offset=request.offset)
 
 
 SPLATS = EXPORT_FORMATS.register(

@@ -5,6 +5,7 @@ A type says its own bounds (`components.bounds`). A class that stands for severa
 its `variant_of` gives the class, and `VARIANTS` names them all.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,12 +73,12 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
         Misfit: It is valid JSON and no `kind`.
         ValueError: It is no JSON, or is nested too deeply; the message says which, in a few words.
     """
-    return _read(lambda: msgspec.json.decode(data, type=kind, dec_hook=_variant), kind)
+    return _read(lambda: msgspec.json.decode(_utf8(data), type=kind, dec_hook=_variant), kind)
 
 
 def plain_from_json(data: bytes | str) -> Any:
     """Dictionaries, lists, numbers and texts of JSON text. Raises ValueError as `from_json`; NaN is no JSON."""
-    return _read(lambda: msgspec.json.decode(data), Any)
+    return _read(lambda: msgspec.json.decode(_utf8(data)), Any)
 
 
 def from_plain(value: Any, kind: type[T], *, lax: bool = False) -> T:
@@ -91,6 +92,15 @@ def from_plain(value: Any, kind: type[T], *, lax: bool = False) -> T:
         InputError: A class that checks itself says why.
     """
     return _read(lambda: msgspec.convert(value, kind, strict=not lax, dec_hook=_variant), kind)
+
+
+def _utf8(data: bytes | str) -> bytes | str:
+    """Text without the byte order mark that some editors put before it, and from UTF-16 where that says so."""
+    if isinstance(data, str):
+        return data.removeprefix("\ufeff")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16").encode("utf-8")
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _read(read: Callable[[], T], kind: Any) -> T:

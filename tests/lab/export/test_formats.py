@@ -1,8 +1,11 @@
 """What every export format promises, ours and those of other packages."""
 
+import dataclasses
 import json
+import os
 import re
 import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
@@ -195,6 +198,53 @@ def test_docs_have_the_table_of_the_registry() -> None:
 def test_the_guide_shows_the_example_as_it_runs() -> None:
     guide = (ROOT / "docs" / "add-an-export.md").read_text(encoding="utf-8")
     assert EXAMPLE.read_text(encoding="utf-8") in guide
+
+
+# What people meet ------------------------------------------------------------------------------------------
+
+
+def test_files_have_the_permissions_of_new_files(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files = export(objects_of(splat_lab, toy, "mug"), ["ply", "masks", "segmentation"], tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert files and {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o640}
+
+
+def test_home_is_found(splat_lab: Lab, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files = export(objects_of(splat_lab, toy, "mug"), ["ply"], Path("~/taken"))
+    assert files == [tmp_path / "taken" / "mug.ply"] and files[0].is_file()
+
+
+def test_without_splats_the_other_kinds_are_written(shared_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    said: list[str] = []
+    session = objects_of(shared_lab, toy, "mug")
+    files = export(session, ["splats", "ply", "spz", "glb"], tmp_path, tell=said.append)
+    assert {path.name for path in files} == {"mug.ply", "mug.glb"}
+    assert len(said) == 1 and said[0].startswith(
+        "Not written: splats and spz. The scene 'toy' has no splats yet"
+    )
+    with pytest.raises(InputError, match="has no splats yet"):
+        export(session, ["splats", "spz"], tmp_path / "none")
+    assert not (tmp_path / "none").exists() or not list((tmp_path / "none").iterdir())
+
+
+def test_places_of_a_map_come_back(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    """Splats that were moved to the origin to be computed with."""
+    session, kinds = objects_of(splat_lab, toy, "mug"), ["ply", "splats", "without"]
+    export(session, kinds, tmp_path / "here")
+    there = dataclasses.replace(splat_lab.capture(NAME), offset=(512345.0, 5412345.0, -120.0))
+    with mock.patch.object(Lab, "capture", lambda lab, name: there):
+        files = export(session, kinds, tmp_path / "there")
+    assert len(files) == 3
+    for path in files:
+        moved = PlyData.read(str(path))["vertex"]
+        near = PlyData.read(str(tmp_path / "here" / path.relative_to(tmp_path / "there")))["vertex"]
+        for name, step in zip("xyz", there.offset, strict=True):
+            assert moved[name].dtype == "f8"
+            assert abs(moved[name] - (near[name].astype(float) + step)).max() < 1e-6
 
 
 # Names that would meet -------------------------------------------------------------------------------------

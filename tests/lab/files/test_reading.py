@@ -12,7 +12,7 @@ from liftlab.components.progress import CancelToken
 from liftlab.engine.lab import Lab
 from liftlab.files import reading
 from liftlab.files.config_records import config_from_record, to_plain
-from liftlab.files.reading import Misfit, bounds_of, from_json, from_plain
+from liftlab.files.reading import Misfit, bounds_of, from_json, from_plain, plain_from_json
 from liftlab.pipelines.base import get_method, list_methods
 from liftlab.pipelines.steps.gaussians import GaussiansConfig
 from liftlab.pipelines.steps.masks import MasksConfig
@@ -209,3 +209,8 @@ def test_growing_answers_and_kept_objects_can_be_cancelled_inside(
     with pytest.raises(Cancelled):
         replay(dataclasses.replace(notebook, cells=cells), shared_lab, cancel=token)
     assert 1 <= len(steps) <= 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_byte_order_marks_of_editors_do_not_matter(encoding: str) -> None:
+    assert plain_from_json('{"ä": [1, 2]}'.encode(encoding)) == {"ä": [1, 2]}
