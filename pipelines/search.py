@@ -17,7 +17,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.text.attributes import Attributes, measure
 from liftlab.components.text.encoder import TextImageEncoder, relevancy_of_text
 from liftlab.components.text.grammar import parse
-from liftlab.components.text.matching import rank
+from liftlab.components.text.matching import MATCHES, rank
 from liftlab.components.text.names import answers_to, callable_names
 from liftlab.components.text.query import Named, Query
 from liftlab.components.text.things import find_things, pieces_of_one_thing, put_together
@@ -58,13 +58,24 @@ class SearchResult:
 
     query: Query
     found: tuple[Found, ...]
+    """Of a number that was asked for, so many at most."""
+    fitting: int = 0
+    """How many of them fit nearly as well as the best."""
 
     @property
     def message(self) -> str:
-        """One sentence on words that are not known or on nothing found; empty when there is nothing to say."""
-        if self.query.sentence or self.found:
-            return self.query.sentence
-        return "Nothing in this scene fits these words."
+        """One sentence on words that are not known, on a number that does not fit or on nothing found; empty when
+        there is nothing to say.
+        """
+        if not self.found:
+            return self.query.sentence or "Nothing in this scene fits these words."
+        count = self.query.number
+        few = (
+            ""
+            if count is None or self.fitting >= count
+            else (f"You asked for {count}, and {self.fitting} fit{'s' if self.fitting == 1 else ''}.")
+        )
+        return " ".join(sentence for sentence in (self.query.sentence, few) if sentence)
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ def search(
     """
     query = parse(text, names=callable_names((names or {}).values()), scaled=metres_per_unit is not None)
     scores = rank(query, index.objects, prior=index.prior, names=names, metres_per_unit=metres_per_unit)
-    return SearchResult(query, _ranked(index, scores))
+    return _result(query, _ranked(index, scores))
 
 
 def search_by_model(
@@ -164,14 +175,22 @@ def search_by_model(
         names: Object id to the name a person gave it; an object that is named in the text fits it fully.
     """
     read = parse(text, names=callable_names((names or {}).values()))
-    named = {term.name.casefold() for term in read.wanted.terms if isinstance(term, Named)}
-    words = tuple(word for word in tokenise(text) if word not in SILENT and word != ",")
-    query = Query(text, read.wanted, tuple(dict.fromkeys(words)), ())
+    wanted = (read.wanted, *read.others)
+    named = {term.name.casefold() for one in wanted for term in one.terms if isinstance(term, Named)}
+    words = tuple(word for word in tokenise(text) if word not in SILENT and word not in (",", ";"))
+    query = Query(text, read.wanted, tuple(dict.fromkeys(words)), (), others=read.others)
     scores = relevancy_of_text(embeddings, text, encoder) * index.prior**PRIOR_BY_MODEL
     for place, object_id in enumerate(index.objects.object_ids.tolist()):
         if answers_to((names or {}).get(object_id, "")) & named:
             scores[place] = 1.0
-    return SearchResult(query, _ranked(index, scores) if words else ())
+    return _result(query, _ranked(index, scores) if words else ())
+
+
+def _result(query: Query, found: tuple[Found, ...]) -> SearchResult:
+    """As many as were asked for, if a number was."""
+    fitting = found[: query.number]
+    best = found[0].score if found else 0.0
+    return SearchResult(query, fitting, sum(one.score >= MATCHES * best for one in fitting))
 
 
 def _ranked(index: SearchIndex, scores: Float[Array, "O"]) -> tuple[Found, ...]:

@@ -13,7 +13,10 @@ from liftlab.components.metrics.text import CANONICAL_PHRASES, relevancy
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array, Scene
 
-NEGATIONS = (" but not ", " not ", " without ", " except ")
+NEGATIONS = (
+    " but not ", " not ", " without ", " except for ", " except ", " excluding ", " other than ", " apart from ",
+    " aside from ", " anything but ", " everything but ", " all but ",
+)  # fmt: skip
 """What stands between what is wanted and what is not, longest first."""
 
 

@@ -28,6 +28,7 @@ from liftlab.components.text.query import (
     Property,
     Query,
     Term,
+    Whole,
 )
 from liftlab.components.types import Array
 
@@ -123,9 +124,24 @@ class Matcher:
                 return soft(self._place(term))
             case Not(inner):
                 return self._grade_of_not(inner)
+            case Whole(description):
+                return self._membership(description)
         assert_never(term)
 
+    def _membership(self, description: Description) -> Scores:
+        """Whether objects are what a description says; of an order, the first by it alone."""
+        if description.orders:
+            scores = self.scores(description)
+            return ((scores == scores.max(initial=0)) & (scores > 0)).astype(np.float64)
+        return np.prod([self._grade(term) for term in description.terms], axis=0)
+
     def _grade_of_not(self, term: Term) -> Scores:
+        if isinstance(term, Whole):
+            if term.description.orders:
+                return 1 - self._membership(term.description)
+            return np.max([self._grade(Not(inner)) for inner in term.description.terms], axis=0)
+        if isinstance(term, Not):
+            return self._grade(term.term)
         if isinstance(term, Colour):
             most = np.maximum(self.objects.colours.max(axis=1), 1e-9)
             return 1 - rising(np.max([self._share(name) for name in term.names], axis=0) / most, 0.55, 0.07)
@@ -262,7 +278,8 @@ def rank(
     metres_per_unit: float | None = None,
 ) -> Float[Array, "O"]:
     """Score of every object for a query, in [0, 1]; all zero when nothing of the query could be used."""
-    if query.wanted.empty or objects.count == 0:
+    wanted = [one for one in (query.wanted, *query.others) if one.asks]
+    if not wanted or objects.count == 0:
         return np.zeros(objects.count)
     matcher = Matcher(objects, prior=prior, names=names, photo=query.photo, metres_per_unit=metres_per_unit)
-    return np.clip(matcher.scores(query.wanted), 0, 1)
+    return np.clip(np.max([matcher.scores(one) for one in wanted], axis=0), 0, 1)

@@ -63,7 +63,14 @@ class Not:
     term: "Term"
 
 
-Term = Colour | Property | Length | Named | Place | Not
+@dataclass(frozen=True)
+class Whole:
+    """Is what a whole description says; of one with an order, the first by it."""
+
+    description: "Description"
+
+
+Term = Colour | Property | Length | Named | Place | Not | Whole
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,11 @@ class Description:
     def empty(self) -> bool:
         return not (self.terms or self.orders or self.support)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it says what to look for; "three things" does."""
+        return not self.empty or self.count is not None
+
 
 @dataclass(frozen=True)
 class Query:
@@ -97,6 +109,13 @@ class Query:
     """Photo whose left and right are meant ("in photo 005"); None = the first."""
     unscaled: tuple[str, ...] = ()
     """Lengths that say nothing because the scene has no scale, as they were written."""
+    others: tuple[Description, ...] = ()
+    """Further things that are looked for, each by itself."""
+
+    @property
+    def number(self) -> int | None:
+        """How many objects were asked for; None without a number, or where several things are looked for."""
+        return None if self.others else self.wanted.count
 
     @property
     def sentence(self) -> str:

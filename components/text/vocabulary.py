@@ -149,7 +149,7 @@ BOUNDS: dict[tuple[str, ...], Bound] = {
 """Words before a length."""
 
 THINGS = _words(
-    "thing object item one ones stuff something anything element piece shape entity toy article body"
+    "thing object item one ones stuff something anything everything element piece shape entity toy article body"
 )
 """Nouns that mean any object."""
 
@@ -174,5 +174,12 @@ SILENT = _words(
 )
 """Words that carry no condition of their own; they are neither used nor unknown."""
 
-NEGATIONS = _words("not non no without except excluding isn't aren't never neither nor")
+NEGATIONS = _words("not non no without isn't aren't never neither nor")
+EXCLUSIONS: tuple[tuple[str, ...], ...] = (
+    ("with", "the", "exception", "of"), ("other", "than"), ("apart", "from"), ("aside", "from"), ("except", "for"),
+    ("except",), ("excepting",), ("excluding",), ("excludes",), ("minus",), ("save", "for"),
+)  # fmt: skip
+"""Words before what is left out; longer ones first."""
+UNIVERSAL = _words("all any anything every everything each whatever anyone everyone")
+"""After one of these, "but" leaves something out."""
 PHOTO_WORDS = _words("photo picture image view")

@@ -7,10 +7,10 @@ _LENGTH_AS_ONE = re.compile(r"(\d)(mm|cm|m|in|ft)\b")
 
 
 def tokenise(text: str) -> list[str]:
-    """Words in small letters, and commas; other punctuation is dropped."""
+    """Words in small letters, commas and semicolons; other punctuation is dropped."""
     plain = text.casefold().replace("\u2019", "'").replace("non-", "non ")
     plain = _LENGTH_AS_ONE.sub(r"\1 \2", plain)
-    return re.findall(r"\d+\.\d+|[^\W_]+(?:['-][^\W_]+)*|,", plain)
+    return re.findall(r"\d+\.\d+|[^\W_]+(?:['-][^\W_]+)*|[,;]", plain)
 
 
 def singular(word: str) -> str:

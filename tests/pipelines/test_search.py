@@ -57,6 +57,39 @@ def test_results_are_ranked_and_nothing_is_listed_for_nonsense(index: SearchInde
     assert search(index, "red").message == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "count", "message"),
+    [
+        ("two things", 2, ""),
+        ("three things", 3, ""),
+        ("two red things", 2, "You asked for 2, and 1 fits."),
+        ("one red thing", 1, ""),
+        ("9 things", None, "You asked for 9, and 3 fit."),
+        (
+            "two red wugs",
+            2,
+            "I don't know 'wugs' without a text model; used: two, red. You asked for 2, and 1 fits.",
+        ),
+    ],
+)
+def test_a_number_asks_for_so_many_and_is_said_when_it_does_not_fit(
+    index: SearchIndex, text: str, count: int | None, message: str
+) -> None:
+    result = search(index, text)
+    assert result.message == message
+    assert len(result.found) <= int("".join(c for c in text if c.isdigit()) or 3)
+    assert count is None or len(result.found) == count or "1 fits" in message
+
+
+def test_what_was_left_out_is_not_found_first(index: SearchIndex, toy: Toy) -> None:
+    for text, box in (("anything but the red box", 1), ("all but the blue one", 2)):
+        best = search(index, text).found[0]
+        for view in range(3):
+            assert not (index.mask(view, best.object_id) & (toy.instance[view] == box)).mean() > 0.001
+    both = {found.object_id for found in search(index, "red box, blue box").found[:2]}
+    assert both == {search(index, text).found[0].object_id for text in ("red box", "blue box")}
+
+
 def test_what_is_tiny_or_lies_in_the_table_counts_less(index: SearchIndex) -> None:
     boxes = index.objects.rows([0, 1, 2])
     size = np.array([[0.4, 0.3, 0.5]] * 3)

@@ -3,7 +3,17 @@
 import pytest
 
 from liftlab.components.text.grammar import parse
-from liftlab.components.text.query import Colour, Description, Length, Named, Not, Order, Place, Property
+from liftlab.components.text.query import (
+    Colour,
+    Description,
+    Length,
+    Named,
+    Not,
+    Order,
+    Place,
+    Property,
+    Whole,
+)
 from liftlab.components.text.vocabulary import COLOURS, PROPERTIES, SILENT, SUPERLATIVES
 from liftlab.components.text.words import singular
 
@@ -49,6 +59,75 @@ def one(*terms, orders=(), **rest) -> Description:
 def test_what_a_text_says(text: str, expected: Description) -> None:
     assert parse(text).wanted == expected
     assert parse(text).unknown == ()
+
+
+BALL = Property("ball_like")
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("anything but red", (Not(RED),)),
+        ("all but the red one", (Not(RED),)),
+        ("everything but red", (Not(RED),)),
+        ("everything but the red ball", (Not(Whole(one(RED, BALL))),)),
+        ("all red things but the ball", (RED, Not(BALL))),
+        ("other than red", (Not(RED),)),
+        ("something other than the red or the blue one", (Not(Colour(("red", "blue"))),)),
+        ("everything apart from red and blue", (Not(RED), Not(BLUE))),
+        ("all things except for the largest", (Not(Whole(one(orders=[LARGEST]))),)),
+        ("anything except red, blue", (Not(RED), Not(BLUE))),
+        ("things excluding the red ball", (Not(Whole(one(RED, BALL))),)),
+        ("any thing aside from the one left of the ball", (Not(Place("left_of", (one(BALL),))),)),
+        ("red but small", (RED, Property("small"))),
+        ("red but not small", (RED, Not(Property("small")))),
+        ("everything but not red", (Not(RED),)),
+    ],
+)
+def test_what_is_excluded(text: str, terms: tuple) -> None:
+    query = parse(text)
+    assert query.wanted.terms == terms and query.unknown == () and query.others == ()
+    if any(isinstance(term, Not) for term in terms):
+        assert "not" in query.used
+
+
+def test_what_is_not_known_is_not_excluded_and_said() -> None:
+    query = parse("everything but the teapot")
+    assert query.wanted.empty and query.used == () and query.unknown == ("teapot",)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("red ball, yellow ring", [one(RED, BALL), one(Colour(("yellow",)), Property("ring_like"))]),
+        ("the red ball; the blue one", [one(RED, BALL), one(BLUE)]),
+        ("red; blue", [one(RED), one(BLUE)]),
+        ("a red ball, a blue box, and a large thing", [
+            one(RED, BALL), one(BLUE, Property("box_like")), one(Property("large")),
+        ]),
+        ("two red things, not round", [one(RED, Not(Property("round")), count=2, plural=True)]),
+        ("red, blue", [one(RED, BLUE)]),
+        ("large, red ball", [one(Property("large"), RED, BALL)]),
+        ("the red thing, left of the blue one", [one(RED, Place("left_of", (one(BLUE),)))]),
+        ("the red ball,", [one(RED, BALL)]),
+        ("; red ball", [one(RED, BALL)]),
+    ],
+)  # fmt: skip
+def test_full_noun_phrases_side_by_side_are_looked_for_each(text: str, wanted: list[Description]) -> None:
+    query = parse(text)
+    assert [query.wanted, *query.others] == wanted and query.unknown == ()
+
+
+def test_names_are_noun_phrases() -> None:
+    query = parse("mug, red box", names=["mug", "red box"])
+    assert [query.wanted, *query.others] == [one(Named("mug")), one(Named("red box"))]
+    assert query.used == ("mug", "red box")
+
+
+def test_a_number_alone_asks_for_that_many() -> None:
+    query = parse("three things")
+    assert query.number == 3 and query.wanted.asks and query.used == ("three",) and query.sentence == ""
+    assert not parse("things").wanted.asks
 
 
 def test_relations_nest_to_the_right_and_and_leads_back() -> None:

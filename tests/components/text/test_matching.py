@@ -94,6 +94,30 @@ def test_the_best_answer(text: str, expected: int) -> None:
     assert best(text) == expected
 
 
+def fitting(text: str) -> set[int]:
+    """Things that fit at least half as well as the best."""
+    scores = rank(parse(text), scene())
+    return set(scene().object_ids[scores >= 0.5 * scores.max()].tolist()) if scores.any() else set()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("anything but red", {3, 4, 5, 6}),
+        ("all but the red ones", {3, 4, 5, 6}),
+        ("everything other than red and blue", {4, 5, 6}),
+        ("all things apart from the green one", {1, 2, 3, 5, 6}),
+        ("all things except the largest", {2, 3, 4, 5, 6}),
+        ("red thing, blue thing", {1, 2, 3}),
+        ("the green one; the yellow one", {4, 5}),
+        ("six things", {1, 2, 3, 4, 5, 6}),
+        ("things", set()),
+    ],
+)
+def test_which_things_fit(text: str, expected: set[int]) -> None:
+    assert fitting(text) == expected
+
+
 @pytest.mark.parametrize(
     "text", ["red", "the large thing", "left of the blue one", "not red", "largest", "two red things"]
 )
