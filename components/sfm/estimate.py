@@ -169,4 +169,4 @@ def _evidence(
             reprojection_error_px=found.reprojection_error_px,
             median_angle_deg=median_angle_deg(found.points, camera_centers(poses), found.visible),
         )
-    return SfmEvidence(np.array(seen["num_features"]), pairs_of(seen), model)
+    return SfmEvidence(np.array(seen["num_features"]), pairs_of(seen), model, seen.get("still", 0.0))

@@ -113,6 +113,11 @@ def judged(
             f"Only {len(model.names)} of {len(photos)} photos connect: {listed(model.missing)} left out; "
             "add photos in between."
         )
+    if evidence.still:
+        warnings.append(
+            f"{evidence.still:.0%} of the details stand still in the pictures while the rest moves (text in them, or a "
+            "still background), and were left out when cameras were looked for."
+        )
     if poor:
         warnings.append(f"There is too little sharp detail in {listed(poor)}.")
     warnings += [f"{listed([names[i] for i in group])} are the same picture." for group in duplicates]

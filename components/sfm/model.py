@@ -137,3 +137,5 @@ class SfmEvidence:
     pairs: tuple[PairEvidence, ...]
     model: SparseModel | None
     """None when no two photos could be placed."""
+    still: float = 0.0
+    """Share of the details that stand at one pixel while the rest moves; they were left out."""

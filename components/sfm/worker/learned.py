@@ -17,6 +17,7 @@ from PIL import Image
 
 from liftlab.components.progress import Progress
 from liftlab.components.sfm.worker.features import verification
+from liftlab.components.sfm.worker.still import moving_only
 
 MAX_DETAILS = 1024
 """Per photo. The time of a pair grows with their square: about .3 s on two cores."""
@@ -48,7 +49,8 @@ def add_learned_matches(
     for number, (first, second) in enumerate(pairs):
         progress(0.2 + 0.7 * number / len(pairs), f"Comparing photos {first + 1} and {second + 1} again")
         matches = matcher(_pair_input(details[first], details[second]), min_conf=MIN_CONFIDENCE)["matches"][0]
-        found[first, second] = matches.numpy().astype(np.uint32)
+        at = [details[index]["keypoints"].numpy() for index in (first, second)]
+        found[first, second] = moving_only(folder, at[0], at[1], matches.numpy().astype(np.uint32))
     _store(request, database, [d["keypoints"].numpy() for d in details], found)
     listing = folder / "pairs.txt"
     paths = [photo["path"] for photo in request["photos"]]

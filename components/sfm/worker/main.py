@@ -13,6 +13,7 @@ import pycolmap
 from liftlab.components.progress import Progress, part_of
 from liftlab.components.sfm.worker import features, mapping
 from liftlab.components.sfm.worker.evidence import pair_evidence
+from liftlab.components.sfm.worker.still import drop_still_matches
 
 
 def main(arguments: dict[str, Any], progress: Progress) -> list[dict[str, Any] | None]:
@@ -42,8 +43,9 @@ def _do(
         features.extract(request, folder, database, part_of(progress, 0.0, 0.6))
         progress(0.6, f"Comparing {len(request['photos'])} photos with each other")
         features.match(request, database)
+        still = drop_still_matches(request, folder, database)
         num_features, pairs = pair_evidence(request, database)
-        return {"num_features": num_features, "pairs": pairs}
+        return {"num_features": num_features, "pairs": pairs, "still": still}
     if kind == "learned":
         from liftlab.components.sfm.worker.learned import add_learned_matches  # loads torch
 
