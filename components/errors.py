@@ -1,5 +1,6 @@
 """Errors whose text is written for the person at the page or the terminal."""
 
+import re
 from collections.abc import Sequence
 
 _LONGEST_NAME = 60
@@ -38,6 +39,21 @@ def listed(names: Sequence[str], *, most: int = 6) -> str:
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def told_once(sentences: Sequence[tuple[str, str]]) -> list[str]:
+    """Sentences about named things, each kind once: "a.jpg is cut short; copy it again. Likewise b.jpg and c.jpg."
+
+    Args:
+        sentences: Name and sentence; those that differ only in the name and in numbers are of one kind.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, sentence in sentences:
+        kinds.setdefault(re.sub(r"\d+", "#", sentence.replace(name, "")), []).append((name, sentence))
+    return [
+        first if not more else f"{first} Likewise {listed([name for name, _ in more])}."
+        for (_, first), *more in kinds.values()
+    ]
 
 
 def closest(name: str, available: list[str]) -> str:

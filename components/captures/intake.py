@@ -15,7 +15,7 @@ from liftlab.components.captures.matching import without_ending
 from liftlab.components.captures.quality import picture_hash, sharpness_of
 from liftlab.components.captures.readers.photos import clean_photo, read_photo
 from liftlab.components.captures.readers.sources import Source
-from liftlab.components.errors import InputError, listed
+from liftlab.components.errors import InputError, listed, told_once
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress
 from liftlab.components.types import Array
@@ -47,7 +47,7 @@ def take_in_photos(
     """Photos written to `images`, and a sentence for each one left out, or whose camera was."""
     images.mkdir()
     kept: list[KeptPhoto] = []
-    notes: list[str] = []
+    refused: list[tuple[str, str]] = []
     undistorted: list[str] = []
     first_ones: list[str] = []
     numbered: list[str] = []
@@ -62,7 +62,7 @@ def take_in_photos(
                     )
                 clean = read_photo(path.read_bytes(), path.name, limits)
         except InputError as error:
-            notes.append(str(error))
+            refused.append((path.name, str(error)))
             continue
         if clean.of_several:
             first_ones.append(original_name)
@@ -79,7 +79,7 @@ def take_in_photos(
                         undistorted.append(original_name)
                         clean = clean_photo(pixels, lossless=clean.suffix == ".png")
             except InputError as error:
-                notes.append(str(error))
+                refused.append((original_name, str(error)))
         stem = _free_stem(original_name, taken)
         if stem != safe_stem(original_name):
             numbered.append(f"{original_name} is {stem}")
@@ -92,6 +92,7 @@ def take_in_photos(
                 picture_hash(clean.pixels), camera,
             )
         )  # fmt: skip
+    notes = told_once(refused)
     if first_ones:
         notes.append(f"Of several pictures in one file the first was taken: {listed(first_ones)}.")
     if numbered:

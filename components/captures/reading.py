@@ -172,6 +172,10 @@ def _check_enough(kept: list[KeptPhoto], skipped: list[str], limits: ImportLimit
 
 def _quality_warnings(kept: list[KeptPhoto], copies: list[tuple[str, ...]]) -> list[str]:
     sentences = [f"{listed(list(group))} show the same picture; copies add nothing." for group in copies]
+    if len(copies) > 3:
+        sentences = [
+            f"In {len(copies)} groups photos show the same picture; copies add nothing. {sentences[0]}"
+        ]
     blurred = [kept[i].name for i in blurred_photos([photo.sharpness for photo in kept])]
     if len(blurred) == len(kept):
         sentences.append("All photos have too little sharp detail; hold the camera still, with more light.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from liftlab.components.captures import ImportLimits, import_capture
 from liftlab.components.captures.readers.sources import Source, find_source
@@ -198,3 +199,34 @@ def test_colmap_text_as_programs_write_it(tmp_path: Path, ends: str, encoding: s
     lines = [f"{i} 1 0 0 0 {-0.1 * i} 0 0 1 {i:03d}.jpg\n{ends}" for i in range(4)]
     (source / "Images.txt").write_text("# i\n" + "".join(lines), encoding=encoding)
     assert import_capture(source, tmp_path / "c").num_known_cameras == 4
+
+
+def test_the_report_of_a_large_and_messy_capture_fits_on_a_screen(tmp_path: Path) -> None:
+    """Three hundred photos of which twenty are bad and five are turned, three videos and masks beside."""
+    folder = tmp_path / "s"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    wide = textured(64, 64 + 799)
+    for index in range(300):
+        data = jpeg(np.ascontiguousarray(wide[:, 2 * index : 2 * index + 64]))
+        if index % 15 == 0:
+            data = [b"", data[:200], b"no picture", png(np.zeros((8, 8, 3), np.uint8))][index // 15 % 4]
+        elif index % 60 == 1:
+            exif = Image.Exif()
+            exif[ExifTags.Base.Orientation] = 6
+            data = jpeg(textured(80, 100, shift=index), exif=exif)
+        (folder / "photos" / f"IMG_{index:04d}.jpg").write_bytes(data)
+        (folder / "masks" / f"IMG_{index:04d}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for name in ("a.mp4", "b.mov", "c.mkv"):
+        (folder / name).write_bytes(b"any")
+    report = import_capture(folder, tmp_path / "c")
+    assert len(report.kept) == 280 and (80, 100) in report.sizes
+    text = "\n".join(report.warnings)
+    assert len(report.warnings) <= 12 and len(text) < 2000
+    for said in (
+        "IMG_0000.jpg is an empty file",
+        "Likewise IMG_",
+        "a.mp4, b.mov and c.mkv",
+        "masks/IMG_0000.png",
+    ):
+        assert said in text
