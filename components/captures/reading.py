@@ -86,7 +86,10 @@ def read_in_child(arguments: dict[str, Any], progress: Progress) -> dict[str, An
 def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progress) -> ImportReport:
     """Write the photos that can be used, their cameras and the record of the capture into `target`."""
     if not found.photos:
-        raise InputError("There are no photos here; bring a folder, a zip or a video that shows one scene.")
+        others = "".join(f" {note}" for note in found.notes)
+        raise InputError(
+            f"There are no photos here; bring a folder, a zip or a video that shows one scene.{others}"
+        )
     if len(found.photos) > limits.max_photos:
         raise InputError(
             f"There are {len(found.photos)} photos, more than {limits.max_photos}; bring a selection of them."

@@ -1,8 +1,12 @@
 """What every camera file comes to: frames that name a photo each and give its camera once the photo is known."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from liftlab.components.captures.known_cameras import (
     Units,
@@ -54,13 +58,15 @@ def check_json_size(path: Path, limits: ImportLimits) -> None:
 
 
 def read_cameras_file(path: Path) -> CameraFile:
-    """Frames of a `cameras.json`. Each is checked when its photo is known, so that a bad one costs that photo alone.
+    """Frames of a `cameras.json`, ours or that of a trainer of Gaussian splatting.
+
+    Each is checked when its photo is known, so that a bad one costs that photo alone.
 
     Raises:
         InputError: Not JSON, or without frames.
     """
     with reading(path.name):
-        record = read_json(path)
+        record = _of_trainer(read_json(path))
         frames, losses = [], []
         for index, frame in enumerate(frames_of(record, path.name)):
             try:
@@ -71,6 +77,26 @@ def read_cameras_file(path: Path) -> CameraFile:
                 frames.append(Frame(name, _getter(frame, f"'{shown(name)}' in {path.name}")))
         units: Units = "metres" if record.get("units") == "metres" else "arbitrary"
         return CameraFile(path.name, tuple(frames), tuple(losses), units, upright=True)
+
+
+def _of_trainer(record: Any) -> Any:
+    """The `cameras.json` that trainers of Gaussian splatting leave (a list) in the form of ours; others as they are."""
+    if not (isinstance(record, list) and record and all(isinstance(entry, dict) for entry in record)):
+        return record
+    if not all("img_name" in entry for entry in record):
+        return record
+    frames = []
+    for entry in record:
+        frame = {"image": entry["img_name"], "width": entry.get("width"), "height": entry.get("height")}
+        with contextlib.suppress(TypeError, ValueError, KeyError, np.linalg.LinAlgError):
+            camera_to_world = np.eye(4)
+            camera_to_world[:3, :3] = entry["rotation"]
+            camera_to_world[:3, 3] = entry["position"]
+            width, height = float(entry["width"]), float(entry["height"])
+            frame["K"] = [[entry["fx"], 0, width / 2], [0, entry["fy"], height / 2], [0, 0, 1]]
+            frame["world_to_camera"] = np.linalg.inv(camera_to_world).tolist()
+        frames.append(frame)
+    return {"frames": frames}
 
 
 def _getter(frame: dict, what: str) -> Callable[[Size], BroughtCamera]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from liftlab.components.captures.matching import Parts, without_ending
 from liftlab.components.captures.readers.colmap import model_files
-from liftlab.components.captures.readers.kinds import CAMERAS, SOG_META, kind_of
+from liftlab.components.captures.readers.kinds import CAMERAS, PICTURES, SOG_META, kind_of
 from liftlab.components.errors import InputError, listed
 
 _MAX_FILES = 50_000
@@ -99,6 +99,9 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
         chosen, home = _largest(small)
     if not (chosen or by_kind.keys() & {"video", "splats"} or len(in_sight) == len(items)):
         return holdings([replace(item, parts=_freed(item.parts)) for item in items], has_truth)
+    held_out = [
+        item for item in items if _HELD_OUT & set(item.folders) and item.path.suffix.lower() in PICTURES
+    ]
     taken = set(chosen)
     others = [item for item in full if item not in taken]
     return Holdings(
@@ -111,6 +114,7 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
         camera_files=tuple(_nearest(by_kind.get("cameras", []))),
         models=tuple(_models(in_sight)),
         left_out={
+            "as photos for tests": [item.name for item in held_out],
             "as masks and the like": [item.name for item in masks],
             "as raw files beside their pictures": [item.name for item in raws if item not in undeveloped],
         },

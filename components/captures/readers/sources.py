@@ -30,6 +30,7 @@ from liftlab.components.progress import Progress
 _TRAINED = re.compile(r"(?:.*/)?point_cloud/iteration_(\d+)/point_cloud\.ply")
 """Where the trainers of Gaussian splatting leave their splats."""
 _FEWEST = 2
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -251,8 +252,10 @@ def _camera_files(found: Holdings, search: _Search) -> Iterator[tuple[Parts, Cal
 
 def _read(path: Path, limits: ImportLimits) -> CameraFile:
     check_json_size(path, limits)
-    read = read_transforms_json if path.name.casefold() in CAMERAS[1:] else read_cameras_file
-    return read(path)
+    with path.open("rb") as file:  # by content: a file that was named on the command line may have any name
+        is_transforms = b'"file_path"' in file.read(_HEAD_BYTES)
+    known = path.name.casefold() in CAMERAS[1:]
+    return read_transforms_json(path) if known or is_transforms else read_cameras_file(path)
 
 
 def _best_model(found: Holdings) -> CameraFile:

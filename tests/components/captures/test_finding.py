@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from liftlab.components.captures import ImportLimits, import_capture
+from liftlab.components.captures import ImportLimits, import_capture, open_capture
 from liftlab.components.captures.readers.sources import Source, find_source
 from liftlab.components.errors import InputError
 from liftlab.components.progress import no_progress
@@ -230,3 +230,57 @@ def test_the_report_of_a_large_and_messy_capture_fits_on_a_screen(tmp_path: Path
         "masks/IMG_0000.png",
     ):
         assert said in text
+
+
+def test_held_out_photos_are_named(tmp_path: Path) -> None:
+    source = photo_folder(tmp_path / "s", 3)
+    (source / "test").mkdir()
+    (source / "test" / "r_0.png").write_bytes(b"never opened")
+    report = import_capture(source, tmp_path / "c")
+    assert "Left out as photos for tests: test/r_0.png." in report.warnings
+
+
+def test_where_there_are_only_masks_that_is_said(tmp_path: Path) -> None:
+    folder = brought(tmp_path, {"masks/0.png": PICTURE, "masks/1.png": PICTURE})
+    with pytest.raises(
+        InputError, match=r"no photos here; .* Left out as masks and the like: masks/0\.png and"
+    ):
+        import_capture(folder, tmp_path / "c")
+
+
+@pytest.mark.parametrize("name", ["cameras.json", "mine.json"])
+def test_cameras_of_a_trainer(tmp_path: Path, name: str) -> None:
+    source = photo_folder(tmp_path / "s", 3)
+    entries = []
+    for index in range(3):
+        entry = {
+            "id": index,
+            "img_name": f"{index:03d}",
+            "width": 320,
+            "height": 240,
+            "fx": 300.0,
+            "fy": 310.0,
+        }
+        entries.append({**entry, "position": [0.1 * index, 0, 0], "rotation": np.eye(3).tolist()})
+    entries[2]["rotation"] = "broken"
+    place = source if name == "cameras.json" else tmp_path
+    write_cameras(place / name, entries)
+    given = None if place is source else place / name
+    report = import_capture(source, tmp_path / "c", cameras=given)
+    assert report.num_known_cameras == 2 and any(
+        "lacks K, world_to_camera" in line for line in report.warnings
+    )
+    known = open_capture(tmp_path / "c").known_cameras
+    assert known is not None
+    np.testing.assert_allclose(known.frames["001.jpg"].world_to_camera[:3, 3], [-0.1, 0, 0])
+    np.testing.assert_allclose(known.frames["001.jpg"].lens.K, [[300, 0, 160], [0, 310, 120], [0, 0, 1]])
+
+
+def test_cameras_that_are_named_are_known_by_their_content(tmp_path: Path) -> None:
+    source = photo_folder(tmp_path / "s", 2)
+    frames = [{"file_path": f"{i:03d}.png", "transform_matrix": np.eye(4).tolist()} for i in range(2)]
+    write_cameras(tmp_path / "any.json", {"fl_x": 200.0, "frames": frames})
+    assert import_capture(source, tmp_path / "c", cameras=tmp_path / "any.json").num_known_cameras == 2
+    assert import_capture(source, tmp_path / "d", with_cameras=False).num_known_cameras == 0
+    (source / "cameras.json").write_text("{")
+    assert import_capture(source, tmp_path / "d", with_cameras=False).num_known_cameras == 0
