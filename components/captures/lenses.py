@@ -190,6 +190,6 @@ def _undistorted(
     )
     rays = (pixel_centers(lens.width, lens.height) - [cx, cy]) / [fx, fy]
     rays = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1).reshape(-1, 3)
-    xy = wide.img_from_cam(rays).reshape(lens.height, lens.width, 2)
+    xy = np.asarray(wide.img_from_cam(rays)).reshape(lens.height, lens.width, 2)
     at = (np.nan_to_num(xy, nan=-1.0) - 0.5).astype(np.float32)  # OpenCV counts centres from 0
     return cv2.remap(stored, at[..., 0], at[..., 1], cv2.INTER_LINEAR), lens

@@ -118,7 +118,7 @@ def read_compressed_ply(path: Path) -> SplatFile:
         OLD_END, OLD_END + b"".join(b"property float %s\n" % name for name in COLOUR_BOUNDS)
     )
     numbers = np.frombuffer(data, "<f4", chunks * bounds, start).reshape(chunks, bounds)
-    full = np.concatenate([numbers, np.tile(np.float32([0, 0, 0, 1, 1, 1]), (chunks, 1))], axis=1)
+    full = np.concatenate([numbers, np.tile(np.array([0, 0, 0, 1, 1, 1], np.float32), (chunks, 1))], axis=1)
     with scratch_folder("liftlab-ply-") as folder:
         (folder / "full.ply").write_bytes(
             header + full.astype("<f4").tobytes() + data[start + 4 * chunks * bounds :]

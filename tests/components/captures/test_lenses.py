@@ -47,7 +47,7 @@ def photograph(camera: BroughtCamera) -> np.ndarray:
     lens = pycolmap.Camera(
         model=camera.model, width=camera.width, height=camera.height, params=list(camera.params), camera_id=1
     )
-    rays = lens.cam_from_img(pixel_centers(camera.width, camera.height).reshape(-1, 2))
+    rays = np.asarray(lens.cam_from_img(pixel_centers(camera.width, camera.height).reshape(-1, 2)))
     return colours(rays.reshape(camera.height, camera.width, 2))
 
 

@@ -315,7 +315,7 @@ def test_ksplat_of_every_level(tmp_path: Path, level: int, degree: int) -> None:
     rows = np.zeros(COUNT, [("m", "<f4" if level == 0 else "<u2", 3), ("s", number, 3), ("q", number, 4),
                             ("c", "u1", 4), ("h", "u1", beside)])  # fmt: skip
     sizes, block, size = [16, 16, 8], 40.0, 16  # two full buckets and one that is not
-    centers = np.repeat(np.float32([[0.5], [-1.0], [0.25]]), 3, axis=1)
+    centers = np.repeat(np.array([[0.5], [-1.0], [0.25]], np.float32), 3, axis=1)
     rows["m"] = written.means
     if level:
         steps = (written.means - np.repeat(centers, sizes, axis=0)) / (block / 2 / 32767) + 32767
