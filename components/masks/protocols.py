@@ -60,7 +60,9 @@ class TrackedMasks:
     score: float
     """Quality in [0, 1]."""
     leaves: Int[Array, "K"]
-    """Leaves of the scene graph that make it up, ascending."""
+    """Leaves of the scene graph that make it up, ascending; of a thing smaller than a leaf, none."""
+    agreement: float = 0.0
+    """How well regions of single photos agree on it, in [0, 1]; 0 for what comes from geometry."""
 
 
 @runtime_checkable

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int8
+import scipy
+from jaxtyping import Bool, Int, Int8
 
 from liftlab.components.masks.clicks.candidates import CandidateConfig, find_candidates
 from liftlab.components.masks.graph.scene_graph import SceneGraph
 from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_foreground, largest_area
+from liftlab.components.masks.regions.agreeing import AgreedRegion, AgreementConfig, agreed_regions
 from liftlab.components.masks.regions.outline import (
     OutlineConfig,
     ViewColors,
@@ -16,18 +18,22 @@ from liftlab.components.masks.regions.outline import (
     outline,
     view_colors,
 )
+from liftlab.components.masks.regions.tracking import Track
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array
 
 
 class GeometryTracker:
-    """`Tracker` by association through the pointmaps: nodes of the merge tree, with sharp outlines."""
+    """`Tracker` by association through the pointmaps, with sharp outlines: nodes of the merge tree, and regions of
+    single photos that other photos confirm."""
 
-    def __init__(self, candidates: CandidateConfig, outlines: OutlineConfig) -> None:
-        self.candidates, self.outlines = candidates, outlines
+    def __init__(
+        self, candidates: CandidateConfig, outlines: OutlineConfig, agreement: AgreementConfig
+    ) -> None:
+        self.candidates, self.outlines, self.agreement = candidates, outlines, agreement
 
     def track(self, given: TrackingInput, *, progress: Progress, cancel: CancelToken) -> list[TrackedMasks]:
-        """Parts, objects, groups and planes of the scene, as `find_candidates` orders them.
+        """Parts, objects, groups and planes of the scene, as `find_candidates` orders them, then agreed regions.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -36,16 +42,60 @@ class GeometryTracker:
         tracks = find_candidates(state.graph, state.tree, self.candidates)
         cancel.check()
         colors = [view_colors(view.image) for view in given.scene.views]
+        regions = self._regions(given, tracks)
+        count = len(tracks) + len(regions)
         found: list[TrackedMasks] = []
         for number, track in enumerate(tracks):
-            progress(number / len(tracks), f"Drawing outlines, {number + 1} of {len(tracks)}")
+            progress(number / count, f"Drawing outlines, {number + 1} of {count}")
             cancel.check()
             votes = leaf_votes(state.leaf_of_pixel, track.leaves, state.graph)
             masks = draw_masks(colors, votes, self.outlines, sharpen=track.kind != "plane")
             if largest_area(masks) >= given.min_pixels:
                 thing = track.foreground and is_foreground(masks)
                 found.append(TrackedMasks(tuple(masks), track.kind, thing, track.score, track.leaves))
+        for number, region in enumerate(regions, start=len(tracks)):
+            progress(number / count, f"Drawing outlines, {number + 1} of {count}")
+            cancel.check()
+            masks = draw_masks(colors, voxel_votes(state.graph, region.voxels), self.outlines, sharpen=True)
+            if largest_area(masks) >= given.min_pixels:
+                leaves = leaves_within(state.graph, region.voxels)
+                found.append(TrackedMasks(tuple(masks), "part", False, 0.0, leaves, region.support))
         return found
+
+    def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> list[AgreedRegion]:
+        """Agreed regions that are not nearly one of the tracks."""
+        graph = given.state.graph
+        regions = agreed_regions(
+            np.asarray(graph.voxel_of_pixel), len(graph.points), given.proposals, self.agreement
+        )
+        if not regions or not tracks:
+            return regions
+        leaf = np.asarray(graph.leaf)
+        member = scipy.sparse.lil_array((len(tracks), graph.num_leaves + 1), dtype=np.float32)
+        for index, track in enumerate(tracks):
+            member[index, track.leaves] = 1
+        by_track = member.tocsr()[:, leaf]  # leaf -1 is the last column, which no track has
+        by_region = scipy.sparse.csr_array(np.stack([region.voxels for region in regions]).astype(np.float32))
+        common = (by_region @ by_track.T).toarray()
+        either = by_region.sum(axis=1)[:, None] + by_track.sum(axis=1)[None, :] - common
+        fresh = (common <= self.candidates.duplicate * either).all(axis=1)
+        return [region for region, new in zip(regions, fresh, strict=True) if new]
+
+
+def leaves_within(graph: SceneGraph, voxels: Bool[Array, "N"]) -> Int[Array, "K"]:
+    """Leaves with more than half of their voxels among these, ascending."""
+    leaf = np.asarray(graph.leaf)
+    known = leaf >= 0
+    total = np.bincount(leaf[known], minlength=graph.num_leaves)
+    inside = np.bincount(leaf[known & voxels], minlength=graph.num_leaves)
+    return np.flatnonzero(2 * inside > total)
+
+
+def voxel_votes(graph: SceneGraph, voxels: Bool[Array, "N"]) -> list[Int8[Array, "H W"]]:
+    """Per view: 1 where a pixel sees one of these voxels, 0 where it sees another, -1 where it sees none."""
+    table = np.append(voxels, False).astype(np.int8)
+    table[-1] = -1
+    return [table[image] for image in graph.voxel_of_pixel]
 
 
 def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[Int8[Array, "H W"]]:

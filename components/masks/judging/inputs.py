@@ -1,0 +1,86 @@
+"""What the judge is told of the candidates under a click: their measures, and how the click lies in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float16, Float32, Int
+
+from liftlab.components.masks.judging.measures import MEASURES, mean_measures
+from liftlab.components.types import Array
+
+KINDS = ("part", "object", "group", "plane")
+STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share")
+"""What is known of a candidate besides measures in photos."""
+CLICK = ("centrality", "depth_of_click", "smaller", "larger", "rank", "count")
+"""How a click lies in a candidate: distance to its outline as a share of the largest such distance, and of the root of
+its area; logarithm of its area over that of the next smaller and next larger candidate; rank by area; logarithm of the
+number of candidates."""
+OBJECT_INPUTS = (*(f"mean_{name}" for name in MEASURES), *STATIC)
+"""What is known of a candidate without a click."""
+CLICK_INPUTS = (*OBJECT_INPUTS, *MEASURES, *CLICK)
+"""What is known of a candidate under a click."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measures of O candidates in V views, kept beside their masks."""
+
+    in_views: Float16[Array, "V O F"]
+    """`MEASURES`; NaN where a candidate is not seen or nothing can be said."""
+    agreement: Float32[Array, "O"]
+    """How well regions of single photos agree on each; 0 for what comes from geometry."""
+
+
+def object_inputs(
+    measured: Measured,
+    areas: Int[Array, "V O"],
+    kinds: Sequence[str],
+    scores: Float[Array, "O"],
+    foreground: Bool[Array, "O"],
+) -> Float32[Array, "O D"]:
+    """`OBJECT_INPUTS` of every candidate; measures are means over the views that see it, by area."""
+    count = measured.in_views.shape[1]
+    means = np.stack(
+        [mean_measures(measured.in_views[:, index].astype(np.float32), areas[:, index]) for index in range(count)]
+    ) if count else np.zeros((0, len(MEASURES)), np.float32)  # fmt: skip
+    one_hot = np.array([[kind == one for one in KINDS] for kind in kinds], np.float32).reshape(
+        count, len(KINDS)
+    )
+    rest = np.stack([scores, measured.agreement, foreground, (areas > 0).mean(axis=0)], axis=1).astype(
+        np.float32
+    )
+    return np.concatenate([means, one_hot, rest], axis=1).astype(np.float32)
+
+
+def click_inputs(
+    objects: Float32[Array, "K D"],
+    here: Float32[Array, "K F"],
+    areas: Int[Array, "K"],
+    centrality: Float[Array, "K"],
+    depth_px: Float[Array, "K"],
+) -> Float32[Array, "K E"]:
+    """`CLICK_INPUTS` of the candidates under a click, which ascend by area.
+
+    Args:
+        objects: `OBJECT_INPUTS` of them.
+        here: Their `MEASURES` in the clicked view.
+        areas: Pixels in the clicked view.
+        centrality: Distance of the click to each outline as a share of the largest such distance.
+        depth_px: The same distance in pixels.
+    """
+    count = len(areas)
+    log_area = np.log(np.maximum(areas, 1).astype(float))
+    steps = np.diff(log_area)
+    click = np.stack(
+        [
+            centrality,
+            depth_px / np.sqrt(np.maximum(areas, 1)),
+            np.concatenate([[np.nan], steps]),
+            np.concatenate([steps, [np.nan]]),
+            (np.arange(count) + 0.5) / count,
+            np.full(count, np.log(count)),
+        ],
+        axis=1,
+    )
+    return np.concatenate([objects, here, click], axis=1).astype(np.float32)
