@@ -196,6 +196,15 @@ class MaskCache:
         distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return float(distance[int(y) - rows.start + 1, int(x) - columns.start + 1]), float(distance.max())
 
+    def is_agreed(self, object_id: int) -> bool:
+        """Whether an object is a region that photos agree on: its leaves tell it only roughly."""
+        index = self._index(object_id)
+        return (
+            self.measured is not None
+            and index < len(self.measured.agreement)
+            and bool(self.measured.agreement[index] > 0)
+        )
+
     def with_object(
         self,
         masks_per_view: Sequence[Bool[Array, "_ _"]],

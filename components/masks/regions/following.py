@@ -11,11 +11,12 @@ from liftlab.components.masks.graph.scene_graph import SceneGraph
 from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_foreground, largest_area
 from liftlab.components.masks.regions.agreeing import AgreedRegion, AgreementConfig, agreed_regions
 from liftlab.components.masks.regions.outline import (
+    NUM_BINS,
     OutlineConfig,
     ViewColors,
-    color_histogram,
     fill_votes,
     outline,
+    smoothed_counts,
     view_colors,
 )
 from liftlab.components.masks.regions.tracking import Track
@@ -117,8 +118,8 @@ def draw_masks(
     cropped = [vote[: c.bins.shape[0], : c.bins.shape[1]] for vote, c in zip(votes, colors, strict=True)]
     if not sharpen:
         return [fill_votes(vote) for vote in cropped]
-    inside = sum(
-        (color_histogram(c.bins[vote == 1]) for c, vote in zip(colors, cropped, strict=True)),
-        np.zeros(1568),
-    )
+    counts = np.zeros(NUM_BINS, np.int64)
+    for view, vote in zip(colors, cropped, strict=True):
+        counts += np.bincount(view.bins[vote == 1], minlength=NUM_BINS)
+    inside = smoothed_counts(counts)
     return [outline(c, vote, config, inside_colors=inside) for c, vote in zip(colors, cropped, strict=True)]
