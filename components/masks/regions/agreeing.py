@@ -37,8 +37,8 @@ class AgreementConfig:
 class AgreedRegion:
     """One thing that photos show as a region of its own."""
 
-    voxels: Bool[Array, "N"]
-    """Those that most of the photos which show them put inside."""
+    voxels: Int[Array, "K"]
+    """Those that most of the photos which show them put inside, ascending."""
     members: dict[int, int]
     """The proposal that is this region, by view."""
     support: float
@@ -88,7 +88,7 @@ def agreed_regions(
         region = _gathered(index, best[index], partner[index], every, visible, starts, config)
         if region is not None:
             found.append(AgreedRegion(*region, float(support[index])))
-    return _distinct(found, config)
+    return _distinct(found, num_voxels, config)
 
 
 def _voxels_of_masks(
@@ -145,25 +145,33 @@ def _gathered(
     visible: Bool[Array, "V N"],
     starts: Int[Array, "V_plus_1"],
     config: AgreementConfig,
-) -> tuple[Bool[Array, "N"], dict[int, int]] | None:
+) -> tuple[Int[Array, "K"], dict[int, int]] | None:
     """The voxels that a region and its matches put inside, and the proposal of each view; None without any match."""
     own = int(np.searchsorted(starts, index, side="right")) - 1
     views = [own, *np.flatnonzero(best >= config.same).tolist()]
     members = [index, *partner[views[1:]].tolist()]
     if len(members) < 2:
         return None
-    votes = np.asarray(every[members].sum(axis=0)).ravel()
-    inside = (votes > 0) & (2 * votes >= visible[views].sum(axis=0))
-    if inside.sum() < config.min_voxels:
+    held = [every.indices[every.indptr[member] : every.indptr[member + 1]] for member in members]
+    voxels, votes = np.unique(np.concatenate(held), return_counts=True)
+    inside = voxels[2 * votes >= visible[np.ix_(views, voxels)].sum(axis=0)]
+    if len(inside) < config.min_voxels:
         return None
     return inside, {view: member - int(starts[view]) for view, member in zip(views, members, strict=True)}
 
 
-def _distinct(found: list[AgreedRegion], config: AgreementConfig) -> list[AgreedRegion]:
+def voxel_rows(voxels: Sequence[Int[Array, "_"]], num_voxels: int) -> scipy.sparse.csr_array:
+    """Sets of voxels as the rows of a matrix of ones."""
+    starts = np.cumsum([0, *(len(one) for one in voxels)])
+    held = np.concatenate([np.zeros(0, np.int64), *voxels])
+    return scipy.sparse.csr_array(
+        (np.ones(len(held), np.float32), held, starts), shape=(len(voxels), num_voxels)
+    )
+
+
+def _distinct(found: list[AgreedRegion], num_voxels: int, config: AgreementConfig) -> list[AgreedRegion]:
     """Without those that nearly equal a better supported one."""
-    if not found:
-        return []
-    held = scipy.sparse.csr_array(np.stack([region.voxels for region in found]).astype(np.float32))
+    held = voxel_rows([region.voxels for region in found], num_voxels)
     common = (held @ held.T).toarray()
     size = common.diagonal()
     same = common > config.duplicate * (size[:, None] + size[None, :] - common)

@@ -9,7 +9,12 @@ from jaxtyping import Bool, Int, Int8
 from liftlab.components.masks.clicks.candidates import CandidateConfig, find_candidates
 from liftlab.components.masks.graph.scene_graph import SceneGraph
 from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_foreground, largest_area
-from liftlab.components.masks.regions.agreeing import AgreedRegion, AgreementConfig, agreed_regions
+from liftlab.components.masks.regions.agreeing import (
+    AgreedRegion,
+    AgreementConfig,
+    agreed_regions,
+    voxel_rows,
+)
 from liftlab.components.masks.regions.outline import (
     NUM_BINS,
     OutlineConfig,
@@ -76,25 +81,26 @@ class GeometryTracker:
         for index, track in enumerate(tracks):
             member[index, track.leaves] = 1
         by_track = member.tocsr()[:, leaf]  # leaf -1 is the last column, which no track has
-        by_region = scipy.sparse.csr_array(np.stack([region.voxels for region in regions]).astype(np.float32))
+        by_region = voxel_rows([region.voxels for region in regions], len(graph.points))
         common = (by_region @ by_track.T).toarray()
         either = by_region.sum(axis=1)[:, None] + by_track.sum(axis=1)[None, :] - common
         fresh = (common <= self.candidates.duplicate * either).all(axis=1)
         return [region for region, new in zip(regions, fresh, strict=True) if new]
 
 
-def leaves_within(graph: SceneGraph, voxels: Bool[Array, "N"]) -> Int[Array, "K"]:
+def leaves_within(graph: SceneGraph, voxels: Int[Array, "K"]) -> Int[Array, "K"]:
     """Leaves with more than half of their voxels among these, ascending."""
     leaf = np.asarray(graph.leaf)
-    known = leaf >= 0
-    total = np.bincount(leaf[known], minlength=graph.num_leaves)
-    inside = np.bincount(leaf[known & voxels], minlength=graph.num_leaves)
+    total = np.bincount(leaf[leaf >= 0], minlength=graph.num_leaves)
+    held = leaf[voxels]
+    inside = np.bincount(held[held >= 0], minlength=graph.num_leaves)
     return np.flatnonzero(2 * inside > total)
 
 
-def voxel_votes(graph: SceneGraph, voxels: Bool[Array, "N"]) -> list[Int8[Array, "H W"]]:
+def voxel_votes(graph: SceneGraph, voxels: Int[Array, "K"]) -> list[Int8[Array, "H W"]]:
     """Per view: 1 where a pixel sees one of these voxels, 0 where it sees another, -1 where it sees none."""
-    table = np.append(voxels, False).astype(np.int8)
+    table = np.zeros(len(graph.points) + 1, np.int8)
+    table[voxels] = 1
     table[-1] = -1
     return [table[image] for image in graph.voxel_of_pixel]
 
