@@ -21,6 +21,7 @@ from liftlab.components.types import Array
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
 KINDS = ("part", "object", "group", "plane")
+_MEASURED = ("measures.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
 
@@ -292,11 +293,8 @@ class MaskCache:
             placement=placement,
             blocks=(bits,),
             measured=(
-                Measured(
-                    np.load(folder / "measures.npy", mmap_mode="r", allow_pickle=False),
-                    np.load(folder / "agreement.npy", allow_pickle=False),
-                )
-                if (folder / "measures.npy").exists()
+                Measured(*(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in _MEASURED))
+                if (folder / _MEASURED[0]).exists()
                 else None
             ),
             solver_state=(

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int
 
 from liftlab.components.masks.judging.measures import MEASURES, mean_measures
+from liftlab.components.masks.judging.relations import RELATIONS
 from liftlab.components.types import Array
 
 KINDS = ("part", "object", "group", "plane")
-STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share")
+STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share", *RELATIONS)
 """What is known of a candidate besides measures in photos."""
 CLICK = ("centrality", "depth_of_click", "smaller", "larger", "rank", "count")
 """How a click lies in a candidate: distance to its outline as a share of the largest such distance, and of the root of
@@ -30,6 +31,8 @@ class Measured:
     """`MEASURES`; NaN where a candidate is not seen or nothing can be said."""
     agreement: Float32[Array, "O"]
     """How well regions of single photos agree on each; 0 for what comes from geometry."""
+    related: Float32[Array, "O R"]
+    """`RELATIONS` of each."""
 
 
 def object_inputs(
@@ -50,7 +53,7 @@ def object_inputs(
     rest = np.stack([scores, measured.agreement, foreground, (areas > 0).mean(axis=0)], axis=1).astype(
         np.float32
     )
-    return np.concatenate([means, one_hot, rest], axis=1).astype(np.float32)
+    return np.concatenate([means, one_hot, rest, measured.related], axis=1).astype(np.float32)
 
 
 def click_inputs(

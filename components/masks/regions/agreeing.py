@@ -46,10 +46,7 @@ class AgreedRegion:
 
 
 def agreed_regions(
-    voxel_of_pixel: Int32[Array, "V H W"],
-    num_voxels: int,
-    proposals: Sequence[MaskSet],
-    config: AgreementConfig,
+    held: Sequence[scipy.sparse.csr_array], visible: Bool[Array, "V N"], config: AgreementConfig
 ) -> list[AgreedRegion]:
     """Find the regions that photos agree on, best supported first.
 
@@ -59,23 +56,17 @@ def agreed_regions(
         union of co-visible voxels, and a cluster is a proposal with its best match in every other photo.
 
     Args:
-        voxel_of_pixel: Voxel seen by each pixel, -1 unknown.
-        num_voxels: N.
-        proposals: Of views 0..V-1; they may overlap.
+        held: Voxels of the proposals of each view, by `voxels_of_proposals`; proposals may overlap.
+        visible: Voxels that each view sees.
         config: See there.
     """
-    held = [
-        _voxels_of_masks(voxel_of_pixel[view], num_voxels, proposal)
-        for view, proposal in enumerate(proposals)
-    ]
-    visible = np.stack([np.asarray(seen) for _, seen in held])
-    counts = [masks.shape[0] for masks, _ in held]
+    counts = [masks.shape[0] for masks in held]
     starts = np.cumsum([0, *counts])
     if starts[-1] == 0:
         return []
-    every = scipy.sparse.vstack([masks for masks, _ in held], format="csr")
+    every = scipy.sparse.vstack(held, format="csr")
     seen = every @ visible.T.astype(np.float32)
-    best, partner = _best_matches([masks for masks, _ in held], seen, starts)
+    best, partner = _best_matches(held, seen, starts)
     able = seen >= config.seen * np.asarray(every.sum(axis=1)).reshape(-1, 1)
     able[np.arange(len(seen)), np.repeat(np.arange(len(counts)), counts)] = False
     asked = able.sum(axis=1)
@@ -88,11 +79,11 @@ def agreed_regions(
         region = _gathered(index, best[index], partner[index], every, visible, starts, config)
         if region is not None:
             found.append(AgreedRegion(*region, float(support[index])))
-    return _distinct(found, num_voxels, config)
+    return _distinct(found, visible.shape[1], config)
 
 
-def _voxels_of_masks(
-    voxel_of_pixel: Int32[Array, "H W"], num_voxels: int, proposal: MaskSet
+def voxels_of_proposals(
+    voxel_of_pixel: Int32[Array, "H W"], proposal: MaskSet, num_voxels: int
 ) -> tuple[scipy.sparse.csr_array, Bool[Array, "N"]]:
     """Which voxels each mask holds (more than half of the pixels that see them), and which the view sees."""
     height, width = proposal.masks.shape[1:]

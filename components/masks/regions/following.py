@@ -71,9 +71,7 @@ class GeometryTracker:
     def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> list[AgreedRegion]:
         """Agreed regions that are not nearly one of the tracks."""
         graph = given.state.graph
-        regions = agreed_regions(
-            np.asarray(graph.voxel_of_pixel), len(graph.points), given.proposals, self.agreement
-        )
+        regions = agreed_regions(given.held, given.visible, self.agreement)
         if not regions or not tracks:
             return regions
         leaf = np.asarray(graph.leaf)

@@ -21,6 +21,7 @@ from liftlab.components.masks.judging.measures import (
     measured_photo,
     region_borders,
 )
+from liftlab.components.masks.judging.relations import relations, voxels_of_masks
 from liftlab.components.masks.protocols import (
     ProposalInput,
     Proposer,
@@ -29,6 +30,7 @@ from liftlab.components.masks.protocols import (
     TrackingInput,
     largest_area,
 )
+from liftlab.components.masks.regions.agreeing import voxels_of_proposals
 from liftlab.components.masks.regions.proposals import RegionProposer
 from liftlab.components.masks.regions.tracking import MergeTreeBuilder
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -76,10 +78,16 @@ def build_masks(
     )
     progress(0.55, "Giving objects one name over all photos")
     state = _state(scene, fill_surfaces(graph, regions), depths, proposals, regions, config)
-    given = TrackingInput(scene, proposals, state, config.min_pixels)
+    voxel_of_pixel, count = np.asarray(state.graph.voxel_of_pixel), len(state.graph.points)
+    found = [voxels_of_proposals(*each, count) for each in zip(voxel_of_pixel, proposals, strict=True)]
+    held, visible = [masks for masks, _ in found], np.stack([seen for _, seen in found])
+    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels)
     tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
-    measured = _measured(scene, state.graph, depths, borders, tracked, part_of(progress, 0.9, 1.0), cancel)
+    related = relations(voxels_of_masks(voxel_of_pixel, count, tracked), held, visible)
+    measured = _measured(
+        scene, state.graph, depths, borders, tracked, related, part_of(progress, 0.9, 1.0), cancel
+    )
     progress(1.0, f"{len(tracked)} masks in {len(scene.views)} photos")
     return _cache(scene, tracked, state, measured)
 
@@ -127,6 +135,7 @@ def _measured(
     depths: Float32[Array, "V H W"],
     borders: Sequence[Float16[Array, "_ _"]],
     tracked: Sequence[TrackedMasks],
+    related: Float32[Array, "O R"],
     progress: Progress,
     cancel: CancelToken,
 ) -> Measured:
@@ -147,7 +156,7 @@ def _measured(
         for number, one in enumerate(tracked):
             if np.count_nonzero(one.masks[index]) >= MIN_MEASURED_PX:
                 in_views[index, number] = measure(photo, one.masks[index])
-    return Measured(in_views, np.array([one.agreement for one in tracked], np.float32))
+    return Measured(in_views, np.array([one.agreement for one in tracked], np.float32), related)
 
 
 def _wait(started: float, done: int, scene: Scene) -> str:
