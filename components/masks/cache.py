@@ -7,21 +7,25 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.clicks.state import SolverState
-from liftlab.components.masks.judging.inputs import Measured, click_inputs, object_inputs
+from liftlab.components.masks.judging.inputs import (
+    Measured,
+    click_inputs,
+    distance_to_outside,
+    object_inputs,
+)
 from liftlab.components.masks.judging.network import judge
 from liftlab.components.types import Array
 
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
 KINDS = ("part", "object", "group", "plane")
-_MEASURED = ("measures.npy", "agreement.npy", "relations.npy")
+_MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
 
@@ -166,23 +170,25 @@ class MaskCache:
     def _judged(self, ids: list[int], click: tuple[int, float, float]) -> int:
         """The candidate that the judge expects to fit best; the smallest that a person added, if there is one."""
         assert self.measured is not None
-        built = self.measured.in_views.shape[1]
-        added = [object_id for object_id in ids if object_id > built]
-        if added:
-            return added[0]
+        added = [object_id for object_id in ids if object_id > self.measured.in_views.shape[1]]
+        return added[0] if added else ids[int(judge("click")(self.click_inputs(ids, click)).argmax())]
+
+    def click_inputs(self, ids: Sequence[int], click: tuple[int, float, float]) -> Float32[Array, "K E"]:
+        """What the judge is told of the candidates under a (view, x, y), in ascending area; they were measured."""
+        assert self.measured is not None
         view, index = click[0], np.array(ids) - 1
-        distances = np.array([self._depth_of(object_id, *click) for object_id in ids])
-        inputs = click_inputs(
-            self._object_inputs[index],
+        depth = np.array([self._depth_of(object_id, *click) for object_id in ids])
+        return click_inputs(
+            self.object_inputs[index],
             self.measured.in_views[view, index].astype(np.float32),
             self.placement[view, index, 6],
-            distances[:, 0] / np.maximum(distances[:, 1], 1e-9),
-            distances[:, 0],
+            depth / np.maximum(self.measured.inradius[view, index], depth),
+            depth,
         )
-        return ids[int(judge("click")(inputs).argmax())]
 
     @cached_property
-    def _object_inputs(self) -> Float[Array, "O D"]:
+    def object_inputs(self) -> Float32[Array, "O D"]:
+        """What the judge is told of every candidate of the build without a click."""
         assert self.measured is not None
         built = self.measured.in_views.shape[1]
         return object_inputs(
@@ -190,12 +196,11 @@ class MaskCache:
             self.foreground[:built],
         )  # fmt: skip
 
-    def _depth_of(self, object_id: int, view: int, x: float, y: float) -> tuple[float, float]:
-        """Distance of a pixel from the outline of an object around it, and the largest such distance, in pixels."""
+    def _depth_of(self, object_id: int, view: int, x: float, y: float) -> float:
+        """Distance of a pixel of an object from its outline, in pixels; the photo's border is outline."""
         rows, columns = self.box(view, object_id)
-        inside = np.pad(self.mask(view, object_id)[rows, columns].astype(np.uint8), 1)
-        distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return float(distance[int(y) - rows.start + 1, int(x) - columns.start + 1]), float(distance.max())
+        inside = self.mask(view, object_id)[rows, columns]
+        return distance_to_outside(inside, int(y) - rows.start, int(x) - columns.start)
 
     def is_agreed(self, object_id: int) -> bool:
         """Whether an object is a region that photos agree on: its leaves tell it only roughly."""

@@ -29,6 +29,8 @@ class Measured:
 
     in_views: Float16[Array, "V O F"]
     """`MEASURES`; NaN where a candidate is not seen or nothing can be said."""
+    inradius: Float16[Array, "V O"]
+    """Radius in pixels of the largest disc inside a mask."""
     agreement: Float32[Array, "O"]
     """How well regions of single photos agree on each; 0 for what comes from geometry."""
     related: Float32[Array, "O R"]
@@ -87,3 +89,17 @@ def click_inputs(
         axis=1,
     )
     return np.concatenate([objects, here, click], axis=1).astype(np.float32)
+
+
+def distance_to_outside(inside: Bool[Array, "h w"], row: int, column: int) -> float:
+    """Distance in pixels from a pixel of a mask to the nearest pixel outside of it; all around the array is outside."""
+    height, width = inside.shape
+    frame = min(row + 1, column + 1, height - row, width - column)
+    reach = 8
+    while True:
+        top, left = max(0, row - reach), max(0, column - reach)
+        rows, columns = np.nonzero(~inside[top : row + reach + 1, left : column + reach + 1])
+        nearest = np.hypot(rows + top - row, columns + left - column).min(initial=np.inf)
+        if min(nearest, frame) <= reach:
+            return float(min(nearest, frame))
+        reach *= 2

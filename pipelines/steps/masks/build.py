@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float16, Float32, UInt16
 
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.clicks.pieces import inradius
 from liftlab.components.masks.clicks.state import SolverState
 from liftlab.components.masks.graph.borders import leaf_borders
 from liftlab.components.masks.graph.hole_filling import fill_surfaces
@@ -141,6 +142,7 @@ def _measured(
 ) -> Measured:
     """What the judge is told of every object in every view."""
     in_views = np.full((len(scene.views), len(tracked), len(MEASURES)), np.nan, np.float16)
+    radius = np.zeros((len(scene.views), len(tracked)), np.float16)
     for index, view in enumerate(scene.views):
         progress(index / len(scene.views), f"Measuring objects in {view.name}")
         cancel.check()
@@ -156,7 +158,8 @@ def _measured(
         for number, one in enumerate(tracked):
             if np.count_nonzero(one.masks[index]) >= MIN_MEASURED_PX:
                 in_views[index, number] = measure(photo, one.masks[index])
-    return Measured(in_views, np.array([one.agreement for one in tracked], np.float32), related)
+                radius[index, number] = inradius(one.masks[index])
+    return Measured(in_views, radius, np.array([one.agreement for one in tracked], np.float32), related)
 
 
 def _wait(started: float, done: int, scene: Scene) -> str:
