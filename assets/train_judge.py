@@ -8,6 +8,7 @@
 Depth comes from our own stereo on the made photos, masks from the lab's own step. Only seeds below 1000 may be used.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 
 STRUCTURE_WEIGHT = 0.3
 """Of a click on a table or a wall beside one on a thing: people mean things more often."""
+SCENES_OF_A_BATCH = 8
+"""A scene asks for all of its candidates at once."""
 
 
 def ask(captures: Path, out: Path) -> None:
@@ -62,9 +65,11 @@ def left_out(questions: Path, config: FitConfig = FitConfig()) -> None:  # noqa:
 def fit_all(questions: Path, out: Path = WEIGHTS, config: FitConfig = FitConfig()) -> None:  # noqa: B008
     """Train on everything and write the weights."""
     captures = read(questions)
+    longest = max(len(found.fit) for found in captures.values())
+    scenes = [scene_set(found, longest) for found in captures.values()]
     judges = {
         "click": fit([sets_of(found, config.most) for found in captures.values()], config),
-        "thing": fit([scene_set(found) for found in captures.values()], config),
+        "thing": fit(scenes, replace(config, batch=SCENES_OF_A_BATCH)),
     }
     save_file(
         {
@@ -89,10 +94,10 @@ def sets_of(found: Questions, most: int) -> Sets:
     return padded(found.inputs.astype(np.float32), found.question, found.answer, weight, most)
 
 
-def scene_set(found: Questions) -> Sets:
+def scene_set(found: Questions, most: int) -> Sets:
     """All candidates of a scene as one set."""
     count = len(found.fit)
-    return padded(found.things.astype(np.float32), np.zeros(count, int), found.fit, np.ones(count), count)
+    return padded(found.things.astype(np.float32), np.zeros(count, int), found.fit, np.ones(count), most)
 
 
 def judged(judge: Judge, found: Questions) -> Array:
