@@ -27,7 +27,7 @@ class Judge:
     """Standard deviation of each input."""
     encode: Float32[Array, "E D H"]
     encode_bias: Float32[Array, "E H"]
-    mix: Float32[Array, "E 3H H"]
+    mix: Float32[Array, "E W H"]
     mix_bias: Float32[Array, "E H"]
     out: Float32[Array, "E H 1"]
     out_bias: Float32[Array, "E 1"]

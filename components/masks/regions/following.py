@@ -86,7 +86,7 @@ class GeometryTracker:
         return [region for region, new in zip(regions, fresh, strict=True) if new]
 
 
-def leaves_within(graph: SceneGraph, voxels: Int[Array, "K"]) -> Int[Array, "K"]:
+def leaves_within(graph: SceneGraph, voxels: Int[Array, "K"]) -> Int[Array, "_"]:
     """Leaves with more than half of their voxels among these, ascending."""
     leaf = np.asarray(graph.leaf)
     total = np.bincount(leaf[leaf >= 0], minlength=graph.num_leaves)
