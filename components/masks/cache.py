@@ -258,10 +258,7 @@ class MaskCache:
             },
         )
         if self.measured is not None:
-            for name, array in (
-                ("measures.npy", self.measured.in_views),
-                ("agreement.npy", self.measured.agreement),
-            ):
+            for name, array in zip(_MEASURED, vars(self.measured).values(), strict=True):
                 with atomic_write(folder / name) as file:
                     np.save(file, array, allow_pickle=False)
         if self.solver_state is not None:

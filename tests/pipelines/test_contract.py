@@ -136,7 +136,9 @@ def test_every_click_is_heard_in_its_own_photo(case: Case, seed: int) -> None:
         for (x, y), positive in mine:
             rows, columns = np.mgrid[: mask.shape[0], : mask.shape[1]]
             near = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
-            others = [np.hypot(columns + 0.5 - a, rows + 0.5 - b) for (a, b), sign in mine if sign != positive]
+            others = [
+                np.hypot(columns + 0.5 - a, rows + 0.5 - b) for (a, b), sign in mine if sign != positive
+            ]
             disc = (near <= CLICK_DISC_PX) & (near < np.min([np.full(near.shape, np.inf), *others], axis=0))
             assert (mask[disc] == positive).all()
 

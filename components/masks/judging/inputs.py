@@ -46,9 +46,7 @@ def object_inputs(
 ) -> Float32[Array, "O D"]:
     """`OBJECT_INPUTS` of every candidate; measures are means over the views that see it, by area."""
     count = measured.in_views.shape[1]
-    means = np.stack(
-        [mean_measures(measured.in_views[:, index].astype(np.float32), areas[:, index]) for index in range(count)]
-    ) if count else np.zeros((0, len(MEASURES)), np.float32)  # fmt: skip
+    means = mean_measures(np.asarray(measured.in_views), np.asarray(areas))
     one_hot = np.array([[kind == one for one in KINDS] for kind in kinds], np.float32).reshape(
         count, len(KINDS)
     )

@@ -1,11 +1,10 @@
 """What can be measured of one mask in one photo: its shape, and what colour, depth and slope do along its outline."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Float32, Int32, UInt8
+from jaxtyping import Bool, Float, Float16, Float32, Int, Int32, UInt8
 
 from liftlab.components.types import Array
 
@@ -23,9 +22,9 @@ MIN_MEASURED_PX = 30
 
 MEASURES = (
     "log_area", "compactness", "solidity", "extent", "elongation", "frame_share", "holes", "largest_piece",
-    "contrast", "weak_contrast", "contrast_share", "color_distance",
+    "contrast", "weak_contrast", "contrast_share",
     "depth_known", "in_front", "behind", "continues", "turn", "convex", "concave",
-    "region_borders", "weak_region_borders", "regions_inside", "texture", "inner_gradient",
+    "region_borders", "weak_region_borders", "color_distance", "regions_inside", "texture", "inner_gradient",
     "depth_inside", "on_surface",
 )  # fmt: skip
 """Columns of `measure`, in order."""
@@ -224,10 +223,10 @@ def _mean(values: Array) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def mean_measures(rows: Sequence[Array], weights: Sequence[float]) -> Float32[Array, "_"]:
-    """Weighted mean of measures over photos, column by column, without what is NaN."""
-    values, weight = np.stack(rows), np.asarray(weights, float)[:, None]
+def mean_measures(values: Float[Array, "V O F"], weights: Int[Array, "V O"]) -> Float32[Array, "O F"]:
+    """Weighted means of measures over photos, without what is NaN; NaN where no photo knows."""
     known = np.isfinite(values)
-    total = (weight * known).sum(axis=0)
-    summed = (np.where(known, values, 0) * weight).sum(axis=0)
-    return np.where(total > 0, summed / np.maximum(total, 1e-12), np.nan).astype(np.float32)
+    weight = weights[..., None] * known
+    total = weight.sum(axis=0)
+    summed = (np.where(known, values, 0).astype(np.float64) * weight).sum(axis=0)
+    return np.where(total > 0, summed / np.maximum(total, 1), np.nan).astype(np.float32)
