@@ -8,7 +8,6 @@
 Depth comes from our own stereo on the made photos, masks from the lab's own step. Only seeds below 1000 may be used.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +25,6 @@ from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 
 STRUCTURE_WEIGHT = 0.3
 """Of a click on a table or a wall beside one on a thing: people mean things more often."""
-SCENES_OF_A_BATCH = 8
-"""A scene asks for all of its candidates at once."""
 
 
 def ask(captures: Path, out: Path) -> None:
@@ -65,20 +62,9 @@ def left_out(questions: Path, config: FitConfig = FitConfig()) -> None:  # noqa:
 def fit_all(questions: Path, out: Path = WEIGHTS, config: FitConfig = FitConfig()) -> None:  # noqa: B008
     """Train on everything and write the weights."""
     captures = read(questions)
-    longest = max(len(found.fit) for found in captures.values())
-    scenes = [scene_set(found, longest) for found in captures.values()]
-    judges = {
-        "click": fit([sets_of(found, config.most) for found in captures.values()], config),
-        "thing": fit(scenes, replace(config, batch=SCENES_OF_A_BATCH)),
-    }
-    save_file(
-        {
-            f"{name}.{key}": value.astype(np.float16)
-            for name, judge in judges.items()
-            for key, value in vars(judge).items()
-        },
-        out,
-    )
+    judge = fit([sets_of(found, config.most) for found in captures.values()], config)
+    save_file({name: value.astype(np.float16) for name, value in vars(judge).items()}, out)
+    out.chmod(0o644)
     print(f"{out}: {out.stat().st_size / 2**20:.2f} MiB, {len(captures)} captures")
 
 
@@ -92,12 +78,6 @@ def sets_of(found: Questions, most: int) -> Sets:
     """Clicks as sets."""
     weight = np.where(found.structure, STRUCTURE_WEIGHT, 1.0)
     return padded(found.inputs.astype(np.float32), found.question, found.answer, weight, most)
-
-
-def scene_set(found: Questions, most: int) -> Sets:
-    """All candidates of a scene as one set."""
-    count = len(found.fit)
-    return padded(found.things.astype(np.float32), np.zeros(count, int), found.fit, np.ones(count), most)
 
 
 def judged(judge: Judge, found: Questions) -> Array:

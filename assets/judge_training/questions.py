@@ -40,10 +40,6 @@ class Questions:
     """[C] whether a table, a wall or a floor was meant."""
     today: Array
     """[C] the smallest whole object: what is chosen without a judge."""
-    things: Array
-    """[O, E] `OBJECT_INPUTS` of all candidates of the scene."""
-    fit: Array
-    """[O] best intersection over union of each with any thing."""
 
 
 def questions_of(scene: Scene, cache: MaskCache, labels: Mapping[int, Array], seed: int = 0) -> Questions:
@@ -70,7 +66,6 @@ def questions_of(scene: Scene, cache: MaskCache, labels: Mapping[int, Array], se
                 inputs = cache.click_inputs(ids.tolist(), (view, x + 0.5, y + 0.5))
                 rows.append((inputs, meant, iou[ids - 1, meant], number == 0, meant >= STRUCTURE_ID, today))
     counts = [len(row[0]) for row in rows]
-    things = iou[:, [i for i in range(1, iou.shape[1]) if i < STRUCTURE_ID]]
     return Questions(
         inputs=np.concatenate([row[0] for row in rows]).astype(np.float16),
         question=np.repeat(np.arange(len(rows)), counts),
@@ -78,8 +73,6 @@ def questions_of(scene: Scene, cache: MaskCache, labels: Mapping[int, Array], se
         middle=np.repeat([row[3] for row in rows], counts),
         structure=np.repeat([row[4] for row in rows], counts),
         today=np.concatenate([row[5] for row in rows]),
-        things=cache.object_inputs.astype(np.float16),
-        fit=things.max(axis=1, initial=0).astype(np.float32),
     )
 
 

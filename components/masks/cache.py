@@ -171,7 +171,7 @@ class MaskCache:
         """The candidate that the judge expects to fit best; the smallest that a person added, if there is one."""
         assert self.measured is not None
         added = [object_id for object_id in ids if object_id > self.measured.in_views.shape[1]]
-        return added[0] if added else ids[int(judge("click")(self.click_inputs(ids, click)).argmax())]
+        return added[0] if added else ids[int(judge()(self.click_inputs(ids, click)).argmax())]
 
     def click_inputs(self, ids: Sequence[int], click: tuple[int, float, float]) -> Float32[Array, "K E"]:
         """What the judge is told of the candidates under a (view, x, y), in ascending area; they were measured."""

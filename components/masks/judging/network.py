@@ -46,10 +46,8 @@ class Judge:
 
 
 @cache
-def judge(name: str) -> Judge:
-    """The trained judge of clicks ("click") or of things ("thing")."""
+def judge() -> Judge:
+    """The trained judge that ships."""
     from safetensors.numpy import load_file
 
-    stored = load_file(WEIGHTS)
-    names = Judge.__dataclass_fields__
-    return Judge(**{field: stored[f"{name}.{field}"].astype(np.float32) for field in names})
+    return Judge(**{name: value.astype(np.float32) for name, value in load_file(WEIGHTS).items()})

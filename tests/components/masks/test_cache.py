@@ -134,7 +134,7 @@ def test_the_judge_decides_what_a_click_means(monkeypatch) -> None:
     assert len(ids) == 3
     for index, object_id in enumerate(ids):
         answers = np.eye(len(ids))[index]
-        monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda name, a=answers: lambda inputs: a)
+        monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda a=answers: lambda inputs: a)
         assert cache.preferred(ids, click=(0, 30.0, 20.0)) == object_id
 
 
