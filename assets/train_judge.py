@@ -2,6 +2,7 @@
 
     python -m assets.make_training_captures --kind all --seeds 0-2 --photos 12 --width 480 --height 360 --out made
     python -m assets.train_judge ask --captures made --out questions     (resumable; about 80 CPU seconds a capture)
+    python -m assets.train_judge ask --captures made --out questions --spoilt      (the same scenes, other faults)
     python -m assets.train_judge left-out --questions questions          (leave one family out: what to expect)
     python -m assets.train_judge fit --questions questions               (writes the weights that ship)
 
@@ -16,7 +17,7 @@ from safetensors.numpy import save_file
 
 from assets.judge_training.fitting import FitConfig, Sets, fit, padded
 from assets.judge_training.questions import Questions, labels_in_views, questions_of
-from assets.judge_training.scenes import stereo_scene
+from assets.judge_training.scenes import spoilt_scene, stereo_scene
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write
 from liftlab.components.masks.judging.network import WEIGHTS, Judge
@@ -27,15 +28,22 @@ STRUCTURE_WEIGHT = 0.3
 """Of a click on a table or a wall beside one on a thing: people mean things more often."""
 
 
-def ask(captures: Path, out: Path) -> None:
-    """Build scenes, masks and questions of every capture of a folder; those already there are left alone."""
+def ask(captures: Path, out: Path, spoilt: bool = False) -> None:
+    """Build scenes, masks and questions of every capture of a folder; those already there are left alone.
+
+    Args:
+        captures: Folder of captures with truth.
+        out: Where questions and scenes go.
+        spoilt: Instead of stereo take true depth, spoilt: seconds instead of a minute, and other faults to learn from.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for capture in sorted(path for path in captures.iterdir() if (path / "truth/objects.json").exists()):
-        file = out / f"{capture.name}.npz"
+        file = out / f"{capture.name}{'-spoilt' if spoilt else ''}.npz"
         if file.exists():
             continue
         try:
-            scene = stereo_scene(capture, out / "scenes" / capture.name)
+            kept = out / "scenes" / capture.name
+            scene = spoilt_scene(capture) if spoilt else stereo_scene(capture, kept)
             cache = build_masks(scene, MasksConfig())
         except InputError as error:
             print(f"{capture.name}: left out. {error}", flush=True)

@@ -15,6 +15,8 @@ from liftlab.components.types import Array, Scene
 
 DETAILS = 3000
 """True points that stand in for the sparse points of structure from motion: they bound the depths that are tried."""
+NOISE, FATTEN_PX, KEEP = (0.001, 0.004), 2, (0.5, 0.95)
+"""Of spoilt depth: least and largest relative noise, most pixels by which things grow, least and largest share kept."""
 AGREES = 0.02
 """Relative difference from the true depth up to which a photo sees a point."""
 
@@ -30,6 +32,17 @@ def stereo_scene(capture: Path, kept: Path) -> Scene:
         kept.mkdir(parents=True, exist_ok=True)
         save_scene(scene, kept)
     return load_scene(kept)
+
+
+def spoilt_scene(capture: Path) -> Scene:
+    """The scene of a capture with true depth, spoilt as stereo spoils it, by an amount of its own."""
+    rng = np.random.default_rng(list(capture.name.encode()))
+    return scene_from_truth(
+        capture,
+        noise=float(rng.uniform(*NOISE)),
+        fatten_px=int(rng.integers(0, FATTEN_PX + 1)),
+        keep=float(rng.uniform(*KEEP)),
+    )
 
 
 def _made(capture: Path) -> Scene:
