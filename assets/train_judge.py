@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from safetensors.numpy import save_file
 
-from assets.judge_training.fitting import FitConfig, Sets, fit, padded
+from assets.judge_training.fitting import FitConfig, Sets, fit, padded, save_judge
 from assets.judge_training.questions import Questions, labels_in_views, questions_of
 from assets.judge_training.scenes import spoilt_scene, stereo_scene
 from liftlab.components.errors import InputError
@@ -71,8 +70,7 @@ def fit_all(questions: Path, out: Path = WEIGHTS, config: FitConfig = FitConfig(
     """Train on everything and write the weights."""
     captures = read(questions)
     judge = fit([sets_of(found, config.most) for found in captures.values()], config)
-    save_file({name: value.astype(np.float16) for name, value in vars(judge).items()}, out)
-    out.chmod(0o644)
+    save_judge(judge, out)
     print(f"{out}: {out.stat().st_size / 2**20:.2f} MiB, {len(captures)} captures")
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 
 from liftlab.components.masks.judging.network import Judge
 from liftlab.components.types import Array
@@ -111,6 +113,12 @@ def fit(captures: Sequence[Sets], config: FitConfig) -> Judge:
         stacked("encode.weight"), stacked("encode.bias"), stacked("mix.weight"), stacked("mix.bias"),
         stacked("out.weight"), stacked("out.bias"),
     )  # fmt: skip
+
+
+def save_judge(judge: Judge, file: Path) -> None:
+    """Write the weights in half precision; safetensors takes memory as it lies, so it must lie in order."""
+    save_file({name: np.ascontiguousarray(value, np.float16) for name, value in vars(judge).items()}, file)
+    file.chmod(0o644)
 
 
 def _trained(

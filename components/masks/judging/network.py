@@ -48,6 +48,11 @@ class Judge:
 @cache
 def judge() -> Judge:
     """The trained judge that ships."""
+    return read_judge(WEIGHTS)
+
+
+def read_judge(file: Path) -> Judge:
+    """A judge from its file of weights."""
     from safetensors.numpy import load_file
 
-    return Judge(**{name: value.astype(np.float32) for name, value in load_file(WEIGHTS).items()})
+    return Judge(**{name: value.astype(np.float32) for name, value in load_file(file).items()})

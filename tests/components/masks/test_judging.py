@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from assets.judge_training.fitting import FitConfig, SetNetwork, fit, padded
+from assets.judge_training.fitting import FitConfig, SetNetwork, fit, padded, save_judge
 from liftlab.components.masks.judging.inputs import (
     CLICK_INPUTS,
     OBJECT_INPUTS,
@@ -19,7 +19,7 @@ from liftlab.components.masks.judging.measures import (
     measured_photo,
     region_borders,
 )
-from liftlab.components.masks.judging.network import WEIGHTS, Judge, judge
+from liftlab.components.masks.judging.network import WEIGHTS, Judge, judge, read_judge
 
 HEIGHT, WIDTH = 80, 120
 
@@ -147,6 +147,22 @@ def test_fitting_learns_which_candidate_is_meant() -> None:
     fresh = rng.normal(size=(100, 4, 4)).astype(np.float32)
     right = sum(int(decide(one).argmax() == one[:, 1].argmax()) for one in fresh)
     assert right > 85
+
+
+def test_a_judge_is_saved_and_read(tmp_path) -> None:
+    """Trained layers lie transposed in memory; what is read must answer as what was trained."""
+    rng = np.random.default_rng(0)
+    sets = padded(
+        rng.normal(size=(40, 4)).astype(np.float32),
+        np.repeat(np.arange(10), 4),
+        rng.uniform(size=40),
+        np.ones(40),
+        4,
+    )
+    decide = fit([sets], FitConfig(hidden=6, members=2, steps=3, batch=4))
+    save_judge(decide, tmp_path / "judge.safetensors")
+    inputs = rng.normal(size=(5, 4))
+    np.testing.assert_allclose(read_judge(tmp_path / "judge.safetensors")(inputs), decide(inputs), atol=2e-3)
 
 
 def test_the_judge_that_ships_fits_what_it_is_told() -> None:
