@@ -1,10 +1,10 @@
 """Prompts in one plain form: clicks and boxes in view pixels, in the order they were given."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import project, view_from_photo
@@ -12,6 +12,9 @@ from liftlab.components.types import Array, Prompt, Scene, View
 
 VISIBLE_DEPTH_ERROR = 0.02
 """A point of the 3D view belongs to a photo when that photo's depth agrees with it to this share."""
+
+CLICK_DISC_PX = 2.0
+"""Pixels whose centres are this near to a click are answered as the click says, by every method."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,43 @@ def clicks_of(scene: Scene, prompts: Sequence[Prompt]) -> ClickList:
             else:
                 clicks.append(Click(*seen, bool(label), prompt.granularity))
     return ClickList(tuple(clicks), tuple(boxes), hidden)
+
+
+def obeying(
+    mask_of_view: Callable[[int], Bool[Array, "_ _"]], clicks: Sequence[Click]
+) -> Callable[[int], Bool[Array, "_ _"]]:
+    """Masks in which every click is heard: the pixels within `CLICK_DISC_PX` of it are in for a positive click and out
+    for a negative one; where two discs overlap the nearer click counts, and of two as near the later.
+
+    Args:
+        mask_of_view: View index to mask, view pixels.
+        clicks: In the order they were given.
+    """
+
+    def obeyed(view: int) -> Bool[Array, "_ _"]:
+        mine = [click for click in clicks if click.view == view]
+        mask = mask_of_view(view)
+        return _with_discs(mask, mine) if mine else mask
+
+    return obeyed
+
+
+def _with_discs(mask: Bool[Array, "H W"], clicks: Sequence[Click]) -> Bool[Array, "H W"]:
+    height, width = mask.shape
+    nearest: dict[tuple[int, int], tuple[float, bool]] = {}
+    for click in clicks:
+        reach = int(CLICK_DISC_PX) + 1
+        for row in range(max(0, int(click.y) - reach), min(height, int(click.y) + reach + 1)):
+            for column in range(max(0, int(click.x) - reach), min(width, int(click.x) + reach + 1)):
+                distance = float(np.hypot(row + 0.5 - click.y, column + 0.5 - click.x))
+                if distance > CLICK_DISC_PX:
+                    continue
+                if distance <= nearest.get((row, column), (np.inf, False))[0]:
+                    nearest[row, column] = (distance, click.positive)
+    out = np.array(mask, bool)
+    for (row, column), (_, positive) in nearest.items():
+        out[row, column] = positive
+    return out
 
 
 def best_view_of_point(scene: Scene, point: Float[Array, "3"]) -> tuple[int, float, float] | None:

@@ -4,24 +4,28 @@ microseconds."""
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.clicks.state import SolverState
+from liftlab.components.masks.judging.inputs import (
+    Measured,
+    click_inputs,
+    distance_to_outside,
+    object_inputs,
+)
+from liftlab.components.masks.judging.network import judge
 from liftlab.components.types import Array
 
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
-OFF_CENTRE = 0.5
-"""Centrality of a click below which it says nothing about which of two things is meant."""
-LARGE_PART = 0.2
-"""Smallest part that a click can mean without being asked for parts, as a share of the object around it."""
 KINDS = ("part", "object", "group", "plane")
+_MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
 
@@ -50,6 +54,8 @@ class MaskCache:
     """Packed bits; one array of the build, then one per added object."""
     solver_state: SolverState | None = field(default=None, repr=False)
     """What a click solver needs for what no cached mask covers; None when the masks came from elsewhere."""
+    measured: Measured | None = field(default=None, repr=False)
+    """What the judge knows of the objects of the build; None when nobody measured them."""
     order: Int[Array, "V O"] = field(init=False, repr=False)
     """Object indices by ascending area in each view (ties: smaller id first)."""
 
@@ -148,45 +154,61 @@ class MaskCache:
     ) -> int | None:
         """Of candidates in ascending area, the one a person most likely means; None without candidates.
 
-        Without a click, or where no whole object is among them: the smallest whole object, else the smallest plane,
-        else the smallest group, else the smallest part. People click into the middle of what they mean: where the
-        (view, x, y) of the click is known, how near it is to the middle of a candidate counts as much as the
-        candidate's score, so that two things taken for one, and one thing taken for two, are told by the click.
+        With the (view, x, y) of a click the judge decides, where the candidates were measured. Objects that a person
+        added were not: a click on one means it. Without a click, or without measures: the smallest whole object, else
+        the smallest plane, group or part.
         """
         ids = [int(object_id) for object_id in object_ids]
-        by_kind = {kind: [i for i in ids if self.kinds[self._index(i)] == kind] for kind in KINDS}
-        if click is not None and by_kind["object"]:
-            return self._in_the_middle(by_kind, click)
+        if click is not None and self.measured is not None and ids:
+            return self._judged(ids, click)
         for kind in ("object", "plane", "group", "part"):
-            if by_kind[kind]:
-                return by_kind[kind][0]
+            for object_id in ids:
+                if self.kinds[self._index(object_id)] == kind:
+                    return object_id
         return None
 
-    def _in_the_middle(self, by_kind: dict[str, list[int]], click: tuple[int, float, float]) -> int:
-        """Of objects, groups and large parts the one with the most of score and centrality of the click."""
-        view = click[0]
-        least = LARGE_PART * self.area(view, by_kind["object"][0])
-        parts = [i for i in by_kind["part"] if self.area(view, i) >= least]
-        rivals = [*by_kind["object"], *by_kind["group"], *parts]
-        best, most = rivals[0], -1.0
-        for rival in sorted(
-            rivals, key=lambda i: -self.scores[self._index(i)]
-        ):  # stable: objects first among equals
-            score = float(self.scores[self._index(rival)])
-            if score + 1 <= most:
-                break
-            total = score + max(self._centrality(rival, *click), OFF_CENTRE)
-            if total > most:
-                best, most = rival, total
-        return best
+    def _judged(self, ids: list[int], click: tuple[int, float, float]) -> int:
+        """The candidate that the judge expects to fit best; the smallest that a person added, if there is one."""
+        assert self.measured is not None
+        added = [object_id for object_id in ids if object_id > self.measured.in_views.shape[1]]
+        return added[0] if added else ids[int(judge()(self.click_inputs(ids, click)).argmax())]
 
-    def _centrality(self, object_id: int, view: int, x: float, y: float) -> float:
-        """Distance of a pixel from the outline of an object around it, as a share of the largest such distance."""
+    def click_inputs(self, ids: Sequence[int], click: tuple[int, float, float]) -> Float32[Array, "K E"]:
+        """What the judge is told of the candidates under a (view, x, y), in ascending area; they were measured."""
+        assert self.measured is not None
+        view, index = click[0], np.array(ids) - 1
+        depth = np.array([self._depth_of(object_id, *click) for object_id in ids])
+        return click_inputs(
+            self.object_inputs[index],
+            self.measured.in_views[view, index].astype(np.float32),
+            self.placement[view, index, 6],
+            depth / np.maximum(self.measured.inradius[view, index], depth),
+            depth,
+        )
+
+    @cached_property
+    def object_inputs(self) -> Float32[Array, "O D"]:
+        """What the judge is told of every candidate of the build without a click."""
+        assert self.measured is not None
+        built = self.measured.in_views.shape[1]
+        return object_inputs(
+            self.measured, self.placement[:, :built, 6], self.kinds[:built], self.scores[:built],
+            self.foreground[:built],
+        )  # fmt: skip
+
+    def _depth_of(self, object_id: int, view: int, x: float, y: float) -> float:
+        """Distance of a pixel of an object from its outline, in pixels; the photo's border is outline."""
         rows, columns = self.box(view, object_id)
-        inside = np.pad(self.mask(view, object_id)[rows, columns].astype(np.uint8), 1)
-        distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return float(
-            distance[int(y) - rows.start + 1, int(x) - columns.start + 1] / max(distance.max(), 1e-9)
+        inside = self.mask(view, object_id)[rows, columns]
+        return distance_to_outside(inside, int(y) - rows.start, int(x) - columns.start)
+
+    def is_agreed(self, object_id: int) -> bool:
+        """Whether an object is a region that photos agree on: its leaves tell it only roughly."""
+        index = self._index(object_id)
+        return (
+            self.measured is not None
+            and index < len(self.measured.agreement)
+            and bool(self.measured.agreement[index] > 0)
         )
 
     def with_object(
@@ -213,7 +235,7 @@ class MaskCache:
         )
 
     def save(self, folder: Path) -> None:
-        """Write `masks.npy` (bits), `placement.npy`, `masks.json` and `solver/` into an existing folder."""
+        """Write `masks.npy` (bits), `placement.npy`, `masks.json`, measures and `solver/` into an existing folder."""
         starts = np.concatenate([[0], np.cumsum([len(bits) for bits in self.blocks])])
         placement = self.placement.copy()
         placement[..., 1] += starts[placement[..., 0]]
@@ -235,6 +257,10 @@ class MaskCache:
                 ],
             },
         )
+        if self.measured is not None:
+            for name, array in zip(_MEASURED, vars(self.measured).values(), strict=True):
+                with atomic_write(folder / name) as file:
+                    np.save(file, array, allow_pickle=False)
         if self.solver_state is not None:
             (folder / SOLVER_FOLDER).mkdir(exist_ok=True)
             self.solver_state.save(folder / SOLVER_FOLDER)
@@ -268,6 +294,11 @@ class MaskCache:
             scores=np.array([entry["score"] for entry in objects], np.float32),
             placement=placement,
             blocks=(bits,),
+            measured=(
+                Measured(*(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in _MEASURED))
+                if (folder / _MEASURED[0]).exists()
+                else None
+            ),
             solver_state=(
                 SolverState.load(folder / SOLVER_FOLDER, scene_key=meta["scene_key"])
                 if (folder / SOLVER_FOLDER).is_dir()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float32, Int, Int32, UInt8
 
 from liftlab.components.masks.clicks.state import SolverState
@@ -43,6 +44,10 @@ class TrackingInput:
     """One per view."""
     state: SolverState
     """Scene graph, merge tree of its leaves by the proposals, regions and leaf of every pixel; no objects yet."""
+    held: Sequence[scipy.sparse.csr_array]
+    """Voxels of the scene graph that the proposals of each view hold [M, N]."""
+    visible: Bool[Array, "V N"]
+    """Voxels that each view sees."""
     min_pixels: int
     """An object must cover this many pixels in one view at least; a tracker may leave out smaller ones at once."""
 
@@ -60,7 +65,9 @@ class TrackedMasks:
     score: float
     """Quality in [0, 1]."""
     leaves: Int[Array, "K"]
-    """Leaves of the scene graph that make it up, ascending."""
+    """Leaves of the scene graph that make it up, ascending; of a thing smaller than a leaf, none."""
+    agreement: float = 0.0
+    """How well regions of single photos agree on it, in [0, 1]; 0 for what comes from geometry."""
 
 
 @runtime_checkable

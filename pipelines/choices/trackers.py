@@ -23,7 +23,7 @@ TRACKERS: Registry[TrackerRecord] = Registry("tracker", group="liftlab.trackers"
 def _geometry(config: Any, *, device: Any) -> Any:
     from liftlab.components.masks.regions.following import GeometryTracker
 
-    return GeometryTracker(config.candidates, config.outline)
+    return GeometryTracker(config.candidates, config.outline, config.agreement)
 
 
 def _sam2(config: Any, *, device: Any) -> Any:

@@ -283,7 +283,7 @@ class ContrastiveLift:
         """
         started = time.perf_counter()
         clicks = seen_clicks(prepared.views, prompts)
-        about = {"method": NAME, "config": self.config, "started": started, "message": clicks.message}
+        about = {"method": NAME, "config": self.config, "started": started, "clicks": clicks}
         if not clicks.positives:
             return nothing_selected(prepared.views, **about)
         yes = [self._object_at(prepared, click) for click in clicks.positives]

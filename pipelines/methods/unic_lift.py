@@ -306,7 +306,7 @@ class UniCLift:
         clicks = seen_clicks(prepared.views, prompts)
         if not clicks.positives:
             return nothing_selected(
-                prepared.views, method=NAME, config=self.config, started=started, message=clicks.message
+                prepared.views, method=NAME, config=self.config, started=started, clicks=clicks
             )
         yes = [self._object_at(prepared, click) for click in clicks.positives]
         no = [self._object_at(prepared, click) for click in clicks.negatives]
@@ -318,7 +318,7 @@ class UniCLift:
         )
         return answer(
             prepared.views, score, SCORE_THRESHOLD, method=NAME, config=self.config, started=started,
-            message=clicks.message,
+            clicks=clicks,
         )  # fmt: skip
 
     def _object_at(self, prepared: UniCLiftPrepared, click: SeenClick) -> int:

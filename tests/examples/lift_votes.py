@@ -54,13 +54,13 @@ class LiftVotes:
         return LiftVotesPrepared(scene.key, views, masks, inside / seen[:, None].clamp_min(1e-9))
 
     def segment(self, prepared, prompts):
-        about = {"method": "lift_votes", "config": self.config, "started": time.perf_counter()}
-        seen = shared.seen_clicks(prepared.views, prompts)
+        started, seen = time.perf_counter(), shared.seen_clicks(prepared.views, prompts)
+        about = {"method": "lift_votes", "config": self.config, "started": started, "clicks": seen}
         add, out = (
             {self._meant(prepared, s.click) for s in some} for some in (seen.positives, seen.negatives)
         )
         if not add - out - {None}:
-            return shared.nothing_selected(prepared.views, **about, message=seen.message)
+            return shared.nothing_selected(prepared.views, **about)
         score = prepared.votes[:, [i - 1 for i in add - out - {None}]].amax(dim=1)
         for i in out - {None}:  # what a negative click hits goes, even where a larger object holds it
             score = torch.where(prepared.votes[:, i - 1] > self.config.share, 0.0, score)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from liftlab.components.clicks import CLICK_DISC_PX
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.types import Prompt, Segmentation
@@ -112,6 +113,47 @@ def test_config_documents_every_field(case: Case) -> None:
     for field in case.entry.config_class.__dataclass_fields__:
         assert field.replace("_", "-") in text
     assert case.entry.summary and case.entry.paper and case.entry.licence
+
+
+def random_clicks(case: Case, seed: int, count: int) -> list[Prompt]:
+    """Clicks anywhere in the photos, the first one positive and on a box."""
+    rng = np.random.default_rng(seed)
+    prompts = [click(case.toy, int(rng.integers(1, 4)), view=0)]
+    for _ in range(count - 1):
+        view = int(rng.integers(len(case.toy.scene.views)))
+        camera = case.toy.scene.views[view].camera
+        place = rng.uniform(0, [camera.width, camera.height])
+        prompts.append(Prompt(view, place[None], np.array([bool(rng.integers(2))])))
+    return prompts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_click_is_heard_in_its_own_photo(case: Case, seed: int) -> None:
+    prompts = random_clicks(case, seed, 6)
+    masks = case.masks(case.segment(*prompts))
+    for view, mask in enumerate(masks):
+        mine = [(p.point_coords[0], bool(p.point_labels[0])) for p in prompts if p.view == view]
+        for (x, y), positive in mine:
+            rows, columns = np.mgrid[: mask.shape[0], : mask.shape[1]]
+            near = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
+            others = [
+                np.hypot(columns + 0.5 - a, rows + 0.5 - b) for (a, b), sign in mine if sign != positive
+            ]
+            disc = (near <= CLICK_DISC_PX) & (near < np.min([np.full(near.shape, np.inf), *others], axis=0))
+            assert (mask[disc] == positive).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_positive_click_only_adds_and_a_negative_one_only_takes_away(case: Case, seed: int) -> None:
+    prompts = random_clicks(case, 100 + seed, 5)
+    before = case.masks(case.segment(prompts[0]))
+    for number in range(2, len(prompts) + 1):
+        after = case.masks(case.segment(*prompts[:number]))
+        if prompts[number - 1].point_labels[0]:
+            assert not (before & ~after).any()
+        else:
+            assert not (after & ~before).any()
+        before = after
 
 
 def count(case: Case, result: Segmentation) -> int:

@@ -90,6 +90,17 @@ class PieceFinder:
             return ids[min(int(click.granularity * len(ids)), len(ids) - 1)]
         return self.cache.preferred(ids, click=(click.view, click.x, click.y) if first else None)
 
+    def voxels_of(self, choice: int) -> Bool[Array, "N"]:
+        """Voxels that the photos show inside a cached object more often than outside of it."""
+        inside, seen = np.zeros((2, len(self.state.graph.points)), np.int64)
+        for view in range(self.cache.num_views):
+            rows, columns = self.cache.box(view, choice)
+            ids = np.asarray(self.state.graph.voxel_of_pixel[view][rows, columns])
+            known, mask = ids >= 0, self.cache.mask(view, choice)[rows, columns]
+            inside += np.bincount(ids[known & mask], minlength=len(inside))
+            seen += np.bincount(ids[known], minlength=len(seen))
+        return 2 * inside > seen
+
     def leaf_at(self, click: Click) -> int:
         """Leaf under a click, that of the clicked cached object where the pixel itself tells another; -1
         without one."""
@@ -133,7 +144,8 @@ class PieceFinder:
                 continue
             leaves = self.state.leaves[choice - 1]
             fresh = self.cache.mask(click.view, choice) & ~here
-            if sizes[leaves].sum() <= min(most, growth * volume) and self._means(click, fresh, limit):
+            count = self.voxels_of(choice).sum() if self.cache.is_agreed(choice) else sizes[leaves].sum()
+            if count <= min(most, growth * volume) and self._means(click, fresh, limit):
                 selected[leaves] = True
                 for other in before.unwanted - before.wanted:
                     selected[self.branch(other, before.wanted)] = False

@@ -112,12 +112,12 @@ class GraphCutSolver:
         row, column = int(click.y), int(click.x)
         if before.masks[click.view][row, column] == click.positive:
             return state  # already as asked: only remembered
-        changed = chosen != state.selected
+        override = self._with_regions(taken[len(state.taken) :], chosen, state.override)
+        changed = self._sides(chosen, override) != self._sides(state.selected, state.override)
         if changed.any():
             kept = state.wanted - frozenset(np.flatnonzero(before.selected & ~chosen).tolist())
-            state = replace(state, selected=chosen, taken=taken, wanted=kept)
-            voxels = np.flatnonzero(changed[self.state.graph.leaf] & (self.state.graph.leaf >= 0))
-            state = self._redrawn(state, clicks, voxels)
+            state = replace(state, selected=chosen, override=override, taken=taken, wanted=kept)
+            state = self._redrawn(state, clicks, np.flatnonzero(changed))
         if state.masks[click.view][row, column] != click.positive:
             state = self._moved_outline(state, clicks)
         return state
@@ -134,13 +134,40 @@ class GraphCutSolver:
             selected[list(state.wanted)] = True
         else:
             return replace(state, masks=self._photo_only(click))
+        override = self._with_regions(taken[len(state.taken) :], selected, state.override)
         for leaf in state.unwanted - state.wanted:
             selected[self._pieces.branch(leaf, state.wanted)] = False
         if choice is not None and len(clicks) == 1:  # a lookup: what the cache holds is what would be drawn
             masks = tuple(self.cache.mask(view, choice) for view in range(self.cache.num_views))
         else:
-            masks = self._draw(selected, state.override, clicks)
-        return replace(state, selected=selected, taken=taken, masks=masks)
+            masks = self._draw(selected, override, clicks)
+        return replace(state, selected=selected, override=override, taken=taken, masks=masks)
+
+    def _with_regions(
+        self, choices: tuple[int, ...], selected: Bool[Array, "L"], override: Int8[Array, "N"]
+    ) -> Int8[Array, "N"]:
+        """Overrides with the voxels of cached regions that their leaves do not tell: those are cut by colour, leaves by
+        geometry."""
+        out = override.copy()
+        for choice in choices:
+            if not self.cache.is_agreed(choice):
+                continue
+            inside = self._pieces.voxels_of(choice)
+            by_leaf = self._sides(selected, np.zeros_like(override))[:-1] == 1
+            own = np.zeros(self.state.graph.num_leaves + 1, bool)
+            own[self.state.leaves[choice - 1]] = True
+            out[inside & ~by_leaf] = 1
+            out[~inside & own[self.state.graph.leaf] & by_leaf] = -1
+        return out
+
+    def _sides(self, selected: Bool[Array, "L"], override: Int8[Array, "N"]) -> Int8[Array, "N_plus_1"]:
+        """1 for voxels inside, 0 for those outside, -1 where nothing is known and, last, for no voxel at all."""
+        leaf = np.asarray(self.state.graph.leaf)
+        value = np.full(len(leaf) + 1, -1, np.int8)
+        value[:-1] = np.where(leaf >= 0, selected[leaf], -1)
+        value[:-1][override > 0] = 1
+        value[:-1][override < 0] = 0
+        return value
 
     def _photo_only(self, click: Click) -> tuple[Bool[Array, "_ _"], ...]:
         """The colour region under a click where geometry knows nothing; the other photos stay empty."""
@@ -232,12 +259,7 @@ class GraphCutSolver:
         only: int | None = None,
     ) -> tuple[Bool[Array, "_ _"], ...]:
         """Sharp masks of the selection in every view, or in `only` one (the others empty)."""
-        graph = self.state.graph
-        leaf = np.asarray(graph.leaf)
-        value = np.full(len(leaf) + 1, -1, np.int8)
-        value[:-1] = np.where(leaf >= 0, selected[leaf], -1)
-        value[:-1][override > 0] = 1
-        value[:-1][override < 0] = 0
+        graph, value = self.state.graph, self._sides(selected, override)
         votes, colors, inside = [], [], np.zeros(1568)
         for view, colored in enumerate(self._views):
             height, width = colored.image.shape[:2]

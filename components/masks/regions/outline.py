@@ -1,11 +1,11 @@
 """Outlines: votes of the geometry become a sharp mask of one view by a graph cut over local colour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int8, Int16, UInt8
+from jaxtyping import Bool, Float, Float32, Int8, Int16, Shaped, UInt8
 
 from liftlab.components.bounds import Amount, within
 from liftlab.components.masks.graph.grid_cut import NEIGHBOURS, grid_cut
@@ -14,6 +14,8 @@ from liftlab.components.types import Array
 CERTAIN = 1e3
 """Seeds above this many nats put their pixels inside."""
 _BINS = (8, 14, 14)
+NUM_BINS = 8 * 14 * 14
+"""Colour bins."""
 _DIAGONAL = 0.7071
 """Weight of diagonal neighbours: inverse distance."""
 
@@ -52,6 +54,17 @@ class ViewColors:
     """CIE Lab; L in 0..255, a and b centred at 128."""
     bins: Int16[Array, "H W"]
     """Colour bin of each pixel."""
+    known_prices: dict[tuple[float, float, float], Float32[Array, "4 H W"]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Prices of outlines at full size, by what they depend on: drawing every object of a photo asks for them."""
+
+    def prices(self, config: OutlineConfig) -> Float32[Array, "4 H W"]:
+        """`_contrast` of the whole photo, computed once."""
+        key = (config.smooth, config.smooth_floor, config.edge)
+        if key not in self.known_prices:  # two threads may both compute it: same value
+            self.known_prices[key] = _contrast(self.lab.astype(np.float32), config).astype(np.float32)
+        return self.known_prices[key]
 
 
 def view_colors(image: UInt8[Array, "H W 3"]) -> ViewColors:
@@ -68,7 +81,12 @@ def color_histogram(
 ) -> Float[Array, "1568"]:
     """Smoothed counts per colour bin."""
     flat = None if weights is None else weights.ravel()
-    counts = np.bincount(bins.ravel(), flat, minlength=int(np.prod(_BINS))).astype(np.float32)
+    return smoothed_counts(np.bincount(bins.ravel(), flat, minlength=NUM_BINS))
+
+
+def smoothed_counts(counts: Shaped[Array, "1568"]) -> Float[Array, "1568"]:
+    """Counts per colour bin, each spread over its neighbours. Linear: sums of counts may be smoothed at once."""
+    counts = counts.astype(np.float32)
     cube = counts.reshape(_BINS[0], _BINS[1] * _BINS[2])
     cube = cv2.GaussianBlur(cube, (1, 5), 0, sigmaY=0.7, borderType=cv2.BORDER_REPLICATE)
     planes = [
@@ -112,7 +130,12 @@ def outline(
     unary = _unary(colors.bins[coarse], part, config, inside_colors, config.blur_px / step**0.5)
     if seeds is not None:
         unary += seeds[coarse]
-    cut = grid_cut(unary, _contrast(colors.lab[coarse].astype(np.float32), config))
+    prices = (
+        colors.prices(config)[:, window[0], window[1]]
+        if step == 1
+        else _contrast(colors.lab[coarse].astype(np.float32), config)
+    )
+    cut = grid_cut(unary, prices)
     cut = _voted_pieces(cut, wanted[coarse])
     if step > 1:
         height, width = window[0].stop - window[0].start, window[1].stop - window[1].start

@@ -204,7 +204,7 @@ class Saga:
         """
         started = time.perf_counter()
         given = seen_clicks(prepared.views, prompts)
-        about = {"method": "saga", "config": self.config, "started": started, "message": given.message}
+        about = {"method": "saga", "config": self.config, "started": started, "clicks": given}
         if not given.positives:
             return nothing_selected(prepared.views, **about)
         scale, meant = given.granularity, prepared.features[:0]

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from liftlab.components.clicks import Box, Click, ClickList, clicks_of
+from liftlab.components.clicks import Box, Click, ClickList, clicks_of, obeying
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.cache import MaskCache
@@ -126,6 +126,8 @@ class SeenClicks:
     """One sentence about clicks that were left out; empty when all count."""
     granularity: float | None
     """Of the last prompt that gave one."""
+    given: tuple[Click, ...] = ()
+    """All clicks in photos, also those through which little is seen: an answer's masks obey them."""
 
 
 def seen_clicks(views: GaussianViews, prompts: Sequence[Prompt]) -> SeenClicks:
@@ -158,6 +160,7 @@ def seen_clicks(views: GaussianViews, prompts: Sequence[Prompt]) -> SeenClicks:
         tuple(one for one in seen if not one.click.positive),
         message,
         granularities[-1] if granularities else None,
+        given.clicks,
     )
 
 
@@ -173,7 +176,7 @@ def answer(
     method: str,
     config: Any,
     started: float,
-    message: str = "",
+    clicks: SeenClicks,
 ) -> Segmentation:
     """The Gaussians whose score is above the threshold, with masks of views drawn on demand.
 
@@ -181,9 +184,10 @@ def answer(
         score: Per Gaussian; where a method has more than one condition it lowers the score of those that fail.
         config: The method's dataclass, for the provenance.
         started: `time.perf_counter()` when the question came in.
-        message: For the person; when empty and nothing is selected, a sentence is put in.
+        clicks: What was asked; its message is for the person, and when it is empty and nothing is selected, a sentence
+            is put in.
     """
-    selected = score > threshold
+    selected, message = score > threshold, clicks.message
     if not message and not selected.any():
         message = "Nothing was found where you clicked: click on another spot of the object."
     backend = f"features, {views.gaussians.device.type}"
@@ -194,18 +198,18 @@ def answer(
         threshold=threshold,
         object_ids=(),
         provenance=Provenance(method, asdict(config), backend, time.perf_counter() - started),
-        mask_of_view=partial(views.mask, selected),
+        mask_of_view=obeying(partial(views.mask, selected), clicks.given),
         message=message,
     )
 
 
 def nothing_selected(
-    views: GaussianViews, *, method: str, config: Any, started: float, message: str = ""
+    views: GaussianViews, *, method: str, config: Any, started: float, clicks: SeenClicks
 ) -> Segmentation:
     """The answer to no positive click: empty, with the sentence that explains it (none for no prompt at all)."""
     zeros = np.zeros(len(views.gaussians), np.float32)
-    empty = answer(views, zeros, 0.5, method=method, config=config, started=started)
-    return replace(empty, message=message)
+    empty = answer(views, zeros, 0.5, method=method, config=config, started=started, clicks=clicks)
+    return replace(empty, message=clicks.message)
 
 
 def foreground_shares(views: GaussianViews, masks: MaskCache) -> Float32[Array, "N"]:

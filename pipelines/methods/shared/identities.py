@@ -127,7 +127,7 @@ class IdentityMethod:
         clicks = seen_clicks(prepared.views, prompts)
         if not clicks.positives:
             return nothing_selected(
-                prepared.views, method=self.name, config=self.config, started=started, message=clicks.message
+                prepared.views, method=self.name, config=self.config, started=started, clicks=clicks
             )
         yes, no = (
             [int(prepared.head.objects_of(click.blend(prepared.features))) for click in side]
@@ -142,7 +142,7 @@ class IdentityMethod:
         score = select(prepared.labelling.gaussians, chosen, clicks, yes, no, keep)
         return answer(
             prepared.views, score, SCORE_THRESHOLD, method=self.name, config=self.config, started=started,
-            message=clicks.message,
+            clicks=clicks,
         )  # fmt: skip
 
     def decompose(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt16
 
-from liftlab.components.clicks import clicks_of
+from liftlab.components.clicks import clicks_of, obeying
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.cache import MaskCache
@@ -160,7 +160,7 @@ class WildSeg3D:
             provenance=Provenance(
                 "wildseg3d", asdict(self.config), backend_of(prepared), time.perf_counter() - started, slow
             ),
-            mask_of_view=mask_of_view,
+            mask_of_view=obeying(mask_of_view, given.clicks),
             candidates=choice.candidates,
             message=message_of(given, choice, selected),
         )

@@ -6,13 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float16, Float32, UInt16
 
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.clicks.pieces import inradius
 from liftlab.components.masks.clicks.state import SolverState
 from liftlab.components.masks.graph.borders import leaf_borders
 from liftlab.components.masks.graph.hole_filling import fill_surfaces
-from liftlab.components.masks.graph.scene_graph import SceneGraph, build_scene_graph, view_depths
+from liftlab.components.masks.graph.scene_graph import SceneGraph, build_scene_graph, lab_image, view_depths
+from liftlab.components.masks.judging.inputs import Measured
+from liftlab.components.masks.judging.measures import (
+    MEASURES,
+    MIN_MEASURED_PX,
+    measure,
+    measured_photo,
+    region_borders,
+)
+from liftlab.components.masks.judging.relations import relations, voxels_of_masks
 from liftlab.components.masks.protocols import (
     ProposalInput,
     Proposer,
@@ -21,6 +31,7 @@ from liftlab.components.masks.protocols import (
     TrackingInput,
     largest_area,
 )
+from liftlab.components.masks.regions.agreeing import voxels_of_proposals
 from liftlab.components.masks.regions.proposals import RegionProposer
 from liftlab.components.masks.regions.tracking import MergeTreeBuilder
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -63,16 +74,23 @@ def build_masks(
     cancel.check()
     depths = view_depths(scene)
     start = 0.25 if PROPOSERS.get(config.proposer).needs is None else 0.1
-    proposals, regions = _proposed(
+    proposals, regions, borders = _proposed(
         scene, graph, depths, proposer, RegionProposer(config.regions), part_of(progress, start, 0.55), cancel
     )
     progress(0.55, "Giving objects one name over all photos")
     state = _state(scene, fill_surfaces(graph, regions), depths, proposals, regions, config)
-    given = TrackingInput(scene, proposals, state, config.min_pixels)
-    tracked = tracker.track(given, progress=part_of(progress, 0.6, 1.0), cancel=cancel)
+    voxel_of_pixel, count = np.asarray(state.graph.voxel_of_pixel), len(state.graph.points)
+    found = [voxels_of_proposals(*each, count) for each in zip(voxel_of_pixel, proposals, strict=True)]
+    held, visible = [masks for masks, _ in found], np.stack([seen for _, seen in found])
+    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels)
+    tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
+    related = relations(voxels_of_masks(voxel_of_pixel, count, tracked), held, visible)
+    measured = _measured(
+        scene, state.graph, depths, borders, tracked, related, part_of(progress, 0.9, 1.0), cancel
+    )
     progress(1.0, f"{len(tracked)} masks in {len(scene.views)} photos")
-    return _cache(scene, tracked, state)
+    return _cache(scene, tracked, state, measured)
 
 
 def _made(config: MasksConfig, device: torch.device) -> tuple[Proposer, Tracker]:
@@ -93,9 +111,10 @@ def _proposed(
     by_regions: RegionProposer,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[list[MaskSet], UInt16[Array, "V H W"]]:
-    """Proposals of every view, and its finest regions."""
+) -> tuple[list[MaskSet], UInt16[Array, "V H W"], list[Float16[Array, "_ _"]]]:
+    """Proposals of every view, its finest regions, and the borders of regions of all sizes."""
     proposals: list[MaskSet] = []
+    borders: list[Float16[Array, "_ _"]] = []
     regions = np.zeros(graph.voxel_of_pixel.shape, np.uint16)
     started = time.monotonic()
     for index, view in enumerate(scene.views):
@@ -107,7 +126,40 @@ def _proposed(
         levels = by_regions.levels(view.image, depth, normals)
         proposals.append(proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
-    return proposals, regions
+        borders.append(region_borders(levels))
+    return proposals, regions, borders
+
+
+def _measured(
+    scene: Scene,
+    graph: SceneGraph,
+    depths: Float32[Array, "V H W"],
+    borders: Sequence[Float16[Array, "_ _"]],
+    tracked: Sequence[TrackedMasks],
+    related: Float32[Array, "O R"],
+    progress: Progress,
+    cancel: CancelToken,
+) -> Measured:
+    """What the judge is told of every object in every view."""
+    in_views = np.full((len(scene.views), len(tracked), len(MEASURES)), np.nan, np.float16)
+    radius = np.zeros((len(scene.views), len(tracked)), np.float16)
+    for index, view in enumerate(scene.views):
+        progress(index / len(scene.views), f"Measuring objects in {view.name}")
+        cancel.check()
+        height, width = view.camera.height, view.camera.width
+        photo = measured_photo(
+            lab_image(view.image),
+            depths[index, :height, :width],
+            scene.pointmap.pts3d[index, :height, :width],
+            graph.normals_in_view(index)[:height, :width],
+            borders[index],
+            graph.labels_in_view(index, np.asarray(graph.surface), -1)[:height, :width] >= 0,
+        )
+        for number, one in enumerate(tracked):
+            if np.count_nonzero(one.masks[index]) >= MIN_MEASURED_PX:
+                in_views[index, number] = measure(photo, one.masks[index])
+                radius[index, number] = inradius(one.masks[index])
+    return Measured(in_views, radius, np.array([one.agreement for one in tracked], np.float32), related)
 
 
 def _wait(started: float, done: int, scene: Scene) -> str:
@@ -135,7 +187,9 @@ def _state(
     return SolverState(graph, tree, (), leaf_of_pixel, regions)
 
 
-def _cache(scene: Scene, tracked: Sequence[TrackedMasks], state: SolverState) -> MaskCache:
+def _cache(
+    scene: Scene, tracked: Sequence[TrackedMasks], state: SolverState, measured: Measured
+) -> MaskCache:
     cache = MaskCache.build(
         scene.key,
         [one.masks for one in tracked],
@@ -144,4 +198,5 @@ def _cache(scene: Scene, tracked: Sequence[TrackedMasks], state: SolverState) ->
         foreground=[one.foreground for one in tracked],
         scores=[one.score for one in tracked],
     )
-    return replace(cache, solver_state=replace(state, leaves=tuple(one.leaves for one in tracked)))
+    state = replace(state, leaves=tuple(one.leaves for one in tracked))
+    return replace(cache, solver_state=state, measured=measured)

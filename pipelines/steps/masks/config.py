@@ -8,6 +8,7 @@ from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.masks.clicks.candidates import CandidateConfig
 from liftlab.components.masks.graph.scene_graph import SceneGraphConfig
+from liftlab.components.masks.regions.agreeing import AgreementConfig
 from liftlab.components.masks.regions.outline import OutlineConfig
 from liftlab.components.masks.regions.proposals import RegionConfig
 from liftlab.components.masks.regions.tracking import MergeTreeConfig
@@ -17,7 +18,7 @@ from liftlab.pipelines.choices.record import check_settings
 from liftlab.pipelines.choices.trackers import TRACKERS
 from liftlab.pipelines.models import Sam2Config
 
-STEP_VERSION = 7
+STEP_VERSION = 8
 """Raised when the computation changes; part of the key of a scene's masks."""
 
 
@@ -37,6 +38,8 @@ class MasksConfig:
     """How pieces become objects."""
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     """What is kept as part, object, group and plane."""
+    agreement: AgreementConfig = field(default_factory=AgreementConfig)
+    """When regions of several photos are one thing."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are sharpened."""
     min_pixels: Annotated[int, within(0, 10_000_000)] = 100

@@ -1,12 +1,16 @@
 """MaskCache: what goes in comes out, lookups agree with the masks, nothing is shared that must not be."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.judging.inputs import Measured
+from liftlab.components.masks.judging.measures import MEASURES
+from liftlab.components.masks.judging.relations import RELATIONS
 
 SIZES = ((40, 60), (31, 45), (40, 60))
 KINDS = ("part", "object", "group", "plane", "object")
@@ -106,42 +110,50 @@ def test_the_preferred_candidate_is_the_smallest_whole_object() -> None:
     assert cache.preferred([1]) == 1
 
 
-def test_a_click_in_the_middle_of_a_large_part_and_off_the_whole_means_the_part() -> None:
-    whole, part = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
-    whole[10:30, 5:35] = True  # a box ...
-    part[13:27, 38:51] = True  # ... and a smaller one that was taken for a piece of it
-    whole |= part
-    whole[18:22, 35:38] = True
-    cache = MaskCache.build(
-        "key",
-        [[part], [whole]],
-        sizes=[(40, 60)],
-        kinds=["part", "object"],
-        foreground=[True, True],
-        scores=[1.0, 1.0],
-    )
-    assert cache.preferred(cache.at(0, 44, 20), click=(0, 44.0, 20.0)) == 1
-    assert cache.preferred(cache.at(0, 39, 15), click=(0, 39.0, 15.0)) == 2  # at the part's rim
-    assert cache.preferred(cache.at(0, 20, 20), click=(0, 20.0, 20.0)) == 2
-    assert cache.preferred(cache.at(0, 44, 20)) == 2  # without the click
+def nested() -> MaskCache:
+    """Three squares in each other, in every view."""
+    masks = [[np.zeros(size, bool) for size in SIZES] for _ in range(3)]
+    for index, per_view in enumerate(masks):
+        for mask in per_view:
+            mask[15 - 5 * index : 26 + index, 25 - 5 * index : 36 + index] = True
+    return build(masks)
 
 
-def test_of_one_thing_taken_for_two_a_click_between_them_means_both() -> None:
-    left, both = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
-    left[10:30, 5:27] = True
-    both[10:30, 5:49] = True
-    cache = MaskCache.build(
-        "key",
-        [[left], [both]],
-        sizes=[(40, 60)],
-        kinds=["object", "group"],
-        foreground=[True, True],
-        scores=[1.0, 0.8],
-    )
-    assert cache.preferred(cache.at(0, 25, 20), click=(0, 25.0, 20.0)) == 2
-    assert cache.preferred(cache.at(0, 15, 20), click=(0, 15.0, 20.0)) == 1
-    assert cache.preferred(cache.at(0, 25, 11), click=(0, 25.0, 11.0)) == 1  # at the rim of both
-    assert cache.preferred(cache.at(0, 25, 20)) == 1  # without the click
+def measured(cache: MaskCache) -> MaskCache:
+    """The cache with measures that say nothing."""
+    views, objects = cache.num_views, len(cache.kinds)
+    in_views = np.full((views, objects, len(MEASURES)), np.nan, np.float16)
+    zeros = np.zeros(objects, np.float32)
+    related = np.zeros((objects, len(RELATIONS)), np.float32)
+    return replace(cache, measured=Measured(in_views, np.ones((views, objects), np.float16), zeros, related))
+
+
+def test_the_judge_decides_what_a_click_means(monkeypatch) -> None:
+    cache = measured(nested())
+    ids = cache.at(0, 30, 20).tolist()
+    assert len(ids) == 3
+    for index, object_id in enumerate(ids):
+        answers = np.eye(len(ids))[index]
+        monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda a=answers: lambda inputs: a)
+        assert cache.preferred(ids, click=(0, 30.0, 20.0)) == object_id
+
+
+def test_a_click_on_what_a_person_added_means_it() -> None:
+    cache = measured(nested())
+    more = cache.with_object([np.ones(size, bool) for size in SIZES])
+    assert more.preferred(more.at(0, 30, 20), click=(0, 30.0, 20.0)) == len(more.kinds)
+
+
+def test_measures_are_saved_and_read(tmp_path) -> None:
+    cache = measured(nested())
+    cache.save(tmp_path)
+    back = MaskCache.load(tmp_path)
+    assert back.measured is not None and cache.measured is not None
+    for name, value in vars(cache.measured).items():
+        np.testing.assert_array_equal(getattr(back.measured, name), value)
+    ids = cache.at(0, 30, 20).tolist()
+    told = cache.click_inputs(ids, (0, 30.0, 20.0))
+    np.testing.assert_array_equal(back.click_inputs(ids, (0, 30.0, 20.0)), told)
 
 
 def test_wrong_sizes_kinds_and_ids_are_refused() -> None:

@@ -19,6 +19,7 @@ from liftlab.components.masks.graph.scene_graph import (
     view_depths,
 )
 from liftlab.components.masks.protocols import ProposalInput, Proposer, Tracker
+from liftlab.components.masks.regions.agreeing import AgreementConfig
 from liftlab.components.masks.regions.following import GeometryTracker
 from liftlab.components.masks.regions.outline import OutlineConfig
 from liftlab.components.masks.regions.proposals import RegionConfig, RegionProposer, masks_of_levels
@@ -53,7 +54,7 @@ def borders_of(toy: Toy, graph: SceneGraph) -> LeafBorders:
 
 def test_protocols_are_satisfied() -> None:
     assert isinstance(RegionProposer(RegionConfig()), Proposer)
-    assert isinstance(GeometryTracker(CandidateConfig(), OutlineConfig()), Tracker)
+    assert isinstance(GeometryTracker(CandidateConfig(), OutlineConfig(), AgreementConfig()), Tracker)
 
 
 def test_regions_follow_colour_and_depth() -> None:
