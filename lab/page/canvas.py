@@ -52,6 +52,8 @@ TEMPLATE = f"""
         title="Add a rim to the selection (G)">Grow</button>
     </div>
     <label class="pick method"><span>Method</span><select aria-label="Method"></select></label>
+    <button type="button" class="tool wide" data-all hidden
+      title="Have this method answer all objects, not the current one alone">For all</button>
     <span class="ws-time" role="status" aria-label="Time of the last click"></span>
   </div>
   <div class="ruler" hidden role="group" aria-label="Measure">

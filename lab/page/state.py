@@ -62,6 +62,10 @@ NEXT_HINT = (
     "Too much or too little? Move Part–Whole, click what is missing, shift-click what is too much. "
     "N starts the next object."
 )
+UNPREPARED = (
+    "{method} is not prepared for this scene: prepare it in the cell Methods, or choose another method. "
+    "Undo goes back to the one before."
+)
 EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
 
 _lookups: Recent[np.ndarray] = Recent(200, most_bytes=96 * 2**20, size_of=lambda lookup: lookup.nbytes)
@@ -104,6 +108,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
     if visitor.photo not in {photo.name for photo in photos}:
         visitor.photo = scene.views[0].name
     said = visitor.note or (result.message if result is not None else "")
+    if not said and not session.ready:
+        said = UNPREPARED.format(method=session.method)
     return Ready(
         version=visitor.version,
         scene_key=scene.key,
@@ -158,6 +164,7 @@ def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
         slow=entry.result is not None and not empty and entry.result.provenance.slow_path,
         removed=place.removed,
         moved=not place.removed and not place.untouched,
+        method=entry.method,
     )
 
 
@@ -174,6 +181,8 @@ def _note(visitor: "Visitor", entry: "ObjectState") -> str:
         parts.append("moved")
     if place.copies and not place.removed:
         parts.append(f"{len(place.copies) + 1} of it")
+    if len({each.choice.name for each in visitor.session.book.entries}) > 1:
+        parts.append(f"by {entry.method}")
     return ", ".join(parts)
 
 

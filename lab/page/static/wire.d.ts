@@ -102,11 +102,13 @@ export interface Delete {
   id: number;
 }
 
-/** Choose what answers the clicks. */
+/** Choose what answers the current object, and new ones. */
 export interface Method {
   do: "method";
   /** Of the method. */
   name: string;
+  /** It answers all objects. */
+  all: boolean;
 }
 
 /** Keep an object of a slow click with the scene. */
@@ -413,7 +415,7 @@ export interface Ready {
   /** By photo: boxes of the current object, x0, y0, x1, y1 in photo pixels. */
   boxes: { [name: string]: [number, number, number, number][] };
   methods: MethodOffer[];
-  /** The one that answers. */
+  /** The one that answers the current object, or the next one while there is none. */
   method: string;
   /** None before something is selected. */
   exports: ExportOffer[];
@@ -576,6 +578,8 @@ export interface ObjectRow {
   removed: boolean;
   /** It stands elsewhere, or there are doubles of it. */
   moved: boolean;
+  /** What answers it. */
+  method: string;
 }
 
 /** A click where a photo shows it. */

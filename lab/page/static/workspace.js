@@ -82,8 +82,6 @@ class Workspace {
     this.followColours();
   }
 
-  // -- what a person does ------------------------------------------------------------------------------------------
-
   listen() {
     /** @type {(selector: string, act: (node: HTMLElement) => void) => void} */
     const clicks = (selector, act) => {
@@ -101,7 +99,8 @@ class Workspace {
     });
     this.brush.addEventListener("input", () => (this.canvas.brush = Number(this.brush.value)));
     this.slider.addEventListener("input", () => this.setPart(Number(this.slider.value)));
-    this.method.addEventListener("change", () => this.busy("method", { name: this.method.value }));
+    this.method.addEventListener("change", () => this.busy("method", { name: this.method.value, all: false }));
+    clicks("[data-all]", () => this.busy("method", { name: this.method.value, all: true }));
     this.layer.addEventListener("change", () => this.renderPhoto());
     const wipe = this.find(".wipe input", HTMLInputElement);
     wipe.addEventListener("input", () => this.canvas.wipe(Number(wipe.value) / 100));
@@ -286,6 +285,7 @@ class Workspace {
       select.title = state.methods.map((m) => `${m.title}: ${m.summary}`).join("\n");
     }
     select.value = state.method;
+    this.find("[data-all]").hidden = state.objects.every((object) => object.method === state.method);
     this.find(".ws-time").textContent = state.ms === null ? "" : `${state.ms < 10 ? state.ms.toFixed(1) : Math.round(state.ms)} ms`;
   }
 

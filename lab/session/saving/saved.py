@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from liftlab.components.bounds import Count, Name, few
 from liftlab.components.errors import InputError
 from liftlab.components.types import Scene
-from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.files.reading import Misfit, from_plain
 from liftlab.session.arrangement import Arrangement
-from liftlab.session.objects import ObjectRequest
+from liftlab.session.objects import MethodChoice, ObjectRequest
 from liftlab.session.prompts import check_click, check_names, check_stroke
 
 if TYPE_CHECKING:
@@ -35,13 +34,17 @@ class SavedSession:
     """How they stand in the scene; absent in what earlier versions saved."""
 
     @property
-    def config_of_method(self) -> Any:
-        """`config` as the method's own class; None for its defaults. InputError for an unknown method or setting."""
-        if self.config is None:
-            return None
+    def choice(self) -> MethodChoice:
+        """What answers objects that do not say, and the next one."""
+        return MethodChoice(self.method, self.config)
+
+    def check_methods(self) -> None:
+        """Raise InputError for an unknown method or setting."""
         from liftlab.pipelines.base import get_method
 
-        return config_from_record(get_method(self.method).config_class, self.config)
+        for choice in (self.choice, *(entry.method for entry in self.objects if entry.method is not None)):
+            get_method(choice.name)
+            _ = choice.settings
 
     def check_prompts(self, scene: Scene) -> None:
         """Raise InputError unless every click and stroke is in a photo of the scene."""
@@ -54,14 +57,14 @@ class SavedSession:
 
 def saved_of(session: "Session") -> SavedSession:
     """Everything `Session.from_json` needs. Call with the session's lock held."""
-    config = session.config
+    choice = session.book.choice
     return SavedSession(
         schema_version=SCHEMA_VERSION,
         scene=session.scene_name,
-        method=session.method,
+        method=choice.name,
         current=session.book.current_id,
         objects=session.book.entries,
-        config=None if config is None else to_plain(config),
+        config=choice.config,
         arrangement=session.stage.arrangement,
     )
 

@@ -89,6 +89,8 @@ class ObjectRow(Struct, frozen=True):
     """Taken out of the scene."""
     moved: bool
     """It stands elsewhere, or there are doubles of it."""
+    method: str
+    """What answers it."""
 
 
 class MethodOffer(Struct, frozen=True):
@@ -184,7 +186,7 @@ class Ready(Message, tag="state", kw_only=True):
     """By photo: boxes of the current object, x0, y0, x1, y1 in photo pixels."""
     methods: list[MethodOffer]
     method: str
-    """The one that answers."""
+    """The one that answers the current object, or the next one while there is none."""
     exports: list[ExportOffer]
     """None before something is selected."""
     code: str

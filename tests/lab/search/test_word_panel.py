@@ -14,6 +14,7 @@ from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
 from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
+from liftlab.session.objects import MethodChoice
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
 from tests.answered import current_of
@@ -139,7 +140,9 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
 
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:
     panel.ask("the red thing", "attributes")
-    panel.session.answerer.method = "a_lookup_of_another_package"
+    session, other = panel.session, MethodChoice("a_lookup_of_another_package")
+    session.answerer._methods[other.key] = session.answerer.method(session.choice)
+    session.book.choose(other)
     add_to_session(panel.session, not_none(panel._lookup), best_id(panel), "red")
     assert panel.session.current is not None and panel.session.current.granularity is not None
 
