@@ -130,7 +130,8 @@ def clean_leftovers(workspace: "Workspace") -> list[Path]:
         ("scenes/*/masks/.*", "masks"), ("scenes/*/search/.*", "search"),
         ("scenes/*/named/.*", "named"),
         ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
-        ("sessions/.*", "session"), ("scenes/*/.*", "file"), ("scenes/*/kept/*/.*", "kept"),
+        ("sessions/.*", "session"), ("sessions/*/.*", "session"), ("scenes/*/.*", "file"),
+        ("scenes/*/kept/*/.*", "kept"),
     ):  # fmt: skip
         for path in workspace.root.glob(pattern):
             match = _LEFTOVER.fullmatch(path.name)

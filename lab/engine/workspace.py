@@ -127,8 +127,12 @@ class Workspace:
     def method_folder(self, key: str) -> Path:
         return inside(self.root / "methods", checked_key(key))
 
+    def sessions_folder(self, person: str) -> Path:
+        """Saved works of a person: who signed in, else whoever uses a browser."""
+        return inside(self.root / "sessions", checked_visitor_id(person))
+
     def session_path(self, visitor_id: str) -> Path:
-        """Prompts of a browser."""
+        """Where earlier versions kept the one work of a browser."""
         return inside(self.root / "sessions", f"{checked_visitor_id(visitor_id)}.json")
 
     def exports_folder(self, visitor_id: str) -> Path:

@@ -103,6 +103,16 @@ TEMPLATE = f"""
         <span class="wipe-name"></span></label>
     </figure>
     <aside class="ws-objects" aria-label="Objects">
+      <div class="works" role="group" aria-label="Saved works of this scene">
+        <select data-works aria-label="Saved work"
+          title="What you made of this scene; it is saved as you go"></select>
+        <button type="button" class="mini ico-pencil" data-work="rename" title="Name this work"
+          aria-label="Name this work"></button>
+        <button type="button" class="mini ico-add" data-work="new" title="Start afresh; this work stays in the list"
+          aria-label="Start a new work"></button>
+        <button type="button" class="mini ico-x" data-work="delete" title="Delete this work"
+          aria-label="Delete this work"></button>
+      </div>
       <header><h3>Objects</h3>
         <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
           <i class="ico ico-add"></i>New</button></header>

@@ -36,6 +36,7 @@ from liftlab.web.wire.messages import (
     Ready,
     State,
     Waiting,
+    WorkRow,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ HIDDEN_BEHIND = 0.03
 """A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
 OVERLAY_PX = 1280
 """Width of the masks over the large photo."""
+NAMES_SHOWN = 3
+"""Of the objects of a work."""
 NO_OBJECT = (110, 110, 110)
 """Colour of a preview before there is an object."""
 FIRST_HINT = (
@@ -140,6 +143,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         boxes=boxes,
         methods=[_with_state(offer, prepared) for offer in _method_offers()],
         method=session.method,
+        works=_works(visitor),
         exports=[ExportOffer(**offer) for offer in offers(splats=scene.gaussians is not None)]
         if any(e.result is not None and not e.result.empty for e in objects)
         else [],
@@ -166,6 +170,21 @@ def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
         moved=not place.removed and not place.untouched,
         method=entry.method,
     )
+
+
+def _works(visitor: "Visitor") -> list[WorkRow]:
+    """What the person has of the open scene."""
+    current = visitor.works.id_of(visitor.session.scene_name)
+    return [
+        WorkRow(work.id, work.name, named(work.objects), work.changed, work.id == current)
+        for work in visitor.works.of_scene(visitor.session)
+    ]
+
+
+def named(objects: "Sequence[str]") -> str:
+    """Names of a work's objects, the first of them."""
+    shown = ", ".join(objects[:NAMES_SHOWN])
+    return f"{shown} and {len(objects) - NAMES_SHOWN} more" if len(objects) > NAMES_SHOWN else shown
 
 
 def _note(visitor: "Visitor", entry: "ObjectState") -> str:

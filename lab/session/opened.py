@@ -54,6 +54,12 @@ class OpenScene:
         """The open scene. InputError before the first."""
         return self._awake.need_scene()
 
+    def need_scene_name(self) -> str:
+        """Name of the open scene. InputError before the first."""
+        self.need_scene()
+        assert self.scene_name is not None
+        return self.scene_name
+
     @property
     def masks(self) -> "MaskCache | None":
         """The objects of the open scene; None while they are not found."""
@@ -161,6 +167,11 @@ class OpenScene:
         """
         with self._lock:
             self.answerer.rest()
+
+    def start_over(self) -> None:
+        """Have no object in the open scene, and nothing to undo."""
+        with self._lock:
+            self.forget_objects()
 
     def forget_objects(self) -> None:
         """Have no object, and no answer. Call with the lock held."""

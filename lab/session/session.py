@@ -36,7 +36,7 @@ from liftlab.session.prompts import (
 )  # fmt: skip
 from liftlab.session.ruler import Ruler
 from liftlab.session.saving.notebook import Notebook, notebook_of
-from liftlab.session.saving.put_away import PutAway, put_away, take_up
+from liftlab.session.saving.put_away import PutAway, fitting, put_away, take_up
 from liftlab.session.saving.saved import saved_from, saved_of
 
 if TYPE_CHECKING:
@@ -361,18 +361,26 @@ class Session(OpenScene):
     def from_json(self, value: dict[str, Any]) -> None:
         """Restore what `to_json` gave. Undo starts afresh.
 
+        Where the scene was made again since, what does not fit any more is left out and named in `note`.
+
         Raises:
             InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is
                 unchanged.
         """
         saved = saved_from(value)
         saved.check_methods()
+        objects, arrangement, note = saved.objects, saved.arrangement, ""
         if saved.scene is not None:
-            saved.check_prompts(self.lab.scene(saved.scene))
+            scene = self.lab.scene(saved.scene)
+            if saved.scene_key in (None, scene.key):
+                saved.check_prompts(scene)
+            else:
+                objects, arrangement, note = fitting(objects, arrangement, scene)
             self.open(saved.scene)
-        self.forget_objects()
-        self.book.fill(saved.objects, saved.current, saved.choice)
-        self.stage.put(saved.arrangement)
+        self.start_over()
+        self.note = note
+        self.book.fill(objects, saved.current, saved.choice)
+        self.stage.put(arrangement)
         self.answerer.refill(self.book.entries)
 
     # Inside

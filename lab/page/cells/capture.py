@@ -115,7 +115,7 @@ def reopen(visitor: "Visitor", path: Path) -> None:
         same = sum(entry.identical for entry in result.objects)
         visitor.cells[ID].notes = (f"Run of {notebook.created[:10]} repeated: {same} of {len(result.objects)} "
                                    "objects with exactly the same masks.",)  # fmt: skip
-        visitor.adopt(result.session)
+        visitor.adopt(result.session, f"Run of {notebook.created[:10]}")
 
     visitor.start(ID, f"Repeating the saved run of '{notebook.scene}'", work, then=adopt)
 

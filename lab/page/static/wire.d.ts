@@ -352,6 +352,36 @@ export interface Preview {
   y: number;
 }
 
+/** Go on with a work; the one that is open stays as it is. */
+export interface OpenWork {
+  do: "open_work";
+  /** Of the work. */
+  id: string;
+}
+
+/** Start afresh with the open scene; the work that is open stays as it is. */
+export interface NewWork {
+  do: "new_work";
+  /** Of the new one; empty for none yet. */
+  name: string;
+}
+
+/** Give a work another name. */
+export interface RenameWork {
+  do: "rename_work";
+  /** Of the work. */
+  id: string;
+  /** The new one. */
+  name: string;
+}
+
+/** Remove a work for good; when it is open, the scene is without objects then. */
+export interface DeleteWork {
+  do: "delete_work";
+  /** Of the work. */
+  id: string;
+}
+
 /** The workspace while there is nothing to click. */
 export interface Waiting {
   type: "state";
@@ -417,6 +447,8 @@ export interface Ready {
   methods: MethodOffer[];
   /** The one that answers the current object, or the next one while there is none. */
   method: string;
+  /** Of the scene, the one touched last first. */
+  works: WorkRow[];
   /** None before something is selected. */
   exports: ExportOffer[];
   /** The same in Python. */
@@ -600,6 +632,19 @@ export interface MethodOffer {
   summary: string;
 }
 
+/** A saved work of the open scene. */
+export interface WorkRow {
+  id: string;
+  /** That a person gave it; empty while it has none. */
+  name: string;
+  /** Their names, for people. */
+  objects: string;
+  /** Seconds since 1970 UTC. */
+  changed: number;
+  /** It is the one that is open. */
+  current: boolean;
+}
+
 /** Something that can be taken away. */
 export interface ExportOffer {
   kind: string;
@@ -736,7 +781,7 @@ export interface Found {
   score: number;
 }
 
-export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | Preview;
+export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | Preview | OpenWork | NewWork | RenameWork | DeleteWork;
 
 export type State = Waiting | Ready;
 

@@ -5,23 +5,19 @@ import * as cells from "./cells.js";
 import * as compare from "./compare.js";
 import * as search from "./search.js";
 import { button, drawsInSoftware, finder, made, startIn } from "./dom.js";
+import { actionOf } from "./keys.js";
 import { Live } from "./live.js";
 import { Objects } from "./objects.js";
 import { PhotoCanvas } from "./photo.js";
 import { Ruler } from "./ruler.js";
 import { Stage } from "./stage.js";
+import { Works } from "./works.js";
 
 /** @import {BareName, CommandName, FieldsAfter, FieldsOf, Hover, Photo, Ready, Send, State} from "./wire.js" */
 
 const THUMB_WIDTH = 192;
 /** @type {{[layer: string]: string}} */
 const LAYERS = { render: "Splats", depth: "Depth", normals: "Normals" };
-/** @type {{[key: string]: BareName | "part-up" | "part-down" | "brush-up" | "brush-down"}} */
-const KEYS = {
-  z: "undo", y: "redo", n: "new_object", g: "grow", h: "shrink",
-  "+": "part-up", "=": "part-up", "-": "part-down", "[": "brush-down", "]": "brush-up",
-};
-
 /** @param {HTMLElement} element */
 export function mount(element) {
   startIn(element.querySelector(".ws"), (root) => new Workspace(root));
@@ -77,6 +73,7 @@ class Workspace {
     this.ruler = new Ruler(root, this.live, busy);
     this.stage = new Stage(root, busy);
     this.objects = new Objects(root, tell, busy);
+    this.works = new Works(root, busy);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.key(event);
     this.listen();
     this.followColours();
@@ -127,15 +124,11 @@ class Workspace {
       this.live.close();
       return;
     }
-    const typing = /** @type {Partial<Element>} */ (event.target).closest?.("input:not([type=range]), textarea, select, [contenteditable=true]");
-    const action = KEYS[event.key.toLowerCase()];
-    const chord = event.ctrlKey || event.metaKey || event.altKey;
-    if (!action || typing || !this.ready) return;
-    if (chord && !(action === "undo" || action === "redo")) return;
+    const action = this.ready ? actionOf(event) : null;
+    if (!action) return;
     event.preventDefault();
-    if (chord && action === "undo" && event.shiftKey) this.busy("redo");
-    else if (action === "part-up" || action === "part-down") {
-      const current = this.ready.granularity ?? 0.5;
+    if (action === "part-up" || action === "part-down") {
+      const current = this.ready?.granularity ?? 0.5;
       this.setPart(Math.min(Math.max(current + (action === "part-up" ? 0.1 : -0.1), 0), 1));
     } else if (action === "brush-up" || action === "brush-down") {
       this.canvas.brush = Number(this.brush.value) + (action === "brush-up" ? 2 : -2);
@@ -266,6 +259,7 @@ class Workspace {
     this.stage.render(state);
     this.ruler.render(state);
     this.objects.render(state);
+    this.works.render(state);
     cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
     this.renderPhoto();

@@ -48,21 +48,22 @@ def take_up(session: "Session", away: PutAway, scene: Scene) -> str:
         session.history.take_up(*away.edits)
         session.answerer.refresh(session.book.entries)
         return ""
-    objects, sentence = fitting(away.objects, scene)
-    if not away.arrangement.untouched:
-        sentence = f"{sentence} Everything stands where the scene has it now.".strip()
+    objects, arrangement, sentence = fitting(away.objects, away.arrangement, scene)
     session.book.fill(objects, away.current, away.choice)
+    session.stage.put(arrangement)
     session.answerer.refill(session.book.entries)
     return sentence
 
 
-def fitting(objects: Sequence[ObjectRequest], scene: Scene) -> tuple[tuple[ObjectRequest, ...], str]:
-    """Objects of an earlier reconstruction with what of their prompts fits this one.
+def fitting(
+    objects: Sequence[ObjectRequest], arrangement: Arrangement, scene: Scene
+) -> tuple[tuple[ObjectRequest, ...], Arrangement, str]:
+    """What of the objects of an earlier reconstruction fits this one.
 
-    Clicks in photos do where the photo has a place; clicks in 3D were made in another frame.
+    Clicks in photos do where the photo has a place; clicks in 3D and the arrangement were made in another frame.
 
     Returns:
-        All objects, and a sentence on what was left out; nothing when all fits.
+        All objects, the arrangement, and a sentence on what was left out; nothing when all fits.
     """
     kept, names = [], []
     for entry in objects:
@@ -76,12 +77,15 @@ def fitting(objects: Sequence[ObjectRequest], scene: Scene) -> tuple[tuple[Objec
         if (clicks, strokes) != (asked.clicks, asked.strokes):
             names.append(asked.object)
         kept.append(replace(entry, prompts=replace(asked, clicks=clicks, strokes=strokes)))
-    if not names:
-        return tuple(kept), ""
-    return tuple(kept), (
-        f"The scene was made again since: clicks in 3D, and in photos without a place in it, do not fit any more and "
-        f"were left out of {', '.join(names)}."
-    )
+    said = []
+    if names:
+        said.append(
+            "The scene was made again since: clicks in 3D, and in photos without a place in it, do not fit any more "
+            f"and were left out of {', '.join(names)}."
+        )
+    if not arrangement.untouched:
+        said.append("Everything stands where the new reconstruction has it.")
+    return tuple(kept), Arrangement(), " ".join(said)
 
 
 def _fits(check: Any, scene: Scene, mark: Any) -> bool:

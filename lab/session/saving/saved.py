@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from liftlab.components.bounds import Count, Name, few
+from liftlab.components.bounds import Count, FileName, Key, Line, Name, few
 from liftlab.components.errors import InputError
 from liftlab.components.types import Scene
+from liftlab.files.config_records import to_plain
 from liftlab.files.reading import Misfit, from_plain
 from liftlab.session.arrangement import Arrangement
 from liftlab.session.objects import MethodChoice, ObjectRequest
@@ -18,8 +19,27 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
+class SavedView:
+    """What was on the screen."""
+
+    photo: FileName | None = None
+    surface: Line = "points"
+    """Of the 3D view."""
+    tone: Line = "photo"
+    """Where its colours came from."""
+    rest: Line = "shown"
+    """How everything but the objects was drawn."""
+    hidden: Annotated[tuple[Count, ...], few(0, 10_000)] = ()
+    """Objects whose colours were off."""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return to_plain(self)
+
+
+@dataclass(frozen=True)
 class SavedSession:
-    """sessions/ID.json."""
+    """sessions/PERSON/ID.json."""
 
     schema_version: int
     scene: Name | None
@@ -32,6 +52,12 @@ class SavedSession:
     """Of the method; null for its defaults."""
     arrangement: Arrangement = field(default_factory=Arrangement)
     """How they stand in the scene; absent in what earlier versions saved."""
+    scene_key: Key | None = None
+    """Of the reconstruction that was clicked in; absent in what earlier versions saved."""
+    name: Line = ""
+    """What the person called this work; empty while it has no name."""
+    view: SavedView | None = None
+    """What was on the screen; absent where there was no page."""
 
     @property
     def choice(self) -> MethodChoice:
@@ -66,6 +92,7 @@ def saved_of(session: "Session") -> SavedSession:
         objects=session.book.entries,
         config=choice.config,
         arrangement=session.stage.arrangement,
+        scene_key=None if session.answerer.scene is None else session.answerer.scene.key,
     )
 
 

@@ -93,6 +93,20 @@ class ObjectRow(Struct, frozen=True):
     """What answers it."""
 
 
+class WorkRow(Struct, frozen=True):
+    """A saved work of the open scene."""
+
+    id: str
+    name: str
+    """That a person gave it; empty while it has none."""
+    objects: str
+    """Their names, for people."""
+    changed: float
+    """Seconds since 1970 UTC."""
+    current: bool
+    """It is the one that is open."""
+
+
 class MethodOffer(Struct, frozen=True):
     """A method that can answer clicks."""
 
@@ -187,6 +201,8 @@ class Ready(Message, tag="state", kw_only=True):
     methods: list[MethodOffer]
     method: str
     """The one that answers the current object, or the next one while there is none."""
+    works: list[WorkRow]
+    """Of the scene, the one touched last first."""
     exports: list[ExportOffer]
     """None before something is selected."""
     code: str
