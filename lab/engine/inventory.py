@@ -53,6 +53,7 @@ def items(workspace: "Workspace") -> list[Item]:
         for key in (
             entry.scene_key,
             entry.gaussians_key,
+            entry.beside_key,
             entry.masks_key,
             *(entry.methods or {}).values(),
             f"/{entry.capture}",

@@ -64,13 +64,19 @@ class SceneEntry:
     gaussians_key: str | None = None
     """Of the splats trained last."""
     gaussians_config: dict[str, Any] | None = None
+    beside_key: str | None = None
+    """Of other splats of the scene, offered beside those in use; None where there are none."""
+    beside_config: dict[str, Any] | None = None
+    psnr_in_use: float | None = None
+    """Of the splats in use, on the same photos and size as `psnr_beside`, dB; None without splats beside."""
+    psnr_beside: float | None = None
 
     def __post_init__(self) -> None:
         """Raise InputError for what cannot be part of a path: entries are also read back from the disk."""
         checked_name(self.name)
         checked_name(self.capture)
         checked_key(self.scene_key)
-        for key in (self.masks_key, self.gaussians_key):
+        for key in (self.masks_key, self.gaussians_key, self.beside_key):
             if key is not None:
                 checked_key(key)
         for method, key in (self.methods or {}).items():

@@ -1,5 +1,6 @@
 """The session as the browser needs it: one small message per change, pictures on request."""
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -126,7 +127,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         splats=scene.gaussians is not None,
         features=offers_features(session),
         splats_key=scene.gaussians_key,
-        look=visitor.look,
+        look=replace(visitor.look, surface="splats") if visitor.view.previewing else visitor.look,
+        previewing=visitor.view.previewing,
         cropped=session.stage.arrangement.crop is not None,
         moving=visitor.moving,
         heat=bool(visitor.words.asks),

@@ -341,6 +341,11 @@ export interface Cancel {
   cell: string;
 }
 
+/** Use the splats that are offered beside those of the scene. */
+export interface UseSplats {
+  do: "use_splats";
+}
+
 /** Ask what a click would take; the asking page alone is told. */
 export interface Preview {
   do: "hover";
@@ -421,6 +426,8 @@ export interface Ready {
   splats_key: string;
   /** How the scene is drawn. */
   look: Look;
+  /** 3D shows splats in the making in place of the scene. */
+  previewing: boolean;
   cropped: boolean;
   /** The current object has handles. */
   moving: boolean;
@@ -708,6 +715,8 @@ export interface CellStatus {
   curve: Curve | null;
   /** What the cell's own script draws. */
   detail: MethodRow[] | null;
+  /** Label of a button for what the notes offer; empty for none. */
+  offer: string;
   /** True when this is what the person should look at next. */
   wants_open: boolean;
 }
@@ -781,7 +790,7 @@ export interface Found {
   score: number;
 }
 
-export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | Preview | OpenWork | NewWork | RenameWork | DeleteWork;
+export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork;
 
 export type State = Waiting | Ready;
 

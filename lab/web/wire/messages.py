@@ -175,6 +175,8 @@ class Ready(Message, tag="state", kw_only=True):
     """Of the splats; empty without any."""
     look: Look
     """How the scene is drawn."""
+    previewing: bool
+    """3D shows splats in the making in place of the scene."""
     cropped: bool
     moving: bool
     """The current object has handles."""
@@ -281,6 +283,8 @@ class CellStatus(Struct, frozen=True):
     curve: Curve | None = None
     detail: list[MethodRow] | None = None
     """What the cell's own script draws."""
+    offer: str = ""
+    """Label of a button for what the notes offer; empty for none."""
     wants_open: bool = False
     """True when this is what the person should look at next."""
 
