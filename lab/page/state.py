@@ -70,6 +70,7 @@ UNPREPARED = (
     "{method} is not prepared for this scene: prepare it in the cell Methods, or choose another method. "
     "Undo goes back to the one before."
 )
+CHOOSE = "Nothing is open. This workspace has {scenes}: open one in Capture above, or bring photos of another place."
 EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
 
 _lookups: Recent[np.ndarray] = Recent(200, most_bytes=96 * 2**20, size_of=lambda lookup: lookup.nbytes)
@@ -85,8 +86,14 @@ def state_of(visitor: "Visitor") -> State:
     if visitor.building:
         return _waiting(visitor, "loading", "Building the scene. It opens here as soon as it is ready.")
     if visitor.scene is None:
-        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or EMPTY)
+        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or _empty(visitor))
     return _ready(visitor, visitor.scene)
+
+
+def _empty(visitor: "Visitor") -> str:
+    """What to do where no scene is open."""
+    count = len(visitor.lab.scenes())
+    return EMPTY if count == 0 else CHOOSE.format(scenes="one scene" if count == 1 else f"{count} scenes")
 
 
 def _waiting(visitor: "Visitor", phase: Literal["loading", "failed", "empty"], hint: str) -> Waiting:

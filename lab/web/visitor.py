@@ -129,6 +129,13 @@ class Visitor(CellWork):
             cells = statuses(self)
         self._send(Cells(cells))
 
+    def push_scenes(self) -> None:
+        """Send what can be opened."""
+        from liftlab.page.cells.scenes import scenes_of
+
+        if self.present:
+            self._send(scenes_of(self))
+
     def push_compare(self) -> None:
         """Send what the Compare cell shows."""
         if not self.present:
@@ -229,6 +236,7 @@ class Visitor(CellWork):
             self.push()
             self.push_cells()
             self.push_compare()
+            self.push_scenes()
 
     def _open(self, session: "Session", scene_name: str) -> None:
         if session.scene_name != scene_name:
@@ -269,6 +277,7 @@ class Visitor(CellWork):
             self.scene_name = self.session.scene_name or self.scene_name
         self.push()
         self.push_cells()
+        self.push_scenes()
         self.change_panes(lambda panes: panes.choose(panes.methods))
 
     # 3D

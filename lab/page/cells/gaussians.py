@@ -121,7 +121,8 @@ def status(visitor: "Visitor") -> CellStatus:
         )
     done = visitor.status is not None and visitor.status.gaussians
     summary, notes, curve, offer = "Photorealistic view, optional", (), None, ""
-    running = memory.job is not None and not memory.job.finished
+    job = visitor.job_of(ID)
+    running = job is not None and not job.finished
     if running:
         curve = Curve("steps", f"dB, {PREVIEW_VIEWS} photos", tuple(memory.curve))
     elif done and name is not None:
@@ -138,7 +139,7 @@ def status(visitor: "Visitor") -> CellStatus:
     edited = memory.edited or visitor.cells["reconstruct"].edited  # splats do not follow from the objects
     state = "stale" if done and edited else "done" if done else "idle"
     return with_job(
-        CellStatus(ID, state, summary, notes=notes, code=code, curve=curve, offer=offer), memory.job
+        CellStatus(ID, state, summary, notes=notes, code=code, curve=curve, offer=offer), visitor.job_of(ID)
     )
 
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
 """In the order they are run; what one changes, the later ones have to follow."""
+CELL_OF_STEP = {
+    "reconstruct": "reconstruct",
+    "masks": "masks",
+    "gaussians": "gaussians",
+    "prepare": "methods",
+}
 TELL_EVERY_SECS = 0.4
 """How often progress is pushed while a job runs."""
 
@@ -44,9 +50,25 @@ class CellWork:
         """Send how the cells stand."""
         raise NotImplementedError
 
+    def push_scenes(self) -> None:
+        """Send what can be opened."""
+        raise NotImplementedError
+
     def say(self, sentence: str) -> None:
         """Tell the pages a sentence in place of the hint."""
         raise NotImplementedError
+
+    def job_of(self, cell: str) -> "Job | None":
+        """The job that a cell shows: one that is at its step, or failed there, whichever cell it was started from, or
+        the cell's own; of several the latest.
+        """
+        jobs = [(name, memory.job) for name, memory in self.cells.items() if memory.job is not None]
+        shown = []
+        for name, job in jobs:
+            at_step = job.state in ("running", "failed") and job.step in CELL_OF_STEP
+            if (CELL_OF_STEP[job.step] if at_step else name) == cell:
+                shown.append(job)
+        return max(shown, key=lambda job: job.id, default=None)
 
     @property
     def busy(self) -> bool:
@@ -84,9 +106,9 @@ class CellWork:
 
     def cancel(self, cell: str) -> None:
         """Stop a cell's work."""
-        memory = self.cells.get(cell)
-        if memory is not None and memory.job is not None:
-            memory.job.cancel()
+        job = self.job_of(cell) if cell in self.cells else None
+        if job is not None:
+            job.cancel()
             self.push_cells()
 
     @property
@@ -106,6 +128,7 @@ class CellWork:
             then(job.result())
         self.push()
         self.push_cells()
+        self.push_scenes()
 
     def mark_edited(self, cell: str) -> None:
         """The inputs of a cell changed: it and the later ones no longer show what would come out."""

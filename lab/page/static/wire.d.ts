@@ -387,6 +387,41 @@ export interface DeleteWork {
   id: string;
 }
 
+/** Ask what can be opened; the asking page alone is told. */
+export interface ListScenes {
+  do: "list_scenes";
+}
+
+/** Open a scene, or build one of photos. */
+export interface OpenScene {
+  do: "open_scene";
+  /** Of the scene. */
+  name: string;
+}
+
+/** Give a scene another name. */
+export interface RenameScene {
+  do: "rename_scene";
+  /** Of the scene. */
+  name: string;
+  /** The new one. */
+  new_name: string;
+}
+
+/** Have a scene twice, to go on with one of them in another way; nothing is computed again. */
+export interface DuplicateScene {
+  do: "duplicate_scene";
+  /** Of the scene. */
+  name: string;
+}
+
+/** Remove a scene; its photos stay. */
+export interface DeleteScene {
+  do: "delete_scene";
+  /** Of the scene. */
+  name: string;
+}
+
 /** The workspace while there is nothing to click. */
 export interface Waiting {
   type: "state";
@@ -516,6 +551,14 @@ export interface Hover {
   photo: string;
   /** The mask over the photo as an address of data; nothing when none is known there. */
   url: string | null;
+}
+
+/** All that can be opened. */
+export interface Scenes {
+  type: "scenes";
+  scenes: SceneCard[];
+  /** What went wrong; empty when nothing did. */
+  note: string;
 }
 
 /** A question. */
@@ -721,6 +764,23 @@ export interface CellStatus {
   wants_open: boolean;
 }
 
+/** A scene, or photos that can become one. */
+export interface SceneCard {
+  name: string;
+  /** "scene" when it opens at once, "photos" when it has to be built first, "example" when it comes with LiftLab. */
+  kind: string;
+  /** What there is of it, for people. */
+  note: string;
+  /** Seconds since 1970 UTC; null for an example. */
+  made: number | null;
+  /** Objects that the person has in it; empty for none. */
+  work: string;
+  /** When the person changed them last. */
+  worked: number | null;
+  /** It is the open one. */
+  open: boolean;
+}
+
 /** A question with its answer. */
 export interface Asked {
   text: string;
@@ -790,13 +850,13 @@ export interface Found {
   score: number;
 }
 
-export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork;
+export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork | ListScenes | OpenScene | RenameScene | DuplicateScene | DeleteScene;
 
 export type State = Waiting | Ready;
 
 export type Comparing = NotCompared | Compared;
 
-export type Message = Waiting | Ready | NotCompared | Compared | Cells | Hover;
+export type Message = Waiting | Ready | NotCompared | Compared | Cells | Hover | Scenes;
 
 export type SearchBody = AskBody | ShowBody | AddBody;
 

@@ -3,6 +3,7 @@
 
 import * as cells from "./cells.js";
 import * as compare from "./compare.js";
+import * as scenes from "./scenes.js";
 import * as search from "./search.js";
 import { button, drawsInSoftware, finder, made, startIn } from "./dom.js";
 import { actionOf } from "./keys.js";
@@ -55,6 +56,7 @@ class Workspace {
         cells.showProgress(this.find(".ws-veil .progress"), message.cells.find((cell) => cell.job));
       },
       compare: (message) => compare.render(message),
+      scenes: (message) => scenes.render(message),
       line: (up, sentence) => this.line(up, sentence),
     });
     /** @type {Send} */

@@ -97,6 +97,7 @@ class Works:
         changed = self.changed(work_id)
         self.write(work_id, {**self.read(work_id), "name": name})
         os.utime(self._path(work_id), ns=(changed, changed))
+        self._known.pop(work_id, None)  # whose time is the same
 
     def delete(self, work_id: str) -> None:
         self._path(work_id).unlink(missing_ok=True)

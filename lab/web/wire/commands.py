@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from liftlab.files.reading import from_json
 from liftlab.web.wire.changes import AnyChange
 from liftlab.web.wire.fields import Do
+from liftlab.web.wire.scenes import AnyScene
 from liftlab.web.wire.views import AnyView
 from liftlab.web.wire.works import AnyWork
 
@@ -15,7 +16,7 @@ MAX_COMMAND_BYTES = 4096
 SAID_OF_ERROR = 200
 """Characters of what is wrong with a message; it may hold what came in."""
 
-Command = AnyChange | AnyView | AnyWork
+Command = AnyChange | AnyView | AnyWork | AnyScene
 COMMANDS: tuple[type[Do], ...] = get_args(Command)
 
 

@@ -99,6 +99,7 @@ def test_several_works_of_one_scene_have_names_and_stay_apart(lab: Lab) -> None:
     (row,) = works(visitor)
     assert (row.name, row.objects, row.current) == ("", "object 1", True)
     do(visitor, "rename_work", id=row.id, name="  all mugs ")
+    assert [r.name for r in works(visitor)] == ["all mugs"]
     do(visitor, "new_work", name="boxes")
     assert shown(visitor) == [] and not visitor.session.can_undo
     click(visitor, 2)
