@@ -26,6 +26,7 @@ from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE
 from liftlab.session.prompts import WorldClick
 from liftlab.view3d.tones import offers_features
+from liftlab.web.wire.cards import WorkRow
 from liftlab.web.wire.messages import (
     ExportOffer,
     Mark,
@@ -37,7 +38,6 @@ from liftlab.web.wire.messages import (
     Ready,
     State,
     Waiting,
-    WorkRow,
 )
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from liftlab.components.errors import InputError
 from liftlab.engine.inventory import delete_scene
 from liftlab.files.identifiers import checked_name
 from liftlab.pictures.overlays import photo_jpeg
-from liftlab.web.wire.scenes import SceneCard, Scenes
+from liftlab.session.saving.works import is_of_scene
+from liftlab.web.wire.cards import SceneCard
+from liftlab.web.wire.messages import Scenes
 
 if TYPE_CHECKING:
     from liftlab.engine.workspace import Workspace
@@ -62,7 +64,8 @@ def _scene_card(visitor: "Visitor", name: str, works: "list[Work]") -> SceneCard
     if status.gaussians:
         parts.append("splats")
     parts += [] if status.methods else ["not ready for clicks yet"]
-    mine = [work for work in works if work.scene == name and work.objects]
+    entry, names = lab.entry(name), lab.scenes()
+    mine = [work for work in works if work.objects and is_of_scene(work, name, entry.scene_key, names)]
     return SceneCard(
         name=name,
         kind="scene" if status.methods else "photos",

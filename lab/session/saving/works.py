@@ -66,18 +66,9 @@ class Works:
             work for changed, work_id in sorted(found, reverse=True) if (work := self._work(work_id, changed))
         ]
 
-    def of_scene(self, name: str, scene_key: str | None, names: "list[str]") -> list[Work]:
-        """The works of a scene, also those saved while it had another name.
-
-        Args:
-            names: Of all scenes there are.
-        """
-        return [
-            work
-            for work in self.all()
-            if work.scene == name
-            or (work.scene_key and work.scene_key == scene_key and work.scene not in names)
-        ]
+    def of_scene(self, name: str, scene_key: str | None, names: list[str]) -> list[Work]:
+        """The works of a scene (`is_of_scene`), the one touched last first."""
+        return [work for work in self.all() if is_of_scene(work, name, scene_key, names)]
 
     def read(self, work_id: str) -> dict[str, Any]:
         """A work as `Session.from_json` takes it. InputError when it is gone or cannot be read."""
@@ -134,6 +125,17 @@ class Works:
         if not visitor_id_is_valid(work_id):
             raise InputError("There is no such saved work; choose another one.")
         return inside(self._folder, f"{work_id}.json")
+
+
+def is_of_scene(work: Work, name: str, scene_key: str | None, names: list[str]) -> bool:
+    """Whether a work is of a scene, perhaps saved while that had another name.
+
+    Args:
+        names: Of all scenes there are.
+    """
+    return work.scene == name or (
+        work.scene_key is not None and work.scene_key == scene_key and work.scene not in names
+    )
 
 
 def new_id() -> str:

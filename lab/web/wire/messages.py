@@ -11,6 +11,7 @@ from msgspec import Struct
 from liftlab.compare.pane_pictures import PaneView
 from liftlab.pictures.layers import Layer
 from liftlab.view3d.drawing import Look
+from liftlab.web.wire.cards import SceneCard, WorkRow
 
 Reference = Literal["", "truth", "painted", "0", "1", "2", "3"]
 """What counts as right in the comparison: nothing, the capture's truth, what was painted, or the answer of a pane."""
@@ -91,20 +92,6 @@ class ObjectRow(Struct, frozen=True):
     """It stands elsewhere, or there are doubles of it."""
     method: str
     """What answers it."""
-
-
-class WorkRow(Struct, frozen=True):
-    """A saved work of the open scene."""
-
-    id: str
-    name: str
-    """That a person gave it; empty while it has none."""
-    objects: str
-    """Their names, for people."""
-    changed: float
-    """Seconds since 1970 UTC."""
-    current: bool
-    """It is the one that is open."""
 
 
 class MethodOffer(Struct, frozen=True):
@@ -293,6 +280,17 @@ class Cells(Message, tag="cells"):
     """How all cells stand."""
 
     cells: list[CellStatus]
+
+
+# What can be opened
+
+
+class Scenes(Message, tag="scenes"):
+    """All that can be opened."""
+
+    scenes: list[SceneCard]
+    note: str
+    """What went wrong; empty when nothing did."""
 
 
 # The comparison

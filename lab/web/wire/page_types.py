@@ -18,8 +18,7 @@ import msgspec
 from liftlab.files.settings import Setting, field_docstrings
 from liftlab.web.search_routes import AddBody, AskBody, ShowBody
 from liftlab.web.wire.commands import COMMANDS
-from liftlab.web.wire.messages import Cells, Comparing, Hover, State
-from liftlab.web.wire.scenes import Scenes
+from liftlab.web.wire.messages import Cells, Comparing, Hover, Scenes, State
 from liftlab.web.wire.search import SearchState
 
 ALIASES: dict[str, tuple[type, ...]] = {

@@ -19,8 +19,9 @@ from liftlab.view3d.drawing import Look
 from liftlab.web.saved_works import FORKED
 from liftlab.web.visitor import Visitor
 from liftlab.web.visitors import COOKIE_DAYS, TIDY_EVERY_SECS, Visitors
+from liftlab.web.wire.cards import WorkRow
 from liftlab.web.wire.commands import perform
-from liftlab.web.wire.messages import Ready, WorkRow
+from liftlab.web.wire.messages import Ready
 from tests.answered import current_of
 from tests.toy import make_toy
 from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, box_center

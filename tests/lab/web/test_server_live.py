@@ -156,6 +156,7 @@ EXAMPLES = {
     "way": "left",
     "points": [[1.5, 2.5], [3.0, 4.0]],
     "removed": True,
+    "all": True,
     "photo": "a.jpg",
     "name": "mug",
     "id": 3,
