@@ -88,7 +88,7 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
         memory.warnings = tuple(report.warnings)
         if visitor.scene is None:
             visitor.scene_name = scene  # the cells are about it from now on
-        memory.inputs = {"source": paths[0].name if len(paths) == 1 else f"{len(paths)} files"}
+        memory.inputs = {"source": paths[0].name if len(paths) == 1 else "photos/"}
         lab.prepare(scene, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
         return scene
 
@@ -165,12 +165,12 @@ def _place(visitor: "Visitor") -> str:
 def status(visitor: "Visitor") -> CellStatus:
     memory = visitor.cells[ID]
     name = visitor.scene_name
-    source = memory.inputs.get("source", "photos/")
-    code = (
-        "from liftlab.engine.lab import Lab\n\n"
-        f"lab = Lab({_place(visitor)})\n"
-        f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
-    )
+    code = f"from liftlab.engine.lab import Lab\n\nlab = Lab({_place(visitor)})\n"
+    if memory.inputs or name is None:
+        source = memory.inputs.get("source", "photos/")
+        code += f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
+    else:
+        code += f"scene = lab.scene({name!r})"
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0
     now = CellStatus(
         ID,

@@ -58,7 +58,7 @@ def start(visitor: "Visitor", budget_secs: int, max_side: int) -> None:
     config = default_config(lab.device)
     train = replace(config.train, iterations=100_000, budget_secs=float(budget_secs), max_side=max_side)
     memory = visitor.cells[ID]
-    memory.inputs = {"budget_secs": budget_secs, "max_side": max_side}
+    memory.inputs = {"budget_secs": float(budget_secs), "max_side": max_side}
     memory.curve = []
 
     def work(progress: Progress, cancel: CancelToken) -> str:
