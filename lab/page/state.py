@@ -11,6 +11,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import photo_from_view, project
 from liftlab.engine.recent import Recent
 from liftlab.export.downloads import offers
+from liftlab.page.hints import empty_hint, hint_of
 from liftlab.pictures.layers import layer_jpeg, layers_of
 from liftlab.pictures.overlays import (
     Layer,
@@ -58,21 +59,6 @@ NAMES_SHOWN = 3
 """Of the objects of a work."""
 NO_OBJECT = (110, 110, 110)
 """Colour of a preview before there is an object."""
-FIRST_HINT = (
-    "Click an object, in the photo or in 3D. Shift-click or right-click takes away what does not belong; "
-    "drag a box around something small."
-)
-NEXT_HINT = (
-    "Too much or too little? Move Part–Whole, click what is missing, shift-click what is too much. "
-    "N starts the next object."
-)
-UNPREPARED = (
-    "{method} is not prepared for this scene: prepare it in the cell Methods, or choose another method. "
-    "Undo goes back to the one before."
-)
-CHOOSE = "Nothing is open. This workspace has {scenes}: open one in Capture above, or bring photos of another place."
-EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
-
 _lookups: Recent[np.ndarray] = Recent(200, most_bytes=96 * 2**20, size_of=lambda lookup: lookup.nbytes)
 """Shared by everybody: (scene key, photo, picture size) to `photo_lookup`."""
 _photos: Recent[bytes] = Recent(2000, most_bytes=64 * 2**20, size_of=len)
@@ -86,14 +72,8 @@ def state_of(visitor: "Visitor") -> State:
     if visitor.building:
         return _waiting(visitor, "loading", "Building the scene. It opens here as soon as it is ready.")
     if visitor.scene is None:
-        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or _empty(visitor))
+        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or empty_hint(visitor))
     return _ready(visitor, visitor.scene)
-
-
-def _empty(visitor: "Visitor") -> str:
-    """What to do where no scene is open."""
-    count = len(visitor.lab.scenes())
-    return EMPTY if count == 0 else CHOOSE.format(scenes="one scene" if count == 1 else f"{count} scenes")
 
 
 def _waiting(visitor: "Visitor", phase: Literal["loading", "failed", "empty"], hint: str) -> Waiting:
@@ -118,14 +98,11 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
     lit = result is not None and not result.empty
     if visitor.photo not in {photo.name for photo in photos}:
         visitor.photo = scene.views[0].name
-    said = visitor.note or (result.message if result is not None else "")
-    if not said and not session.ready:
-        said = UNPREPARED.format(method=session.method)
     return Ready(
         version=visitor.version,
         scene_key=scene.key,
         warn=bool(visitor.note),
-        hint=said or (NEXT_HINT if lit else FIRST_HINT),
+        hint=hint_of(visitor, scene, current),
         scene=visitor.scene_name,
         photos=photos,
         show=visitor.photo,
@@ -199,7 +176,7 @@ def named(objects: "Sequence[str]") -> str:
 def _note(visitor: "Visitor", entry: "ObjectState") -> str:
     """What is said of an object under its name."""
     count = len(visitor.photos_of(entry))
-    parts = [f"in {count} {'photo' if count == 1 else 'photos'}"]
+    parts = ["in one photo only" if count == 1 else f"in {count} photos"]
     if size := visitor.session.ruler.size_text(entry.id):
         parts.insert(0, size)
     place = visitor.session.stage.arrangement.of(entry.id)

@@ -6,7 +6,8 @@ import * as compare from "./compare.js";
 import * as scenes from "./scenes.js";
 import * as search from "./search.js";
 import { button, drawsInSoftware, finder, made, startIn } from "./dom.js";
-import { actionOf } from "./keys.js";
+import { clicksIn3D, PhotoCursor } from "./cursor.js";
+import { actionOf, toggleSheet } from "./keys.js";
 import { Live } from "./live.js";
 import { Objects } from "./objects.js";
 import { PhotoCanvas } from "./photo.js";
@@ -103,9 +104,10 @@ class Workspace {
     this.layer.addEventListener("change", () => this.renderPhoto());
     const wipe = this.find(".wipe input", HTMLInputElement);
     wipe.addEventListener("input", () => this.canvas.wipe(Number(wipe.value) / 100));
-    this.find(".photo-stage").addEventListener("keydown", (event) => this.arrows(event));
+    this.cursor = new PhotoCursor(this.find(".photo-stage"), this.canvas, (by) => this.step(by));
+    this.find("[data-keys]").addEventListener("click", toggleSheet);
     this.find(".ws-strip").addEventListener("keydown", (event) => this.arrows(event));
-    this.frame.addEventListener("load", () => this.frame.contentWindow?.addEventListener("keydown", (e) => this.key(e)));
+    this.frame.addEventListener("load", () => clicksIn3D(this.frame, (event) => this.key(event)));
     document.addEventListener("keydown", this.onKey);
   }
 
@@ -129,7 +131,8 @@ class Workspace {
     const action = this.ready ? actionOf(event) : null;
     if (!action) return;
     event.preventDefault();
-    if (action === "part-up" || action === "part-down") {
+    if (action === "sheet") toggleSheet();
+    else if (action === "part-up" || action === "part-down") {
       const current = this.ready?.granularity ?? 0.5;
       this.setPart(Math.min(Math.max(current + (action === "part-up" ? 0.1 : -0.1), 0), 1));
     } else if (action === "brush-up" || action === "brush-down") {
