@@ -59,6 +59,8 @@ class World:
     """By work: its objects when it was left."""
     open_in: dict[str, str] = field(default_factory=dict)
     """By scene: its work that was open last."""
+    kept: bool = False
+    """A found object was kept with the scene: clicks find it from then on, so that answers are others than before."""
     history: list[Shown] = field(default_factory=list)
     """Since the last reload, or the last work that was opened: what undo leads back to."""
 
@@ -71,7 +73,7 @@ class World:
 
     def shown(self) -> Shown:
         return tuple(
-            (s.name, s.asked, s.choice, tuple(mask.tobytes() for mask in s.masks))
+            (s.name, s.asked, s.choice, () if self.kept else tuple(mask.tobytes() for mask in s.masks))
             for s in self.visitor.session.objects
         )
 
@@ -194,8 +196,10 @@ class World:
         except InputError:  # the current object's method has nothing to be searched
             return
         found = panel.state().asks[0].found
-        if found and self.rng.random() < 0.5 and self.visitor.session.ready:
-            before = self.shown()
+        if found and self.rng.random() < 0.2 and self.visitor.session.ready:
+            self.kept, before = True, self.shown()
+            self.left = {work: tuple((*row[:3], ()) for row in rows) for work, rows in self.left.items()}
+            before = tuple((*row[:3], ()) for row in before)
             self.visitor.act(lambda session: panel.add(found[0].id))
             assert self.visitor.note == "" and self.shown()[: len(before)] == before
             self.history = []  # several edits
