@@ -18,6 +18,7 @@ from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
 from liftlab.web.wire.messages import Compared
 from tests.lab.web.test_server_visitors import status_of, until
+from tests.not_none import not_none
 from tests.toy import make_toy
 from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, box_center, untrained
 
@@ -170,8 +171,9 @@ def test_a_comparison_is_shown_as_it_stands(visitor: Visitor) -> None:
     assert isinstance(message, Compared)
     names = ran(code(visitor, "capture"), segment.code_of(visitor), message.code)
     own = names["comparison"].states
-    for state, wanted in zip(own, visitor.panes.comparison.states, strict=True):  # type: ignore[union-attr]
-        assert all(np.array_equal(a, b) for a, b in zip(state.masks, wanted.masks, strict=True))
+    for state, wanted in zip(own, not_none(visitor.panes.comparison).states, strict=True):
+        shown = zip(state.masks, not_none(wanted).masks, strict=True)
+        assert all(np.array_equal(a, b) for a, b in shown)
 
 
 def test_people_on_another_machine_are_not_told_where_the_workspace_lies(visitor: Visitor) -> None:
