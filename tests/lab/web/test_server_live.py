@@ -139,7 +139,7 @@ class Recorder:
         return PartRecorder(self.calls, "ruler")
 
     def __getattr__(self, name: str):
-        return lambda *args: self.calls.append(name)
+        return lambda *args, **options: self.calls.append(name)
 
 
 class PartRecorder:
