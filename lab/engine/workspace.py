@@ -239,6 +239,13 @@ class Workspace:
             log.warning("The entry of scene '%s' is damaged (%s) and will be made again.", name, error)
             return None
 
+    def scene_changed(self, name: str) -> float | None:
+        """When a scene was made or changed last, seconds since 1970 UTC; None when there is no such scene."""
+        try:
+            return self._entry_path(name).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
     def _entry_path(self, name: str) -> Path:
         return inside(self.root / "names", f"{checked_name(name)}.json")
 

@@ -55,11 +55,11 @@ def _scene_card(visitor: "Visitor", name: str, works: "list[Work]") -> SceneCard
     from liftlab.page.state import named
 
     lab, workspace = visitor.lab, visitor.lab.workspace
-    path = workspace.root / "names" / f"{name}.json"
+    made = workspace.scene_changed(name)
     try:
         status = lab.status(name, any_version=True)
     except InputError:  # its entry is damaged
-        return SceneCard(name, "photos", "to be built again", _changed(path), "", None, False)
+        return SceneCard(name, "photos", "to be built again", made, "", None, False)
     parts = [f"{_photos(workspace, status.capture)} photos"]
     if status.gaussians:
         parts.append("splats")
@@ -70,7 +70,7 @@ def _scene_card(visitor: "Visitor", name: str, works: "list[Work]") -> SceneCard
         name=name,
         kind="scene" if status.methods else "photos",
         note=", ".join(parts),
-        made=_changed(path),
+        made=made,
         work=named(mine[0].objects) if mine else "",
         worked=mine[0].changed if mine else None,
         open=name == visitor.session.scene_name,
