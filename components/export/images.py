@@ -39,7 +39,8 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
 
     Args:
         photos: File name to (width, height) of every photo, photo pixels.
-        objects: In order; their names without a number at the end are the categories.
+        objects: In order; their names without a number at the end are the categories, and each is an instance of
+            its own, the same in all photos.
 
     Raises:
         ValueError: A mask is not its photo's size.
@@ -50,7 +51,7 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
     category_ids = {name: number for number, name in enumerate(dict.fromkeys(category_of), start=1)}
     image_ids = {name: number for number, name in enumerate(photos, start=1)}
     annotations: list[dict[str, Any]] = []
-    for category, entry in zip(category_of, objects, strict=True):
+    for instance, (category, entry) in enumerate(zip(category_of, objects, strict=True), start=1):
         for name, mask in entry.masks.items():
             if mask.shape != photos[name][::-1]:
                 raise ValueError(
@@ -66,6 +67,7 @@ def coco_of(photos: Mapping[str, tuple[int, int]], objects: Sequence[NamedMasks]
                     "image_id": image_ids[name],
                     "category_id": category_ids[category],
                     "object": entry.name,
+                    "instance_id": instance,
                     "segmentation": {
                         "size": [int(side) for side in encoded["size"]],
                         "counts": str(encoded["counts"], "ascii"),  # type: ignore[call-overload]  # bytes

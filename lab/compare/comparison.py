@@ -19,7 +19,7 @@ from liftlab.components.agreement import agreement, disagreement, pairwise_iou, 
 from liftlab.components.errors import InputError
 from liftlab.components.metrics import boundary_iou, mean_view_iou, pooled_iou
 from liftlab.engine.lab import Lab
-from liftlab.session.objects import ObjectState
+from liftlab.session.objects import MethodChoice, ObjectState
 from liftlab.session.prompts import ObjectPrompts, photo_name
 from liftlab.session.session import Session
 from liftlab.view3d.surfaces import SurfaceName
@@ -181,7 +181,8 @@ class Comparison:
         return who_selects([answer.selected(surface) for answer in answers], answers.index(own.answer))
 
     def take(self, pane: int, session: Session) -> ObjectState:
-        """Make a pane's answer the result: `session` goes on with its method, and gets the object with its prompts.
+        """Make a pane's answer the result: this object of `session` is answered by the pane's method from then on (one
+        undo), and the other objects stay as they are.
 
         Raises:
             InputError: The pane has not answered anything yet.
@@ -189,12 +190,11 @@ class Comparison:
         state, choice = self.states[pane], self.choices[pane]
         if state is None or state.answer is None:
             raise InputError(f"'{choice.method}' has no answer yet; click on an object first.")
-        session.set_method(choice.method, choice.config)
+        answered_by = MethodChoice.of(choice.method, choice.config)
         same = [s for s in session.objects if s.name.casefold() == state.name.casefold()]
-        if not same:
-            return session.add_object(state.asked)
-        session.select_object(same[0].id)
-        return session.set_granularity(state.granularity)
+        if same:
+            return session.take_answer(same[0].id, answered_by, state.granularity)
+        return session.add_object(state.asked, answered_by=answered_by)
 
     def _ask_pane(self, pane: int, prompts: ObjectPrompts) -> None:
         session, own = self.sessions[pane], self.choices[pane].granularity

@@ -69,6 +69,11 @@ class Panes:
         self._table: Any = None
         self._shades: Recent[np.ndarray] = Recent(PANES_MAX)
 
+    @property
+    def methods(self) -> list[str]:
+        """What is compared; empty when nothing is."""
+        return [] if self.comparison is None else [choice.method for choice in self.comparison.choices]
+
     def choose(self, methods: "Sequence[str]") -> None:
         """Compare these methods on the open scene; none closes the comparison.
 

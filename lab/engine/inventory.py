@@ -53,6 +53,7 @@ def items(workspace: "Workspace") -> list[Item]:
         for key in (
             entry.scene_key,
             entry.gaussians_key,
+            entry.beside_key,
             entry.masks_key,
             *(entry.methods or {}).values(),
             f"/{entry.capture}",
@@ -130,7 +131,8 @@ def clean_leftovers(workspace: "Workspace") -> list[Path]:
         ("scenes/*/masks/.*", "masks"), ("scenes/*/search/.*", "search"),
         ("scenes/*/named/.*", "named"),
         ("methods/.*", "method"), ("names/.*", "name"), ("notebooks/.*", "notebook"),
-        ("sessions/.*", "session"), ("scenes/*/.*", "file"), ("scenes/*/kept/*/.*", "kept"),
+        ("sessions/.*", "session"), ("sessions/*/.*", "session"), ("scenes/*/.*", "file"),
+        ("scenes/*/kept/*/.*", "kept"),
     ):  # fmt: skip
         for path in workspace.root.glob(pattern):
             match = _LEFTOVER.fullmatch(path.name)

@@ -18,6 +18,10 @@ FINISHED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 DEFECT_SENTENCE = "Something went wrong inside LiftLab; the details are in the log of the workspace."
 
 
+_this_thread = threading.local()
+"""`job`: what the worker of a queue does."""
+
+
 class Job:
     """One piece of slow work. Attributes may be read from any thread at any time."""
 
@@ -33,6 +37,8 @@ class Job:
         """Share done in [0, 1]."""
         self.message = ""
         """What it is doing, one short sentence."""
+        self.step = ""
+        """Step of a scene that it is at or ended with (`tell_step`); empty while it does none."""
         self.error = ""
         """One sentence for people once the state is "failed"."""
         self._work: Callable[[Progress, CancelToken], Any] | None = work
@@ -99,6 +105,7 @@ class Job:
         """Do the work; called by the queue's worker, once. Every exception ends the job, never the worker."""
         self._started = time.monotonic()
         self.state = "running"
+        _this_thread.job = self
         try:
             self._token.check()
             assert self._work is not None, "a job runs once"
@@ -125,6 +132,13 @@ class Job:
         self.state = state
         self._work = None  # frees what the closure holds
         self._finished.set()
+
+
+def tell_step(step: str) -> None:
+    """Say which step of a scene the work of this thread is at, when it is a job's."""
+    job = getattr(_this_thread, "job", None)
+    if job is not None:
+        job.step = step
 
 
 class JobQueue:
@@ -224,4 +238,4 @@ class JobQueue:
                 self._done.append(job)
 
 
-__all__ = ["DEFECT_SENTENCE", "FINISHED", "Job", "JobQueue", "JobState"]
+__all__ = ["DEFECT_SENTENCE", "FINISHED", "Job", "JobQueue", "JobState", "tell_step"]

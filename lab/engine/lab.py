@@ -185,8 +185,8 @@ class Lab(CaptureShelf):
         """The splats of a scene; reconstructs first when that is missing. A capture that was a splat file has its
         own, and nothing is trained.
 
-        A training that was stopped or killed goes on where it was; while it is stopped, the best splats so far
-        are the scene's.
+        A training that was stopped or killed goes on where it was; while it is stopped, its best splats so far are the
+        scene's, unless the scene has better ones (`liftlab.engine.splat_step`).
 
         Args:
             config: None takes what they were trained with before, else the defaults for the device.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from liftlab.components.errors import Cancelled, InputError
-from liftlab.components.files import content_key
+from liftlab.components.files import content_key, is_sealed
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.engine.scene_status import gaussians_are_there
 from liftlab.engine.step_keys import gaussians_key
@@ -29,8 +29,16 @@ def train(
     progress: Progress,
     cancel: CancelToken,
     preview: "Callable[[Gaussians, int], None] | None",
+    keep_better: bool = False,
 ) -> "Gaussians":
-    """`Lab.gaussians`: the splats of a scene, which are the scene's from then on."""
+    """`Lab.gaussians`: train splats of a scene, which are the scene's from then on.
+
+    Where the scene had others, both are scored on the same photos and size, and the ones that are not in use are
+    offered beside (`use_beside`). Those of a training that was stopped are taken only when they are better.
+
+    Args:
+        keep_better: Those of a training that came to its end are taken only when they are better, too.
+    """
     from liftlab.pipelines.steps import gaussians as step
 
     workspace = lab.workspace
@@ -79,8 +87,80 @@ def train(
         key = stopped_key
         folder = workspace.gaussians_folder(scene.key, key)
         gaussians = lab.splats.get(key, lambda: load_gaussians(folder))
-    _make_it_the_scenes(lab, name, scene.key, key, config)
+    _offer(lab, name, scene, key, config, gaussians, keep_better=keep_better or stopped_key is not None)
     return gaussians
+
+
+def use_beside(lab: "Lab", name: str) -> None:
+    """Use the splats that are offered beside those of a scene, which are offered from then on.
+
+    Raises:
+        InputError: There are none.
+    """
+    from liftlab.pipelines.steps.gaussians import GaussiansConfig
+
+    entry = lab.entry(name)
+    if not beside_is_there(lab.workspace, entry) or entry.gaussians_key is None or entry.beside_key is None:
+        raise InputError(f"The scene '{name}' has no other splats; train some.")
+    lab.workspace.write_scene_entry(
+        replace(
+            entry, beside_key=entry.gaussians_key, beside_config=entry.gaussians_config,
+            psnr_in_use=entry.psnr_beside, psnr_beside=entry.psnr_in_use,
+        )
+    )  # fmt: skip
+    config = recorded_config(GaussiansConfig, entry.beside_config or {})
+    _make_it_the_scenes(lab, name, entry.scene_key, entry.beside_key, config)
+
+
+def beside_is_there(workspace: Workspace, entry: SceneEntry) -> bool:
+    """Whether a scene has splats beside those in use."""
+    return bool(entry.beside_key and is_sealed(workspace.gaussians_folder(entry.scene_key, entry.beside_key)))
+
+
+def _offer(
+    lab: "Lab",
+    name: str,
+    scene: "Scene",
+    key: str,
+    config: "GaussiansConfig",
+    gaussians: "Gaussians",
+    *,
+    keep_better: bool,
+) -> None:
+    """Make new splats the scene's, or offer them beside those of now where these are better and to be kept."""
+    from liftlab.components.gaussians.training.frames import make_frames
+    from liftlab.components.gaussians.training.loop import evaluate
+
+    entry = lab.entry(name)
+    now = entry.gaussians_key
+    if entry.scene_key != scene.key or now == key:
+        return
+    if now is None or not gaussians_are_there(lab.workspace, entry):
+        _make_it_the_scenes(lab, name, scene.key, key, config)
+        return
+    folder = lab.workspace.gaussians_folder(scene.key, now)
+    frames = make_frames(scene.views, max_side=config.train.max_side, device=lab.device)
+    before = evaluate(lab.splats.get(now, lambda: load_gaussians(folder)), frames).psnr
+    after = evaluate(gaussians, frames).psnr
+    gone_on = (
+        recorded_config(type(config), entry.gaussians_config or {}) == config
+        and report_of(lab.workspace, entry, now)["stopped"] == "cancelled"
+    )
+    if gone_on and after >= before:  # of the very training that is at its end now
+        _make_it_the_scenes(lab, name, scene.key, key, config)
+        return
+    offered = {
+        "beside_key": key,
+        "beside_config": to_plain(config),
+        "psnr_in_use": before,
+        "psnr_beside": after,
+    }
+    if not (keep_better and before > after):
+        offered = {
+            "beside_key": now, "beside_config": entry.gaussians_config, "psnr_in_use": after, "psnr_beside": before,
+        }  # fmt: skip
+        _make_it_the_scenes(lab, name, scene.key, key, config)
+    lab.workspace.write_scene_entry(replace(lab.entry(name), **offered))
 
 
 def with_splats(lab: "Lab", scene: "Scene", entry: SceneEntry) -> "Scene":
@@ -98,7 +178,12 @@ def training_report(workspace: Workspace, entry: SceneEntry) -> dict[str, Any]:
     if not gaussians_are_there(workspace, entry):
         raise InputError(f"The scene '{entry.name}' has no splats yet; train them first.")
     assert entry.gaussians_key is not None
-    folder = workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
+    return report_of(workspace, entry, entry.gaussians_key)
+
+
+def report_of(workspace: Workspace, entry: SceneEntry, key: str) -> dict[str, Any]:
+    """The report of splats of a scene, in use or not."""
+    folder = workspace.gaussians_folder(entry.scene_key, key)
     return json.loads((folder / "report.json").read_text(encoding="utf-8"))
 
 

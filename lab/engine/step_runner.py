@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from liftlab.components.files import is_sealed
 from liftlab.components.progress import CancelToken, Progress
+from liftlab.engine.jobs import tell_step
 from liftlab.engine.recent import Recent
 from liftlab.engine.steps import record_of_step
 from liftlab.engine.workspace import SceneEntry, Workspace, step_record
@@ -64,6 +65,7 @@ def run_step(
             progress(1.0, "Found in the workspace")
             return loaded
         progress(0.0, f"{STEP_NAMES[step]} …")
+        tell_step(step)
         started = time.monotonic()
         with workspace.disk_full_explained():
             result = build(progress)

@@ -64,13 +64,19 @@ class SceneEntry:
     gaussians_key: str | None = None
     """Of the splats trained last."""
     gaussians_config: dict[str, Any] | None = None
+    beside_key: str | None = None
+    """Of other splats of the scene, offered beside those in use; None where there are none."""
+    beside_config: dict[str, Any] | None = None
+    psnr_in_use: float | None = None
+    """Of the splats in use, on the same photos and size as `psnr_beside`, dB; None without splats beside."""
+    psnr_beside: float | None = None
 
     def __post_init__(self) -> None:
         """Raise InputError for what cannot be part of a path: entries are also read back from the disk."""
         checked_name(self.name)
         checked_name(self.capture)
         checked_key(self.scene_key)
-        for key in (self.masks_key, self.gaussians_key):
+        for key in (self.masks_key, self.gaussians_key, self.beside_key):
             if key is not None:
                 checked_key(key)
         for method, key in (self.methods or {}).items():
@@ -127,8 +133,12 @@ class Workspace:
     def method_folder(self, key: str) -> Path:
         return inside(self.root / "methods", checked_key(key))
 
+    def sessions_folder(self, person: str) -> Path:
+        """Saved works of a person: who signed in, else whoever uses a browser."""
+        return inside(self.root / "sessions", checked_visitor_id(person))
+
     def session_path(self, visitor_id: str) -> Path:
-        """Prompts of a browser."""
+        """Where earlier versions kept the one work of a browser."""
         return inside(self.root / "sessions", f"{checked_visitor_id(visitor_id)}.json")
 
     def exports_folder(self, visitor_id: str) -> Path:
@@ -227,6 +237,13 @@ class Workspace:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             log.warning("The entry of scene '%s' is damaged (%s) and will be made again.", name, error)
+            return None
+
+    def scene_changed(self, name: str) -> float | None:
+        """When a scene was made or changed last, seconds since 1970 UTC; None when there is no such scene."""
+        try:
+            return self._entry_path(name).stat().st_mtime
+        except FileNotFoundError:
             return None
 
     def _entry_path(self, name: str) -> Path:

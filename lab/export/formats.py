@@ -39,8 +39,8 @@ OURS = {
     for module, names in {
         "point_files": ("ply", "glb"),
         "mask_files": ("masks", "coco"),
-        "camera_files": ("colmap", "transforms"),
-        "splat_files": ("splats", "spz", "without", "gif", "mp4", "viewer"),
+        "camera_files": ("colmap", "transforms", "dataset"),
+        "splat_files": ("splats", "spz", "without", "without_all", "gif", "mp4", "viewer"),
         "run_files": ("segmentation", "notebook"),
     }.items()
     for name in names

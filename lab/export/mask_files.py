@@ -60,12 +60,13 @@ COCO = EXPORT_FORMATS.register(
         name="coco",
         title="Masks with names",
         short="COCO",
-        summary="Masks with names (COCO JSON)",
+        summary="Masks with names (COCO JSON): mug 1 and mug 2 are two mugs, unnamed ones instances of object",
         media_type="application/json",
         file="coco.json",
         write=write_coco,
         content="compressed RLE; the category is the object's name without a number at its end (`mug 1` and `mug 2` "
-        "are two mugs), `object` in each annotation the whole name; photos without the object have no annotation",
+        "are two mugs, unnamed objects instances of `object`), `object` in each annotation the whole name and "
+        " `instance_id` its number, the same in all photos; photos without the object have no annotation",
         opens_in="pycocotools, CVAT",
     )
 )

@@ -75,6 +75,8 @@ def _object_record(session: "Session", scene: Scene, state: "ObjectState", unit:
         slow_path=result is not None and result.provenance.slow_path,
         message=state.message,
         photos=photos,
+        method=state.method,
+        config=result.provenance.config if result is not None else {},
         size=None if size is None else (size[0] * unit.factor, size[1] * unit.factor, size[2] * unit.factor),
     )
 

@@ -25,6 +25,10 @@ def write_without(request: ExportRequest, folder: Path) -> None:
         _save(request, WITHOUT.path(folder, state), request.splats.without(state))
 
 
+def write_without_all(request: ExportRequest, folder: Path) -> None:
+    _save(request, folder / WITHOUT_ALL.file, request.splats.without(*request.objects))
+
+
 def write_gif(request: ExportRequest, folder: Path) -> None:
     from liftlab.components import export
 
@@ -84,13 +88,27 @@ SPZ = EXPORT_FORMATS.register(
 WITHOUT = EXPORT_FORMATS.register(
     ExportFormat(
         name="without",
-        title="Scene without it",
+        title="Scene without each",
         short="PLY",
-        summary="Splats of the scene without the object (PLY)",
+        summary="Splats of the scene, once for each object without it (PLY)",
         media_type="application/octet-stream",
         file="without/OBJECT.ply",
         write=write_without,
-        content="the scene's Gaussians without the object",
+        content="the scene's Gaussians without this one object",
+        opens_in="as `splats`",
+        needs_splats=True,
+    )
+)
+WITHOUT_ALL = EXPORT_FORMATS.register(
+    ExportFormat(
+        name="without_all",
+        title="Scene without them",
+        short="PLY",
+        summary="Splats of the scene without any of the objects (PLY)",
+        media_type="application/octet-stream",
+        file="without-all.ply",
+        write=write_without_all,
+        content="the scene's Gaussians without any of the objects",
         opens_in="as `splats`",
         needs_splats=True,
     )

@@ -104,10 +104,11 @@ class ObjectSplats:
         """The object's splats where it was moved to, and those of its doubles."""
         return rearranged_object(self.thing(state), self._place(state))
 
-    def without(self, state: "ObjectState") -> Gaussians:
-        """The scene as it stands, without this object and its doubles."""
-        others = [other for other in self._placed() if other.id != state.id]
-        rest = self.part(state, *(other for other in others if is_displaced(self._place(other)))).rest
+    def without(self, *states: "ObjectState") -> Gaussians:
+        """The scene as it stands, without these objects and their doubles."""
+        gone = {state.id for state in states}
+        others = [other for other in self._placed() if other.id not in gone]
+        rest = self.part(*states, *(other for other in others if is_displaced(self._place(other)))).rest
         whole = add_objects(rest, [(self.part(other).thing, self._place(other)) for other in others])
         return subset(whole, within(whole, self.session.stage.arrangement.crop))
 

@@ -41,7 +41,7 @@ def build_page(lab: "Lab", visitors: "Visitors") -> gr.Blocks:
     with gr.Blocks(title="LiftLab", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(TITLE, apply_default_css=False)
         with gr.Row(elem_id="cells"):
-            capture.build(lab, visitors, page)
+            capture.build(lab, visitors)
             reconstruct.build(lab, visitors)
             masks.build(lab, visitors)
             gaussians.build(lab, visitors)

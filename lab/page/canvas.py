@@ -52,6 +52,9 @@ TEMPLATE = f"""
         title="Add a rim to the selection (G)">Grow</button>
     </div>
     <label class="pick method"><span>Method</span><select aria-label="Method"></select></label>
+    <button type="button" class="tool wide" data-all hidden
+      title="Have this method answer all objects, not the current one alone">For all</button>
+    <button type="button" class="tool" data-keys title="Keys and clicks (?)" aria-label="Keys and clicks">?</button>
     <span class="ws-time" role="status" aria-label="Time of the last click"></span>
   </div>
   <div class="ruler" hidden role="group" aria-label="Measure">
@@ -68,7 +71,9 @@ TEMPLATE = f"""
   </div>
   <div class="ws-main">
     <figure class="pane pane-3d">
-      <iframe title="3D view" data-src="/viser/" tabindex="0"></iframe>
+      <iframe title="3D view: Enter clicks in the middle, Shift and Enter takes away" data-src="/viser/"
+        tabindex="0"></iframe>
+      <i class="middle" aria-hidden="true"></i>
       <figcaption>
         <span class="chips" role="radiogroup" aria-label="Drawn as">
           <button type="button" role="radio" data-surface="points" aria-checked="true">Points</button>
@@ -87,7 +92,8 @@ TEMPLATE = f"""
       </figcaption>
     </figure>
     <figure class="pane pane-photo">
-      <div class="photo-stage" tabindex="0" role="application" aria-label="Photo: click an object"></div>
+      <div class="photo-stage" tabindex="0" role="application" 
+        aria-label="Photo: click an object; arrows move a cursor, Enter clicks, Shift and Enter takes away"></div>
       <figcaption><b class="photo-name"></b>
         <button type="button" class="chip-button" data-step="-1" aria-label="Previous photo">&#8249;</button>
         <button type="button" class="chip-button" data-step="1" aria-label="Next photo">&#8250;</button>
@@ -101,6 +107,16 @@ TEMPLATE = f"""
         <span class="wipe-name"></span></label>
     </figure>
     <aside class="ws-objects" aria-label="Objects">
+      <div class="works" role="group" aria-label="Saved works of this scene">
+        <select data-works aria-label="Saved work"
+          title="What you made of this scene; it is saved as you go"></select>
+        <button type="button" class="mini ico-pencil" data-work="rename" title="Name this work"
+          aria-label="Name this work"></button>
+        <button type="button" class="mini ico-add" data-work="new" title="Start afresh; this work stays in the list"
+          aria-label="Start a new work"></button>
+        <button type="button" class="mini ico-x" data-work="delete" title="Delete this work"
+          aria-label="Delete this work"></button>
+      </div>
       <header><h3>Objects</h3>
         <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
           <i class="ico ico-add"></i>New</button></header>

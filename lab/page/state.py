@@ -1,5 +1,6 @@
 """The session as the browser needs it: one small message per change, pictures on request."""
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import photo_from_view, project
 from liftlab.engine.recent import Recent
 from liftlab.export.downloads import offers
+from liftlab.page.hints import empty_hint, hint_of
 from liftlab.pictures.layers import layer_jpeg, layers_of
 from liftlab.pictures.overlays import (
     Layer,
@@ -25,6 +27,7 @@ from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE
 from liftlab.session.prompts import WorldClick
 from liftlab.view3d.tones import offers_features
+from liftlab.web.wire.cards import WorkRow
 from liftlab.web.wire.messages import (
     ExportOffer,
     Mark,
@@ -52,18 +55,10 @@ HIDDEN_BEHIND = 0.03
 """A point is hidden in a photo whose surface is nearer than the point by this share of its depth."""
 OVERLAY_PX = 1280
 """Width of the masks over the large photo."""
+NAMES_SHOWN = 3
+"""Of the objects of a work."""
 NO_OBJECT = (110, 110, 110)
 """Colour of a preview before there is an object."""
-FIRST_HINT = (
-    "Click an object, in the photo or in 3D. Shift-click or right-click takes away what does not belong; "
-    "drag a box around something small."
-)
-NEXT_HINT = (
-    "Too much or too little? Move Part–Whole, click what is missing, shift-click what is too much. "
-    "N starts the next object."
-)
-EMPTY = "No scene yet. Open Capture above and bring photos of one place, taken from several sides."
-
 _lookups: Recent[np.ndarray] = Recent(200, most_bytes=96 * 2**20, size_of=lambda lookup: lookup.nbytes)
 """Shared by everybody: (scene key, photo, picture size) to `photo_lookup`."""
 _photos: Recent[bytes] = Recent(2000, most_bytes=64 * 2**20, size_of=len)
@@ -77,7 +72,7 @@ def state_of(visitor: "Visitor") -> State:
     if visitor.building:
         return _waiting(visitor, "loading", "Building the scene. It opens here as soon as it is ready.")
     if visitor.scene is None:
-        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or EMPTY)
+        return _waiting(visitor, "failed" if visitor.note else "empty", visitor.note or empty_hint(visitor))
     return _ready(visitor, visitor.scene)
 
 
@@ -103,12 +98,11 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
     lit = result is not None and not result.empty
     if visitor.photo not in {photo.name for photo in photos}:
         visitor.photo = scene.views[0].name
-    said = visitor.note or (result.message if result is not None else "")
     return Ready(
         version=visitor.version,
         scene_key=scene.key,
         warn=bool(visitor.note),
-        hint=said or (NEXT_HINT if lit else FIRST_HINT),
+        hint=hint_of(visitor, scene, current),
         scene=visitor.scene_name,
         photos=photos,
         show=visitor.photo,
@@ -117,7 +111,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         splats=scene.gaussians is not None,
         features=offers_features(session),
         splats_key=scene.gaussians_key,
-        look=visitor.look,
+        look=replace(visitor.look, surface="splats") if visitor.view.previewing else visitor.look,
+        previewing=visitor.view.previewing,
         cropped=session.stage.arrangement.crop is not None,
         moving=visitor.moving,
         heat=bool(visitor.words.asks),
@@ -134,6 +129,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         boxes=boxes,
         methods=[_with_state(offer, prepared) for offer in _method_offers()],
         method=session.method,
+        works=_works(visitor),
         exports=[ExportOffer(**offer) for offer in offers(splats=scene.gaussians is not None)]
         if any(e.result is not None and not e.result.empty for e in objects)
         else [],
@@ -158,13 +154,29 @@ def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
         slow=entry.result is not None and not empty and entry.result.provenance.slow_path,
         removed=place.removed,
         moved=not place.removed and not place.untouched,
+        method=entry.method,
     )
+
+
+def _works(visitor: "Visitor") -> list[WorkRow]:
+    """What the person has of the open scene."""
+    current = visitor.works.id_of(visitor.session.scene_name)
+    return [
+        WorkRow(work.id, work.name, named(work.objects), work.changed, work.id == current)
+        for work in visitor.works.of_scene(visitor.session)
+    ]
+
+
+def named(objects: "Sequence[str]") -> str:
+    """Names of a work's objects, the first of them."""
+    shown = ", ".join(objects[:NAMES_SHOWN])
+    return f"{shown} and {len(objects) - NAMES_SHOWN} more" if len(objects) > NAMES_SHOWN else shown
 
 
 def _note(visitor: "Visitor", entry: "ObjectState") -> str:
     """What is said of an object under its name."""
     count = len(visitor.photos_of(entry))
-    parts = [f"in {count} {'photo' if count == 1 else 'photos'}"]
+    parts = ["in one photo only" if count == 1 else f"in {count} photos"]
     if size := visitor.session.ruler.size_text(entry.id):
         parts.insert(0, size)
     place = visitor.session.stage.arrangement.of(entry.id)
@@ -174,6 +186,8 @@ def _note(visitor: "Visitor", entry: "ObjectState") -> str:
         parts.append("moved")
     if place.copies and not place.removed:
         parts.append(f"{len(place.copies) + 1} of it")
+    if len({each.choice.name for each in visitor.session.book.entries}) > 1:
+        parts.append(f"by {entry.method}")
     return ", ".join(parts)
 
 

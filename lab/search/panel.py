@@ -14,6 +14,7 @@ from liftlab.pictures.palette import next_colour, rgb
 from liftlab.search.heat import HeatSource, heat_of_points, heat_of_view, search_heat_png
 from liftlab.search.words import WordLookup, build_word_lookup, checked_search_text, with_names_and_scale
 from liftlab.session.given_names import names_token
+from liftlab.session.objects import MethodChoice
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
 from liftlab.web.wire.search import Asked, Found, SearchState
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 QUERIES_MAX = 4
 HISTORY_MAX = 20
+SCENES_MAX = 4
+"""Of which the questions are kept."""
 SHOWN_MAX = 12
 """Thumbnails of one query."""
 THUMB_PX = 160
@@ -44,12 +47,24 @@ class SearchQuestion:
 
 
 @dataclass
+class _OfScene:
+    """What was asked of one scene."""
+
+    asks: list[SearchQuestion] = field(default_factory=list)
+    bare: WordLookup | None = None
+    """What answers, without the names that people gave."""
+    lookup: WordLookup | None = None
+    lookup_of: tuple[str, MethodChoice, str] | None = None
+    """Name of the scene, what segmented its objects, encoder."""
+    names_of: tuple[Any, ...] | None = None
+
+
+@dataclass
 class WordPanel:
     """The Search cell of one browser."""
 
     lab: "Lab"
     session: "Session"
-    asks: list[SearchQuestion] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     """Latest first."""
     threshold: float = 0.5
@@ -57,11 +72,30 @@ class WordPanel:
     note: str = ""
     version: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-    _bare: WordLookup | None = field(default=None, repr=False)
-    """Without the names that people gave."""
-    _lookup: WordLookup | None = field(default=None, repr=False)
-    _lookup_of: tuple[Any, ...] = ()
-    _names_of: tuple[Any, ...] | None = None
+    _scenes: dict[str, _OfScene] = field(default_factory=dict, repr=False)
+    """By key: what was asked of a scene; it waits there until the scene is open again."""
+
+    @property
+    def _here(self) -> _OfScene:
+        """What was asked of the open scene."""
+        scene = self.session.scene
+        if scene is None:
+            return _OfScene()
+        with self.lock:
+            found = self._scenes.pop(scene.key, None) or _OfScene()
+            self._scenes[scene.key] = found
+            if len(self._scenes) > SCENES_MAX:
+                del self._scenes[next(iter(self._scenes))]
+        return found
+
+    @property
+    def asks(self) -> list[SearchQuestion]:
+        """The questions of the open scene, with their answers."""
+        return self._here.asks
+
+    @asks.setter
+    def asks(self, asks: list[SearchQuestion]) -> None:
+        self._here.asks = asks
 
     def ask(self, text: str, encoder: str, *, beside: bool = False) -> None:
         """Look for words; `beside` keeps the earlier queries, each in its colour.
@@ -75,8 +109,8 @@ class WordPanel:
             kept = [ask for ask in self.asks if ask.text != text] if beside else []
             kept = kept[-(QUERIES_MAX - 1) :]
             colour = next_colour([ask.colour for ask in kept])
-            assert self._bare is not None
-            self.asks = [*kept, SearchQuestion(text, colour, lookup.search(text), self._bare)]
+            assert self._here.bare is not None
+            self.asks = [*kept, SearchQuestion(text, colour, lookup.search(text), self._here.bare)]
             self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
             self.version += 1
 
@@ -92,7 +126,10 @@ class WordPanel:
         Raises:
             InputError: There is no such object any more, or the method is not prepared.
         """
-        lookup = self._need_lookup(self._lookup_of[-1] if self._lookup_of else "attributes")
+        here, scene = self._here, self.session.scene
+        if scene is None or here.lookup_of is None or not here.asks:
+            raise InputError("These results are not of the open scene; search again.")
+        lookup = self._up_to_date(scene)
         scores = {
             ask.text: f.score / ask.result.found[0].score
             for ask in self.asks
@@ -104,12 +141,12 @@ class WordPanel:
         taken = {entry.name.casefold() for entry in self.session.objects}
         text = max(scores, key=lambda one: scores[one])  # it may be found by several
         name = _free_name(lookup.names.get(object_id) or text, taken)
-        add_to_session(self.session, lookup, object_id, name, colour)
+        add_to_session(self.session, lookup, object_id, name, colour, answered_by=here.lookup_of[1])
 
     def state(self) -> SearchState:
         """What the page draws."""
         with self.lock:
-            lookup = self._lookup
+            lookup = self._here.lookup
             asks = [self._ask_state(ask, lookup) for ask in self.asks] if lookup is not None else []
             return SearchState(
                 version=self.version,
@@ -122,7 +159,7 @@ class WordPanel:
 
     def thumb(self, object_id: int) -> bytes | None:
         """JPEG of an object in the view that shows most of it; None when there is no such object."""
-        lookup, scene = self._lookup, self.session.scene
+        lookup, scene = self._here.lookup, self.session.scene
         if lookup is None or scene is None or object_id not in lookup.index.objects.object_ids.tolist():
             return None
         config = CropConfig(background="kept", max_views=1, margin=0.25)
@@ -133,7 +170,7 @@ class WordPanel:
 
     def heat(self, photo: str, width: int) -> bytes | None:
         """PNG of what fits the queries in one photo, each query in its colour; None for a photo without a place."""
-        lookup, scene = self._lookup, self.session.scene
+        lookup, scene = self._here.lookup, self.session.scene
         if lookup is None or scene is None or photo not in {view.name for view in scene.views}:
             return None
         with self.lock:
@@ -146,9 +183,9 @@ class WordPanel:
         Args:
             colours: Of the points, as in the photos.
         """
-        lookup, scene = self._lookup, self.session.scene
+        lookup, scene = self._here.lookup, self.session.scene
         with self.lock:
-            if lookup is None or scene is None or not self.asks or self._lookup_of[1] != scene.key:
+            if lookup is None or scene is None or not self.asks:
                 return None
             return heat_of_points(scene, lookup.index, self._hots(), colours)
 
@@ -189,10 +226,11 @@ class WordPanel:
         scene, name = self.session.scene, self.session.scene_name
         if scene is None or name is None:
             raise InputError("No scene is open; choose one first.")
-        wanted = (name, scene.key, self.session.method, encoder)
-        if self._lookup is None or self._lookup_of != wanted:
-            method = self.session.method
-            config = self.lab.config_of(name, method)
+        method = self.session.method
+        config = self.lab.config_of(name, method)
+        wanted = (name, MethodChoice.of(method, config), encoder)
+        here = self._here
+        if here.lookup is None or here.lookup_of != wanted:
             job = self.lab.jobs.submit(
                 "Measuring what words can find",
                 lambda progress, cancel: build_word_lookup(
@@ -201,29 +239,38 @@ class WordPanel:
             )
             found = job.result()
             with self.lock:
-                if self._lookup_of[:3] != wanted[:3]:
-                    self.asks = []
-                self._bare, self._lookup_of, self._names_of = found, wanted, None
+                if here.lookup_of is None or here.lookup_of[:2] != wanted[:2]:
+                    here.asks = []
+                here.bare, here.lookup_of, here.names_of = found, wanted, None
         return self._up_to_date(scene)
 
     def _up_to_date(self, scene: "Scene") -> WordLookup:
         """The lookup with the names and scale of now; when these changed, every question is answered again."""
         workspace = self.lab.workspace
         with self.lock:
-            assert self._bare is not None
+            assert self._here.bare is not None
             token = (names_token(workspace, scene.key), metres_per_unit(workspace, scene))
-            if self._lookup is None or self._names_of != token:
-                self._lookup, self._names_of = with_names_and_scale(workspace, scene, self._bare), token
+            if self._here.lookup is None or self._here.names_of != token:
+                self._here.lookup, self._here.names_of = (
+                    with_names_and_scale(workspace, scene, self._here.bare),
+                    token,
+                )
                 self.version += 1
                 self.asks = [
                     replace(ask, result=with_names_and_scale(workspace, scene, ask.bare).search(ask.text))
                     for ask in self.asks
                 ]
-            return self._lookup
+            return self._here.lookup
 
 
 def add_to_session(
-    session: "Session", lookup: WordLookup, object_id: int, name: str, colour: str | None = None
+    session: "Session",
+    lookup: WordLookup,
+    object_id: int,
+    name: str,
+    colour: str | None = None,
+    *,
+    answered_by: MethodChoice | None = None,
 ) -> None:
     """A new object of the session that is an object found by words.
 
@@ -236,7 +283,8 @@ def add_to_session(
     scene = session.scene
     assert scene is not None
     view, x, y = thickest_place(scene, lookup, object_id)
-    masks, segmenter, granularity = session.masks, session.segmenter, None
+    choice = answered_by or session.choice
+    masks, segmenter, granularity = session.masks, session.answerer.method(choice).segmenter, None
     if masks is not None and isinstance(segmenter, HasGranularity):
         drawn_masks = [lookup.index.mask(v, object_id) for v in range(len(scene.views))]
         if object_id > len(masks.kinds) or not np.array_equal(masks.mask(view, object_id), drawn_masks[view]):
@@ -246,7 +294,7 @@ def add_to_session(
 
     px, py = photo_from_view(scene.views[view], np.array([x, y])).tolist()
     click = PhotoClick(scene.views[view].name, px, py)
-    session.add_object(ObjectPrompts(name, (click,), granularity), colour=colour)
+    session.add_object(ObjectPrompts(name, (click,), granularity), colour=colour, answered_by=choice)
 
 
 def thickest_place(scene: "Scene", lookup: WordLookup, object_id: int) -> tuple[int, float, float]:

@@ -1,4 +1,4 @@
-"""What answers a session's prompts: the open scene, its masks, one prepared method, and the answers it gave.
+"""What answers a session's prompts: the open scene, its masks, the prepared methods, and the answers they gave.
 
 The session holds its lock around every call, and wakes the answerer first.
 """
@@ -6,8 +6,9 @@ The session holds its lock around every call, and wakes the answerer first.
 import logging
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,16 +20,15 @@ from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
 from liftlab.session.given_names import update_names
 from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
-from liftlab.session.objects import Answer, ObjectRequest, Result
+from liftlab.session.objects import Answer, MethodChoice, ObjectRequest, Result
 from liftlab.session.packed import PackedBits, PackedMasks
 from liftlab.session.parts import refined
-from liftlab.session.prompts import ObjectPrompts, to_prompts
+from liftlab.session.prompts import to_prompts
 
 if TYPE_CHECKING:
     from liftlab.components.masks.cache import MaskCache
     from liftlab.pipelines.base import Prepared, Segmenter
 
-DEFAULT_METHOD = "wildseg3d"
 ANSWERS_KEPT = 4
 """Further ones than the objects' own, so that undo and redo compute nothing."""
 
@@ -38,8 +38,17 @@ _nearest: Recent[np.ndarray] = Recent(4)
 """Shared by all sessions: scene and Gaussians key to `nearest_points`."""
 
 
+@dataclass(frozen=True, eq=False)
+class ReadyMethod:
+    """A method as it stands for the open scene."""
+
+    segmenter: "Segmenter"
+    prepared: "Prepared | None"
+    """None while it is not prepared."""
+
+
 class Answerer:
-    """A scene and a method, and what they answered to each object. Only its own methods write what it holds."""
+    """A scene and its methods, and what they answered to each object. Only its own methods write what it holds."""
 
     def __init__(self, lab: Lab, cancel: CancelToken) -> None:
         self.lab = lab
@@ -50,14 +59,10 @@ class Answerer:
         """None before the first is open, and while it rests."""
         self.masks: MaskCache | None = None
         """The objects of the open scene; None while they are not found."""
-        self.method = DEFAULT_METHOD
-        self.config: Any = None
-        """Of the method; None for its defaults."""
-        self.segmenter: Segmenter | None = None
-        self.prepared: Prepared | None = None
-        """State of the method for the open scene; None while not prepared."""
         self.version = 0
-        """Grows when another scene, method or configuration is chosen."""
+        """Grows when another scene is opened."""
+        self._methods: dict[str, ReadyMethod] = {}
+        """Of the open scene, by key of the choice; those that were asked for."""
         self._answers: dict[int, Answer] = {}
         self._recent: dict[object, Answer] = {}
         """What was asked to its answer, the one asked last at the end."""
@@ -66,54 +71,66 @@ class Answerer:
         self._slept_with: str | None = None
         """Key of the scene while it rests; None while it is awake."""
 
-    # Scene and method
+    # Scene and methods
 
     def open(self, scene_name: str) -> bool:
-        """Open a reconstructed scene, with its masks; `use` a method next. Returns whether it was open already.
+        """Open a reconstructed scene, with its masks; `refresh` next. Returns whether it was open already.
 
         Raises:
             InputError: There is no such scene, or it is not reconstructed yet.
         """
         scene = self.lab.scene(scene_name)
         same = self.scene is not None and (self.scene_name, self.scene.key) == (scene_name, scene.key)
-        if self.scene is not None and self.scene.gaussians_key != scene.gaussians_key:
-            self.prepared = None  # so that the objects are answered: they may be lit as splats
+        if not same or (self.scene is not None and self.scene.gaussians_key != scene.gaussians_key):
+            self._methods = {}  # so that the objects are answered: they may be lit as splats
         if scene_name != self.scene_name:
             self.version += 1
         self.scene, self.scene_name = scene, scene_name
         self.masks = self._masks_of(scene_name)
         return same
 
-    def use(self, method: str, config: Any, entries: Iterable[ObjectRequest]) -> None:
-        """Answer with a method as it is prepared for the scene, and all `entries` again when that changes anything.
+    def refresh(self, entries: Iterable[ObjectRequest]) -> None:
+        """Take the methods as they are prepared by now, and answer those of `entries` again for which that changes
+        anything.
+        """
+        before, self._methods = self._methods, {}
+        changed = []
+        for entry in entries:
+            was, now = before.get(entry.choice.key), self.method(entry.choice)
+            if was is None or was.prepared is not now.prepared:
+                changed.append(entry)
+        if changed:
+            self._recent = {}
+        for entry in changed:
+            self._ms.pop(entry.id, None)
+            asked = self.method(entry.choice).prepared is not None and not entry.prompts.empty
+            self._keep(entry, self._answer(entry) if asked else None)
+
+    def method(self, choice: MethodChoice) -> ReadyMethod:
+        """A method as it is prepared for the open scene.
 
         Raises:
             InputError: There is no such method.
         """
-        segmenter = self.lab.segmenter(method, config)
-        prepared = self.lab.prepared(self.scene_name, method, config) if self.scene_name else None
+        found = self._methods.get(choice.key)
+        if found is None:
+            found = self._methods[choice.key] = self._method(choice)
+        return found
+
+    def _method(self, choice: MethodChoice) -> ReadyMethod:
+        name, config = choice.name, choice.settings
+        segmenter = self.lab.segmenter(name, config)
+        prepared = self.lab.prepared(self.scene_name, name, config) if self.scene_name else None
         if prepared is not None and self.masks is not None:
-            prepared = with_kept(segmenter, prepared, self.masks, method=method, config=config)
-        other = (method, config) != (self.method, self.config)
-        changed = other or prepared is not self.prepared
-        self.version += other
-        self.method, self.config = method, config
-        self.segmenter, self.prepared = segmenter, prepared
-        if changed:
-            self.forget_answers()
-            for entry in entries if prepared is not None else ():
-                self._keep(entry, None if entry.prompts.empty else self._answer(entry.prompts))
+            prepared = with_kept(segmenter, prepared, self.masks, method=name, config=config)
+        return ReadyMethod(segmenter, prepared)
 
-    def use_again(self, entries: Iterable[ObjectRequest]) -> None:
-        """Answer with the same method, as it is prepared by now."""
-        self.use(self.method, self.config, entries)
-
-    def refill(self, method: str, config: Any, entries: Sequence[ObjectRequest]) -> None:
+    def refill(self, entries: Sequence[ObjectRequest]) -> None:
         """Answer the objects of a saved session, whatever was answered before; names that people gave are kept with
         the scene.
         """
-        self.prepared = None  # so that they are answered
-        self.use(method, config, entries)
+        self._methods = {}  # so that they are answered
+        self.refresh(entries)
         for entry in entries:
             self._names_follow(None, entry, self._answers.get(entry.id))
 
@@ -126,13 +143,8 @@ class Answerer:
         """
         assert self.scene_name is not None
         self.masks = keep_object(self.lab, self.scene_name, masks_of_views)
-        self.use_again(entries)
+        self.refresh(entries)
         return self.masks
-
-    @property
-    def ready(self) -> bool:
-        """Whether prompts are answered: a scene is open and the method prepared for it."""
-        return self.prepared is not None
 
     def need_scene(self) -> Scene:
         """The open scene. InputError when none is."""
@@ -140,15 +152,15 @@ class Answerer:
             raise InputError("No scene is open; choose one first.")
         return self.scene
 
-    def need_method(self) -> "tuple[Segmenter, Prepared]":
-        """The prepared method. InputError when it is not prepared."""
-        scene = self.need_scene()
-        if self.segmenter is None or self.prepared is None:
+    def need_method(self, choice: MethodChoice) -> "tuple[Segmenter, Prepared]":
+        """A prepared method. InputError when it is not prepared."""
+        scene, ready = self.need_scene(), self.method(choice)
+        if ready.prepared is None:
             raise InputError(
-                f"The method '{self.method}' is not prepared for this scene of {len(scene.views)} photos; "
+                f"The method '{choice.name}' is not prepared for this scene of {len(scene.views)} photos; "
                 "prepare it first."
             )
-        return self.segmenter, self.prepared
+        return ready.segmenter, ready.prepared
 
     # Rest
 
@@ -161,6 +173,11 @@ class Answerer:
     def asleep(self) -> bool:
         """Whether `wake` has something to bring back."""
         return self._slept_with is not None
+
+    @property
+    def slept_with(self) -> str | None:
+        """Key of the scene while it rests; None while it is awake."""
+        return self._slept_with
 
     def rest(self) -> None:
         """Let go of the scene, its masks, the method's state and all answers, until `wake`."""
@@ -181,11 +198,11 @@ class Answerer:
         if slept_with is None or name is None:
             self._slept_with = None
             return True
-        measured = self._ms
+        measured, self._ms = self._ms, {}
         try:
             self.scene, self.masks = self.lab.scene(name), self._masks_of(name)
             same = self.scene.key == slept_with
-            self.use_again(entries if same else ())
+            self.refresh(entries if same else ())
         except InputError as error:
             log.warning("the scene '%s' could not be opened again: %s", name, error)
             self._let_go()
@@ -198,7 +215,8 @@ class Answerer:
         return same
 
     def _let_go(self) -> None:
-        self.scene = self.masks = self.segmenter = self.prepared = None
+        self.scene = self.masks = None
+        self._methods = {}
 
     def _masks_of(self, scene_name: str) -> "MaskCache | None":
         return masks_with_kept(self.lab, scene_name) if self.lab.status(scene_name).masks else None
@@ -210,8 +228,10 @@ class Answerer:
 
         When the answer fails, everything stays as it was.
         """
-        wanted = new is not None and not new.prompts.empty and self.ready
-        answer = self._answer(new.prompts) if wanted and new is not None else None
+        wanted = new is not None and not new.prompts.empty and self.scene is not None
+        answer = None
+        if wanted and new is not None and self.method(new.choice).prepared is not None:
+            answer = self._answer(new)
         self._names_follow(old, new, answer)
         self._keep((new or old), answer)  # type: ignore[arg-type]
 
@@ -245,16 +265,20 @@ class Answerer:
         if self.scene is not None and any(entry is not None and entry.named for entry in (old, new)):
             update_names(self.lab.workspace, self.scene.key, old, new, answer)
 
-    def _answer(self, prompts: ObjectPrompts) -> Answer:
-        asked = (prompts.clicks, prompts.granularity, prompts.adjust, prompts.strokes)
-        answer = self._recent.pop(asked, None) or self._compute(prompts)
+    def _answer(self, entry: ObjectRequest) -> Answer:
+        prompts = entry.prompts
+        asked = (
+            entry.choice.key, prompts.clicks, prompts.granularity, prompts.adjust, prompts.strokes,
+        )  # fmt: skip
+        answer = self._recent.pop(asked, None) or self._compute(entry)
         self._recent[asked] = answer
         if len(self._recent) > ANSWERS_KEPT:
             del self._recent[next(iter(self._recent))]
         return answer
 
-    def _compute(self, asked: ObjectPrompts) -> Answer:
-        segmenter, prepared = self.need_method()
+    def _compute(self, entry: ObjectRequest) -> Answer:
+        segmenter, prepared = self.need_method(entry.choice)
+        asked = entry.prompts
         self.cancel.check()
         scene, started = self.need_scene(), time.perf_counter()
         nearest = partial(nearest_points_of, scene)

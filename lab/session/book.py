@@ -4,17 +4,55 @@ The book knows nothing of scenes and answers. It makes edits (`ChangeObject`); t
 them, each time with the answer first.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from liftlab.components.errors import InputError
 from liftlab.pictures.palette import next_colour
-from liftlab.session.objects import ObjectRequest
+from liftlab.session.objects import MethodChoice, ObjectRequest
 from liftlab.session.prompts import ADJUST_MAX, ObjectPrompts, PhotoStroke, PromptClick, checked_object_name
 
 if TYPE_CHECKING:
     from liftlab.session.session import Session
+
+
+@dataclass(frozen=True)
+class ChooseMethod:
+    """An edit: what will answer the next object, while there is none."""
+
+    before: MethodChoice
+    after: MethodChoice
+
+    def do(self, state: "Session") -> None:
+        state.book.choose(self.after)
+
+    def undo(self, state: "Session") -> None:
+        state.book.choose(self.before)
+
+
+@dataclass(frozen=True)
+class ChangeObjects:
+    """An edit of several objects at once: all of them, or none when one fails."""
+
+    changes: tuple["ChangeObject", ...]
+
+    def do(self, state: "Session") -> None:
+        _all_or_none([(partial(c.do, state), partial(c.undo, state)) for c in self.changes])
+
+    def undo(self, state: "Session") -> None:
+        _all_or_none([(partial(c.undo, state), partial(c.do, state)) for c in reversed(self.changes)])
+
+
+def _all_or_none(steps: Sequence[tuple[Callable[[], None], Callable[[], None]]]) -> None:
+    """Do the first of each pair in order; when one fails, the second of those done, backwards."""
+    with contextlib.ExitStack() as back:
+        for do, undo in steps:
+            do()
+            back.callback(undo)
+        back.pop_all()
 
 
 @dataclass(frozen=True)
@@ -45,6 +83,8 @@ class ObjectBook:
         """In order of creation."""
         self.current_id: int | None = None
         """Object that clicks go to; None before the first."""
+        self.choice = MethodChoice()
+        """What answers the current object, or the next one while there is none."""
         self.version = 0
         """Grows with every change."""
         self._next_id = 1
@@ -76,7 +116,9 @@ class ObjectBook:
             taken = {entry.prompts.object.casefold() for entry in self.entries}
             name = next(n for i in range(1, len(taken) + 2) if (n := f"object {i}") not in taken)
         prompts = ObjectPrompts(self.free_name(name))
-        entry = ObjectRequest(self._next_id, next_colour([e.colour for e in self.entries]), prompts, named)
+        entry = ObjectRequest(
+            self._next_id, next_colour([e.colour for e in self.entries]), prompts, named, self.choice
+        )
         self._next_id += 1
         return entry
 
@@ -106,6 +148,25 @@ class ObjectBook:
         entry = self.entry(object_id)
         prompts = replace(entry.prompts, object=self.free_name(name, object_id))
         return self.change(entry, replace(entry, prompts=prompts, named=True))
+
+    def answered_by(self, choice: MethodChoice) -> "ChangeObject | ChooseMethod | None":
+        """The edit that has another method answer the current object, or the next one while there is none; None when
+        it does already.
+        """
+        if choice == self.choice:
+            return None
+        if self.current_id is None:
+            return ChooseMethod(self.choice, choice)
+        return self.change(self.current, replace(self.current, method=choice))
+
+    def all_answered_by(self, choice: MethodChoice) -> ChangeObjects | None:
+        """The edit that has another method answer all objects; the current one stays current. None when it does."""
+        changes = tuple(
+            ChangeObject(e, replace(e, method=choice), self.current_id, self.current_id, place)
+            for place, e in enumerate(self.entries)
+            if e.choice != choice
+        )
+        return ChangeObjects(changes) if changes else None
 
     def asked(self, prompts: ObjectPrompts) -> ChangeObject | None:
         """The edit that asks something else for the current object; None when that is what it asks for."""
@@ -143,6 +204,7 @@ class ObjectBook:
         entries = list(self.entries)
         entries[place : place + (before is not None)] = [] if after is None else [after]
         self.entries, self.current_id = tuple(entries), current
+        self._follow_current()
         self.version += 1
 
     def select(self, object_id: int) -> None:
@@ -150,13 +212,26 @@ class ObjectBook:
         self.entry(object_id)
         if object_id != self.current_id:
             self.current_id = object_id
+            self._follow_current()
             self.version += 1
 
-    def fill(self, entries: Sequence[ObjectRequest], current: int | None) -> None:
-        """Have the objects of a saved session instead; `current` counts where it is one of them."""
-        self.entries = tuple(entries)
+    def choose(self, choice: MethodChoice) -> None:
+        """Have the next object answered by another method. Only edits and sessions that are taken up call it."""
+        if choice != self.choice:
+            self.choice = choice
+            self.version += 1
+
+    def fill(self, entries: Sequence[ObjectRequest], current: int | None, choice: MethodChoice) -> None:
+        """Have the objects of a saved session instead; `current` counts where it is one of them.
+
+        Args:
+            choice: What answers objects that do not say, and the next one.
+        """
+        self.choice = choice
+        self.entries = tuple(e if e.method else replace(e, method=choice) for e in entries)
         self.current_id = current if any(entry.id == current for entry in entries) else None
-        self._next_id = max((entry.id for entry in entries), default=0) + 1
+        self._next_id = max(max((entry.id for entry in entries), default=0) + 1, self._next_id)
+        self._follow_current()
         self.version += 1
 
     def clear(self) -> None:
@@ -164,3 +239,7 @@ class ObjectBook:
         if self.entries or self.current_id is not None:
             self.version += 1
         self.entries, self.current_id = (), None
+
+    def _follow_current(self) -> None:
+        if self.current_id is not None:
+            self.choice = self.current.choice

@@ -59,6 +59,14 @@ class History(Generic[T]):
         self._cursor += 1
         return True
 
+    def put_away(self) -> tuple[tuple[Edit[T], ...], int]:
+        """All edits and where the cursor stands, for `take_up`."""
+        return tuple(self._edits), self._cursor
+
+    def take_up(self, edits: tuple[Edit[T], ...], cursor: int) -> None:
+        """Go on with what `put_away` gave, once the state is as it was then."""
+        self._edits, self._cursor = list(edits), cursor
+
     def clear(self) -> None:
         self._edits.clear()
         self._cursor = 0

@@ -1,17 +1,53 @@
 """What a session holds and shows of one object: what was asked, what was answered, where was clicked."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
-from liftlab.components.bounds import Colour, Count
+from liftlab.components.bounds import Colour, Count, Name
 from liftlab.components.geometry.splat_links import points_under, values_for_gaussians
 from liftlab.components.types import Prompt, Provenance, Scene
+from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.pictures.jupyter import object_html, object_png
 from liftlab.session.packed import PackedBits, PackedMasks
 from liftlab.session.prompts import ObjectPrompts, PromptClick, to_prompts
+
+DEFAULT_METHOD = "wildseg3d"
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method with its settings."""
+
+    name: Name = DEFAULT_METHOD
+    config: dict[str, Any] | None = field(default=None, hash=False)
+    """As in files; null for the method's defaults."""
+
+    @staticmethod
+    def of(name: str, config: Any) -> "MethodChoice":
+        """Of a configuration of the method's own class, or None. InputError for an unknown method."""
+        from liftlab.pipelines.base import get_method
+
+        plain = config is None or config == get_method(name).config_class()
+        return MethodChoice(name, None if plain else to_plain(config))
+
+    @cached_property
+    def key(self) -> str:
+        """The same for equal choices."""
+        return json.dumps([self.name, self.config], sort_keys=True)
+
+    @property
+    def settings(self) -> Any:
+        """`config` as the method's own class; None for its defaults. InputError for an unknown method or setting."""
+        if self.config is None:
+            return None
+        from liftlab.pipelines.base import get_method
+
+        return config_from_record(get_method(self.name).config_class, self.config)
 
 
 @dataclass(frozen=True)
@@ -23,6 +59,13 @@ class ObjectRequest:
     prompts: ObjectPrompts
     named: bool = False
     """A person gave its name, so that words find the object by it (`liftlab.session.given_names`)."""
+    method: MethodChoice | None = None
+    """What answers it; absent in what earlier versions saved, where all objects had the method of the session."""
+
+    @property
+    def choice(self) -> MethodChoice:
+        """What answers it."""
+        return self.method or MethodChoice()
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +152,13 @@ class ObjectState:
     """That its clicks are in; None when none is open."""
     named: bool = False
     """A person gave its name."""
+    choice: MethodChoice = field(default_factory=MethodChoice)
+    """The method that answers it, with its settings."""
+
+    @property
+    def method(self) -> str:
+        """Name of the method that answers it."""
+        return self.choice.name
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:

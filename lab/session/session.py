@@ -20,9 +20,8 @@ from liftlab.files.config_records import to_plain
 from liftlab.pictures.jupyter import EmbeddedPage, view_of
 from liftlab.session.arrangement import Arrangement, Stage
 from liftlab.session.book import ChangeObject
-from liftlab.session.history import History
 from liftlab.session.markers import ClickMarker, marker_of
-from liftlab.session.objects import ObjectRequest, ObjectState
+from liftlab.session.objects import MethodChoice, ObjectRequest, ObjectState
 from liftlab.session.opened import OpenScene
 from liftlab.session.parts import photo_mask, point_on_ray, preview_mask
 from liftlab.session.prompts import (
@@ -37,6 +36,7 @@ from liftlab.session.prompts import (
 )  # fmt: skip
 from liftlab.session.ruler import Ruler
 from liftlab.session.saving.notebook import Notebook, notebook_of
+from liftlab.session.saving.put_away import PutAway, fitting, put_away, take_up
 from liftlab.session.saving.saved import saved_from, saved_of
 
 if TYPE_CHECKING:
@@ -64,11 +64,12 @@ class Session(OpenScene):
 
     def __init__(self, lab: Lab, *, cancel: CancelToken | None = None) -> None:
         super().__init__(lab, cancel=cancel)
-        self.history: History[Session] = History(self)
         self.stage = Stage(self)
         """How the objects stand in the scene: taken out, moved, doubled, cropped."""
         self.ruler = Ruler(self)
         """Distances in the scene, and its scale."""
+        self._away: dict[str, PutAway] = {}
+        """By name of a scene that is not open: its objects."""
 
     @property
     def version(self) -> int:
@@ -79,6 +80,15 @@ class Session(OpenScene):
         with self._lock:
             super().rest()
             self.ruler.forget_sizes()
+
+    def _change_scene(self, left: str | None, left_key: str | None) -> None:
+        """Put the objects of the scene that is left away, and take up those of the scene that is open now."""
+        if left is not None and left_key is not None:
+            self._away[left] = put_away(self, left_key)
+        self.forget_objects()
+        scene, name = self.answerer.scene, self.answerer.scene_name
+        if scene is not None and name in self._away:
+            self.note = take_up(self, self._away[name], scene)
 
     def forget_objects(self) -> None:
         """Have no object, no answer, no history, and the scene as it was reconstructed. Call with the lock held."""
@@ -175,22 +185,29 @@ class Session(OpenScene):
     def add(self, click: PromptClick) -> ObjectState:
         """Add a click or box to the current object (a first one is made) and answer it."""
         click = check_click(self.answerer.need_scene(), click)
-        self.answerer.need_method()
+        self.answerer.need_method(self.book.choice)
         return self._do(self.book.marked(click))
 
     @locked
     def add_object(
-        self, prompts: ObjectPrompts, *, colour: str | None = None, named: bool = False
+        self,
+        prompts: ObjectPrompts,
+        *,
+        colour: str | None = None,
+        named: bool = False,
+        answered_by: MethodChoice | None = None,
     ) -> ObjectState:
         """A new object with all its prompts, clicked one after the other; one undo each.
 
         Args:
             named: A person gave it its name: words find it by that from then on.
+            answered_by: What answers it; None takes the method of the current object.
         """
-        scene, _ = self.answerer.need_scene(), self.answerer.need_method()
+        choice = answered_by or self.book.choice
+        scene, _ = self.answerer.need_scene(), self.answerer.need_method(choice)
         fresh = self.book.fresh(prompts.object)
         settings = replace(fresh.prompts, granularity=prompts.granularity)
-        fresh = replace(fresh, colour=colour or fresh.colour, prompts=settings, named=named)
+        fresh = replace(fresh, colour=colour or fresh.colour, prompts=settings, named=named, method=choice)
         self.history.do(self.book.change(None, fresh))
         for click in prompts.clicks:
             self.add(click)
@@ -227,7 +244,7 @@ class Session(OpenScene):
         """
         stroke = PhotoStroke(photo, tuple((x, y) for x, y in points), radius, positive)
         stroke = check_stroke(self.answerer.need_scene(), stroke)
-        self.answerer.need_method()
+        self.answerer.need_method(self.book.choice)
         return self._do(self.book.marked(stroke))
 
     @locked
@@ -259,6 +276,16 @@ class Session(OpenScene):
         """Make the edit taken back last again; nothing happens when there is none."""
         self.history.redo()
         return self.current
+
+    @locked
+    def take_answer(
+        self, object_id: int, answered_by: MethodChoice, granularity: float | None
+    ) -> ObjectState:
+        """Have an object answered by another method at another granularity (one undo), and make it current."""
+        self.answerer.need_method(answered_by)
+        entry = self.book.entry(object_id)
+        after = replace(entry, method=answered_by, prompts=replace(entry.prompts, granularity=granularity))
+        return self._do(None if after == entry else self.book.change(entry, after))
 
     # What is shown
 
@@ -334,20 +361,27 @@ class Session(OpenScene):
     def from_json(self, value: dict[str, Any]) -> None:
         """Restore what `to_json` gave. Undo starts afresh.
 
+        Where the scene was made again since, what does not fit any more is left out and named in `note`.
+
         Raises:
             InputError: It was saved by a newer version, is damaged, or its scene is gone; the session is
                 unchanged.
         """
         saved = saved_from(value)
-        config = saved.config_of_method
-        self.lab.segmenter(saved.method, config)
+        saved.check_methods()
+        objects, arrangement, note = saved.objects, saved.arrangement, ""
         if saved.scene is not None:
-            saved.check_prompts(self.lab.scene(saved.scene))
+            scene = self.lab.scene(saved.scene)
+            if saved.scene_key in (None, scene.key):
+                saved.check_prompts(scene)
+            else:
+                objects, arrangement, note = fitting(objects, arrangement, scene)
             self.open(saved.scene)
-        self.forget_objects()
-        self.book.fill(saved.objects, saved.current)
-        self.stage.put(saved.arrangement)
-        self.answerer.refill(saved.method, config, saved.objects)
+        self.start_over()
+        self.note = note
+        self.book.fill(objects, saved.current, saved.choice)
+        self.stage.put(arrangement)
+        self.answerer.refill(self.book.entries)
 
     # Inside
 
@@ -361,5 +395,5 @@ class Session(OpenScene):
         prompts, answerer = entry.prompts, self.answerer
         answer = answerer.answer_of(entry.id)
         return ObjectState(
-            entry.id, prompts.object, entry.colour, prompts, answer, answerer.scene, entry.named
+            entry.id, prompts.object, entry.colour, prompts, answer, answerer.scene, entry.named, entry.choice
         )

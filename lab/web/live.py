@@ -20,6 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 from liftlab.components.errors import InputError
 from liftlab.export.downloads import Download, comparison_report, export_file
 from liftlab.page.cells import methods
+from liftlab.page.cells.scenes import thumb_of
 from liftlab.page.state import layer_bytes, overlay_of, pane_overlay_of, photo_bytes, split_of
 from liftlab.web.visitor import Visitor
 from liftlab.web.visitors import Visitors
@@ -49,6 +50,7 @@ def live_routes(visitors: Visitors) -> APIRouter:
             await asyncio.to_thread(visitor.push)
             await asyncio.to_thread(visitor.push_cells)
             await asyncio.to_thread(visitor.push_compare)
+            await asyncio.to_thread(visitor.push_scenes)
             while True:
                 message = await websocket.receive_text()
                 try:
@@ -86,6 +88,13 @@ def _picture_routes(router: APIRouter, visitor_of: Callable[[Request], Visitor])
         if jpeg is None:
             raise HTTPException(404)
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=86400"})
+
+    @router.get("/scene/{name}/thumb")
+    def scene_thumb(request: Request, name: str) -> Response:
+        jpeg = thumb_of(visitor_of(request), name)
+        if jpeg is None:
+            raise HTTPException(404)
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     @router.get("/overlay/{name}")
     def overlay(request: Request, name: str, w: int = 1600) -> Response:

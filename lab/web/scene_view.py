@@ -33,7 +33,8 @@ class SceneView:
         self._viewer: Viewer | None = None
         self._drawn_scene: tuple[str, str] | None = None
         self._handles_at: tuple | None = None
-        self._previewing = False
+        self.previewing = False
+        """Whether splats in the making are shown in place of the scene."""
 
     @property
     def started(self) -> bool:
@@ -71,7 +72,7 @@ class SceneView:
 
     def _picture(self) -> Picture:
         visitor, session = self._visitor, self._visitor.session
-        if self._previewing:
+        if self.previewing:
             return Picture(replace(visitor.look, rest="hidden"))
         arrangement = session.stage.arrangement
         shown = []
@@ -124,9 +125,11 @@ class SceneView:
         """Show splats in the making in place of the scene; None goes back to the scene."""
         if self._viewer is None:
             return
-        self._previewing = gaussians is not None
+        before, self.previewing = self.previewing, gaussians is not None
         self._viewer.preview(gaussians)
         self.draw()
+        if before != self.previewing:
+            self._visitor.push()
 
     def clicked(self, origin: np.ndarray, direction: np.ndarray, inverted: bool) -> None:
         """A click along a ray of the world frame: for the ruler, or for the current object. Takes the lock itself."""

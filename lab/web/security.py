@@ -25,6 +25,8 @@ from liftlab.web.attempts import Attempts
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VISITOR_COOKIE = "liftlab_visitor"
+COOKIE_DAYS = 400
+"""Since the last visit; browsers keep none longer."""
 LOGIN_PATH = "/lab/login"
 UPLOAD_PATH = "/gradio_api/upload"
 MAX_BODY_BYTES = 4 * 2**20
@@ -149,7 +151,9 @@ class Guard:
         visitor, fresh = cookies.get(VISITOR_COOKIE, ""), []
         if not visitor_id_is_valid(visitor):
             visitor = secrets.token_urlsafe(18)
-            fresh = [_cookie_header(VISITOR_COOKIE, visitor, days=30)]
+            fresh = [_cookie_header(VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
+        elif scope["path"] == "/":  # so that whoever comes back now and then keeps what is theirs
+            fresh = [_cookie_header(VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
         if self._access.open_door and self._access.cookie not in cookies:
             fresh.append(_cookie_header(self._access.cookie, self._access.token))
         scope.setdefault("state", {})["visitor"] = visitor

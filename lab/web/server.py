@@ -119,6 +119,7 @@ def build_app(
         viewer_points=viewer_points,
         local=is_loopback(access.host),
         rest_secs=rest_secs,
+        login=None if access.auth is None else access.auth[0],
     )
 
     @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@ to it.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -14,36 +15,41 @@ from liftlab.components.errors import InputError
 from liftlab.engine.jobs import DEFECT_SENTENCE
 from liftlab.export.downloads import forget_exports
 from liftlab.files.identifiers import checked_visitor_id
-from liftlab.page.cells.status import CellMemory
+from liftlab.files.reading import Misfit, from_plain
+from liftlab.page.cells.work import CellWork, new_memories
 from liftlab.search.panel import WordPanel
+from liftlab.session.saving.saved import SavedView
 from liftlab.view3d.drawing import Look
 from liftlab.view3d.viewer import Viewer
 from liftlab.web.public_text import AS_THEY_ARE, message_without_paths
-from liftlab.web.saved_prompts import SavedPrompts
+from liftlab.web.saved_works import SavedWorks
 from liftlab.web.scene_view import SceneView
 from liftlab.web.uploads import forget_uploads
 from liftlab.web.wire.messages import Cells, Message, plain_of
 
 if TYPE_CHECKING:
     from liftlab.components.types import Gaussians, Scene
-    from liftlab.engine.jobs import Job
     from liftlab.engine.lab import Lab
     from liftlab.engine.scene_status import SceneStatus
     from liftlab.session.objects import ObjectState
     from liftlab.session.session import Session
 
-CELLS = ("capture", "reconstruct", "masks", "gaussians", "methods")
-"""In the order they are run; what one changes, the later ones have to follow."""
-TELL_EVERY_SECS = 0.4
-"""How often progress is pushed while a job runs."""
 
 log = logging.getLogger("liftlab.page")
 
 
-class Visitor:
+class Visitor(CellWork):
     """Everything that belongs to one browser. What touches its session runs under `lock`."""
 
-    def __init__(self, visitor_id: str, lab: "Lab", *, viewer_points: int | None = None) -> None:
+    def __init__(
+        self, visitor_id: str, lab: "Lab", *, viewer_points: int | None = None, person: str | None = None
+    ) -> None:
+        """Nothing is open yet.
+
+        Args:
+            viewer_points: Points, or splats, that are drawn at most; None for the usual numbers.
+            person: Whose works it takes up: who signed in; None for whoever uses this browser.
+        """
         from liftlab.session.session import Session
 
         self.id = checked_visitor_id(visitor_id)
@@ -57,7 +63,7 @@ class Visitor:
         self.panes = Panes(lab, self.session, most=viewer_points)
         self.scene_name: str | None = None
         """Scene the cells are about; open, or being built."""
-        self.cells = {name: CellMemory() for name in (*CELLS, "models")}
+        self.cells = new_memories()
         self.settings: dict[str, dict[str, str]] = {}
         """By method: settings for its next preparation, as JSON values by name."""
         self.positive = True
@@ -81,7 +87,8 @@ class Visitor:
         self.view = SceneView(self, most=viewer_points)
         """Its 3D view."""
         self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
-        self._saved = SavedPrompts(lab.workspace, visitor_id)
+        self.works = SavedWorks(lab.workspace, self.id if person is None else person)
+        """What it has of every scene, on disk."""
 
     # Lines to open pages
 
@@ -93,16 +100,14 @@ class Visitor:
     def leave(self, line: asyncio.Queue) -> None:
         self._lines.pop(line, None)
         self.seen_at = time.monotonic()
+        if not self.present and not self.session.resting:
+            with self.lock:
+                self.works.leave(self.session, self.on_screen)
 
     @property
     def present(self) -> bool:
         """Whether a page is open."""
         return bool(self._lines)
-
-    @property
-    def busy(self) -> bool:
-        """Whether work it asked for is not finished."""
-        return any(memory.job is not None and not memory.job.finished for memory in self.cells.values())
 
     def push(self) -> None:
         """Send the present state to every open page of this browser. From any thread."""
@@ -123,6 +128,13 @@ class Visitor:
         with self.lock:
             cells = statuses(self)
         self._send(Cells(cells))
+
+    def push_scenes(self) -> None:
+        """Send what can be opened."""
+        from liftlab.page.cells.scenes import scenes_of
+
+        if self.present:
+            self._send(scenes_of(self))
 
     def push_compare(self) -> None:
         """Send what the Compare cell shows."""
@@ -192,9 +204,10 @@ class Visitor:
         """A sentence meant for people (InputError) becomes the note; any other error is logged and said to
         be ours.
         """
-        self.note = ""
+        self.note = self.session.note = ""
         try:
             change(self.session)
+            self.note = self.session.note
         except InputError as error:
             self.note = str(error)
         except Exception:
@@ -202,7 +215,7 @@ class Visitor:
             self.note = DEFECT_SENTENCE
         self.version += 1
         self.view.draw()
-        self.note = f"{self.note} {self._saved.save(self.session)}".strip()
+        self.note = f"{self.note} {self.works.save(self.session, self.on_screen)}".strip()
 
     def say(self, sentence: str) -> None:
         self.note = sentence
@@ -214,30 +227,58 @@ class Visitor:
         self.push()
         try:
             with self.lock:
+                self._change(lambda session: self._open(session, scene_name))
                 self.scene_name = scene_name
-                self._change(lambda session: session.open(scene_name))
                 if self.panes.comparison is not None:
-                    self.panes.choose([choice.method for choice in self.panes.comparison.choices])
+                    self.panes.choose(self.panes.methods)
         finally:
             self.opening = ""
             self.push()
             self.push_cells()
             self.push_compare()
+            self.push_scenes()
 
-    def adopt(self, session: "Session") -> None:
-        """Take over scene, objects and clicks of another session."""
+    def _open(self, session: "Session", scene_name: str) -> None:
+        if session.scene_name != scene_name:
+            self.works.leave(session, self.on_screen)
+        before = session.scene_name
+        view = self.works.open_scene(session, scene_name)
+        if before != scene_name:
+            self.show(view or SavedView())
+
+    @property
+    def on_screen(self) -> SavedView:
+        """What is on the screen, to come back to."""
+        look = self.look
+        return SavedView(self.photo, look.surface, look.tone, look.rest, tuple(sorted(self.hidden)))
+
+    def show(self, view: SavedView) -> None:
+        """Have on the screen what was there."""
+        self.photo, self.hidden, self.moving = view.photo, set(view.hidden), False
+        with contextlib.suppress(Misfit):  # a look of another version
+            self.look = from_plain({"surface": view.surface, "tone": view.tone, "rest": view.rest}, Look)
+
+    def adopt(self, session: "Session", name: str) -> None:
+        """Take over scene, objects and clicks of another session, as a work of its own with this name."""
         record = session.to_json()
+
+        def take(own: "Session") -> None:
+            self.works.leave(own, self.on_screen)
+            own.from_json(record)
+            self.works.start_new(record["scene"], name)
+            self.show(SavedView())
+
+        self.change_work(take)
+
+    def change_work(self, change: Callable[["Session"], Any]) -> None:
+        """Have the session go on with another work, perhaps of another scene; all pages are told."""
         with self.lock:
-            self.scene_name = record["scene"]
-            self._change(lambda own: own.from_json(record))
+            self._change(change)
+            self.scene_name = self.session.scene_name or self.scene_name
         self.push()
         self.push_cells()
-
-    def fail(self, cell: str, sentence: str) -> None:
-        """Show in a cell why it could not start."""
-        memory = self.cells[cell]
-        memory.job, memory.notes, memory.warnings = None, (), (sentence,)
-        self.push_cells()
+        self.push_scenes()
+        self.change_panes(lambda panes: panes.choose(panes.methods))
 
     # 3D
 
@@ -279,78 +320,20 @@ class Visitor:
         counts = entry.answer.masks.counts
         return [view.name for view, count in zip(self.scene.views, counts, strict=True) if count]
 
-    # Slow work
-
-    def start(
-        self,
-        cell: str,
-        label: str,
-        work: Callable[..., Any],
-        *,
-        expected_secs: float | None = None,
-        then: Callable[[Any], Any] | None = None,
-    ) -> None:
-        """Queue a cell's work; its progress is pushed until it ends, then `then` gets its result."""
-        memory = self.cells[cell]
-        if memory.job is not None and not memory.job.finished:
-            self.say(f"'{memory.job.label}' is still going on; cancel it first.")
-            return
-        memory.edited = False
-        job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id)
-        self.follow(cell, job, then)
-
-    def follow(self, cell: str, job: "Job", then: Callable[[Any], Any] | None = None) -> None:
-        """Show a job, perhaps one that somebody else started, in a cell of this browser."""
-        self.cells[cell].job = job
-        threading.Thread(target=self._follow, args=(job, then), name="liftlab-follow", daemon=True).start()
-
-    def cancel(self, cell: str) -> None:
-        """Stop a cell's work."""
-        memory = self.cells.get(cell)
-        if memory is not None and memory.job is not None:
-            memory.job.cancel()
-            self.push_cells()
-
-    @property
-    def building(self) -> "Job | None":
-        """Work that has to end before there is anything to click."""
-        for name in CELLS:
-            job = self.cells[name].job
-            if self.scene is None and job is not None and not job.finished:
-                return job
-        return None
-
-    def _follow(self, job: "Job", then: Callable[[Any], Any] | None) -> None:
-        self.push()
-        while not job.wait(TELL_EVERY_SECS):
-            self.push_cells()
-        if job.state == "done" and then is not None:
-            then(job.result())
-        self.push()
-        self.push_cells()
-
-    def mark_edited(self, cell: str) -> None:
-        """The inputs of a cell changed: it and the later ones no longer show what would come out."""
-        self.cells[cell].edited = True
-        self.push_cells()
-
-    def earlier_edited(self, cell: str) -> bool:
-        return any(self.cells[name].edited for name in CELLS[: CELLS.index(cell)])
-
-    def needs_scene_name(self) -> str:
-        """The scene the cells are about. InputError when there is none."""
-        if self.scene_name is None:
-            raise InputError("There is no capture yet; bring photos in the first cell.")
-        return self.scene_name
-
     # Keeping
 
-    def restore(self) -> bool:
-        """Take up the prompts of an earlier visit; False when there are none that fit."""
-        if not self._saved.restore(self.session):
-            return False
-        self.scene_name = self.session.scene_name
+    def restore(self, held: frozenset[str] = frozenset()) -> bool:
+        """Take up the work of an earlier visit; False when there is none that fits.
+
+        Args:
+            held: Works that other browsers of the person have open.
+        """
         with self.lock:
+            view = self.works.restore(self.session, held)
+            if view is None:
+                return False
+            self.scene_name, self.note = self.session.scene_name, self.session.note
+            self.show(view)
             self.view.draw()
         return self.scene is not None
 

@@ -7,13 +7,16 @@ back.
 
 import logging
 import math
+import shutil
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from liftlab.components.files import content_key
 from liftlab.engine.jobs import DEFECT_SENTENCE
 from liftlab.export.downloads import forget_exports
 from liftlab.machine.memory import REST_SECS, give_back
+from liftlab.web.security import COOKIE_DAYS
 from liftlab.web.uploads import forget_old_uploads
 from liftlab.web.visitor import Visitor
 
@@ -27,8 +30,8 @@ TIDY_EVERY_SECS = 3600.0
 CLOSING_SECS = 1.5
 """How long the end of the server waits for the 3D views to stop."""
 MAX_VISITORS = 64
-SAVED_DAYS = 60
-"""Prompts of browsers that never came back are forgotten after this."""
+SAVED_DAYS = COOKIE_DAYS
+"""Works of persons who never came back are forgotten after this: their browsers have forgotten them as well."""
 
 log = logging.getLogger("liftlab.page")
 
@@ -44,8 +47,16 @@ class Visitors:
         viewer_points: int | None,
         local: bool = True,
         rest_secs: float = REST_SECS,
+        login: str | None = None,
     ) -> None:
+        """Nobody is here yet.
+
+        Args:
+            login: Name that everybody signs in with: works are kept under it, whatever the browser; None keeps them
+                with each browser.
+        """
         self.lab = lab
+        self._person = None if login is None else f"login-{content_key('login', login)}"
         self.rest_secs = rest_secs
         self._tidied_at = -math.inf
         self.initial_scene = initial_scene
@@ -61,7 +72,9 @@ class Visitors:
         with self._lock:
             visitor = self._known.get(visitor_id)
             if visitor is None:
-                visitor = Visitor(visitor_id, self.lab, viewer_points=self._viewer_points)
+                visitor = Visitor(
+                    visitor_id, self.lab, viewer_points=self._viewer_points, person=self._person
+                )
                 visitor.opening = self.initial_scene or ""
                 visitor.is_local = self._local
                 self._known[visitor_id] = visitor
@@ -119,14 +132,16 @@ class Visitors:
         return min(REAP_EVERY_SECS, self.rest_secs / 2)
 
     def _tidy(self, now: float) -> None:
-        """Remove the prompts of browsers that never came back."""
+        """Remove the works of persons who never came back."""
         if now - self._tidied_at < TIDY_EVERY_SECS:
             return
         self._tidied_at = now
         oldest = time.time() - SAVED_DAYS * 86400
-        for path in (self.lab.workspace.root / "sessions").glob("*.json"):
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+        for folder in (self.lab.workspace.root / "sessions").glob("[!.]*"):
+            files = [folder, *folder.glob("*.json")]
+            if folder.name != self._person and max(path.stat().st_mtime for path in files) < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.unlink(missing_ok=True) if folder.is_file() else None
         forget_old_uploads(self.lab.workspace, [visitor.id for visitor in self.known()])
 
     def close(self) -> None:
@@ -146,7 +161,8 @@ class Visitors:
         from liftlab.page.cells.capture import open_or_build
 
         try:
-            restored = visitor.restore()
+            held = {other.works.id_of(other.session.scene_name) for other in self.known() if other.present}
+            restored = visitor.restore(frozenset(work for work in held if work is not None))
             visitor.opening = ""
             if not restored and self.initial_scene is not None:
                 open_or_build(visitor, self.initial_scene)

@@ -29,7 +29,7 @@ def test_photos_come_in_through_the_page_and_leave_nothing_behind(
     with page.expect_download() as waiting:
         links.first.click()
     assert waiting.value.path().read_bytes() in [photo.read_bytes() for photo in photos]
-    cell.get_by_label("Name").fill(toy_workspace.NAME)
+    cell.get_by_role("textbox", name="Name").fill(toy_workspace.NAME)
     page.get_by_role("button", name="Build the scene").click()
     cell.get_by_text(f"{len(photos)} photos kept.").wait_for(timeout=60_000)
     assert list(folder.glob("*/*")) == []

@@ -1,13 +1,15 @@
 """Cell 1: bring photos, or open what is already in the workspace."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.engine.demo import bundled_capture
 from liftlab.engine.workspace import DEFAULT_ROOT
+from liftlab.page.cells import scenes
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
 from liftlab.page.visiting import visitor_of
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 ID = "capture"
 IMPORT_SHARE = 0.05
+EXAMPLE_PHOTOS = 12
+"""Of an example, for the time that is expected."""
 FILE_TYPES = [
     ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".zip", ".mp4", ".mov", ".m4v", ".mkv", ".avi",
     ".webm", ".3gp", ".ply", ".spz", ".sog", ".splat", ".ksplat", ".json", ".bin", ".txt",
@@ -29,25 +33,12 @@ REFERENCES = "files => (files || []).map(file => file.path).join('\\n')"
 """What the upload answered for each file, as one text: events are given plain values, never files."""
 
 
-def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
+def build(lab: "Lab", visitors: "Visitors") -> None:
     """Lay out the cell and wire its buttons."""
-    with cell(ID, 1, "Capture"), gr.Row():
-        files = gr.File(
-            label="Photos, a video, a zip, or a saved run (notebook.json)",
-            file_count="multiple",
-            file_types=FILE_TYPES,
-            type="filepath",
-            scale=3,
-        )
-        with gr.Column(scale=2):
-            name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
-            go = gr.Button("Build the scene", variant="primary")
-            references = gr.Textbox(visible="hidden", label="References of the files")
-            known = gr.Dropdown(label="Or open from the workspace", choices=[], value=None)
-
-    def choices(request: gr.Request) -> Any:
-        visitor = visitor_of(visitors, request)
-        return gr.update(choices=sorted({*lab.scenes(), *lab.captures()}), value=visitor.scene_name)
+    with cell(ID, 1, "Capture"):
+        scenes.panel()
+        with gr.Row():
+            files, name, go, references = _inputs()
 
     def bring(given: str, wanted: str, request: gr.Request) -> None:
         visitor = visitor_of(visitors, request)
@@ -59,15 +50,24 @@ def build(lab: "Lab", visitors: "Visitors", page: gr.Blocks) -> None:
         else:
             start_import(visitor, files, wanted.strip() or None)
 
-    def pick(wanted: str | None, request: gr.Request) -> None:
-        visitor = visitor_of(visitors, request)
-        if wanted and wanted != visitor.scene_name:
-            open_or_build(visitor, wanted)
-
     files.change(None, files, references, js=REFERENCES, show_progress="hidden")
     go.click(bring, [references, name], None, show_progress="hidden")
-    known.input(pick, known, None, show_progress="hidden")
-    page.load(choices, None, known, show_progress="hidden")
+
+
+def _inputs() -> tuple[gr.File, gr.Textbox, gr.Button, gr.Textbox]:
+    """What one brings: files, the scene's name, the button, and what the upload answered."""
+    files = gr.File(
+        label="Photos, a video, a zip, or a saved run (notebook.json)",
+        file_count="multiple",
+        file_types=FILE_TYPES,
+        type="filepath",
+        scale=3,
+    )
+    with gr.Column(scale=2):
+        name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
+        go = gr.Button("Build the scene", variant="primary")
+        references = gr.Textbox(visible="hidden", label="References of the files")
+    return files, name, go, references
 
 
 def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> None:
@@ -86,7 +86,9 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
         memory = visitor.cells[ID]
         memory.notes = (f"{len(report.kept)} photos kept.",)
         memory.warnings = tuple(report.warnings)
-        memory.inputs = {"source": paths[0].name if len(paths) == 1 else f"{len(paths)} files"}
+        if visitor.scene is None:
+            visitor.scene_name = scene  # the cells are about it from now on
+        memory.inputs = {"source": paths[0].name if len(paths) == 1 else "photos/"}
         lab.prepare(scene, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
         return scene
 
@@ -115,7 +117,7 @@ def reopen(visitor: "Visitor", path: Path) -> None:
         same = sum(entry.identical for entry in result.objects)
         visitor.cells[ID].notes = (f"Run of {notebook.created[:10]} repeated: {same} of {len(result.objects)} "
                                    "objects with exactly the same masks.",)  # fmt: skip
-        visitor.adopt(result.session)
+        visitor.adopt(result.session, f"Run of {notebook.created[:10]}")
 
     visitor.start(ID, f"Repeating the saved run of '{notebook.scene}'", work, then=adopt)
 
@@ -131,16 +133,22 @@ def open_or_build(visitor: "Visitor", name: str) -> None:
     if name in lab.scenes() and lab.prepared(name, method) is not None:
         visitor.open(name)
         return
+    entry = lab.workspace.scene_entry(name)
+    example = entry is None and name not in lab.captures() and name in scenes.bundled()
     try:
-        entry = lab.workspace.scene_entry(name)
-        photos = len(lab.capture(entry.capture if entry else name).photos)
+        folder = bundled_capture(name) if example else None
+        photos = (
+            len(lab.capture(entry.capture if entry else name).photos) if folder is None else EXAMPLE_PHOTOS
+        )
     except InputError as error:
         visitor.say(str(error))
         return
     expected = sum(lab.expected_secs(step, photos) for step in ("reconstruct", "masks", "prepare"))
 
     def work(progress: Progress, cancel: CancelToken) -> str:
-        lab.prepare(name, method, progress=progress, cancel=cancel)
+        if folder is not None:
+            lab.import_capture(folder, name, progress=part_of(progress, 0.0, IMPORT_SHARE), cancel=cancel)
+        lab.prepare(name, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
         return name
 
     visitor.start(ID, label, work, expected_secs=expected, then=visitor.open)
@@ -157,12 +165,12 @@ def _place(visitor: "Visitor") -> str:
 def status(visitor: "Visitor") -> CellStatus:
     memory = visitor.cells[ID]
     name = visitor.scene_name
-    source = memory.inputs.get("source", "photos/")
-    code = (
-        "from liftlab.engine.lab import Lab\n\n"
-        f"lab = Lab({_place(visitor)})\n"
-        f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
-    )
+    code = f"from liftlab.engine.lab import Lab\n\nlab = Lab({_place(visitor)})\n"
+    if memory.inputs or name is None:
+        source = memory.inputs.get("source", "photos/")
+        code += f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
+    else:
+        code += f"scene = lab.scene({name!r})"
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0
     now = CellStatus(
         ID,
@@ -173,4 +181,4 @@ def status(visitor: "Visitor") -> CellStatus:
         code=code,
         wants_open=name is None and not visitor.opening,
     )
-    return with_job(now, memory.job)
+    return with_job(now, visitor.job_of(ID))

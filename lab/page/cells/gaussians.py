@@ -1,11 +1,14 @@
 """Cell 4: photorealistic splats, trained on the photos; optional, but methods that select splats need them."""
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress
+from liftlab.engine import splat_step
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, count_text, with_job
 from liftlab.page.visiting import visitor_of
@@ -22,6 +25,7 @@ SIDES = (240, 320, 480, 640)
 PREVIEW_SIDE = 160
 """Longer side of the photos on which the curve is measured while training, pixels."""
 PREVIEW_VIEWS = 3
+DECIBELS = re.compile(r"[\d.]+ dB, ")
 
 
 def build(lab: "Lab", visitors: "Visitors") -> None:
@@ -42,7 +46,10 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
 
 
 def start(visitor: "Visitor", budget_secs: int, max_side: int) -> None:
-    """Queue the training; the 3D view shows the splats as they come, and Cancel keeps the best so far."""
+    """Queue the training; the 3D view shows the splats as they come, and Cancel keeps the best so far.
+
+    Splats that the scene has already stay in use unless the new ones are better; the others are offered beside.
+    """
     from dataclasses import replace
 
     from liftlab.pipelines.steps.gaussians import default_config
@@ -51,15 +58,25 @@ def start(visitor: "Visitor", budget_secs: int, max_side: int) -> None:
     config = default_config(lab.device)
     train = replace(config.train, iterations=100_000, budget_secs=float(budget_secs), max_side=max_side)
     memory = visitor.cells[ID]
-    memory.inputs = {"budget_secs": budget_secs, "max_side": max_side}
+    memory.inputs = {"budget_secs": float(budget_secs), "max_side": max_side}
     memory.curve = []
 
     def work(progress: Progress, cancel: CancelToken) -> str:
         watch = _watch(visitor, memory.curve)
+
+        def told(fraction: float, message: str = "") -> None:
+            progress(
+                fraction, DECIBELS.sub("", message)
+            )  # of other photos than the curve, on which one looks
+
         try:
-            lab.gaussians(name, replace(config, train=train), progress=progress, cancel=cancel, preview=watch)
+            splat_step.train(
+                lab, name, replace(config, train=train), progress=told, cancel=cancel, preview=watch,
+                keep_better=True,
+            )  # fmt: skip
         finally:
             visitor.preview(None)
+        visitor.look = replace(visitor.look, surface="splats")  # to be seen as they were while they grew
         return name
 
     expected = budget_secs * 1.1 + 5  # the renderer is made ready first, the result scored afterwards
@@ -103,26 +120,57 @@ def status(visitor: "Visitor") -> CellStatus:
             f"gaussians = lab.gaussians({name or 'room'!r}, replace(config, train=train))"
         )
     done = visitor.status is not None and visitor.status.gaussians
-    summary, notes, curve = "Photorealistic view, optional", (), None
-    running = memory.job is not None and not memory.job.finished
+    summary, notes, curve, offer = "Photorealistic view, optional", (), None, ""
+    job = visitor.job_of(ID)
+    running = job is not None and not job.finished
     if running:
-        curve = Curve("steps", "dB", tuple(memory.curve))
+        curve = Curve("steps", f"dB, {PREVIEW_VIEWS} photos", tuple(memory.curve))
     elif done and name is not None:
         report = visitor.lab.gaussians_report(name)
         summary = f"{count_text(report['count'])} splats, {report['psnr']:.1f} dB"
         notes = (_sentence(report),)
-        curve = Curve("steps", "dB", tuple((p["iteration"], p["psnr"]) for p in report["curve"]))
+        if said := _beside(visitor, name):
+            notes, offer = (*notes, said), "Use the others"
+        points = [
+            (p["iteration"], p["psnr"]) for p in report["curve"] if p["iteration"] < report["iterations"]
+        ]
+        if points:  # it ends where the result is scored, on all photos
+            curve = Curve("steps", "dB", (*points, (report["iterations"], report["psnr"])))
     edited = memory.edited or visitor.cells["reconstruct"].edited  # splats do not follow from the objects
     state = "stale" if done and edited else "done" if done else "idle"
     return with_job(
-        CellStatus(ID, state, summary, notes=notes, code=code, curve=curve), memory.job, kept=done
+        CellStatus(ID, state, summary, notes=notes, code=code, curve=curve, offer=offer), visitor.job_of(ID)
+    )
+
+
+def use_others(visitor: "Visitor") -> None:
+    """Use the splats that are offered beside those in use."""
+    try:
+        splat_step.use_beside(visitor.lab, name := visitor.needs_scene_name())
+    except InputError as error:
+        visitor.fail(ID, str(error))
+        return
+    visitor.open(name)
+
+
+def _beside(visitor: "Visitor", name: str) -> str:
+    """What is said of splats beside those in use; nothing when there are none."""
+    entry = visitor.lab.entry(name)
+    if entry.psnr_beside is None or entry.psnr_in_use is None:
+        return ""
+    if not splat_step.beside_is_there(visitor.lab.workspace, entry) or entry.beside_key is None:
+        return ""
+    report = splat_step.report_of(visitor.lab.workspace, entry, entry.beside_key)
+    return (
+        f"There are others of this scene: {count_text(report['count'])} splats after {report['iterations']:,} steps, "
+        f"{entry.psnr_beside:.1f} dB where these have {entry.psnr_in_use:.1f} dB on the same photos and size."
     )
 
 
 def _sentence(report: dict[str, Any]) -> str:
     if report["stopped"] == "imported":
         return "These are the splats that were brought; nothing was trained."
-    ended = {"cancelled": "Stopped; the best so far was kept. ", "budget": "", "iterations": ""}
+    ended = {"cancelled": "Stopped early; the best of that training. ", "budget": "", "iterations": ""}
     return (
         f"{ended[report['stopped']]}{report['iterations']:,} steps in {report['seconds']:.0f} s on photos of "
         f"{report['width']} x {report['height']} pixels. To compare, choose Splats at the top of the photo "

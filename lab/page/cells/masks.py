@@ -95,7 +95,7 @@ def status(visitor: "Visitor") -> CellStatus:
     if done:
         summary = _summary(visitor)
     state = "stale" if done and (memory.edited or visitor.earlier_edited(ID)) else "done" if done else "idle"
-    return with_job(CellStatus(ID, state, summary, warnings=memory.warnings, code=code), memory.job)
+    return with_job(CellStatus(ID, state, summary, warnings=memory.warnings, code=code), visitor.job_of(ID))
 
 
 def _summary(visitor: "Visitor") -> str:

@@ -122,7 +122,7 @@ def status(visitor: "Visitor") -> CellStatus:
             code=_code(visitor, ready),
             detail=_rows(visitor, ready),
         ),
-        memory.job,
+        visitor.job_of(ID),
     )
 
 

@@ -158,7 +158,7 @@ def status(visitor: "Visitor") -> CellStatus:
         + ("store.verified(store.entry('sam2.1-tiny'))")
     )
     now = CellStatus(ID, "done" if here else "idle", summary, notes=memory.notes, code=code)
-    return with_job(now, memory.job)
+    return with_job(now, visitor.job_of(ID))
 
 
 def finders() -> list[tuple[str, str]]:

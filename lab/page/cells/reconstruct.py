@@ -100,4 +100,4 @@ def status(visitor: "Visitor") -> CellStatus:
         summary = f"{len(scene.views)} of {total} photos placed, {count_text(int(points))} points"
         warnings = (*memory.warnings, *visitor.lab.report(name)["warnings"])
     state = "stale" if done and memory.edited else "done" if done else "idle"
-    return with_job(CellStatus(ID, state, summary, warnings=warnings, code=code), memory.job)
+    return with_job(CellStatus(ID, state, summary, warnings=warnings, code=code), visitor.job_of(ID))

@@ -1,17 +1,24 @@
 """The last cell: click. The workspace itself is `photo_canvas`; here is what is said about it and its Python."""
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from liftlab.page.canvas import workspace
 from liftlab.page.cells.frame import code_part
-from liftlab.session.prompts import PhotoBox, PhotoClick, WorldClick
+from liftlab.session.saving.python_code import session_lines, with_imports
 
 if TYPE_CHECKING:
-    from liftlab.session.prompts import PromptClick
     from liftlab.web.visitor import Visitor
 
 ID = "segment"
-LINES_SHOWN = 40
+CHARACTERS_SHOWN = 6000
+"""Of the Python of the clicks; what is longer is better taken away as a file."""
+LONG = """from pathlib import Path
+
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.replay import replay
+
+# There are more clicks and strokes here than fit: take "Run, to repeat it" away first.
+session = replay(Notebook.load(Path("notebook.json")), lab).session"""
 
 
 def build() -> None:
@@ -20,34 +27,12 @@ def build() -> None:
 
 
 def code_of(visitor: "Visitor") -> str:
-    """The clicks made so far as Python, to paste into a notebook."""
-    session, name = visitor.session, visitor.scene_name
+    """The clicks made so far as Python, to paste into a notebook where `lab` is a `Lab`."""
+    session, name = visitor.session, visitor.session.scene_name
     if visitor.scene is None or name is None:
         return ""
-    lines = [
-        "from liftlab.session.session import Session",
-        "",
-        "session = Session(lab)",
-        f"session.open({name!r})",
-    ]
-    for entry in session.objects:
-        lines.append(f"session.new_object({entry.name!r})")
-        lines += [_line(click) for click in entry.clicks]
-        if entry.granularity is not None:
-            lines.append(f"session.set_granularity({entry.granularity:.2f})")
-        lines += [f"session.{'grow' if entry.adjust > 0 else 'shrink'}()"] * abs(entry.adjust)
-    if len(lines) > LINES_SHOWN:
-        lines = [*lines[:LINES_SHOWN], f"# and {len(lines) - LINES_SHOWN} more lines"]
-    return "\n".join(lines)
-
-
-def _line(click: "PromptClick") -> str:
-    sign = "" if click.positive else ", positive=False"
-    match click:
-        case PhotoClick(image, x, y):
-            return f"session.click({image!r}, {x:.1f}, {y:.1f}{sign})"
-        case PhotoBox(image, box):
-            return f"session.box({image!r}, {', '.join(f'{value:.1f}' for value in box)})"
-        case WorldClick(world):
-            return f"session.add(WorldClick({tuple(round(value, 4) for value in world)}{sign}))"
-    assert_never(click)
+    objects = session.objects
+    numbers = {state.id: number for number, state in enumerate(objects, start=1)}
+    arrangement = session.stage.arrangement.renumbered(numbers)
+    code = with_imports(session_lines(name, [(state.asked, state.choice) for state in objects], arrangement))
+    return code if len(code) <= CHARACTERS_SHOWN else LONG

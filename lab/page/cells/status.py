@@ -39,12 +39,8 @@ def progress_of(job: "Job") -> JobProgress:
     )
 
 
-def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> CellStatus:
-    """`status` overlaid with what the cell's latest job is doing or how it failed.
-
-    Args:
-        kept: What a cancelled job had reached was kept, and `status` tells about it.
-    """
+def with_job(status: CellStatus, job: "Job | None") -> CellStatus:
+    """`status` overlaid with what the cell's latest job is doing or how it failed."""
     if job is None:
         return status
     if not job.finished:
@@ -54,7 +50,7 @@ def with_job(status: CellStatus, job: "Job | None", *, kept: bool = False) -> Ce
         return replace(
             status, state="failed", error=job.error, elapsed_secs=job.elapsed_secs, wants_open=True
         )
-    if job.state == "cancelled" and not kept:
+    if job.state == "cancelled":  # one that kept what it had reached when it was stopped is done
         return replace(status, notes=(*status.notes, "Cancelled; nothing was kept."))
     return replace(status, elapsed_secs=job.elapsed_secs)
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Cells of the notebook: heads that open and close, progress, sentences and the equivalent Python.
 
-import { finder } from "./dom.js";
+import { button, finder } from "./dom.js";
 
 /** @import {Cells, CellStatus, Curve, Send} from "./wire.js" */
 /** @typedef {{head?: HTMLElement, status?: HTMLElement}} Parts */
@@ -108,9 +108,17 @@ function renderStatus(node, cell) {
       if (kind === "bad") p.setAttribute("role", "alert");
       return p;
     }),
+    ...(cell.offer ? [offerOf(cell.offer)] : []),
   );
   showCode(cell.id, cell.code);
   showCurve(node, cell.curve);
+}
+
+/** @param {string} label  of the button that takes what the notes offer */
+function offerOf(label) {
+  const node = button("tool wide", "", () => send("use_splats"));
+  node.textContent = label;
+  return node;
 }
 
 /**

@@ -1,13 +1,14 @@
 // @ts-check
 // The one line between the page and its session: commands go out in order, states and previews come back.
 
-/** @import {Cells, CommandName, Comparing, FieldsAfter, Hover, State} from "./wire.js" */
+/** @import {Cells, CommandName, Comparing, FieldsAfter, Hover, Scenes, State} from "./wire.js" */
 
 /**
  * @typedef {object} Handlers
  * @property {(message: State) => void} state
  * @property {(message: Hover) => void} hover
  * @property {(message: Cells) => void} cells
+ * @property {(message: Scenes) => void} scenes
  * @property {(message: Comparing) => void} compare
  * @property {(connected: boolean, sentence: string) => void} line
  */

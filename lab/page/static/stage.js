@@ -78,8 +78,9 @@ export class Stage {
     this.object = state.objects.find((entry) => entry.id === state.current);
     for (const node of this.surfaces) {
       node.setAttribute("aria-checked", String(node.dataset.surface === state.look.surface));
+      node.textContent = node.dataset.surface === "points" ? "Points" : state.previewing ? "Splats, in training" : "Splats";
       if (node.dataset.surface === "splats") {
-        node.disabled = !state.splats;
+        node.disabled = !state.splats && !state.previewing;
         node.title = state.splats ? "" : "Train splats first, in the cell Splats";
       }
     }

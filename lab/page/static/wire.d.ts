@@ -102,11 +102,13 @@ export interface Delete {
   id: number;
 }
 
-/** Choose what answers the clicks. */
+/** Choose what answers the current object, and new ones. */
 export interface Method {
   do: "method";
   /** Of the method. */
   name: string;
+  /** It answers all objects. */
+  all: boolean;
 }
 
 /** Keep an object of a slow click with the scene. */
@@ -339,6 +341,11 @@ export interface Cancel {
   cell: string;
 }
 
+/** Use the splats that are offered beside those of the scene. */
+export interface UseSplats {
+  do: "use_splats";
+}
+
 /** Ask what a click would take; the asking page alone is told. */
 export interface Preview {
   do: "hover";
@@ -348,6 +355,71 @@ export interface Preview {
   x: number;
   /** Photo pixels. */
   y: number;
+}
+
+/** Go on with a work; the one that is open stays as it is. */
+export interface OpenWork {
+  do: "open_work";
+  /** Of the work. */
+  id: string;
+}
+
+/** Start afresh with the open scene; the work that is open stays as it is. */
+export interface NewWork {
+  do: "new_work";
+  /** Of the new one; empty for none yet. */
+  name: string;
+}
+
+/** Give a work another name. */
+export interface RenameWork {
+  do: "rename_work";
+  /** Of the work. */
+  id: string;
+  /** The new one. */
+  name: string;
+}
+
+/** Remove a work for good; when it is open, the scene is without objects then. */
+export interface DeleteWork {
+  do: "delete_work";
+  /** Of the work. */
+  id: string;
+}
+
+/** Ask what can be opened; the asking page alone is told. */
+export interface ListScenes {
+  do: "list_scenes";
+}
+
+/** Open a scene, or build one of photos. */
+export interface OpenScene {
+  do: "open_scene";
+  /** Of the scene. */
+  name: string;
+}
+
+/** Give a scene another name. */
+export interface RenameScene {
+  do: "rename_scene";
+  /** Of the scene. */
+  name: string;
+  /** The new one. */
+  new_name: string;
+}
+
+/** Have a scene twice, to go on with one of them in another way; nothing is computed again. */
+export interface DuplicateScene {
+  do: "duplicate_scene";
+  /** Of the scene. */
+  name: string;
+}
+
+/** Remove a scene; its photos stay. */
+export interface DeleteScene {
+  do: "delete_scene";
+  /** Of the scene. */
+  name: string;
 }
 
 /** The workspace while there is nothing to click. */
@@ -389,6 +461,8 @@ export interface Ready {
   splats_key: string;
   /** How the scene is drawn. */
   look: Look;
+  /** 3D shows splats in the making in place of the scene. */
+  previewing: boolean;
   cropped: boolean;
   /** The current object has handles. */
   moving: boolean;
@@ -413,8 +487,10 @@ export interface Ready {
   /** By photo: boxes of the current object, x0, y0, x1, y1 in photo pixels. */
   boxes: { [name: string]: [number, number, number, number][] };
   methods: MethodOffer[];
-  /** The one that answers. */
+  /** The one that answers the current object, or the next one while there is none. */
   method: string;
+  /** Of the scene, the one touched last first. */
+  works: WorkRow[];
   /** None before something is selected. */
   exports: ExportOffer[];
   /** The same in Python. */
@@ -475,6 +551,14 @@ export interface Hover {
   photo: string;
   /** The mask over the photo as an address of data; nothing when none is known there. */
   url: string | null;
+}
+
+/** All that can be opened. */
+export interface Scenes {
+  type: "scenes";
+  scenes: SceneCard[];
+  /** What went wrong; empty when nothing did. */
+  note: string;
 }
 
 /** A question. */
@@ -576,6 +660,8 @@ export interface ObjectRow {
   removed: boolean;
   /** It stands elsewhere, or there are doubles of it. */
   moved: boolean;
+  /** What answers it. */
+  method: string;
 }
 
 /** A click where a photo shows it. */
@@ -594,6 +680,19 @@ export interface MethodOffer {
   /** The name, and whether it has to be prepared first. */
   title: string;
   summary: string;
+}
+
+/** A saved work of the open scene. */
+export interface WorkRow {
+  id: string;
+  /** That a person gave it; empty while it has none. */
+  name: string;
+  /** Their names, for people. */
+  objects: string;
+  /** Seconds since 1970 UTC. */
+  changed: number;
+  /** It is the one that is open. */
+  current: boolean;
 }
 
 /** Something that can be taken away. */
@@ -659,8 +758,27 @@ export interface CellStatus {
   curve: Curve | null;
   /** What the cell's own script draws. */
   detail: MethodRow[] | null;
+  /** Label of a button for what the notes offer; empty for none. */
+  offer: string;
   /** True when this is what the person should look at next. */
   wants_open: boolean;
+}
+
+/** A scene, or photos that can become one. */
+export interface SceneCard {
+  name: string;
+  /** "scene" when it opens at once, "photos" when it has to be built first, "example" when it comes with LiftLab. */
+  kind: string;
+  /** What there is of it, for people. */
+  note: string;
+  /** Seconds since 1970 UTC; null for an example. */
+  made: number | null;
+  /** Objects that the person has in it; empty for none. */
+  work: string;
+  /** When the person changed them last. */
+  worked: number | null;
+  /** It is the open one. */
+  open: boolean;
 }
 
 /** A question with its answer. */
@@ -732,13 +850,13 @@ export interface Found {
   score: number;
 }
 
-export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | Preview;
+export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork | ListScenes | OpenScene | RenameScene | DuplicateScene | DeleteScene;
 
 export type State = Waiting | Ready;
 
 export type Comparing = NotCompared | Compared;
 
-export type Message = Waiting | Ready | NotCompared | Compared | Cells | Hover;
+export type Message = Waiting | Ready | NotCompared | Compared | Cells | Hover | Scenes;
 
 export type SearchBody = AskBody | ShowBody | AddBody;
 

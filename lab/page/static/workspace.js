@@ -3,25 +3,23 @@
 
 import * as cells from "./cells.js";
 import * as compare from "./compare.js";
+import * as scenes from "./scenes.js";
 import * as search from "./search.js";
 import { button, drawsInSoftware, finder, made, startIn } from "./dom.js";
+import { clicksIn3D, PhotoCursor } from "./cursor.js";
+import { actionOf, toggleSheet } from "./keys.js";
 import { Live } from "./live.js";
 import { Objects } from "./objects.js";
 import { PhotoCanvas } from "./photo.js";
 import { Ruler } from "./ruler.js";
 import { Stage } from "./stage.js";
+import { Works } from "./works.js";
 
 /** @import {BareName, CommandName, FieldsAfter, FieldsOf, Hover, Photo, Ready, Send, State} from "./wire.js" */
 
 const THUMB_WIDTH = 192;
 /** @type {{[layer: string]: string}} */
 const LAYERS = { render: "Splats", depth: "Depth", normals: "Normals" };
-/** @type {{[key: string]: BareName | "part-up" | "part-down" | "brush-up" | "brush-down"}} */
-const KEYS = {
-  z: "undo", y: "redo", n: "new_object", g: "grow", h: "shrink",
-  "+": "part-up", "=": "part-up", "-": "part-down", "[": "brush-down", "]": "brush-up",
-};
-
 /** @param {HTMLElement} element */
 export function mount(element) {
   startIn(element.querySelector(".ws"), (root) => new Workspace(root));
@@ -59,6 +57,7 @@ class Workspace {
         cells.showProgress(this.find(".ws-veil .progress"), message.cells.find((cell) => cell.job));
       },
       compare: (message) => compare.render(message),
+      scenes: (message) => scenes.render(message),
       line: (up, sentence) => this.line(up, sentence),
     });
     /** @type {Send} */
@@ -77,12 +76,11 @@ class Workspace {
     this.ruler = new Ruler(root, this.live, busy);
     this.stage = new Stage(root, busy);
     this.objects = new Objects(root, tell, busy);
+    this.works = new Works(root, busy);
     this.onKey = (/** @type {KeyboardEvent} */ event) => this.key(event);
     this.listen();
     this.followColours();
   }
-
-  // -- what a person does ------------------------------------------------------------------------------------------
 
   listen() {
     /** @type {(selector: string, act: (node: HTMLElement) => void) => void} */
@@ -101,13 +99,15 @@ class Workspace {
     });
     this.brush.addEventListener("input", () => (this.canvas.brush = Number(this.brush.value)));
     this.slider.addEventListener("input", () => this.setPart(Number(this.slider.value)));
-    this.method.addEventListener("change", () => this.busy("method", { name: this.method.value }));
+    this.method.addEventListener("change", () => this.busy("method", { name: this.method.value, all: false }));
+    clicks("[data-all]", () => this.busy("method", { name: this.method.value, all: true }));
     this.layer.addEventListener("change", () => this.renderPhoto());
     const wipe = this.find(".wipe input", HTMLInputElement);
     wipe.addEventListener("input", () => this.canvas.wipe(Number(wipe.value) / 100));
-    this.find(".photo-stage").addEventListener("keydown", (event) => this.arrows(event));
+    this.cursor = new PhotoCursor(this.find(".photo-stage"), this.canvas, (by) => this.step(by));
+    this.find("[data-keys]").addEventListener("click", toggleSheet);
     this.find(".ws-strip").addEventListener("keydown", (event) => this.arrows(event));
-    this.frame.addEventListener("load", () => this.frame.contentWindow?.addEventListener("keydown", (e) => this.key(e)));
+    this.frame.addEventListener("load", () => clicksIn3D(this.frame, (event) => this.key(event)));
     document.addEventListener("keydown", this.onKey);
   }
 
@@ -128,15 +128,12 @@ class Workspace {
       this.live.close();
       return;
     }
-    const typing = /** @type {Partial<Element>} */ (event.target).closest?.("input:not([type=range]), textarea, select, [contenteditable=true]");
-    const action = KEYS[event.key.toLowerCase()];
-    const chord = event.ctrlKey || event.metaKey || event.altKey;
-    if (!action || typing || !this.ready) return;
-    if (chord && !(action === "undo" || action === "redo")) return;
+    const action = this.ready ? actionOf(event) : null;
+    if (!action) return;
     event.preventDefault();
-    if (chord && action === "undo" && event.shiftKey) this.busy("redo");
+    if (action === "sheet") toggleSheet();
     else if (action === "part-up" || action === "part-down") {
-      const current = this.ready.granularity ?? 0.5;
+      const current = this.ready?.granularity ?? 0.5;
       this.setPart(Math.min(Math.max(current + (action === "part-up" ? 0.1 : -0.1), 0), 1));
     } else if (action === "brush-up" || action === "brush-down") {
       this.canvas.brush = Number(this.brush.value) + (action === "brush-up" ? 2 : -2);
@@ -267,6 +264,7 @@ class Workspace {
     this.stage.render(state);
     this.ruler.render(state);
     this.objects.render(state);
+    this.works.render(state);
     cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
     this.renderPhoto();
@@ -286,6 +284,7 @@ class Workspace {
       select.title = state.methods.map((m) => `${m.title}: ${m.summary}`).join("\n");
     }
     select.value = state.method;
+    this.find("[data-all]").hidden = state.objects.every((object) => object.method === state.method);
     this.find(".ws-time").textContent = state.ms === null ? "" : `${state.ms < 10 ? state.ms.toFixed(1) : Math.round(state.ms)} ms`;
   }
 

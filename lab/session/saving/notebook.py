@@ -1,7 +1,7 @@
 """A run as one file: what went in, how it was set, what was clicked, and what came out. It can be replayed.
 
 `notebook.json` holds one cell per step. `liftlab.session.saving.replay` runs them in any workspace, without a browser.
-Each cell is one call of the Python API; `code_for` writes that call.
+Each cell is one call of the Python API; `liftlab.session.saving.python_code` writes that call.
 """
 
 import hashlib
@@ -21,7 +21,8 @@ from liftlab.files.config_records import to_plain
 from liftlab.files.reading import Misfit, from_json, read_file
 from liftlab.session.arrangement import Arrangement
 from liftlab.session.keeping import kept_runs
-from liftlab.session.prompts import ObjectPrompts, PhotoBox, PhotoClick, check_names
+from liftlab.session.objects import MethodChoice
+from liftlab.session.prompts import ObjectPrompts, check_names
 from liftlab.session.ruler import Scale
 from liftlab.session.saving.records import versions
 
@@ -104,6 +105,8 @@ class SegmentedObject:
     server_ms: tuple[Seconds | None, ...]
     named: bool = False
     """A person gave its name: words find it by that."""
+    method: MethodChoice | None = None
+    """What answered it, with all its settings; absent in what earlier versions saved, where it is the cell's method."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class SegmentCell(AnyCell):
     """The clicks."""
 
     method: Name
+    """Of the object that clicks go to."""
     objects: Annotated[tuple[SegmentedObject, ...], few(0, 10_000)]
     arrangement: Arrangement = field(default_factory=Arrangement)
     """How the objects stand in the scene; they are numbered from 1 in the order above."""
@@ -215,6 +219,7 @@ def notebook_of(session: "Session") -> Notebook:
             points=state.count,
             server_ms=session.server_ms(state.id),
             named=state.named,
+            method=_with_all_settings(state.choice),
         )
         for state in session.objects
     )
@@ -236,71 +241,16 @@ def masks_digest(masks: Sequence[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def code_for(cell: Cell, scene: str) -> str:
-    """The cell as Python, to copy into a notebook where `lab` is a `Lab`."""
-    if isinstance(cell, CaptureCell):
-        return f"lab.import_capture({cell.folder!r}, name={cell.name!r})"
-    if isinstance(cell, StepCell):
-        return f"lab.{cell.kind}({scene!r}, {_config_code(cell)})"
-    if isinstance(cell, PrepareCell):
-        return f"lab.prepare({scene!r}, {cell.method!r}, {_config_code(cell)})"
-    if isinstance(cell, KeepCell):
-        return f"keep_again(lab, {scene!r}, {cell.objects!r})"
-    lines = ["session = Session(lab)", f"session.open({scene!r})", f"session.set_method({cell.method!r})"]
-    for entry in cell.objects:
-        lines.append(f"session.new_object({entry.prompts.object!r})")
-        lines += [_click_code(click) for click in entry.prompts.clicks]
-        if entry.prompts.granularity is not None:
-            lines.append(f"session.set_granularity({entry.prompts.granularity:g})")
-        step = "session.grow()" if entry.prompts.adjust > 0 else "session.shrink()"
-        lines += [step] * abs(entry.prompts.adjust)
-        lines += [
-            f"session.paint({s.image!r}, {list(s.points)!r}, {s.radius:g}, {s.positive})"
-            for s in entry.prompts.strokes
-        ]
-    if not cell.arrangement.untouched:
-        arrangement = f"config_from_record(Arrangement, {to_plain(cell.arrangement)!r})"
-        lines.append(f"session.stage.arrange({arrangement})")
-    return "\n".join(lines)
-
-
-def to_python(notebook: Notebook) -> str:
-    """The whole notebook as one Python script."""
-    head = [
-        '"""Made by LiftLab from a notebook."""',
-        "",
-        "from liftlab.files.config_records import config_from_record",
-        "from liftlab.session.arrangement import Arrangement",
-        "from liftlab.engine.lab import Lab",
-        "from liftlab.session.keeping import keep_again",
-        "from liftlab.session.prompts import WorldClick",
-        "from liftlab.session.session import Session",
-        "from liftlab.pipelines.base import get_method",
-        "from liftlab.pipelines.steps.gaussians import GaussiansConfig",
-        "from liftlab.pipelines.steps.masks import MasksConfig",
-        "from liftlab.pipelines.steps.reconstruct import ReconstructConfig",
-        "",
-        'lab = Lab("workspace")',
-    ]
-    return "\n".join([*head, *(code_for(cell, notebook.scene) for cell in notebook.cells)]) + "\n"
-
-
 def _step_cell(kind: Literal["reconstruct", "gaussians", "masks"], record: dict[str, Any]) -> StepCell:
     return StepCell(kind, record["config"], record["key"], record["seconds"])
 
 
-def _config_code(cell: StepCell | PrepareCell) -> str:
-    if isinstance(cell, PrepareCell):
-        config_class = f"get_method({cell.method!r}).config_class"
-    else:
-        config_class = f"{cell.kind.capitalize()}Config"
-    return f"config_from_record({config_class}, {cell.config!r})"
+def _with_all_settings(choice: MethodChoice) -> MethodChoice:
+    """The same with its defaults written out: later versions may have others."""
+    from liftlab.pipelines.base import get_method
 
-
-def _click_code(click: Any) -> str:
-    if isinstance(click, PhotoClick):
-        sign = "" if click.positive else ", positive=False"
-        return f"session.click({click.image!r}, {click.x:g}, {click.y:g}{sign})"
-    if isinstance(click, PhotoBox):
-        return f"session.box({click.image!r}, {', '.join(f'{value:g}' for value in click.box)})"
-    return f"session.add(WorldClick({click.world!r}, {click.positive}))"
+    return (
+        choice
+        if choice.config is not None
+        else MethodChoice(choice.name, to_plain(get_method(choice.name).config_class()))
+    )

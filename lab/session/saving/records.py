@@ -1,7 +1,7 @@
 """What LiftLab writes about its results, as types: docs/formats.md and its JSON Schemas come from here."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -47,6 +47,10 @@ class ObjectRecord:
     photos: tuple[PhotoRecord, ...]
     geometry: Literal["points", "gaussians"] = "points"
     """What was selected: points of the photos, or Gaussian splats."""
+    method: str = ""
+    """What answered it."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Configuration of its method."""
     size: tuple[float, float, float] | None = None
     """Length and width on the ground and height, `units`; null without a place in 3D."""
 
@@ -63,8 +67,9 @@ class SegmentationRecord:
     units: str
     """"metres" or "arbitrary": unit of the coordinates in PLY and GLB."""
     method: str
+    """Of the object that clicks went to last; each object says its own."""
     config: dict[str, Any]
-    """The method's configuration."""
+    """The configuration of the first object's method."""
     backend: str
     objects: tuple[ObjectRecord, ...]
     missing: tuple[str, ...]

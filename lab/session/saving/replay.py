@@ -11,12 +11,14 @@ from liftlab.engine.captures import capture_key
 from liftlab.engine.lab import Lab
 from liftlab.files.config_records import config_from_record
 from liftlab.session.keeping import keep_again
+from liftlab.session.objects import MethodChoice
 from liftlab.session.ruler import write_scale
 from liftlab.session.saving.notebook import (
     CaptureCell,
     Notebook,
     PrepareCell,
     SegmentCell,
+    SegmentedObject,
     StepCell,
     masks_digest,
 )
@@ -103,9 +105,22 @@ def replay(
     segment: SegmentCell | None = notebook.cell("segment")
     objects: list[ReplayedObject] = []
     if segment is not None:
-        session.set_method(segment.method, configs.get(segment.method))
-        for entry in segment.objects:
-            state = session.add_object(entry.prompts, colour=entry.colour, named=entry.named)
+        usual = MethodChoice.of(segment.method, configs.get(segment.method))
+        choices = [_choice(entry, usual) for entry in segment.objects]
+        for choice in {each.key: each for each in choices}.values():
+            if lab.prepared(name, choice.name, choice.settings) is None:
+                lab.prepare(
+                    name,
+                    choice.name,
+                    choice.settings,
+                    progress=part_of(progress, *parts["prepare"]),
+                    cancel=cancel,
+                )
+        session.open(name)  # with what is prepared by now
+        for entry, choice in zip(segment.objects, choices, strict=True):
+            state = session.add_object(
+                entry.prompts, colour=entry.colour, named=entry.named, answered_by=choice
+            )
             objects.append(ReplayedObject(state.name, masks_digest(state.masks) == entry.masks_sha256))
         ids = {number: state.id for number, state in enumerate(session.objects, start=1)}
         session.stage.arrange(segment.arrangement.renumbered(ids))
@@ -123,6 +138,11 @@ def require_photos(notebook: Notebook, lab: Lab) -> None:
         raise InputError("The notebook has no photos; save it from an open scene.")
     if not any(capture_key(lab.workspace.capture_folder(name)) == cell.key for name in lab.captures()):
         raise InputError(f"Bring the photos of '{cell.name}' first, then open the saved run again.")
+
+
+def _choice(entry: SegmentedObject, usual: MethodChoice) -> MethodChoice:
+    """What answered an object."""
+    return usual if entry.method is None else MethodChoice.of(entry.method.name, entry.method.settings)
 
 
 def _find_capture(cell: CaptureCell, lab: Lab, photos: Path | None, cancel: CancelToken | None) -> str:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from liftlab.components.bounds import Count, Name, few
+from liftlab.components.bounds import Count, FileName, Key, Line, Name, few
 from liftlab.components.errors import InputError
 from liftlab.components.types import Scene
-from liftlab.files.config_records import config_from_record, to_plain
+from liftlab.files.config_records import to_plain
 from liftlab.files.reading import Misfit, from_plain
 from liftlab.session.arrangement import Arrangement
-from liftlab.session.objects import ObjectRequest
+from liftlab.session.objects import MethodChoice, ObjectRequest
 from liftlab.session.prompts import check_click, check_names, check_stroke
 
 if TYPE_CHECKING:
@@ -19,8 +19,27 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
+class SavedView:
+    """What was on the screen."""
+
+    photo: FileName | None = None
+    surface: Line = "points"
+    """Of the 3D view."""
+    tone: Line = "photo"
+    """Where its colours came from."""
+    rest: Line = "shown"
+    """How everything but the objects was drawn."""
+    hidden: Annotated[tuple[Count, ...], few(0, 10_000)] = ()
+    """Objects whose colours were off."""
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return to_plain(self)
+
+
+@dataclass(frozen=True)
 class SavedSession:
-    """sessions/ID.json."""
+    """sessions/PERSON/ID.json."""
 
     schema_version: int
     scene: Name | None
@@ -33,15 +52,25 @@ class SavedSession:
     """Of the method; null for its defaults."""
     arrangement: Arrangement = field(default_factory=Arrangement)
     """How they stand in the scene; absent in what earlier versions saved."""
+    scene_key: Key | None = None
+    """Of the reconstruction that was clicked in; absent in what earlier versions saved."""
+    name: Line = ""
+    """What the person called this work; empty while it has no name."""
+    view: SavedView | None = None
+    """What was on the screen; absent where there was no page."""
 
     @property
-    def config_of_method(self) -> Any:
-        """`config` as the method's own class; None for its defaults. InputError for an unknown method or setting."""
-        if self.config is None:
-            return None
+    def choice(self) -> MethodChoice:
+        """What answers objects that do not say, and the next one."""
+        return MethodChoice(self.method, self.config)
+
+    def check_methods(self) -> None:
+        """Raise InputError for an unknown method or setting."""
         from liftlab.pipelines.base import get_method
 
-        return config_from_record(get_method(self.method).config_class, self.config)
+        for choice in (self.choice, *(entry.method for entry in self.objects if entry.method is not None)):
+            get_method(choice.name)
+            _ = choice.settings
 
     def check_prompts(self, scene: Scene) -> None:
         """Raise InputError unless every click and stroke is in a photo of the scene."""
@@ -54,15 +83,16 @@ class SavedSession:
 
 def saved_of(session: "Session") -> SavedSession:
     """Everything `Session.from_json` needs. Call with the session's lock held."""
-    config = session.config
+    choice = session.book.choice
     return SavedSession(
         schema_version=SCHEMA_VERSION,
         scene=session.scene_name,
-        method=session.method,
+        method=choice.name,
         current=session.book.current_id,
         objects=session.book.entries,
-        config=None if config is None else to_plain(config),
+        config=choice.config,
         arrangement=session.stage.arrangement,
+        scene_key=None if session.answerer.scene is None else session.answerer.scene.key,
     )
 
 

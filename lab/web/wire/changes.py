@@ -156,13 +156,15 @@ class Delete(OfObject, tag="delete"):
 
 
 class Method(Change, tag="method"):
-    """Choose what answers the clicks."""
+    """Choose what answers the current object, and new ones."""
 
     name: Text
     """Of the method."""
+    all: bool
+    """It answers all objects."""
 
     def change(self, session: "Session") -> None:
-        session.use_prepared(self.name)
+        session.use_prepared(self.name, all_objects=self.all)
 
 
 class Keep(OfObject, tag="keep"):

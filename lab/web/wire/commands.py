@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from liftlab.files.reading import from_json
 from liftlab.web.wire.changes import AnyChange
 from liftlab.web.wire.fields import Do
+from liftlab.web.wire.scenes import AnyScene
 from liftlab.web.wire.views import AnyView
+from liftlab.web.wire.works import AnyWork
 
 if TYPE_CHECKING:
     from liftlab.web.visitor import Visitor
@@ -14,7 +16,7 @@ MAX_COMMAND_BYTES = 4096
 SAID_OF_ERROR = 200
 """Characters of what is wrong with a message; it may hold what came in."""
 
-Command = AnyChange | AnyView
+Command = AnyChange | AnyView | AnyWork | AnyScene
 COMMANDS: tuple[type[Do], ...] = get_args(Command)
 
 

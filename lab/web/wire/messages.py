@@ -11,6 +11,7 @@ from msgspec import Struct
 from liftlab.compare.pane_pictures import PaneView
 from liftlab.pictures.layers import Layer
 from liftlab.view3d.drawing import Look
+from liftlab.web.wire.cards import SceneCard, WorkRow
 
 Reference = Literal["", "truth", "painted", "0", "1", "2", "3"]
 """What counts as right in the comparison: nothing, the capture's truth, what was painted, or the answer of a pane."""
@@ -89,6 +90,8 @@ class ObjectRow(Struct, frozen=True):
     """Taken out of the scene."""
     moved: bool
     """It stands elsewhere, or there are doubles of it."""
+    method: str
+    """What answers it."""
 
 
 class MethodOffer(Struct, frozen=True):
@@ -159,6 +162,8 @@ class Ready(Message, tag="state", kw_only=True):
     """Of the splats; empty without any."""
     look: Look
     """How the scene is drawn."""
+    previewing: bool
+    """3D shows splats in the making in place of the scene."""
     cropped: bool
     moving: bool
     """The current object has handles."""
@@ -184,7 +189,9 @@ class Ready(Message, tag="state", kw_only=True):
     """By photo: boxes of the current object, x0, y0, x1, y1 in photo pixels."""
     methods: list[MethodOffer]
     method: str
-    """The one that answers."""
+    """The one that answers the current object, or the next one while there is none."""
+    works: list[WorkRow]
+    """Of the scene, the one touched last first."""
     exports: list[ExportOffer]
     """None before something is selected."""
     code: str
@@ -263,6 +270,8 @@ class CellStatus(Struct, frozen=True):
     curve: Curve | None = None
     detail: list[MethodRow] | None = None
     """What the cell's own script draws."""
+    offer: str = ""
+    """Label of a button for what the notes offer; empty for none."""
     wants_open: bool = False
     """True when this is what the person should look at next."""
 
@@ -271,6 +280,17 @@ class Cells(Message, tag="cells"):
     """How all cells stand."""
 
     cells: list[CellStatus]
+
+
+# What can be opened
+
+
+class Scenes(Message, tag="scenes"):
+    """All that can be opened."""
+
+    scenes: list[SceneCard]
+    note: str
+    """What went wrong; empty when nothing did."""
 
 
 # The comparison

@@ -18,14 +18,14 @@ import msgspec
 from liftlab.files.settings import Setting, field_docstrings
 from liftlab.web.search_routes import AddBody, AskBody, ShowBody
 from liftlab.web.wire.commands import COMMANDS
-from liftlab.web.wire.messages import Cells, Comparing, Hover, State
+from liftlab.web.wire.messages import Cells, Comparing, Hover, Scenes, State
 from liftlab.web.wire.search import SearchState
 
 ALIASES: dict[str, tuple[type, ...]] = {
     "Command": COMMANDS,
     "State": get_args(State),
     "Comparing": get_args(Comparing),
-    "Message": (*get_args(State), *get_args(Comparing), Cells, Hover),
+    "Message": (*get_args(State), *get_args(Comparing), Cells, Hover, Scenes),
     "SearchBody": (AskBody, ShowBody, AddBody),
 }
 """Name of a union to what it may be."""

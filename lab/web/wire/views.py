@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from liftlab.compare.pane_pictures import PaneView
 from liftlab.components.bounds import Place
-from liftlab.page.cells import methods
+from liftlab.page.cells import gaussians, methods
 from liftlab.page.state import hover_url
 from liftlab.view3d.drawing import Look, Rest, Tone
 from liftlab.view3d.surfaces import SurfaceName
@@ -243,6 +243,13 @@ class Cancel(View, tag="cancel"):
         visitor.cancel(self.cell)
 
 
+class UseSplats(View, tag="use_splats"):
+    """Use the splats that are offered beside those of the scene."""
+
+    def perform(self, visitor: "Visitor") -> None:
+        gaussians.use_others(visitor)
+
+
 class Preview(View, tag="hover"):
     """Ask what a click would take; the asking page alone is told."""
 
@@ -261,7 +268,7 @@ class Preview(View, tag="hover"):
 AnyView = (
     Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode
     | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take
-    | SetSetting | Prepare | Cancel | Preview
+    | SetSetting | Prepare | Cancel | UseSplats | Preview
 )  # fmt: skip
 
 

@@ -143,6 +143,7 @@ def test_numbered_objects_are_of_one_category() -> None:
     assert [(a["object"], a["category_id"]) for a in coco["annotations"]] == list(
         zip(names, [1, 1, 1, 2], strict=True)
     )
+    assert [a["instance_id"] for a in coco["annotations"]] == [1, 2, 3, 4]
 
 
 def test_coco_refuses_a_mask_of_another_size() -> None:

@@ -11,9 +11,10 @@ import pytest
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.gaussians.training import loop as training
 from liftlab.components.gaussians.training.loop import TrainConfig
-from liftlab.components.progress import CancelToken
+from liftlab.components.progress import CancelToken, no_progress
 from liftlab.engine.inventory import prune, verify
 from liftlab.engine.lab import Lab
+from liftlab.engine.splat_step import train, use_beside
 from liftlab.pipelines.steps.gaussians import GaussiansConfig, default_config
 from tests.lab.splat_method import NAME as LIFTED
 from tests.lab.splat_method import Lifted, lifted
@@ -211,12 +212,65 @@ def test_entries_written_before_splats_existed_still_load(lab: Lab) -> None:
     assert lab.status(NAME).masks and not lab.status(NAME).gaussians
 
 
+def test_a_stopped_retraining_leaves_better_splats_in_use_and_is_offered_beside(lab: Lab) -> None:
+    whole = lab.gaussians(NAME, QUICK)
+    key, report = lab.scene(NAME).gaussians_key, lab.gaussians_report(NAME)
+    token, preview = stop_at(5)
+    worse = lab.gaussians(NAME, dataclasses.replace(QUICK, start_count=40), cancel=token, preview=preview)
+    assert lab.scene(NAME).gaussians is whole and lab.scene(NAME).gaussians_key == key
+    assert lab.gaussians_report(NAME) == report
+    entry = lab.entry(NAME)
+    assert entry.psnr_in_use is not None and entry.psnr_beside is not None
+    assert entry.psnr_beside < entry.psnr_in_use == pytest.approx(report["psnr"], abs=1e-3)
+
+    use_beside(lab, NAME)
+    assert lab.scene(NAME).gaussians_key == entry.beside_key
+    assert len(lab.scene(NAME).gaussians.means) == len(worse.means)  # type: ignore[union-attr]
+    swapped = lab.entry(NAME)
+    assert (swapped.psnr_in_use, swapped.psnr_beside) == (entry.psnr_beside, entry.psnr_in_use)
+    use_beside(Lab(lab.workspace.root), NAME)
+    assert lab.entry(NAME) == entry, "back again, also in another process"
+
+
+def test_a_finished_training_is_used_and_what_was_there_is_offered(lab: Lab) -> None:
+    lab.gaussians(NAME, QUICK)
+    key = lab.scene(NAME).gaussians_key
+    few = dataclasses.replace(QUICK, start_count=40)
+    lab.gaussians(NAME, few)
+    entry = lab.entry(NAME)
+    assert lab.scene(NAME).gaussians_key != key == entry.beside_key
+    use_beside(lab, NAME)
+    unused = {"progress": no_progress, "cancel": CancelToken(), "preview": None}
+    train(lab, NAME, dataclasses.replace(few, start_count=41), **unused, keep_better=True)
+    assert lab.scene(NAME).gaussians_key == key, "on request only better ones are"
+
+
+def test_a_training_that_goes_on_does_not_offer_its_own_beginning(lab: Lab) -> None:
+    token, preview = stop_at(10)
+    lab.gaussians(NAME, QUICK, cancel=token, preview=preview)
+    lab.gaussians(NAME, QUICK)
+    assert lab.entry(NAME).beside_key is None
+    with pytest.raises(InputError, match="no other splats"):
+        use_beside(lab, NAME)
+
+
+def test_entries_without_splats_beside_still_load(lab: Lab) -> None:
+    lab.gaussians(NAME, QUICK)
+    path = lab.workspace.root / "names" / f"{NAME}.json"
+    record = json.loads(path.read_text())
+    for field in ("beside_key", "beside_config", "psnr_in_use", "psnr_beside"):
+        del record[field]
+    path.write_text(json.dumps(record))
+    assert lab.status(NAME).gaussians
+
+
 def test_pruning_removes_splats_nobody_refers_to_and_saved_trainings(lab: Lab) -> None:
     lab.gaussians(NAME, QUICK)
-    token, preview = stop_at(10)
-    lab.gaussians(NAME, dataclasses.replace(QUICK, start_count=300), cancel=token, preview=preview)
+    for count in (300, 310):
+        token, preview = stop_at(10)
+        lab.gaussians(NAME, dataclasses.replace(QUICK, start_count=count), cancel=token, preview=preview)
     assert list(lab.workspace.root.rglob("*.checkpoint.safetensors"))
     gone = prune(lab.workspace)
-    assert [item.kind for item in gone] == ["gaussians"]
+    assert [item.kind for item in gone] == ["gaussians"], "one is in use, and one offered beside it"
     assert not list(lab.workspace.root.rglob("*.checkpoint.safetensors"))
     assert lab.status(NAME).gaussians

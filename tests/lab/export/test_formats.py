@@ -44,7 +44,7 @@ each = pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
 READ: dict[str, Callable[[Path], Any]] = {
     ".ply": lambda path: PlyData.read(str(path))["vertex"].count > 10,
     ".glb": lambda path: len(trimesh.load_scene(path).geometry) == 1,
-    ".png": lambda path: Image.open(path).convert("L").getextrema()[1] == 255,
+    ".png": lambda path: path.parent.name == "images" or Image.open(path).convert("L").getextrema()[1] == 255,
     ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
     ".txt": lambda path: path.read_text(encoding="utf-8").startswith("#"),
     ".spz": lambda path: len(read_gaussians(path).means) > 10,
@@ -134,11 +134,30 @@ def test_a_format_explains_itself(one: ExportFormat) -> None:
         EXPORT_FORMATS.register(one)
 
 
+def test_photos_and_cameras_train_elsewhere_as_they_are(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    import pycolmap
+
+    session = Session(splat_lab)
+    session.open(NAME)
+    export(session, ["dataset"], tmp_path)
+    top = tmp_path / "dataset"
+    model = pycolmap.Reconstruction(str(top / "sparse" / "0"))
+    names = {image.name for image in model.images.values()}
+    assert (
+        names == {view.name for view in toy.scene.views} == {path.name for path in (top / "images").iterdir()}
+    )
+    for image in model.images.values():
+        camera = model.cameras[image.camera_id]
+        assert Image.open(top / "images" / image.name).size == (camera.width, camera.height)
+    frames = json.loads((top / "transforms.json").read_text())["frames"]
+    assert len(frames) == len(names) and all((top / frame["file_path"]).is_file() for frame in frames)
+
+
 ORDER = [
-    "ply", "glb", "masks", "coco", "colmap", "transforms", "splats", "spz", "without", "gif", "mp4", "viewer",
-    "segmentation", "notebook",
+    "ply", "glb", "masks", "coco", "colmap", "transforms", "dataset", "splats", "spz", "without", "without_all",
+    "gif", "mp4", "viewer", "segmentation", "notebook",
 ]  # fmt: skip
-"""As in the page since its first version."""
+"""As in the page."""
 
 
 def test_the_order_is_that_of_before_whoever_was_imported_first() -> None:
@@ -155,7 +174,7 @@ def test_what_the_page_shows_of_a_kind() -> None:
         "summary": "Point cloud for 3D viewers (GLB)", "missing": "",
     }  # fmt: skip
     assert {kind for kind, entry in shown.items() if entry["missing"]} == {
-        "splats", "spz", "without", "gif", "mp4", "viewer",
+        "splats", "spz", "without", "without_all", "gif", "mp4", "viewer",
     }  # fmt: skip
 
 
@@ -366,7 +385,8 @@ def test_a_format_of_another_package_is_offered_everywhere(
         cli.main(["export", "--help"])
     told = re.sub(r"[│\s]+", " ", capsys.readouterr().out)
     assert (
-        "What to write: ply, glb, masks, coco, colmap, transforms, segmentation, notebook, csv; with" in told
+        "What to write: ply, glb, masks, coco, colmap, transforms, dataset, segmentation, notebook, csv; with"
+        in told
     )
     with pytest.raises(
         InputError, match=r"Unknown export 'csw'. Did you mean 'csv'\? Available: ply, .*, csv\."

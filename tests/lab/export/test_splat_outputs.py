@@ -71,6 +71,21 @@ def test_the_object_and_the_rest_are_where_they_should_be(
         assert cover(rest, lab, view)[~inside].mean() > 0.8
 
 
+def test_one_scene_is_without_all_of_the_objects(lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    session = clicked(lab, toy)
+    session.new_object("other")
+    session.click("001.png", *box_center(toy, 1, 2))
+    export(session, ["without", "without_all"], tmp_path)
+    each = [read_gaussians(tmp_path / "without" / f"{name}.ply") for name in ("box", "other")]
+    rest = read_gaussians(tmp_path / "without-all.ply")
+    for view in range(VIEWS):
+        alpha = cover(rest, lab, view)
+        for number in (1, 2):
+            inside = toy.instance[view] == number
+            assert alpha[inside].mean() < cover(each[2 - number], lab, view)[inside].mean() - 0.2, number
+        assert alpha[toy.instance[view] == 3].mean() > 0.6
+
+
 def test_trimming_bleeds_less_than_keeping(lab: Lab, toy: Toy, tmp_path: Path) -> None:
     session = clicked(lab, toy)
     bleeding = {}

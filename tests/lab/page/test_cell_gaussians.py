@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from liftlab.page.cells import gaussians as cell
 from liftlab.page.state import state_of
 from liftlab.view3d.drawing import Look
 from liftlab.web.visitor import Visitor
+from liftlab.web.wire.commands import perform
 from liftlab.web.wire.messages import Ready
 from tests import toy_workspace
 from tests.answered import answer_of
@@ -80,6 +81,13 @@ def not_offered(visitor: Visitor) -> set[str]:
     return {entry.kind for entry in state.exports if "Train splats first" in entry.missing}
 
 
+def look(visitor: Visitor) -> tuple[str, bool]:
+    """What the page says is drawn, and whether that is a preview."""
+    state = state_of(visitor)
+    assert isinstance(state, Ready)
+    return state.look.surface, state.previewing
+
+
 @pytest.mark.parametrize("cancelled", [False, True])
 def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, cancelled: bool) -> None:
     assert drawn(visitor, "/base/points") > 0
@@ -87,6 +95,7 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     assert training.reported.wait(60)
     until(lambda: len(visitor.viewer._preview) > 0)
     assert drawn(visitor, "/base") == 0, "the points make room"
+    assert look(visitor) == ("splats", True) and visitor.look.surface == "points"
     click_red(visitor)
     assert drawn(visitor, "/base") == 0, "also after a click meanwhile"
     needing = {one.name for one in EXPORT_FORMATS.records() if one.needs_splats}
@@ -101,9 +110,10 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     until(lambda: visitor.session.scene is not None and visitor.session.scene.gaussians is not None, 30)
     until(lambda: status_of(visitor, "gaussians").state == "done")
     status = status_of(visitor, "gaussians")
-    assert ("best so far was kept" in status.notes[0]) == cancelled
+    assert ("Stopped early" in status.notes[0]) == cancelled
     assert "dB" in status.summary
-    assert visitor.viewer._preview == [] and drawn(visitor, "/base/points") > 0
+    assert visitor.viewer._preview == [] and drawn(visitor, "/base/splats") > 0
+    assert look(visitor) == ("splats", False), "what was seen growing stays to be seen"
     assert "splats" in not_none(visitor.viewer._drawing).surfaces
     assert answer_of(visitor.session.current).selected("splats").any(), (
         "the click made meanwhile lights splats"
@@ -135,3 +145,33 @@ def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
     assert asked == ["liftlab-links"], "once, and no click waits for it"
     visitor.close()
     lab.close()
+
+
+def test_splats_beside_those_in_use_are_offered_with_both_numbers(
+    toy_root: Path, tmp_path: Path, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(toy_root, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    before = lab.scene(toy_workspace.NAME).gaussians_key
+    scored = iter([Scored(18.5), Scored(13.1)])
+    cell.start(visitor, 30, 320)
+    assert training.reported.wait(60)
+    monkeypatch.setattr("liftlab.components.gaussians.training.loop.evaluate", lambda *_: next(scored))
+    visitor.cancel("gaussians")
+    until(lambda: status_of(visitor, "gaussians").offer != "", 30)
+    until(lambda: status_of(visitor, "gaussians").job is None)
+    assert lab.scene(toy_workspace.NAME).gaussians_key == before
+    notes = status_of(visitor, "gaussians").notes
+    assert "13.1 dB where these have 18.5 dB on the same photos and size" in notes[1]
+    perform(visitor, '{"do": "use_splats"}')
+    assert lab.scene(toy_workspace.NAME).gaussians_key != before
+    assert "18.5 dB where these have 13.1 dB" in status_of(visitor, "gaussians").notes[1]
+    visitor.close()
+    lab.close()
+
+
+@dataclass(frozen=True)
+class Scored:
+    psnr: float

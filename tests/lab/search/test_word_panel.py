@@ -2,6 +2,7 @@
 
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,10 @@ from PIL import Image
 from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
+from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
+from liftlab.session.objects import MethodChoice
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
 from tests.answered import current_of
@@ -101,7 +104,7 @@ def test_heat_lies_on_what_fits_in_3d_too(panel: WordPanel, toy: Toy) -> None:
 def test_better_fits_are_hotter(panel: WordPanel) -> None:
     panel.ask("small", "attributes")
     panel.threshold = 0.0
-    index = not_none(panel._lookup).index
+    index = not_none(panel._here.lookup).index
     found = panel.asks[0].result.found
     hots = [HeatSource(f.object_id, f.score / found[0].score, (255, 0, 0)) for f in found]
     heat = heat_of_view(index, hots, 0)
@@ -139,8 +142,10 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
 
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:
     panel.ask("the red thing", "attributes")
-    panel.session.answerer.method = "a_lookup_of_another_package"
-    add_to_session(panel.session, not_none(panel._lookup), best_id(panel), "red")
+    session, other = panel.session, MethodChoice("a_lookup_of_another_package")
+    session.answerer._methods[other.key] = session.answerer.method(session.choice)
+    session.book.choose(other)
+    add_to_session(panel.session, not_none(panel._here.lookup), best_id(panel), "red")
     assert panel.session.current is not None and panel.session.current.granularity is not None
 
 
@@ -188,3 +193,35 @@ def test_the_routes_answer_and_refuse(page_server) -> None:
         foreign = client.post("/lab/search/ask", json={"text": "red"}, headers={"origin": "http://evil"})
         assert foreign.status_code == 403
     assert httpx.post(page_server.origin + "/lab/search/ask", json={"text": "red"}).status_code in (401, 403)
+
+
+def test_results_belong_to_their_scene_and_wait_there(
+    panel: WordPanel, lab: Lab, counted_steps: dict[str, int]
+) -> None:
+    panel.ask("red", "attributes")
+    found = best_id(panel)
+    lab.workspace.write_scene_entry(replace(lab.entry(NAME), name="copy"))
+    shift_scene(panel.session, lab)
+    assert panel.state().asks == [] and panel.state().history == ["red"]
+    assert panel.thumb(found) is None and panel.heat("000.png", 160) is None
+    with pytest.raises(InputError, match="not of the open scene; search again"):
+        panel.add(found)
+    assert panel.session.objects == []
+    panel.session.open(NAME)
+    assert best_id(panel) == found and panel.thumb(found) is not None
+    panel.add(found)
+    assert current_of(panel.session).name == "red"
+
+
+def test_a_result_is_added_whatever_answers_the_current_object(panel: WordPanel) -> None:
+    panel.ask("red", "attributes")
+    panel.session.set_method("gaga")  # which is not prepared
+    panel.add(best_id(panel))
+    assert current_of(panel.session).method == "wildseg3d" and np.any(current_of(panel.session).masks)
+
+
+def shift_scene(session: Session, lab: Lab) -> None:
+    """Open another scene, of another key."""
+    lab.reconstruct("copy", ReconstructConfig(max_side=320))
+    lab.prepare("copy", "wildseg3d")
+    session.open("copy")

@@ -12,14 +12,15 @@ from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.progress import CancelToken
 from liftlab.engine.lab import Lab
 from liftlab.session.book import ObjectBook
-from liftlab.session.objects import ObjectRequest
+from liftlab.session.objects import MethodChoice, ObjectRequest
 from liftlab.session.prompts import ObjectPrompts, PhotoClick
 from liftlab.session.session import Session
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
 MUG, BOX = (
-    ObjectRequest(number, "#0072B2", ObjectPrompts(name)) for number, name in ((1, "mug"), (2, "box"))
+    ObjectRequest(number, "#0072B2", ObjectPrompts(name), method=MethodChoice())
+    for number, name in ((1, "mug"), (2, "box"))
 )
 
 
@@ -52,7 +53,7 @@ def test_who_is_current_after_an_edit() -> None:
     book = ObjectBook()
     with pytest.raises(InputError, match="There is no object yet"):
         _ = book.current
-    book.fill([MUG, BOX], current=7)
+    book.fill([MUG, BOX], current=7, choice=MethodChoice())
     assert book.current_id is None
     book.select(2)
     edit = book.change(BOX, None)

@@ -10,7 +10,8 @@ import pytest
 from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.session.keeping import kept_runs
-from liftlab.session.saving.notebook import Notebook, code_for, masks_digest, to_python
+from liftlab.session.saving.notebook import Notebook, masks_digest
+from liftlab.session.saving.python_code import code_for, to_python
 from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from tests.answered import current_of, result_of

@@ -7,7 +7,8 @@ import numpy as np
 from liftlab.components.gaussians.training.loop import TrainConfig
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps.gaussians import GaussiansConfig
-from liftlab.session.saving.notebook import Notebook, code_for, to_python
+from liftlab.session.saving.notebook import Notebook
+from liftlab.session.saving.python_code import code_for, to_python
 from liftlab.session.saving.replay import replay
 from liftlab.session.session import Session
 from tests.lab.export.test_splat_outputs import clicked

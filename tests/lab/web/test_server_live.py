@@ -139,7 +139,7 @@ class Recorder:
         return PartRecorder(self.calls, "ruler")
 
     def __getattr__(self, name: str):
-        return lambda *args: self.calls.append(name)
+        return lambda *args, **options: self.calls.append(name)
 
 
 class PartRecorder:
@@ -156,6 +156,7 @@ EXAMPLES = {
     "way": "left",
     "points": [[1.5, 2.5], [3.0, 4.0]],
     "removed": True,
+    "all": True,
     "photo": "a.jpg",
     "name": "mug",
     "id": 3,

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import json
 import logging
 import os
 import shutil
@@ -17,10 +16,9 @@ from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.page.cells import capture, statuses
 from liftlab.page.cells.status import CellStatus
+from liftlab.page.cells.work import CELLS
 from liftlab.page.state import state_of
-from liftlab.session.session import Session
-from liftlab.web.live import perform
-from liftlab.web.visitor import CELLS, Visitor
+from liftlab.web.visitor import Visitor
 from liftlab.web.visitors import AWAY_SECS, Visitors
 from tests import toy_workspace
 from tests.answered import current_of
@@ -148,55 +146,6 @@ def test_prompts_survive_a_restart_and_are_not_shared(toy_lab: Lab) -> None:
     assert (after.clicks, after.name, after.colour) == (before.clicks, before.name, before.colour)
     assert all((a == b).all() for a, b in zip(after.masks, before.masks, strict=True))
     assert stranger.session.objects == []
-
-
-def test_a_session_is_written_when_it_changed_and_not_even_made_into_text_when_not(
-    toy_lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = []
-    to_json = Session.to_json
-    monkeypatch.setattr(Session, "to_json", lambda session: made.append(1) or to_json(session))
-    visitor, path = Visitor(ID, toy_lab), toy_lab.workspace.session_path(ID)
-    visitor.act(lambda session: session.set_granularity(0.5))
-    assert not path.exists() and not made, "there is no scene yet"
-    visitor.open(toy_workspace.NAME)
-    click_red(visitor)
-    for change in (Session.new_object, lambda session: session.select_object(1), Session.undo):
-        before = path.read_text()
-        visitor.act(change)
-        assert path.read_text() != before
-        assert json.loads(path.read_text()) == json.loads(json.dumps(to_json(visitor.session)))
-    made.clear()
-    for message in (
-        {"do": "visible", "id": 1, "visible": False}, {"do": "select", "id": 1}, {"do": "measuring", "on": True},
-        {"do": "measure", "photo": "000.png", "x": 80, "y": 60}, {"do": "moving", "on": True},
-    ):  # fmt: skip
-        perform(visitor, json.dumps(message))
-    visitor.open(toy_workspace.NAME)
-    assert not made
-
-
-def test_coming_back_writes_nothing_but_keeps_the_prompts_from_being_old(
-    toy_lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, path = Visitor(ID, toy_lab), toy_lab.workspace.session_path(ID)
-    first.open(toy_workspace.NAME)
-    click_red(first)
-    os.utime(path, (1, 1))
-    text = path.read_text()
-    later = Visitor(ID, toy_lab)
-    monkeypatch.setattr(Session, "to_json", lambda session: pytest.fail("there is nothing to save"))
-    assert later.restore()
-    later.act(lambda session: session.select_object(1))
-    assert path.read_text() == text and path.stat().st_mtime > 1
-
-
-def test_a_damaged_saved_session_is_left_aside(toy_lab: Lab) -> None:
-    folder = toy_lab.workspace.root / "sessions"
-    folder.mkdir(exist_ok=True)
-    for text in ("", "{", "[]", '{"schema_version": 99}'):
-        (folder / f"{ID}.json").write_text(text)
-        assert not Visitor(ID, toy_lab).restore()
 
 
 def test_browsers_that_went_away_are_let_go_of(toy_lab: Lab) -> None:

@@ -1,0 +1,35 @@
+"""What lists of scenes and works are made of."""
+
+from msgspec import Struct
+
+
+class SceneCard(Struct, frozen=True):
+    """A scene, or photos that can become one."""
+
+    name: str
+    kind: str
+    """"scene" when it opens at once, "photos" when it has to be built first, "example" when it comes with LiftLab."""
+    note: str
+    """What there is of it, for people."""
+    made: float | None
+    """Seconds since 1970 UTC; null for an example."""
+    work: str
+    """Objects that the person has in it; empty for none."""
+    worked: float | None
+    """When the person changed them last."""
+    open: bool
+    """It is the open one."""
+
+
+class WorkRow(Struct, frozen=True):
+    """A saved work of the open scene."""
+
+    id: str
+    name: str
+    """That a person gave it; empty while it has none."""
+    objects: str
+    """Their names, for people."""
+    changed: float
+    """Seconds since 1970 UTC."""
+    current: bool
+    """It is the one that is open."""
