@@ -145,7 +145,7 @@ def _gathered(
         return None
     held = [every.indices[every.indptr[member] : every.indptr[member + 1]] for member in members]
     voxels, votes = np.unique(np.concatenate(held), return_counts=True)
-    inside = voxels[2 * votes >= visible[np.ix_(views, voxels)].sum(axis=0)]
+    inside = voxels[2 * votes >= visible[views][:, voxels].sum(axis=0)]
     if len(inside) < config.min_voxels:
         return None
     return inside, {view: member - int(starts[view]) for view, member in zip(views, members, strict=True)}
