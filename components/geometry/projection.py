@@ -65,7 +65,7 @@ def epipolar_errors(
         rays_2: Of the same details in the second.
         second_from_first: Motion between the cameras.
 
-    Source: Hartley and Zisserman, Multiple View Geometry, 2nd ed., section 11.4.3.
+    Source: Hartley and Zisserman, Multiple View Geometry, 2nd ed., chapter 11 (Sampson error).
     """
     tx, ty, tz = second_from_first[:3, 3]
     E = np.array([[0, -tz, ty], [tz, 0, -tx], [-ty, tx, 0]]) @ second_from_first[:3, :3]
