@@ -18,7 +18,7 @@ class FitConfig:
 
     hidden: int = 64
     """Width of the layers."""
-    members: int = 3
+    members: int = 6
     """Networks of the ensemble."""
     steps: int = 2500
     """Updates of each."""
