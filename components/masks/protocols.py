@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import scipy
 from jaxtyping import Bool, Float32, Int, Int32, UInt8
 
 from liftlab.components.masks.clicks.state import SolverState
@@ -44,8 +43,8 @@ class TrackingInput:
     """One per view."""
     state: SolverState
     """Scene graph, merge tree of its leaves by the proposals, regions and leaf of every pixel; no objects yet."""
-    held: Sequence[scipy.sparse.csr_array]
-    """Voxels of the scene graph that the proposals of each view hold [M, N]."""
+    held: Sequence[Any]
+    """Voxels of the scene graph that the proposals of each view hold: `scipy.sparse.csr_array` [M, N] each."""
     visible: Bool[Array, "V N"]
     """Voxels that each view sees."""
     min_pixels: int

@@ -7,9 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int
 
 from liftlab.components.masks.judging.measures import MEASURES, mean_measures
-from liftlab.components.masks.judging.relations import RELATIONS
 from liftlab.components.types import Array
 
+RELATIONS = ("photo_agreement", "worst_agreement", "consensus", "contained", "containers")
+"""Of `liftlab.components.masks.judging.relations`: mean and least, over the photos that see a candidate, of its best
+intersection over union with a proposal; how many other candidates are nearly the same (sum of their squared
+intersections over union); logarithm of one more than the number of candidates inside it and around it."""
 KINDS = ("part", "object", "group", "plane")
 STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share", *RELATIONS)
 """What is known of a candidate besides measures in photos."""

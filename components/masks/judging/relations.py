@@ -9,10 +9,6 @@ from jaxtyping import Bool, Float32, Int32
 from liftlab.components.masks.protocols import TrackedMasks
 from liftlab.components.types import Array
 
-RELATIONS = ("photo_agreement", "worst_agreement", "consensus", "contained", "containers")
-"""Columns of `relations`: mean and least, over the photos that see a candidate, of its best intersection over union
-with a proposal; how many other candidates are nearly the same (sum of their squared intersections over union);
-logarithm of one more than the number of candidates inside it and around it."""
 EVERY_PX = 2
 """Pixels are counted on a grid of this step: voxels are wider than a pixel."""
 INSIDE = 0.9

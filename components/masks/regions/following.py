@@ -11,10 +11,10 @@ from liftlab.components.masks.graph.scene_graph import SceneGraph
 from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_foreground, largest_area
 from liftlab.components.masks.regions.agreeing import (
     AgreedRegion,
-    AgreementConfig,
     agreed_regions,
     voxel_rows,
 )
+from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.masks.regions.outline import (
     NUM_BINS,
     OutlineConfig,

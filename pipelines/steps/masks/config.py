@@ -8,7 +8,7 @@ from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.masks.clicks.candidates import CandidateConfig
 from liftlab.components.masks.graph.scene_graph import SceneGraphConfig
-from liftlab.components.masks.regions.agreeing import AgreementConfig
+from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.masks.regions.outline import OutlineConfig
 from liftlab.components.masks.regions.proposals import RegionConfig
 from liftlab.components.masks.regions.tracking import MergeTreeConfig
@@ -38,7 +38,7 @@ class MasksConfig:
     """How pieces become objects."""
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     """What is kept as part, object, group and plane."""
-    agreement: AgreementConfig = field(default_factory=AgreementConfig)
+    agreement: AgreementConfig = field(default_factory=AgreementConfig, metadata=OMIT_DEFAULT_FROM_KEY)
     """When regions of several photos are one thing."""
     outline: OutlineConfig = field(default_factory=OutlineConfig)
     """How outlines are sharpened."""

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from liftlab.components.masks.regions.agreeing import (
-    AgreementConfig,
     agreed_regions,
     voxels_of_proposals,
 )
+from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.types import MaskSet
 
 SIDE = 40

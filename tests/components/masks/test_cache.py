@@ -8,9 +8,8 @@ import pytest
 
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.masks.judging.inputs import Measured
+from liftlab.components.masks.judging.inputs import RELATIONS, Measured
 from liftlab.components.masks.judging.measures import MEASURES
-from liftlab.components.masks.judging.relations import RELATIONS
 
 SIZES = ((40, 60), (31, 45), (40, 60))
 KINDS = ("part", "object", "group", "plane", "object")

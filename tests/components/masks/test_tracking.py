@@ -19,7 +19,7 @@ from liftlab.components.masks.graph.scene_graph import (
     view_depths,
 )
 from liftlab.components.masks.protocols import ProposalInput, Proposer, Tracker
-from liftlab.components.masks.regions.agreeing import AgreementConfig
+from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.masks.regions.following import GeometryTracker
 from liftlab.components.masks.regions.outline import OutlineConfig
 from liftlab.components.masks.regions.proposals import RegionConfig, RegionProposer, masks_of_levels

@@ -27,7 +27,10 @@ OURS = ("components", "pipelines", "lab")
 IMPORTS = re.compile(r"^\s*(import|from) pycolmap\b", re.MULTILINE)
 MAY_IMPORT = {
     "components/sfm/colmap_library.py",
-    *(f"components/sfm/worker/{name}.py" for name in ("main", "features", "evidence", "mapping", "learned")),
+    *(
+        f"components/sfm/worker/{name}.py"
+        for name in ("main", "features", "evidence", "mapping", "learned", "still")
+    ),
 }
 TAKEN_OVER = """
 import os, signal, sys, threading, time
