@@ -62,3 +62,32 @@ export function drawsInSoftware() {
   context?.getExtension("WEBGL_lose_context")?.loseContext();
   return !context || /swiftshader|llvmpipe|software/i.test(name);
 }
+
+/**
+ * Have a name typed: Enter or leaving the field takes it, Escape does not.
+ * @param {string} name
+ * @param {number} longest
+ * @param {(field: HTMLInputElement) => void} place
+ * @param {(typed: string | null) => void} done null when the name stays
+ */
+export function typeName(name, longest, place, done) {
+  const field = made("input", { value: name, maxLength: longest });
+  field.setAttribute("aria-label", `New name of ${name}`);
+  let over = false;
+  /** @param {boolean} keep */
+  const finish = (keep) => {
+    if (over) return;
+    over = true;
+    const typed = field.value.trim();
+    field.remove();
+    done(keep && typed && typed !== name ? typed : null);
+  };
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") finish(true);
+    if (event.key === "Escape") finish(false);
+  });
+  field.addEventListener("blur", () => finish(true));
+  place(field);
+  field.focus();
+  field.select();
+}

@@ -1,7 +1,7 @@
 // @ts-check
 // The list of objects, and what can be taken away of them.
 
-import { button, finder, made } from "./dom.js";
+import { button, finder, made, typeName } from "./dom.js";
 
 /** @import {ExportOffer, ObjectRow, Ready, Send} from "./wire.js" */
 
@@ -64,26 +64,11 @@ export class Objects {
    * @param {ObjectRow} object
    */
   rename(place, object) {
-    const field = made("input", { value: object.name, maxLength: 60 });
-    field.setAttribute("aria-label", `New name of ${object.name}`);
-    let done = false;
-    /** @param {boolean} keep */
-    const finish = (keep) => {
-      if (done) return;
-      done = true;
-      const name = field.value.trim();
-      field.remove();
-      if (keep && name && name !== object.name) this.tell("rename", { id: object.id, name });
+    const into = (/** @type {HTMLInputElement} */ field) => place.replaceWith(field);
+    typeName(object.name, 60, into, (typed) => {
+      if (typed) this.tell("rename", { id: object.id, name: typed });
       else if (this.state) this.render(this.state);
-    };
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") finish(true);
-      if (event.key === "Escape") finish(false);
     });
-    field.addEventListener("blur", () => finish(true));
-    place.replaceWith(field);
-    field.focus();
-    field.select();
   }
 }
 

@@ -2,7 +2,7 @@
 // Cards of everything that can be opened: one click opens or builds; rename, duplicate, delete.
 
 import { command } from "./cells.js";
-import { button, made, startIn } from "./dom.js";
+import { button, made, startIn, typeName } from "./dom.js";
 import { when } from "./works.js";
 
 /** @import {SceneCard, Scenes} from "./wire.js" */
@@ -94,26 +94,11 @@ function tools(scene, node) {
  * @param {HTMLElement} node
  */
 function rename(scene, node) {
-  const field = made("input", { value: scene.name, maxLength: 48 });
-  field.setAttribute("aria-label", `New name of ${scene.name}`);
-  let done = false;
-  /** @param {boolean} keep */
-  const finish = (keep) => {
-    if (done) return;
-    done = true;
-    const name = field.value.trim();
-    field.remove();
-    if (keep && name && name !== scene.name) command("rename_scene", { name: scene.name, new_name: name });
+  const place = (/** @type {HTMLInputElement} */ field) => node.append(field);
+  typeName(scene.name, 48, place, (typed) => {
+    if (typed) command("rename_scene", { name: scene.name, new_name: typed });
     else if (last) render(last);
-  };
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") finish(true);
-    if (event.key === "Escape") finish(false);
   });
-  field.addEventListener("blur", () => finish(true));
-  node.append(field);
-  field.focus();
-  field.select();
 }
 
 /** Files that are dropped anywhere on the page go to the cell Capture, which opens. */
