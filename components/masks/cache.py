@@ -25,6 +25,9 @@ from liftlab.components.types import Array
 SOLVER_FOLDER = "solver"
 SCHEMA_VERSION = 1
 KINDS = ("part", "object", "group", "plane")
+OWN_SHARE = 0.5
+"""Of the area of an object that a person added: from there up the judge's choice is the same thing, drawn worse, or one
+that holds it."""
 _MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
@@ -155,7 +158,8 @@ class MaskCache:
         """Of candidates in ascending area, the one a person most likely means; None without candidates.
 
         With the (view, x, y) of a click the judge decides, where the candidates were measured. Objects that a person
-        added were not: a click on one means it. Without a click, or without measures: the smallest whole object, else
+        added were not: the smallest is meant unless the judge's choice is much smaller, a cup on a table that was
+        added. Without a click, or without measures: the smallest whole object, else
         the smallest plane, group or part.
         """
         ids = [int(object_id) for object_id in object_ids]
@@ -168,10 +172,15 @@ class MaskCache:
         return None
 
     def _judged(self, ids: list[int], click: tuple[int, float, float]) -> int:
-        """The candidate that the judge expects to fit best; the smallest that a person added, if there is one."""
+        """The candidate that the judge expects to fit best, or what a person added in its place."""
         assert self.measured is not None
-        added = [object_id for object_id in ids if object_id > self.measured.in_views.shape[1]]
-        return added[0] if added else ids[int(judge()(self.click_inputs(ids, click)).argmax())]
+        built = [object_id for object_id in ids if object_id <= self.measured.in_views.shape[1]]
+        added = [object_id for object_id in ids if object_id not in built]
+        if not built:
+            return added[0]
+        best = built[int(judge()(self.click_inputs(built, click)).argmax())]
+        own = [i for i in added if self.area(click[0], best) >= OWN_SHARE * self.area(click[0], i)]
+        return own[0] if own else best
 
     def click_inputs(self, ids: Sequence[int], click: tuple[int, float, float]) -> Float32[Array, "K E"]:
         """What the judge is told of the candidates under a (view, x, y), in ascending area; they were measured."""

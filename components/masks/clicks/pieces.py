@@ -1,6 +1,7 @@
 """What clicks mean in pieces of the scene: which leaves one more click takes in or throws out."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated
 
 import cv2
@@ -92,14 +93,19 @@ class PieceFinder:
 
     def voxels_of(self, choice: int) -> Bool[Array, "N"]:
         """Voxels that the photos show inside a cached object more often than outside of it."""
-        inside, seen = np.zeros((2, len(self.state.graph.points)), np.int64)
+        inside = np.zeros(len(self.state.graph.points), np.int64)
         for view in range(self.cache.num_views):
             rows, columns = self.cache.box(view, choice)
             ids = np.asarray(self.state.graph.voxel_of_pixel[view][rows, columns])
-            known, mask = ids >= 0, self.cache.mask(view, choice)[rows, columns]
-            inside += np.bincount(ids[known & mask], minlength=len(inside))
-            seen += np.bincount(ids[known], minlength=len(seen))
-        return 2 * inside > seen
+            mask = self.cache.mask(view, choice)[rows, columns]
+            inside += np.bincount(ids[(ids >= 0) & mask], minlength=len(inside))
+        return 2 * inside > self._pixels_of_voxels
+
+    @cached_property
+    def _pixels_of_voxels(self) -> Int[Array, "N"]:
+        """Pixels of all views that see each voxel."""
+        ids = np.asarray(self.state.graph.voxel_of_pixel)
+        return np.bincount(ids[ids >= 0], minlength=len(self.state.graph.points))
 
     def leaf_at(self, click: Click) -> int:
         """Leaf under a click, that of the clicked cached object where the pixel itself tells another; -1

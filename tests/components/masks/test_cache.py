@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -137,10 +138,25 @@ def test_the_judge_decides_what_a_click_means(monkeypatch) -> None:
         assert cache.preferred(ids, click=(0, 30.0, 20.0)) == object_id
 
 
-def test_a_click_on_what_a_person_added_means_it() -> None:
+def test_a_click_on_what_a_person_added_means_it_unless_it_means_a_thing_on_it(monkeypatch) -> None:
     cache = measured(nested())
-    more = cache.with_object([np.ones(size, bool) for size in SIZES])
-    assert more.preferred(more.at(0, 30, 20), click=(0, 30.0, 20.0)) == len(more.kinds)
+    monkeypatch.setattr(
+        "liftlab.components.masks.cache.judge", lambda: lambda inputs: -np.arange(len(inputs))
+    )
+    thing = [cache.mask(view, 1) for view in range(len(SIZES))]  # what the judge chooses
+    for extra, wanted in ((1, "added"), (12, "thing")):  # the thing drawn a little larger; the table it is on
+        larger = [cv2.dilate(mask.astype(np.uint8), np.ones((2 * extra + 1,) * 2)) > 0 for mask in thing]
+        more = cache.with_object(larger)
+        chosen = more.preferred(more.at(0, 30, 20), click=(0, 30.0, 20.0))
+        assert chosen == (len(more.kinds) if wanted == "added" else 1)
+
+
+def test_only_added_objects_under_a_click_need_no_judge() -> None:
+    cache = measured(nested())
+    corner = [np.zeros(size, bool) for size in SIZES]
+    corner[0][:4, :4] = True
+    more = cache.with_object(corner)
+    assert more.preferred(more.at(0, 1, 1), click=(0, 1.0, 1.0)) == len(more.kinds)
 
 
 def test_measures_are_saved_and_read(tmp_path) -> None:
