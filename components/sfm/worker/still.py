@@ -59,14 +59,18 @@ def drop_still_matches(request: dict[str, Any], folder: Path, database: Path) ->
         for (a, b), rows in matches.items():
             drop = stays[a, b] & (still[a][rows[:, 0]] | still[b][rows[:, 1]])
             if drop.any():
-                changed.append(f"{names[a]} {names[b]}")
                 db.delete_matches(ids[a], ids[b])
                 if db.exists_two_view_geometry(ids[a], ids[b]):
                     db.delete_two_view_geometry(ids[a], ids[b])
-                db.write_matches(ids[a], ids[b], rows[~drop].astype(np.uint32))
+                if (
+                    ~drop
+                ).sum() >= MIN_PAIR_MATCHES:  # fewer could not count
+                    db.write_matches(ids[a], ids[b], rows[~drop].astype(np.uint32))
+                    changed.append(f"{names[a]} {names[b]}")
     listing = folder / f"{MARK}.txt"
     listing.write_text("\n".join(changed))
-    pycolmap.verify_matches(database, listing, verification(request))
+    if changed:
+        pycolmap.verify_matches(database, listing, verification(request))
     return share
 
 
