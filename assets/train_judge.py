@@ -47,7 +47,7 @@ def ask(captures: Path, out: Path, spoilt: bool = False) -> None:
         except InputError as error:
             print(f"{capture.name}: left out. {error}", flush=True)
             continue
-        found = questions_of(scene, cache, labels_in_views(scene, capture))
+        found = questions_of(cache, labels_in_views(scene, capture))
         with atomic_write(file) as handle:
             np.savez_compressed(handle, **vars(found))
         print(f"{capture.name}: {report(found, found.today)}", flush=True)

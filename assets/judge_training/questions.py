@@ -42,11 +42,10 @@ class Questions:
     """[C] the smallest whole object: what is chosen without a judge."""
 
 
-def questions_of(scene: Scene, cache: MaskCache, labels: Mapping[int, Array], seed: int = 0) -> Questions:
+def questions_of(cache: MaskCache, labels: Mapping[int, Array], seed: int = 0) -> Questions:
     """Click on everything in every photo with truth.
 
     Args:
-        scene: Of the cache.
         cache: With measures.
         labels: By view index, ids in view pixels, -1 unsure; from `STRUCTURE_ID` on structure.
     """

@@ -62,9 +62,7 @@ def drop_still_matches(request: dict[str, Any], folder: Path, database: Path) ->
                 db.delete_matches(ids[a], ids[b])
                 if db.exists_two_view_geometry(ids[a], ids[b]):
                     db.delete_two_view_geometry(ids[a], ids[b])
-                if (
-                    ~drop
-                ).sum() >= MIN_PAIR_MATCHES:  # fewer could not count
+                if (~drop).sum() >= MIN_PAIR_MATCHES:  # fewer could not count
                     db.write_matches(ids[a], ids[b], rows[~drop].astype(np.uint32))
                     changed.append(f"{names[a]} {names[b]}")
     listing = folder / f"{MARK}.txt"
