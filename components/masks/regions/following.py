@@ -100,7 +100,7 @@ def voxel_votes(graph: SceneGraph, voxels: Int[Array, "K"]) -> list[Int8[Array, 
     table = np.zeros(len(graph.points) + 1, np.int8)
     table[voxels] = 1
     table[-1] = -1
-    return [table[image] for image in graph.voxel_of_pixel]
+    return [table.take(image) for image in graph.voxel_of_pixel]
 
 
 def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[Int8[Array, "H W"]]:
@@ -108,7 +108,7 @@ def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[I
     table = np.zeros(graph.num_leaves + 1, np.int8)
     table[leaves] = 1
     table[-1] = -1
-    return [table[image] for image in leaf_of_pixel]
+    return [table.take(image) for image in leaf_of_pixel]
 
 
 def draw_masks(
