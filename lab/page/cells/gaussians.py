@@ -119,14 +119,13 @@ def status(visitor: "Visitor") -> CellStatus:
             f"max_side={memory.inputs['max_side']})\n"
             f"gaussians = lab.gaussians({name or 'room'!r}, replace(config, train=train))"
         )
-    done = visitor.status is not None and visitor.status.gaussians
+    report = _report(visitor) if visitor.status is not None and visitor.status.gaussians else None
     summary, notes, curve, offer = "Photorealistic view, optional", (), None, ""
     job = visitor.job_of(ID)
     running = job is not None and not job.finished
     if running:
         curve = Curve("steps", f"dB, {PREVIEW_VIEWS} photos", tuple(memory.curve))
-    elif done and name is not None:
-        report = visitor.lab.gaussians_report(name)
+    elif report is not None and name is not None:
         summary = f"{count_text(report['count'])} splats, {report['psnr']:.1f} dB"
         notes = (_sentence(report),)
         if said := _beside(visitor, name):
@@ -137,10 +136,20 @@ def status(visitor: "Visitor") -> CellStatus:
         if points:  # it ends where the result is scored, on all photos
             curve = Curve("steps", "dB", (*points, (report["iterations"], report["psnr"])))
     edited = memory.edited or visitor.cells["reconstruct"].edited  # splats do not follow from the objects
-    state = "stale" if done and edited else "done" if done else "idle"
+    state = "idle" if report is None else "stale" if edited else "done"
     return with_job(
         CellStatus(ID, state, summary, notes=notes, code=code, curve=curve, offer=offer), visitor.job_of(ID)
     )
+
+
+def _report(visitor: "Visitor") -> dict[str, Any] | None:
+    """What is known of the splats in use; None where a new reconstruction has left them behind since the page
+    asked whether there are any: work that runs writes between the two questions.
+    """
+    try:
+        return visitor.lab.gaussians_report(visitor.needs_scene_name())
+    except InputError:
+        return None
 
 
 def use_others(visitor: "Visitor") -> None:

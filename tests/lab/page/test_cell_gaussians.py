@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -143,6 +143,26 @@ def test_what_a_lit_object_needs_of_the_splats_is_ready_before_the_click(
     click_red(visitor)
     assert drawn(visitor, "/lit/splats") == 1
     assert asked == ["liftlab-links"], "once, and no click waits for it"
+    visitor.close()
+    lab.close()
+
+
+def test_splats_that_go_while_the_page_asks_for_them_cost_it_nothing(
+    toy_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(toy_root, tmp_path / "workspace")
+    lab = Lab(tmp_path / "workspace")
+    visitor = Visitor(ID, lab)
+    visitor.open(toy_workspace.NAME)
+    assert status_of(visitor, "gaussians").state == "done"
+    asked = lab.gaussians_report
+
+    def reconstructed_meanwhile(name: str) -> dict[str, Any]:
+        lab.workspace.write_scene_entry(replace(lab.entry(name), gaussians_key=None))
+        return asked(name)
+
+    monkeypatch.setattr(lab, "gaussians_report", reconstructed_meanwhile)
+    assert status_of(visitor, "gaussians").state == "idle"
     visitor.close()
     lab.close()
 
