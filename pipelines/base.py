@@ -91,7 +91,7 @@ OURS = {
     "contrastive_lift": "liftlab.pipelines.methods.contrastive_lift",
     "gaga": "liftlab.pipelines.methods.gaga",
     "proto_saga": "liftlab.pipelines.methods.proto_saga",
-    "unic_lift": "liftlab.pipelines.methods.unic_lift",
+    "unic_lift": "liftlab.pipelines.methods.unic_lift.method",
     "wildseg3d": "liftlab.pipelines.methods.wildseg3d.method",
     "saga": "liftlab.pipelines.methods.saga.method",
 }
