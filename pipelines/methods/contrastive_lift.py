@@ -66,6 +66,7 @@ from liftlab.pipelines.methods.shared.label_answers import (
 )
 from liftlab.pipelines.methods.shared.opening import opened
 from liftlab.pipelines.methods.shared.photo_masks import ClickLabel, PhotoMasks, clicked_objects
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "contrastive_lift"
 OUTLIER = 3.0
@@ -134,12 +135,7 @@ class ContrastiveLiftPrepared:
     "(arXiv:2306.04633)",
     licence="Apache-2.0 (our implementation)",
     config=ContrastiveLiftConfig,
-    quick=ContrastiveLiftConfig(
-        dimensions=6,
-        pixels=512,
-        samples=2000,
-        train=FeatureTrainConfig(iterations=200, max_side=96, rate=3e-2),
-    ),
+    presets=PRESETS[NAME],
 )
 class ContrastiveLift:
     """Contrastive vectors and HDBSCAN."""

@@ -19,7 +19,6 @@ from liftlab.components.types import Scene
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.gaussian_answers import curve_json
 from liftlab.pipelines.methods.shared.identities import (
-    QUICK_LIFTING,
     IdentityMethod,
     IdentityPrepared,
     LiftingConfig,
@@ -30,6 +29,7 @@ from liftlab.pipelines.methods.shared.identities import (
 )
 from liftlab.pipelines.methods.shared.opening import opened
 from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "gaga"
 
@@ -62,7 +62,7 @@ class GagaConfig:
     paper="Gaga: Group Any Gaussians via 3D-aware Memory Bank (arXiv:2404.07977)",
     licence="Apache-2.0 (our implementation)",
     config=GagaConfig,
-    quick=GagaConfig(lifting=QUICK_LIFTING),
+    presets=PRESETS[NAME],
 )
 class Gaga(IdentityMethod):
     """Association by depth and a linear classifier of identity features."""

@@ -39,7 +39,6 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     gaussian_views,
 )
 from liftlab.pipelines.methods.shared.identities import (
-    QUICK_LIFTING,
     IdentityMethod,
     IdentityPrepared,
     LiftingConfig,
@@ -51,6 +50,7 @@ from liftlab.pipelines.methods.shared.identities import (
 from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
 from liftlab.pipelines.methods.shared.opening import Opening, opened
 from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "proto_saga"
 
@@ -107,7 +107,7 @@ class ProtoSaGaConfig:
     paper="Proto-SaGa: Prototype-based 3D Scene Segmentation with Semantic-aware Gaussian Grouping",
     licence="Apache-2.0 (our implementation; there is no public code)",
     config=ProtoSaGaConfig,
-    quick=ProtoSaGaConfig(train=QUICK_LIFTING.train, lifting=QUICK_LIFTING, pixels=500, classifier_rate=2e-2),
+    presets=PRESETS[NAME],
 )
 class ProtoSaGa(IdentityMethod):
     """View-specific classifiers, semantic-aware association, prototype ensemble."""

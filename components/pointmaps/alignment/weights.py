@@ -81,7 +81,7 @@ def dynamic_weights(
         ValueError: An alpha is not in (-1, 1), or epsilon is negative.
 
     Source: with F = sigmoid(x) and a = |alpha|, eq. (4) and (5) are W = ln(F + alpha F (1 - F)) - ln(1 - F + r), where
-    r = epsilon for alpha >= 0 (eq. 6) and r = 2 a F (1 - F) + epsilon below (eq. 7). The sign of alpha chooses the
+    r = epsilon for alpha >= 0 and r = 2 a F (1 - F) + epsilon below. The sign of alpha chooses the
     form, whether a pixel is matched or not: the paper's sweeps go below 0.
     """
     if not (abs(alpha_p) < 1 and abs(alpha_n) < 1 and epsilon >= 0):

@@ -10,7 +10,7 @@ from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 
 @dataclass(frozen=True)
 class SagaConfig:
-    """Choices of SAGA; the defaults are its fast preset, `PAPER` the published one."""
+    """Choices of SAGA; the published ones are the preset `paper` of `pipelines.presets`."""
 
     channels: Annotated[int, within(1, 256)] = 16
     """Length of a feature; 32 in the paper."""
@@ -37,6 +37,12 @@ class SagaConfig:
     groups nest many levels deep, half of all drawn sizes would pull neighbouring things together."""
     reweighting: bool = True
     """False weighs pairs in large and small masks alike."""
+    loss_form: Literal["code", "printed"] = field(default="code", metadata=OMIT_DEFAULT_FROM_KEY)
+    """How (11) is read: attraction in the first mean and repulsion in the second, positives not cut at 0, as in the
+    authors' code; or printed, both signs in both means and all cut at 0."""
+    norm_form: Literal["code", "printed"] = field(default="code", metadata=OMIT_DEFAULT_FROM_KEY)
+    """The norm term: (1 - mean length) squared over drawn opaque pixels, near the authors' code; or printed, the mean
+    of (10) over all pixels of the photo, which renders it whole at every step."""
     threshold: Annotated[float, within(-1, 1)] = 0.75
     """Similarity to a click above which a Gaussian is selected."""
     margin: Amount = 0.02
@@ -52,12 +58,3 @@ class SagaConfig:
     """Keep only parts of the selection that hang together with a clicked spot."""
     sample_share: Share = 0.02
     """Of the Gaussians clustered for segment everything: at least 2,000 and at most 20,000."""
-
-
-PAPER = SagaConfig(
-    channels=32,
-    pixels=1000,
-    gate_rate=2.5e-3,
-    train=FeatureTrainConfig(iterations=10_000, max_side=1600, rate=2.5e-3),
-)
-"""The published settings; for a GPU."""

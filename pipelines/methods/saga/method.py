@@ -45,7 +45,6 @@ from liftlab.pipelines.methods.saga.text import (
 )
 from liftlab.pipelines.methods.saga.training import affinity_loss, measured_masks
 from liftlab.pipelines.methods.shared.feature_trainer import (
-    FeatureTrainConfig,
     Learned,
     train_features,
 )
@@ -63,6 +62,7 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     seen_clicks,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.presets import PRESETS
 
 SETUP_SHARE = 0.1
 """Share of the preparation that looks at the masks."""
@@ -104,13 +104,7 @@ class SagaPrepared:
     paper="Segment Any 3D Gaussians, AAAI 2025 (arXiv:2312.00860)",
     licence="Apache-2.0 (our implementation; the authors' code is for research only and was not used)",
     config=SagaConfig,
-    quick=SagaConfig(
-        channels=8,
-        pixels=128,
-        scales=4,
-        gate_rate=0.1,
-        train=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
-    ),
+    presets=PRESETS["saga"],
 )
 class Saga:
     """Scale-gated affinity features."""

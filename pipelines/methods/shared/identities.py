@@ -84,12 +84,6 @@ class LiftingConfig:
     """Of their likeness."""
 
 
-QUICK_LIFTING = LiftingConfig(
-    train=FeatureTrainConfig(iterations=150, max_side=96, rate=2e-2), classifier_rate=2e-2, pixels=500
-)
-"""For tests on a toy scene."""
-
-
 @dataclass(frozen=True)
 class IdentityPrepared:
     """Read-only state of a method with identity features, for one scene."""

@@ -35,7 +35,6 @@ from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.feature_trainer import (
-    FeatureTrainConfig,
     Learned,
     TrainStep,
     train_features,
@@ -71,6 +70,7 @@ from liftlab.pipelines.methods.shared.label_answers import (
 from liftlab.pipelines.methods.shared.opening import opened
 from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks, clicked_objects
 from liftlab.pipelines.methods.unic_lift.config import UniCLiftConfig
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "unic_lift"
 OPAQUE = 0.5
@@ -104,12 +104,7 @@ class UniCLiftPrepared:
     paper="UniC-Lift: Unified 3D Instance Segmentation via Contrastive Learning (Dhiman et al., 2025)",
     licence="Apache-2.0 (our implementation; the authors published no code)",
     config=UniCLiftConfig,
-    quick=UniCLiftConfig(
-        pixels=1000,
-        triplets=300,
-        neighbour_pairs=5000,
-        train=FeatureTrainConfig(iterations=250, max_side=96, rate=3e-2),
-    ),
+    presets=PRESETS[NAME],
 )
 class UniCLift:
     """Bounded contrastive vectors and their codes."""
