@@ -13,7 +13,7 @@ from benchmarks.tables import markdown
 from liftlab.components.geometry.projection import scaled_intrinsics
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.pipelines.methods.saga.clicks import similarities
-from liftlab.pipelines.methods.unic_lift import decode
+from liftlab.pipelines.methods.unic_lift.method import decode
 
 QUERY_GAUSSIANS, QUERY_CHANNELS = 300_000, 32
 DECODED = (640, 480)

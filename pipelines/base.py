@@ -6,7 +6,7 @@ other packages come through the entry-point group "liftlab.methods". What a meth
 `pipelines.offers`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from jaxtyping import UInt16
 
+from liftlab.components.config_changes import changed
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.registry import Registry
 from liftlab.components.types import Array, Prompt, Scene, Segmentation
+from liftlab.pipelines.presets import DEFAULT, QUICK, Presets
 
 
 @runtime_checkable
@@ -83,15 +85,26 @@ class MethodEntry:
     """Frozen dataclass with a docstring under each field; the command line and the settings panel read it."""
     make: Callable[..., Segmenter]
     """`make(config, device=torch.device)`."""
-    quick: Any
-    """A config that prepares a toy scene in a few seconds; the contract tests use it."""
+    presets: Mapping[str, Any]
+    """Configs by name: "default", and what there is of "paper", the published settings, and others."""
+
+    @property
+    def quick(self) -> Any:
+        """A config that prepares a toy scene in a few seconds; the contract tests use it."""
+        return self.presets[QUICK]
+
+    def preset(self, name: str) -> Any:
+        """A config by its name; InputError with those that there are."""
+        if name not in self.presets:
+            raise InputError(f"{self.name} has no preset '{name}': it has {', '.join(self.presets)}.")
+        return self.presets[name]
 
 
 OURS = {
     "contrastive_lift": "liftlab.pipelines.methods.contrastive_lift",
     "gaga": "liftlab.pipelines.methods.gaga",
     "proto_saga": "liftlab.pipelines.methods.proto_saga",
-    "unic_lift": "liftlab.pipelines.methods.unic_lift",
+    "unic_lift": "liftlab.pipelines.methods.unic_lift.method",
     "wildseg3d": "liftlab.pipelines.methods.wildseg3d.method",
     "saga": "liftlab.pipelines.methods.saga.method",
 }
@@ -100,15 +113,25 @@ METHODS: Registry[MethodEntry] = Registry("method", group="liftlab.methods", bui
 
 
 def register(
-    name: str, *, summary: str, paper: str, licence: str, config: type, quick: Any = None
+    name: str,
+    *,
+    summary: str,
+    paper: str,
+    licence: str,
+    config: type,
+    quick: Any = None,
+    presets: Presets | None = None,
 ) -> Callable[[type], type]:
     """Class decorator that enters a `Segmenter` under `name`. A name taken twice is an error.
 
-    `quick` is an instance of `config` for tests on a toy scene; the defaults when None.
+    `quick` is an instance of `config` for tests on a toy scene, also to be given as a preset; the defaults when neither
+    is. `presets` says by name what each changes of the defaults, as `pipelines.presets` does for our methods.
     """
+    made = {name: changed(config(), changes) for name, changes in (presets or {}).items()}
+    named = {DEFAULT: config(), QUICK: quick or config(), **made}
 
     def enter(cls: type) -> type:
-        METHODS.register(MethodEntry(name, summary, paper, licence, config, cls, quick or config()))
+        METHODS.register(MethodEntry(name, summary, paper, licence, config, cls, named))
         return cls
 
     return enter

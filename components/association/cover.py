@@ -54,15 +54,20 @@ def front(
 
     Ties go to the smaller index. Returns Gaussian indices in ascending order.
 
-    Source: Proto-SaGa, eq. 8 (G^d); with patches: Gaga's public code (arXiv:2404.07977).
+    Source: Proto-SaGa, eq. 8 (G^d): ranks, counted from 0, strictly below share x E, which are ceil(share x E) of them.
+    With patches Gaga's public code (arXiv:2404.07977), which rounds down.
     """
+    rounded = np.floor if patch is not None else np.ceil
+    slack = (
+        1e-9 if patch is not None else -1e-9
+    )  # 0.7 x 10 is 6.999... in floats, 0.3 x 10 could as well be 3.000...1
     if patch is None:
         patch = np.zeros_like(index)
     order = np.lexsort((index, depth, patch))
     sizes = np.bincount(patch[order])
     start = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     rank = np.arange(len(order)) - start[patch[order]]
-    allowed = np.maximum(1, np.floor(share * sizes + 1e-9).astype(np.int64))
+    allowed = np.maximum(1, rounded(share * sizes + slack).astype(np.int64))
     return np.sort(index[order[rank < allowed[patch[order]]]])
 
 

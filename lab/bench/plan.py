@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from liftlab.cli.support import config_with
+from liftlab.cli.support import method_config as config_from_settings
 from liftlab.components.captures.benchmark_layouts import (
     BenchmarkScene,
     PhotoPoint,
@@ -211,7 +212,7 @@ def _case(
 
 def method_config(method: str, settings: Sequence[str], effort: Effort) -> Any:
     """A method's configuration with settings; its training is cut to the effort's steps unless a setting names them."""
-    config = config_with(get_method(method).config_class, settings)
+    config = config_from_settings(get_method(method), settings)
     named = {setting.partition("=")[0].rpartition(".")[2] for setting in settings}
     if effort.train_steps is None or "iterations" in named:
         return config

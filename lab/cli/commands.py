@@ -8,6 +8,7 @@ import tyro
 from tyro.conf import Positional, arg, subcommand
 
 DEFAULT_METHOD = "wildseg3d"
+DEFAULT_PRESET = "default"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Prepare(Common):
     """See `liftlab methods`."""
     set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
     """Settings of the method as KEY=VALUE, for example alignment=ga."""
+    preset: Annotated[str, arg(metavar="PRESET")] = DEFAULT_PRESET
+    """What --set changes: default, paper (as published) or quick; see `liftlab methods`."""
 
 
 @dataclass(frozen=True)

@@ -177,8 +177,14 @@ def _methods(command: Methods) -> dict[str, Any]:
     if not command.json:
         for entry in entries:
             print(f"{entry.name}\n  {entry.summary}\n  {entry.paper}\n  {entry.licence}")
+            print(f"  presets: {', '.join(entry.presets)}")
     fields = ("name", "summary", "paper", "licence")
-    return {"methods": [{field: getattr(entry, field) for field in fields} for entry in entries]}
+    return {
+        "methods": [
+            {field: getattr(entry, field) for field in fields} | {"presets": list(entry.presets)}
+            for entry in entries
+        ]
+    }
 
 
 def _doctor(command: Doctor) -> dict[str, Any]:

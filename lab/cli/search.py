@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from liftlab.cli.commands import Search
-from liftlab.cli.support import config_with, expected_secs, opened_lab, say, working
+from liftlab.cli.support import expected_secs, method_config, opened_lab, say, working
 
 
 def run(command: Search) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def run(command: Search) -> dict[str, Any]:
 
     started = time.monotonic()
     text = checked_search_text(command.text)
-    config = config_with(get_method(command.method).config_class, command.set) if command.set else None
+    config = method_config(get_method(command.method), command.set) if command.set else None
     with (
         opened_lab(command) as lab,
         output_folder(command.out.expanduser(), workspace=lab.workspace) as folder,

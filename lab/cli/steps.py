@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftlab.cli.commands import Masks, Prepare, Reconstruct
-from liftlab.cli.support import config_with, expected_secs, opened_lab, say, working
+from liftlab.cli.commands import DEFAULT_PRESET, Masks, Prepare, Reconstruct
+from liftlab.cli.support import config_with, expected_secs, method_config, opened_lab, say, working
 from liftlab.components.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def run_prepare(command: Prepare) -> dict[str, Any]:
     from liftlab.pipelines.base import get_method
 
     started = time.monotonic()
-    config = config_with(get_method(command.method).config_class, command.set) if command.set else None
+    config = None
+    if command.set or command.preset != DEFAULT_PRESET:
+        config = method_config(get_method(command.method), [f"preset={command.preset}", *command.set])
     with opened_lab(command) as lab:
         expected = expected_secs(lab, command.name, ("masks", "prepare"))
         with working(f"Preparing {command.method}", expected) as (progress, cancel):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from liftlab.cli.commands import Common
+from liftlab.cli.commands import DEFAULT_PRESET, Common
 from liftlab.cli.terminal import TerminalProgress
 from liftlab.components.errors import Cancelled, InputError, closest
 from liftlab.components.progress import CancelToken
@@ -15,6 +15,7 @@ from liftlab.machine.signals import NOTHING_KEPT, Stopped, on_signals
 
 if TYPE_CHECKING:
     from liftlab.engine.lab import Lab
+    from liftlab.pipelines.base import MethodEntry
 
 
 @contextlib.contextmanager
@@ -59,11 +60,30 @@ def working(label: str, expected_secs: float | None = None) -> Iterator[tuple[Te
             raise
 
 
-def config_with(config_class: type, settings: Sequence[str]) -> Any:
-    """A method's configuration from KEY=VALUE settings; dots reach into groups of settings."""
+def method_config(entry: "MethodEntry", settings: Sequence[str]) -> Any:
+    """A method's configuration from KEY=VALUE settings; preset=NAME among them says what the others change, else they
+    change the defaults.
+
+    Raises:
+        InputError: The method has no such preset or setting, or a value does not fit.
+    """
+    preset, rest = DEFAULT_PRESET, []
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if key == "preset":
+            preset = value
+        else:
+            rest.append(setting)
+    return config_with(entry.config_class, rest, entry.preset(preset))
+
+
+def config_with(config_class: type, settings: Sequence[str], start: Any = None) -> Any:
+    """A configuration from KEY=VALUE settings; dots reach into groups of settings. What is not set is as in `start`,
+    the defaults when that is None.
+    """
     from liftlab.files.config_records import config_from_record, to_plain
 
-    record = to_plain(config_class())
+    record = to_plain(config_class() if start is None else start)
     known = _setting_names(record)
     names = [name for name in known if not name.endswith(".")]
     for setting in settings:

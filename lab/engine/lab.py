@@ -26,7 +26,7 @@ from liftlab.engine.recent import Recent
 from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_are_there, scene_status_of
 from liftlab.engine.splat_step import train, training_report, with_splats
 from liftlab.engine.step_keys import masks_key, prepared_key, scene_inputs, scene_key
-from liftlab.engine.step_runner import expected_secs, records_of, run_step
+from liftlab.engine.step_runner import expected_secs, note_method, records_of, run_step
 from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, save_reconstruction
 from liftlab.engine.workspace import SceneEntry, Workspace
 from liftlab.files.config_records import recorded_config, to_plain
@@ -288,8 +288,7 @@ class Lab(CaptureShelf):
             load=lambda folder: segmenter.load(folder, scene, masks),
             photos=len(scene.views), progress=progress, cancel=cancel,
         )  # fmt: skip
-        if (entry.methods or {}).get(method) != key:
-            self.workspace.write_scene_entry(replace(entry, methods={**(entry.methods or {}), method: key}))
+        note_method(self.workspace, entry, method, key, segmenter.config)
         return prepared
 
     def prepared(self, name: str, method: str, config: Any = None) -> "Prepared | None":

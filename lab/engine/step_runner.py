@@ -7,6 +7,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from liftlab.engine.jobs import tell_step
 from liftlab.engine.recent import Recent
 from liftlab.engine.steps import record_of_step
 from liftlab.engine.workspace import SceneEntry, Workspace, step_record
+from liftlab.files.config_records import recorded_config, to_plain
 
 log = logging.getLogger("liftlab.engine")
 
@@ -94,7 +96,9 @@ def _load_sealed(
 
 
 def records_of(workspace: Workspace, entry: SceneEntry) -> dict[str, dict[str, Any]]:
-    """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks", and prepared methods by name."""
+    """`step.json` of the steps done for a scene: "reconstruct", "gaussians", "masks", and prepared methods by name,
+    these with the configuration they were asked for last.
+    """
     folders = {"reconstruct": workspace.scene_folder(entry.scene_key)}
     if entry.gaussians_key:
         folders["gaussians"] = workspace.gaussians_folder(entry.scene_key, entry.gaussians_key)
@@ -102,7 +106,22 @@ def records_of(workspace: Workspace, entry: SceneEntry) -> dict[str, dict[str, A
         folders["masks"] = workspace.masks_folder(entry.scene_key, entry.masks_key)
     folders |= {method: workspace.method_folder(key) for method, key in (entry.methods or {}).items()}
     found = {step: step_record(folder) for step, folder in folders.items()}
-    return {step: record for step, record in found.items() if record is not None}
+    known = {step: record for step, record in found.items() if record is not None}
+    asked = {method: config for method, config in (entry.asked or {}).items() if method in known}
+    return known | {method: known[method] | {"config": config} for method, config in asked.items()}
+
+
+def note_method(workspace: Workspace, entry: SceneEntry, method: str, key: str, config: Any) -> None:
+    """Keep with a scene which state a method has, and with which configuration it was asked for: settings that only
+    answers depend on are no part of the key (`AT_QUERY`).
+    """
+    record = step_record(workspace.method_folder(key))
+    asked = {name: known for name, known in (entry.asked or {}).items() if name != method}
+    if record is not None and recorded_config(type(config), record["config"]) != config:
+        asked[method] = to_plain(config)
+    noted = replace(entry, methods={**(entry.methods or {}), method: key}, asked=asked or None)
+    if noted != entry:
+        workspace.write_scene_entry(noted)
 
 
 def expected_secs(workspace: Workspace, step: str, photos: int) -> float:

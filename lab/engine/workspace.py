@@ -61,6 +61,9 @@ class SceneEntry:
     masks_config: dict[str, Any] | None = None
     methods: dict[str, str] | None = None
     """Method name to the key of its prepared state made last."""
+    asked: dict[str, dict[str, Any]] | None = None
+    """Method name to the configuration it was asked for last, where that is not the one its state was made with: they
+    differ in settings that only answers depend on."""
     gaussians_key: str | None = None
     """Of the splats trained last."""
     gaussians_config: dict[str, Any] | None = None

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32, Int, Int64, UInt16
 from torch import Tensor
 
 from liftlab.components.bounds import Amount, Share, within
+from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.components.features.clusters import (
     DensityClusters,
     cluster_means,
@@ -64,6 +65,8 @@ from liftlab.pipelines.methods.shared.label_answers import (
     without_structure,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.methods.shared.photo_masks import ClickLabel, PhotoMasks, clicked_objects
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "contrastive_lift"
 OUTLIER = 3.0
@@ -95,6 +98,9 @@ class ContrastiveLiftConfig:
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
     """Length, size and rate of the training."""
+    click_label: ClickLabel = field(default="mask", metadata=AT_QUERY | OMIT_DEFAULT_FROM_KEY)
+    """What says which object a click means: most pixels of the photo's own mask under it, or its pixel alone. Ours: see
+    `clicked_objects`."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,8 @@ class ContrastiveLiftPrepared:
     centroids: Float32[Tensor, "C D"]
     """Of the clusters, in these units; object o has row o - 1."""
     labelling: Labelling = field(repr=False)
+    photo_masks: PhotoMasks = field(repr=False)
+    """What clicks are read by."""
     about: dict[str, Any]
     """Training curve; seconds of training and of clustering apart."""
 
@@ -127,12 +135,7 @@ class ContrastiveLiftPrepared:
     "(arXiv:2306.04633)",
     licence="Apache-2.0 (our implementation)",
     config=ContrastiveLiftConfig,
-    quick=ContrastiveLiftConfig(
-        dimensions=6,
-        pixels=512,
-        samples=2000,
-        train=FeatureTrainConfig(iterations=200, max_side=96, rate=3e-2),
-    ),
+    presets=PRESETS[NAME],
 )
 class ContrastiveLift:
     """Contrastive vectors and HDBSCAN."""
@@ -182,7 +185,9 @@ class ContrastiveLift:
         low, span, centroids = self._cluster(frames, features, generator)
         clustering_secs = time.perf_counter() - began
         blank = Labelling(np.zeros(len(features), np.int32), (), np.zeros(len(centroids) + 1, bool))
-        bare = ContrastiveLiftPrepared(scene.key, views, features, low, span, centroids, blank, {})
+        bare = ContrastiveLiftPrepared(
+            scene.key, views, features, low, span, centroids, blank, PhotoMasks(masks), {}
+        )
         labelling = self._read_off(bare, truth, cancel)
         progress(1.0, f"{int(labelling.thing.sum())} objects")
         about = {
@@ -286,8 +291,10 @@ class ContrastiveLift:
         about = {"method": NAME, "config": self.config, "started": started, "clicks": clicks}
         if not clicks.positives:
             return nothing_selected(prepared.views, **about)
-        yes = [self._object_at(prepared, click) for click in clicks.positives]
-        no = [self._object_at(prepared, click) for click in clicks.negatives]
+        yes, no = clicked_objects(
+            clicks.positives, clicks.negatives, partial(self._object_at, prepared), prepared.labelling.maps,
+            prepared.photo_masks, self.config.click_label,
+        )  # fmt: skip
         yes = meant_objects(yes, clicks.positives, prepared.labelling)
         distances = _distances(prepared.centroids)
         tolerance = (clicks.granularity or 0.0) * 0.5 * float(distances[1:, 1:].max(initial=0.0))
@@ -324,7 +331,7 @@ class ContrastiveLift:
         features, low, span, centroids = (tensors[n] for n in ("features", "low", "span", "centroids"))
         views = gaussian_views(scene, self.device)
         return ContrastiveLiftPrepared(
-            scene.key, views, features, low, span, centroids, unpacked(tensors), about
+            scene.key, views, features, low, span, centroids, unpacked(tensors), PhotoMasks(masks), about
         )
 
 

@@ -11,6 +11,7 @@ import torch
 
 from liftlab.components.association import AssociationConfig, associate_masks
 from liftlab.components.bounds import within
+from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -18,15 +19,17 @@ from liftlab.components.types import Scene
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.gaussian_answers import curve_json
 from liftlab.pipelines.methods.shared.identities import (
-    QUICK_LIFTING,
     IdentityMethod,
     IdentityPrepared,
     LiftingConfig,
     associated_maps,
+    joined_maps,
     lift_identities,
     read_identities,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "gaga"
 
@@ -45,6 +48,12 @@ class GagaConfig:
     """Pixels under no mask teach the class "no object"; without, they are ignored."""
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     """Training of the identities; Gaga's own takes 10,000 steps."""
+    drop_unsupported: bool = True
+    """Leave out objects that win more pixels of other objects' masks than of their own in the photos. Ours: see
+    `unsupported_objects`."""
+    click_label: ClickLabel = field(default="mask", metadata=AT_QUERY | OMIT_DEFAULT_FROM_KEY)
+    """What says which object a click means: most pixels of the photo's own mask under it, or its pixel alone. Ours: see
+    `clicked_objects`."""
 
 
 @register(
@@ -53,12 +62,12 @@ class GagaConfig:
     paper="Gaga: Group Any Gaussians via 3D-aware Memory Bank (arXiv:2404.07977)",
     licence="Apache-2.0 (our implementation)",
     config=GagaConfig,
-    quick=GagaConfig(lifting=QUICK_LIFTING),
+    presets=PRESETS[NAME],
 )
 class Gaga(IdentityMethod):
     """Association by depth and a linear classifier of identity features."""
 
-    STEP_VERSION = 2
+    STEP_VERSION = 3
     name = NAME
     geometry: Literal["points", "gaussians"] = "gaussians"
 
@@ -109,7 +118,10 @@ class Gaga(IdentityMethod):
             "bank_sizes": list(found.sizes),
             "shared_masks": [round(share, 4) for share in found.shared],
         }
-        prepared = read_identities(scene, views, result.features, head, truth, about, cancel)
+        joined = joined_maps(found, truth) if self.config.drop_unsupported else ()
+        prepared = read_identities(
+            scene, views, result.features, head, truth, masks, about, cancel, joined=joined
+        )
         about["seconds"] = start.seconds
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         return prepared

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from liftlab.components.association import Association, AssociationConfig, associate_masks
 from liftlab.components.bounds import Amount, Rate, within
+from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.components.features.heads import ObjectHead
-from liftlab.components.features.prototypes import ensemble, view_means
+from liftlab.components.features.prototypes import ensemble, kmeans_centers, view_means
 from liftlab.components.features.view_classifiers import classifier_loss, probabilities
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
@@ -38,16 +39,18 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     gaussian_views,
 )
 from liftlab.pipelines.methods.shared.identities import (
-    QUICK_LIFTING,
     IdentityMethod,
     IdentityPrepared,
     LiftingConfig,
     associated_maps,
+    joined_maps,
     lift_identities,
     read_identities,
 )
 from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
 from liftlab.pipelines.methods.shared.opening import Opening, opened
+from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "proto_saga"
 
@@ -78,6 +81,9 @@ class ProtoSaGaConfig:
     """Objects found in fewer photos are not answered."""
     min_pixels: Annotated[int, within(0, 100_000_000)] = 1
     """A photo with fewer pixels of an object does not count for its prototype."""
+    drop_unsupported: bool = True
+    """Leave out objects that win more pixels of other objects' masks than of their own in the photos. Ours: see
+    `unsupported_objects`."""
     reject_unknown: bool = False
     """Embeddings with a cosine below 0.5 to every prototype are no object."""
     training: Literal["frozen", "joint"] = "frozen"
@@ -90,6 +96,9 @@ class ProtoSaGaConfig:
     """Of the joint training."""
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     """Of the classifier, where `inference` asks for it."""
+    click_label: ClickLabel = field(default="mask", metadata=AT_QUERY | OMIT_DEFAULT_FROM_KEY)
+    """What says which object a click means: most pixels of the photo's own mask under it, or its pixel alone, as the
+    paper reads labels. Ours: see `clicked_objects`."""
 
 
 @register(
@@ -98,12 +107,12 @@ class ProtoSaGaConfig:
     paper="Proto-SaGa: Prototype-based 3D Scene Segmentation with Semantic-aware Gaussian Grouping",
     licence="Apache-2.0 (our implementation; there is no public code)",
     config=ProtoSaGaConfig,
-    quick=ProtoSaGaConfig(train=QUICK_LIFTING.train, lifting=QUICK_LIFTING, pixels=500, classifier_rate=2e-2),
+    presets=PRESETS[NAME],
 )
 class ProtoSaGa(IdentityMethod):
     """View-specific classifiers, semantic-aware association, prototype ensemble."""
 
-    STEP_VERSION = 2
+    STEP_VERSION = 3
     name = NAME
     geometry: Literal["points", "gaussians"] = "gaussians"
 
@@ -158,7 +167,8 @@ class ProtoSaGa(IdentityMethod):
             "bank_sizes": list(found.sizes),
             "shared_masks": [round(share, 4) for share in found.shared],
         }
-        prepared = read_identities(scene, views, features, head, truth, about, cancel)
+        joined = joined_maps(found, truth) if self.config.drop_unsupported else ()
+        prepared = read_identities(scene, views, features, head, truth, masks, about, cancel, joined=joined)
         about["seconds"] = opening.seconds
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         return prepared
@@ -297,18 +307,13 @@ def _centroids(
 ) -> Float32[Tensor, "O D"]:
     """K-Means over the photos' means of all objects, with as many clusters as there are objects.
 
-    Started at the prototypes, so that clusters keep the objects' numbers.
-
-    Source: the ablation of Proto-SaGa (docs/methods/proto_saga.md section 6 C). We differ in the start, which the paper
-    leaves open.
+    Source: the ablation of Proto-SaGa (docs/methods/proto_saga.md section 6 C).
     """
-    samples = means[(pixels > 0) & exists]
     out = prototypes.clone()
     if int(exists.sum()) > 1:
-        start = prototypes[exists].cpu().numpy()
-        from sklearn.cluster import KMeans  # seconds, and listing the methods needs none of it
-
-        fitted = KMeans(len(start), init=start, n_init=1)  # type: ignore[arg-type]  (its stubs know strings only)
-        fitted.fit(samples.cpu().numpy())
-        out[exists] = torch.from_numpy(fitted.cluster_centers_).to(out)
+        _, number = torch.nonzero((pixels > 0) & exists, as_tuple=True)
+        owner = (exists.cumsum(0) - 1)[number].cpu().numpy()
+        samples = means[(pixels > 0) & exists].cpu().numpy()
+        seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        out[exists] = torch.from_numpy(kmeans_centers(samples, owner, seed=seed)).to(out)
     return out

@@ -1,5 +1,6 @@
 """Gaga on the toy: association through splats, identities, and the files of both identity methods."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,15 +51,39 @@ def boxes_of(toy: Toy, selected: np.ndarray) -> set[int]:
     return {k for k in range(4) if selected[owner == k].mean() > 0.5}
 
 
-def by_hand(toy: Toy, weight: list[tuple[float, ...]]) -> IdentityPrepared:
+def by_hand(toy: Toy, weight: list[tuple[float, ...]], joined: Sequence[np.ndarray] = ()) -> IdentityPrepared:
     """Features along axes, and prototypes given by the test; entry 0 is no object."""
     features = torch.tensor([AXES[k] for k in box_of_gaussians(toy)])
     exists = torch.ones(len(weight), dtype=torch.bool)
     head = ObjectHead("prototypes", torch.tensor(weight), torch.zeros(len(weight)), exists)
     truth = [paint(toy.masks, view) for view in range(len(toy.scene.views))]
     return read_identities(
-        toy.scene, gaussian_views(toy.scene, CPU), features, head, truth, {}, CancelToken()
+        toy.scene,
+        gaussian_views(toy.scene, CPU),
+        features,
+        head,
+        truth,
+        toy.masks,
+        {},
+        CancelToken(),
+        joined=joined,
     )
+
+
+def test_an_entry_of_few_pixels_does_not_win_a_large_object() -> None:
+    """Object 4 has one small mask inside box 1 in one photo, and the prototype nearest to the box's features."""
+    toy = gaussian_toy()
+    weight = [AXES[0], (0.2, 1.0, 0.0), AXES[2], AXES[3], AXES[1]]
+    joined = [np.where(image <= 3, image, 0).astype(np.int32) for image in toy.instance]
+    rows, columns = np.nonzero(joined[0] == 1)
+    joined[0][rows[:9], columns[:9]] = 4
+    alone, mended = by_hand(toy, weight), by_hand(toy, weight, joined)
+    inside = np.stack(toy.instance) == 1
+    assert (np.stack(alone.labelling.maps)[inside] == 4).mean() > 0.8
+    assert (np.stack(mended.labelling.maps)[inside] == 1).mean() > 0.8
+    assert not (np.stack(mended.labelling.maps) == 4).any()
+    assert mended.about["unsupported"] == 1 and alone.about["unsupported"] == 0
+    assert (np.stack(mended.labelling.maps)[np.stack(toy.instance) == 2] == 2).mean() > 0.8
 
 
 def test_shuffled_masks_become_the_boxes(gaga: Gaga, prepared: IdentityPrepared) -> None:

@@ -76,7 +76,7 @@ def test_prototypes_are_means_over_views_of_rendered_features() -> None:
     assert np.allclose(prepared.head.weight[label].numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_kmeans_started_at_the_prototypes_stays_near_them_when_objects_are_clear() -> None:
+def test_kmeans_finds_the_prototypes_and_their_numbers_when_objects_are_clear() -> None:
     plain, clustered = prepare(method()), prepare(method(inference="kmeans"))
     cosine = torch.nn.functional.cosine_similarity(plain.head.weight[1:], clustered.head.weight[1:])
     assert bool((cosine > 0.99).all())

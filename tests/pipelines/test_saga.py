@@ -13,7 +13,6 @@ from liftlab.components.progress import CancelToken
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.saga.clicks import similarities
-from liftlab.pipelines.methods.saga.config import SagaConfig
 from liftlab.pipelines.methods.saga.method import Saga, SagaPrepared
 from liftlab.pipelines.methods.saga.training import eroded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
@@ -250,15 +249,6 @@ def test_erosion_is_five_of_nine() -> None:
     inner = eroded(mask)
     assert inner[3, 3] and inner[1, 3] and not inner[1, 1] and not inner[0, 3]
     assert not eroded(np.eye(7, dtype=bool)).any()
-
-
-def test_the_default_is_the_fast_preset() -> None:
-    from liftlab.pipelines.methods.saga.config import PAPER
-
-    fast = SagaConfig()
-    assert (fast.channels, fast.pixels, fast.train.iterations) == (16, 512, 2000)
-    assert (PAPER.channels, PAPER.pixels, PAPER.train.iterations) == (32, 1000, 10_000)
-    assert PAPER.neighbours == fast.neighbours == 16 and PAPER.scales == fast.scales == 8
 
 
 def test_the_query_is_the_gated_cosine() -> None:

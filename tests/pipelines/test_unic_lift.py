@@ -17,7 +17,8 @@ from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
 from liftlab.pipelines.methods.shared.label_answers import Labelling, supervision
-from liftlab.pipelines.methods.unic_lift import UniCLift, UniCLiftPrepared, decode
+from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks
+from liftlab.pipelines.methods.unic_lift.method import UniCLift, UniCLiftPrepared, decode
 from tests import toy as toys
 from tests.toy import BOXES, FLOOR, Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
@@ -83,7 +84,9 @@ def by_hand(codes_per_box: dict[int, int], toy: Toy, **changes) -> tuple[UniCLif
     assert np.array_equal(codes_of(V), code)
     views = gaussian_views(toy.scene, CPU)
     truth = [paint(toy.masks, view) for view in range(len(toy.scene.views))]
-    prepared = unic._read_off(toy.scene, views, torch.from_numpy(V), truth, 0.9, CancelToken())
+    prepared = unic._read_off(
+        toy.scene, views, torch.from_numpy(V), truth, PhotoMasks(toy.masks), 0.9, CancelToken()
+    )
     return unic, prepared
 
 
@@ -194,7 +197,9 @@ def test_rare_codes_are_snapped_only_when_asked() -> None:
     truth = [paint(toy.masks, view) for view in range(len(toy.scene.views))]
     raw = method(snap_codes=False, split_components=False)
     kept, snapped = (
-        one._read_off(toy.scene, views, torch.from_numpy(V), truth, 0.9, CancelToken()).objects
+        one._read_off(
+            toy.scene, views, torch.from_numpy(V), truth, PhotoMasks(toy.masks), 0.9, CancelToken()
+        ).objects
         for one in (raw, unic)
     )
     assert kept.codes[kept.labels[one_of_first]] == 0b0111

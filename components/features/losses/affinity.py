@@ -189,6 +189,26 @@ def correspondence_loss(
     return torch.dot(cosines.flatten(), factors.flatten())
 
 
+def printed_correspondence_loss(
+    cosines: Float[Tensor, "S P P"],
+    same: Bool[Tensor, "S P P"],
+    kept: KeptPairs,
+    weights: Float[Tensor, "P P"],
+) -> Float[Tensor, ""]:
+    """The two means of eq. 11 as they are printed: eq. 9 of both signs in both, so changing pairs count twice, and
+    every cosine cut at 0, so opposite pairs that belong together are not pulled; 0 for an empty mean.
+    """
+    S = same.shape[0]
+    first, second = (weights * pairs / (pairs.sum() * S).clamp_min(1) for pairs in (kept.attract, kept.repel))
+    factors = (first + second) * (1 - 2 * same.to(weights.dtype)) * (cosines.detach() > 0)
+    return torch.dot(cosines.flatten(), factors.flatten())
+
+
+def printed_norm_loss(rendered: Float[Tensor, "P D"]) -> Float[Tensor, ""]:
+    """The mean of eq. 10, 1 - length, as it is printed: over all pixels that are given, transparent ones too."""
+    return (1 - rendered.norm(dim=-1)).mean()
+
+
 def norm_loss(rendered: Float[Tensor, "P D"], opaque: Bool[Tensor, "P"]) -> Float[Tensor, ""]:
     """(1 - mean length)^2 over opaque pixels, as the authors' code has eq. 10; 0 without any.
 

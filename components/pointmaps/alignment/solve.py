@@ -59,9 +59,11 @@ class AlignmentConfig:
     """What of the views' cameras is frozen: nothing, the intrinsics, or intrinsics and poses. With known cameras the
     gauge (9) is off, and depths, pair poses and scales are optimised."""
     alpha_p: float = 0.5
-    """Gain of matched pixels."""
+    """Gain of matched pixels, in (-1, 1)."""
     alpha_n: float = 0.9
-    """Loss of unmatched pixels, in [0, 1)."""
+    """Loss of unmatched pixels, in (-1, 1)."""
+    epsilon: float = 0.0
+    """Of eq. (4)."""
     iterations: int = 500
     learning_rate: float = 0.01
     """Adam with betas (0.9, 0.9), falling to 1e-6 along a cosine."""
@@ -318,7 +320,9 @@ def _adjusted(
     x: Float[Array, "H W"], matched: Bool[Array, "H W"], config: AlignmentConfig
 ) -> Float[Array, "H W"]:
     if config.adjustment == "paper":
-        return dynamic_weights(x, matched, alpha_p=config.alpha_p, alpha_n=config.alpha_n, clamp=False)
+        return dynamic_weights(
+            x, matched, alpha_p=config.alpha_p, alpha_n=config.alpha_n, epsilon=config.epsilon, clamp=False
+        )
     steepness = STEEPNESS[config.adjustment] if config.steepness is None else config.steepness
     return ablated_weights(x, config.adjustment, steepness=steepness, clamp=False)
 

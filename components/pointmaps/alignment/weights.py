@@ -18,9 +18,10 @@ from liftlab.components.types import Array
 Adjustment = Literal["paper", "arctan", "logistic", "log"]
 ConfTransform = Literal["raw", "minus_one", "log"]
 MaskScope = Literal["all_objects", "target", "none"]
+Softening = Literal["distance", "blur"]
 
 SOFT_SIGMA_PX = 5.0
-"""Blur that turns a binary mask into a soft one."""
+"""Spread of the edge of a soft mask, pixels: of the blur, and of the logistic curve over distance."""
 SOFT_CUT = 0.05
 """Soft values below this are background."""
 
@@ -63,6 +64,7 @@ def dynamic_weights(
     *,
     alpha_p: float = 0.5,
     alpha_n: float = 0.9,
+    epsilon: float = 0.0,
     clamp: bool = True,
 ) -> Float[Array, "*N"]:
     """W of eq. (5) by the closed forms (6) and (7), which never overflow.
@@ -70,18 +72,34 @@ def dynamic_weights(
     Args:
         x: Soft mask times confidence, at least 0.
         matched: Phi, True where the pixel has a match in the other image.
-        alpha_p: Gain of matched pixels.
-        alpha_n: Loss of unmatched pixels, in [0, 1).
+        alpha_p: alpha of matched pixels, in (-1, 1): what they gain.
+        alpha_n: Minus the alpha of unmatched pixels, in (-1, 1): what they lose.
+        epsilon: Of eq. (4), at least 0: it keeps every weight below ln(1 / epsilon). With 0 large ones tend to x.
         clamp: Negative weights become 0, else the loss (8) is unbounded below.
 
-    Source: eq. (6) W = x + ln(1 + alpha_p (1 - F)); eq. (7) W = x + ln(1 - alpha_n (1 - F)) - ln(1 + 2 alpha_n F),
-    with F = sigmoid(x).
+    Raises:
+        ValueError: An alpha is not in (-1, 1), or epsilon is negative.
+
+    Source: with F = sigmoid(x) and a = |alpha|, eq. (4) and (5) are W = ln(F + alpha F (1 - F)) - ln(1 - F + r), where
+    r = epsilon for alpha >= 0 and r = 2 a F (1 - F) + epsilon below. The sign of alpha chooses the
+    form, whether a pixel is matched or not: the paper's sweeps go below 0.
     """
-    F, rest = _sigmoid(x), _sigmoid(-x)
-    gained = x + np.log1p(alpha_p * rest)
-    lost = x + np.log1p(-alpha_n * rest) - np.log1p(2 * alpha_n * F)
-    W = np.where(matched, gained, lost)
+    if not (abs(alpha_p) < 1 and abs(alpha_n) < 1 and epsilon >= 0):
+        raise ValueError(
+            f"alpha_p and alpha_n must lie in (-1, 1) and epsilon be at least 0; got {alpha_p}, {alpha_n}, {epsilon}."
+        )
+    W = np.where(matched, _weight(x, alpha_p, epsilon), _weight(x, -alpha_n, epsilon))
     return np.maximum(W, 0) if clamp else W
+
+
+def _weight(x: Float[Array, "*N"], alpha: float, epsilon: float) -> Float[Array, "*N"]:
+    """W for one alpha of eq. (3); without epsilon the part that would cancel, ln F - ln(1 - F), is x itself."""
+    F, rest = _sigmoid(x), _sigmoid(-x)
+    shrunk = max(-alpha, 0.0)
+    gain = np.log1p(alpha * rest)
+    if epsilon == 0:
+        return x + gain - np.log1p(2 * shrunk * F)
+    return scipy.special.log_expit(x) + gain - np.log(rest * (1 + 2 * shrunk * F) + epsilon)
 
 
 def ablated_weights(
@@ -130,15 +148,22 @@ def weight_histogram(
 
 
 def soft_masks(
-    masks: MaskCache, sizes: Sequence[tuple[int, int]], scope: MaskScope, *, target: int | None = None
+    masks: MaskCache,
+    sizes: Sequence[tuple[int, int]],
+    scope: MaskScope,
+    *,
+    target: int | None = None,
+    softening: Softening = "distance",
 ) -> list[Float[Array, "_ _"]]:
-    """S of eq. (1) per view: the union of the scope's objects, blurred, and cut to 0 where it is faint.
+    """S of eq. (1), one map per view: the union of the scope's objects with a soft edge, cut to 0 where it is faint.
 
     Args:
         masks: Cached objects.
         sizes: (height, width) of every view in the alignment; masks are resized to it.
         scope: All foreground objects, one object, or "none": S = 1 everywhere.
         target: Id of the object of scope "target".
+        softening: By distance to the outline, as the sigmoid of a network's logits falls: one half on the outline and
+            above it inside, however thin a thing is. Or a blur, in which thin things fade.
     """
     if scope == "none":
         return [np.ones(size, np.float32) for size in sizes]
@@ -157,9 +182,25 @@ def soft_masks(
             union[masks.mask(view, object_id)] = 1.0
         if union.shape != (height, width):
             union = cv2.resize(union, (width, height), interpolation=cv2.INTER_AREA)
-        soft = cv2.GaussianBlur(union, (0, 0), SOFT_SIGMA_PX)
+        soft = cv2.GaussianBlur(union, (0, 0), SOFT_SIGMA_PX) if softening == "blur" else _by_distance(union)
         out.append(np.where(soft < SOFT_CUT, 0, soft).astype(np.float32))
     return out
+
+
+def _by_distance(inside: Float[Array, "H W"]) -> Float[Array, "H W"]:
+    """Logistic curve over the signed distance to the outline, with the standard deviation of the blur; 0 for an empty
+    mask. The photo's border is no outline: things go on behind it.
+    """
+    covered = (inside > 0.5).astype(np.uint8)
+    if not covered.any():
+        return np.zeros(inside.shape)
+    if covered.all():
+        return np.ones(inside.shape)
+    within = cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    beyond = cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # the outline runs between two pixels, half a pixel from the centre of either
+    signed = np.where(covered, within - 0.5, 0.5 - beyond).astype(np.float64)
+    return _sigmoid(signed * np.pi / (np.sqrt(3) * SOFT_SIGMA_PX))
 
 
 def _sigmoid(x: Float[Array, "*N"]) -> Float[Array, "*N"]:

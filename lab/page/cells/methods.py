@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ID = "methods"
 PANEL = """<div class="methods" data-methods role="group" aria-label="Methods"></div>"""
+PRESET_HELP = """What the settings below change: the defaults; paper, the published settings, for hours on a GPU; or
+quick, for a first look. What is not set below is as in the preset, whatever standard value is shown."""
 MOUNT = "import('/lab/static/methods.js').then(m => m.mount(element)).catch(e => console.error(e));"
 
 
@@ -79,13 +81,9 @@ def start(visitor: "Visitor", methods: list[str]) -> None:
 
 def _config(entry: "MethodEntry", settings: dict[str, str]) -> Any:
     """The method's configuration; None when all is as by default."""
-    from liftlab.cli.support import config_with
+    from liftlab.cli.support import method_config
 
-    return (
-        config_with(entry.config_class, [f"{key}={value}" for key, value in settings.items()])
-        if settings
-        else None
-    )
+    return method_config(entry, [f"{key}={value}" for key, value in settings.items()]) if settings else None
 
 
 def _curve(prepared: Any) -> Curve | None:
@@ -99,12 +97,16 @@ def _curve(prepared: Any) -> Curve | None:
 
 
 def settings_for_page(method: str) -> list[dict[str, Any]] | None:
-    """All settings of a method as JSON-ready values; None for an unknown method."""
-    from liftlab.files.settings import settings_of
+    """All settings of a method as JSON-ready values, the preset that they change first; None for an unknown method."""
+    from liftlab.cli.commands import DEFAULT_PRESET
+    from liftlab.files.settings import Setting, settings_of
     from liftlab.pipelines.base import list_methods
 
     entry = next((entry for entry in list_methods() if entry.name == method), None)
-    return None if entry is None else [asdict(setting) for setting in settings_of(entry.config_class)]
+    if entry is None:
+        return None
+    preset = Setting("preset", PRESET_HELP, "choice", DEFAULT_PRESET, tuple(entry.presets))
+    return [asdict(setting) for setting in (preset, *settings_of(entry.config_class))]
 
 
 def status(visitor: "Visitor") -> CellStatus:
@@ -166,8 +168,8 @@ def _code(visitor: "Visitor", ready: tuple[str, ...]) -> str:
     for method in ready or (visitor.method,):
         own = visitor.settings.get(method, {})
         if own:
-            imports = "from liftlab.cli.support import config_with\nfrom liftlab.pipelines.base import get_method\n\n"
+            imports = "from liftlab.cli.support import method_config\nfrom liftlab.pipelines.base import get_method\n\n"
             chosen = [f"{key}={value}" for key, value in own.items()]
-            lines.append(f"config = config_with(get_method({method!r}).config_class, {chosen!r})")
+            lines.append(f"config = method_config(get_method({method!r}), {chosen!r})")
         lines.append(f"lab.prepare({name!r}, {method!r}{', config' if own else ''})")
     return imports + "\n".join(lines)

@@ -45,7 +45,6 @@ from liftlab.pipelines.methods.saga.text import (
 )
 from liftlab.pipelines.methods.saga.training import affinity_loss, measured_masks
 from liftlab.pipelines.methods.shared.feature_trainer import (
-    FeatureTrainConfig,
     Learned,
     train_features,
 )
@@ -63,6 +62,7 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     seen_clicks,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.presets import PRESETS
 
 SETUP_SHARE = 0.1
 """Share of the preparation that looks at the masks."""
@@ -92,10 +92,14 @@ class SagaPrepared:
     """Cluster of every Gaussian at the size of a typical object, 0 = none."""
     about: dict[str, Any]
     """Training curve, seconds, iterations; seconds of clustering apart."""
-    asked: dict[tuple[int, int, float, float], tuple[float, Tensor]] = field(
+    asked: dict[tuple[int, int, float, float, str], tuple[float, Tensor]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Size and query of masks that were clicked before, by view, mask, own size and threshold."""
+    """Size and query of masks that were clicked before, by view, mask, own size, threshold and rule."""
+    divided: dict[tuple[str, float], Int[Array, "N"]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """`labels` by `click_scale` and `sample_share`, where these are others than it was prepared with."""
 
 
 @register(
@@ -104,13 +108,7 @@ class SagaPrepared:
     paper="Segment Any 3D Gaussians, AAAI 2025 (arXiv:2312.00860)",
     licence="Apache-2.0 (our implementation; the authors' code is for research only and was not used)",
     config=SagaConfig,
-    quick=SagaConfig(
-        channels=8,
-        pixels=128,
-        scales=4,
-        gate_rate=0.1,
-        train=FeatureTrainConfig(iterations=200, max_side=96, rate=5e-2),
-    ),
+    presets=PRESETS["saga"],
 )
 class Saga:
     """Scale-gated affinity features."""
@@ -192,6 +190,7 @@ class Saga:
             "seconds": round(trained.seconds + clustering_secs, 3),
             "training_seconds": round(trained.seconds, 3),
             "clustering_seconds": round(clustering_secs, 3),
+            "labels_at": [config.click_scale, config.sample_share],
         }
         progress(1.0, f"{int(labels.max(initial=0))} clusters")
         return replace(bare, labels=labels, about=about)
@@ -232,13 +231,25 @@ class Saga:
         self, prepared: SagaPrepared, granularity: float | None = None
     ) -> tuple[UInt16[Array, "_H _W"], ...]:
         """Cluster the features at a size and label every view with the clusters (section 8); surroundings get none."""
-        labels = prepared.labels if granularity is None else self.labels(prepared, granularity)
+        labels = self._usual_labels(prepared) if granularity is None else self.labels(prepared, granularity)
         views = prepared.views
         return tuple(views.label_map(labels, views.view(view)) for view in range(len(views.scene.views)))
 
     def label_view(self, prepared: SagaPrepared, camera: Camera) -> UInt16[Array, "_H _W"]:
         """`decompose` for any camera, also of a photo that was never trained on."""
-        return prepared.views.label_map(prepared.labels, FrozenView(prepared.views.gaussians, camera))
+        labels = self._usual_labels(prepared)
+        return prepared.views.label_map(labels, FrozenView(prepared.views.gaussians, camera))
+
+    def _usual_labels(self, prepared: SagaPrepared) -> Int[Array, "N"]:
+        """The clusters at the size of a typical object: prepared, or made when first asked for with other settings."""
+        defaults = SagaConfig()
+        made = prepared.about.get("labels_at", [defaults.click_scale, defaults.sample_share])
+        asked = (self.config.click_scale, self.config.sample_share)
+        if tuple(made) == asked:
+            return prepared.labels
+        if asked not in prepared.divided:
+            prepared.divided[asked] = self.labels(prepared, self._typical_scale(prepared))
+        return prepared.divided[asked]
 
     def labels(self, prepared: SagaPrepared, scale: float) -> Int[Array, "N"]:
         """The cluster of every Gaussian at a normalised size, 0 = none.
@@ -343,7 +354,7 @@ class Saga:
             scale = float(prepared.quantiles(np.array(size)))
         if self.config.click_query == "pixel":
             return scale, prepared.features[:0]
-        key = (click.view, meant, scale, self.config.threshold)
+        key = (click.view, meant, scale, self.config.threshold, self.config.click_scale)
         if key not in prepared.asked:
             view, mask = prepared.views.view(click.view), masks.mask(click.view, meant)
             query = mask_query(prepared.features, view, mask)

@@ -27,6 +27,8 @@ from liftlab.components.features.losses.affinity import (
     mean_areas,
     norm_loss,
     pair_weights,
+    printed_correspondence_loss,
+    printed_norm_loss,
     resample,
 )
 from liftlab.components.features.smoothing import neighbour_mean
@@ -85,6 +87,10 @@ def affinity_loss(
         near = neighbours[rows.gaussian_ids][:, half]
         smooth = normalize(neighbour_mean(normalize(step.features, dim=1), near), dim=1)
         rendered = rows.blend(smooth)
+        whole = rendered
+        if config.norm_form == "printed":
+            everywhere = neighbour_mean(normalize(step.features, dim=1), neighbours[:, half])
+            whole = step.frame.view.render(normalize(everywhere, dim=1)).flatten(0, 1)
         gates = gate(
             torch.from_numpy(quantiles(at)).to(rendered), step.extra["gate_weight"], step.extra["gate_bias"]
         )
@@ -96,10 +102,13 @@ def affinity_loss(
         if config.reweighting:
             areas = torch.from_numpy(mean_areas(member, masks.areas)).to(rendered)
             weights = pair_weights(areas)
-        opaque = step.frame.view.alpha.flatten()[pixels] > MIN_ALPHA
-        return correspondence_loss(cosines, same, kept, weights) + config.norm_weight * norm_loss(
-            rendered, opaque
+        pull_and_push = (correspondence_loss if config.loss_form == "code" else printed_correspondence_loss)(
+            cosines, same, kept, weights
         )
+        if config.norm_form == "printed":
+            return pull_and_push + config.norm_weight * printed_norm_loss(whole)
+        opaque = step.frame.view.alpha.flatten()[pixels] > MIN_ALPHA
+        return pull_and_push + config.norm_weight * norm_loss(rendered, opaque)
 
     return loss
 

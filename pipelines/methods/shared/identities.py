@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64, UInt16
+from jaxtyping import Bool, Float, Float32, Int32, Int64, UInt16
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -56,6 +56,7 @@ from liftlab.pipelines.methods.shared.label_answers import (
     unpacked,
     without_structure,
 )
+from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks, clicked_objects
 
 MERGE_RANGE = 0.5
 """At granularity 1, objects whose features have a cosine above 1 minus this are one."""
@@ -83,12 +84,6 @@ class LiftingConfig:
     """Of their likeness."""
 
 
-QUICK_LIFTING = LiftingConfig(
-    train=FeatureTrainConfig(iterations=150, max_side=96, rate=2e-2), classifier_rate=2e-2, pixels=500
-)
-"""For tests on a toy scene."""
-
-
 @dataclass(frozen=True)
 class IdentityPrepared:
     """Read-only state of a method with identity features, for one scene."""
@@ -100,6 +95,8 @@ class IdentityPrepared:
     centers: Float32[Tensor, "O_plus_1 D"] = field(repr=False)
     """Mean feature of every object's Gaussians."""
     labelling: Labelling = field(repr=False)
+    photo_masks: PhotoMasks = field(repr=False)
+    """What clicks are read by."""
     about: dict[str, Any]
     """Training curve, seconds, objects, sizes of the memory bank: for people and benchmarks."""
 
@@ -129,10 +126,11 @@ class IdentityMethod:
             return nothing_selected(
                 prepared.views, method=self.name, config=self.config, started=started, clicks=clicks
             )
-        yes, no = (
-            [int(prepared.head.objects_of(click.blend(prepared.features))) for click in side]
-            for side in (clicks.positives, clicks.negatives)
-        )
+        yes, no = clicked_objects(
+            clicks.positives, clicks.negatives,
+            lambda click: int(prepared.head.objects_of(click.blend(prepared.features))),
+            prepared.labelling.maps, prepared.photo_masks, self.config.click_label,
+        )  # fmt: skip
         yes = meant_objects(yes, clicks.positives, prepared.labelling)
         tolerance = (clicks.granularity or 0.0) * MERGE_RANGE
         chosen = chosen_objects(
@@ -189,7 +187,7 @@ class IdentityMethod:
         )  # fmt: skip
         return IdentityPrepared(
             scene.key, self._views(scene, tensors), tensors["features"], head, tensors["centers"],
-            unpacked(tensors), about,
+            unpacked(tensors), PhotoMasks(masks), about,
         )  # fmt: skip
 
     def _geometry_tensors(self, prepared: IdentityPrepared) -> dict[str, Tensor]:
@@ -207,19 +205,66 @@ def read_identities(
     features: Float32[Tensor, "N D"],
     head: ObjectHead,
     truth: Sequence[LabelMap],
+    masks: MaskCache,
     about: dict[str, Any],
     cancel: CancelToken,
+    *,
+    joined: Sequence[Int32[Array, "_ _"]] = (),
 ) -> IdentityPrepared:
-    """The state from features and head: objects of all pixels and of Gaussians, and which of them are things."""
-    maps = []
-    for index in range(len(scene.views)):
-        cancel.check()
-        maps.append(label_pixels(head, features, views.view(index)))
+    """The state from features and head: objects of all pixels and of Gaussians, and which of them are things.
+
+    Args:
+        joined: Per view, of `joined_maps`: objects that these do not support are left out. Empty keeps all.
+    """
+    maps = _label_maps(head, features, views, cancel)
+    dropped = unsupported_objects(maps, joined, head.count) & head.exists.cpu().numpy()
+    if dropped.any():
+        head = replace(head, exists=head.exists & ~torch.from_numpy(dropped).to(head.exists.device))
+        maps = _label_maps(head, features, views, cancel)
+    about["unsupported"] = int(dropped.sum())
     cameras = [view.camera for view in scene.views]
     labels = labels_by_votes(views.gaussians, cameras, maps, head.objects_of(features), head.count)
     labelling = Labelling(labels, tuple(maps), are_things(maps, truth, head.count))
     centers = means_by_label(features, torch.from_numpy(labels).to(features.device, torch.int64), head.count)
-    return IdentityPrepared(scene.key, views, features, head, centers, labelling, about)
+    return IdentityPrepared(scene.key, views, features, head, centers, labelling, PhotoMasks(masks), about)
+
+
+def joined_maps(found: Association, truth: Sequence[LabelMap]) -> list[Int32[Array, "_ _"]]:
+    """M'_k in view pixels: the object of every pixel's mask, 0 where there is none."""
+    return [found.label_map(view, label_map.labels) for view, label_map in enumerate(truth)]
+
+
+def unsupported_objects(
+    maps: Sequence[UInt16[Array, "_ _"]], joined: Sequence[Int32[Array, "_ _"]], count: int
+) -> Bool[Array, "O_plus_1"]:
+    """Objects that win more pixels inside other objects' masks than inside their own; pixels without a mask do not
+    count, and "no object" is always supported.
+
+    A mask of one photo with a handful of Gaussians founds an entry of the memory bank, and with a prototype that lies
+    anywhere between those of large objects it may win most of one of them.
+
+    Args:
+        maps: Objects 0..count as features are read, per view.
+        joined: Objects of the masks they learned from, per view.
+    """
+    own, other = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
+    for image, masks in zip(maps, joined, strict=False):
+        same = image == masks
+        own += np.bincount(image[same & (masks > 0)], minlength=count + 1)
+        other += np.bincount(image[~same & (masks > 0)], minlength=count + 1)
+    out = other > own
+    out[0] = False
+    return out
+
+
+def _label_maps(
+    head: ObjectHead, features: Float32[Tensor, "N D"], views: GaussianViews, cancel: CancelToken
+) -> list[UInt16[Array, "_ _"]]:
+    maps = []
+    for index in range(len(views.scene.views)):
+        cancel.check()
+        maps.append(label_pixels(head, features, views.view(index)))
+    return maps
 
 
 def label_pixels(

@@ -46,6 +46,7 @@ from liftlab.pipelines.methods.wildseg3d.points import (
     select_points,
 )
 from liftlab.pipelines.methods.wildseg3d.state import AlignedDepths, WildSeg3DConfig, WildSeg3DPrepared
+from liftlab.pipelines.presets import PRESETS
 
 SCHEMA_VERSION = 1
 
@@ -56,11 +57,12 @@ SCHEMA_VERSION = 1
     paper="WildSeg3D: Segment Any 3D Objects in the Wild from 2D Images, ICCV 2025 (arXiv:2503.08407)",
     licence="Apache-2.0 (our implementation; the authors published no code)",
     config=WildSeg3DConfig,
+    presets=PRESETS["wildseg3d"],
 )
 class WildSeg3D:
     """Cached lookup and multi-view group mapping."""
 
-    STEP_VERSION = 2
+    STEP_VERSION = 3
     geometry: Literal["points", "gaussians"] = "points"
 
     def __init__(self, config: WildSeg3DConfig, *, device: torch.device) -> None:

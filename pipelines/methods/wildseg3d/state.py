@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jaxtyping import Bool, Float, Float32, Int
 
 from liftlab.components.bounds import Share
-from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
+from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import GraphCutConfig
 from liftlab.components.masks.clicks.solver import ClickSolver
@@ -39,15 +39,15 @@ class WildSeg3DConfig:
     """Its pairs; small, so that a dozen photos take well under half a minute on two cores."""
     solver: GraphCutConfig = field(default_factory=GraphCutConfig)
     """Of the slow path: what answers when no cached mask does."""
-    first_candidate: Literal["whole", "smallest"] = "whole"
+    first_candidate: Literal["whole", "smallest"] = field(default="whole", metadata=AT_QUERY)
     """Which cached mask a click takes when no granularity is given: the smallest that contains it (the paper's rule),
     or the smallest whole object (`MaskCache.preferred`): proposals without weights hold many parts. IoU after one
     click on sparse5: 0.64 whole, 0.27 smallest."""
-    corrections: Literal["local", "lookup"] = "local"
+    corrections: Literal["local", "lookup"] = field(default="local", metadata=AT_QUERY)
     """What further clicks do where the first one's mask is wrong. Lookup: the paper's rules over cached masks, the
     click solver only where they fail. Local (ours): the click solver changes the mask around the click. IoU after
     three clicks on desk: 0.95 local, 0.46 lookup."""
-    box_iou: Share = 0.5
+    box_iou: Share = field(default=0.5, metadata=AT_QUERY)
     """A box takes the mask whose bounding box overlaps it most, if by at least this IoU. Range (0, 1]."""
     click_solver: str = field(
         default="graph_cut", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(CLICK_SOLVERS)

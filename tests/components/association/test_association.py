@@ -35,9 +35,18 @@ def test_ranking_worked_example() -> None:
 
 def test_at_least_one_and_ties_by_index() -> None:
     assert front(np.array([7, 3, 5]), np.array([2.0, 2.0, 2.0]), 0.2).tolist() == [3]
-    assert front(np.array([7, 3, 5]), np.array([2.0, 2.0, 2.0]), 0.7).tolist() == [3, 5]
+    assert front(np.array([7, 3, 5]), np.array([2.0, 2.0, 2.0]), 0.7).tolist() == [3, 5, 7]
     assert front(np.zeros(0, np.int64), np.zeros(0), 0.2).tolist() == []
     assert likely(np.array([7, 3, 5]), np.array([0.5, 0.5, 0.5]), 0.1).tolist() == [3]
+
+
+def test_ranks_are_strictly_below_the_limit() -> None:
+    """Literally: keep i where its rank, counted from 0, is below share x E."""
+    for E in range(1, 30):
+        ids, depths = np.arange(E), np.arange(E, dtype=float)
+        for tenths in range(1, 10):
+            kept = [rank for rank in range(E) if 10 * rank < tenths * E]
+            assert front(ids, depths, tenths / 10).tolist() == kept
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.1, 1), (0.2, 2), (0.3, 3), (0.7, 7)])

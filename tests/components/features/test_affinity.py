@@ -29,6 +29,8 @@ from liftlab.components.features.losses.affinity import (
     mean_areas,
     norm_loss,
     pair_weights,
+    printed_correspondence_loss,
+    printed_norm_loss,
     resample,
 )
 
@@ -198,6 +200,48 @@ def test_the_loss_is_the_literal_one(seed: int) -> None:
     assert float(found) == pytest.approx(expected, rel=1e-10)
     nothing = KeptPairs(torch.zeros_like(kept.attract), torch.zeros_like(kept.repel))
     assert float(correspondence_loss(gated_cosines(F, gates), same, nothing, weights)) == 0
+
+
+def literal_printed_loss(F, gates, same, kept, weights) -> float:
+    """Eq. 9 and 11 word by word: both signs in both means, every cosine cut at 0."""
+    means = []
+    for chosen in (kept.attract, kept.repel):
+        values = []
+        for p, q in itertools.combinations(range(len(F)), 2):
+            for s in range(len(gates)):
+                if chosen[p, q]:
+                    a, b = gates[s] * F[p], gates[s] * F[q]
+                    cosine = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+                    values.append(weights[p, q] * (1 - 2 * bool(same[s, p, q])) * max(cosine, 0.0))
+        means.append(np.mean(values) if values else 0.0)
+    return float(sum(means))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_printed_loss_is_the_literal_one_and_another_than_the_code_s(seed: int) -> None:
+    F, gates, same, kept, weights = random_case(seed)
+    cosines = gated_cosines(F, gates)
+    found = float(printed_correspondence_loss(cosines, same, kept, weights))
+    assert found == pytest.approx(
+        literal_printed_loss(F.numpy(), gates.numpy(), same.numpy(), kept, weights.numpy()), rel=1e-10
+    )
+    assert found != pytest.approx(float(correspondence_loss(cosines, same, kept, weights)), rel=0.05)
+    nothing = KeptPairs(torch.zeros_like(kept.attract), torch.zeros_like(kept.repel))
+    assert float(printed_correspondence_loss(cosines, same, nothing, weights)) == 0
+
+
+def test_the_printed_loss_pulls_no_opposite_pair() -> None:
+    F = torch.tensor([[1.0, 0.0], [-1.0, 0.1]], dtype=torch.float64, requires_grad=True)
+    pair = torch.ones(2, 2, dtype=torch.bool).triu(1)
+    given = torch.ones(1, 2, 2, dtype=torch.bool), KeptPairs(pair, pair), torch.ones(2, 2, dtype=F.dtype)
+    for loss, pulls in ((printed_correspondence_loss, False), (correspondence_loss, True)):
+        (slope,) = torch.autograd.grad(loss(gated_cosines(F, torch.ones(1, 2, dtype=F.dtype)), *given), F)
+        assert bool(slope.any()) == pulls
+
+
+def test_the_printed_norm_is_the_mean_over_all_pixels() -> None:
+    F = torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]])
+    assert float(printed_norm_loss(F)) == pytest.approx((0 + 0.5 + 1) / 3)
 
 
 def test_gradients_of_every_part() -> None:

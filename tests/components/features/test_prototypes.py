@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from liftlab.components.features.prototypes import cosine_labels, ensemble, merge_alike, view_means
+from liftlab.components.features.prototypes import (
+    cosine_labels,
+    ensemble,
+    kmeans_centers,
+    merge_alike,
+    view_means,
+)
 
 FIRST = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.8, 0.6]], dtype=torch.float64)
 SECOND = torch.tensor([[0.6, 0.8]], dtype=torch.float64)
@@ -66,3 +72,22 @@ def test_merging_chains_of_like_prototypes() -> None:
     alone = np.array([True, False, True, True])
     assert merge_alike(prototypes, alone, threshold=0.9).tolist() == [0, 1, 2, 3, 4]
     assert merge_alike(prototypes, everything, threshold=-2.0).tolist() == [0, 1, 1, 1, 1]
+
+
+def test_kmeans_is_free_of_the_prototypes() -> None:
+    """Object 0 joins two things wrongly, objects 1 and 2 share one: started at their means nothing would move."""
+    rng = np.random.default_rng(0)
+    things = np.repeat([[0.0, 0.0], [10.0, 0.0], [0.0, 30.0]], 8, axis=0)
+    samples = things + 0.1 * rng.normal(size=things.shape)
+    owner = np.repeat([0, 0, 1, 2], [8, 8, 5, 3])
+    centers = kmeans_centers(samples, owner, seed=0)
+    nearest = np.linalg.norm(centers[:, None] - things[None], axis=2).min(axis=0)
+    assert nearest.max() < 0.2
+    assert np.allclose(centers[1], [0, 30], atol=0.2)  # most of its samples are object 1's
+    assert np.array_equal(centers, kmeans_centers(samples, owner, seed=0))
+
+
+def test_kmeans_keeps_the_numbers_of_clear_objects() -> None:
+    owner = np.repeat([0, 1, 2, 3], 5)
+    samples = 10.0 * np.eye(4)[owner] + 0.01 * np.random.default_rng(1).normal(size=(20, 4))
+    assert (kmeans_centers(samples, owner, seed=3).argmax(axis=1) == np.arange(4)).all()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liftlab.components.masks.cache import MaskCache
 from liftlab.components.pointmaps.alignment.weights import (
     ablated_weights,
     dynamic_weights,
@@ -33,19 +34,51 @@ def test_worked_example(x: float, matched: float, unmatched: float) -> None:
     assert weight(x, False, clamp=False) == pytest.approx(unmatched, abs=1e-6)
 
 
-def printed_form(x: float, matched: bool, alpha_p: float, alpha_n: float) -> float:
-    """Eq. (3) to (5) as printed, eps = 0."""
+def printed_form(x: float, matched: bool, alpha_p: float, alpha_n: float, epsilon: float = 0.0) -> float:
+    """Eq. (3) to (5) as printed, in float64."""
     F = 1 / (1 + np.exp(-x))
     q = F * (1 - F)
     alpha = alpha_p if matched else -alpha_n
-    A = (F + alpha * q) / (1 + abs(alpha) * q)
+    A = (F + alpha * q) / (1 + abs(alpha) * q + epsilon)
     return float(np.log(A / (1 - A)))
 
 
-@given(st.floats(0, 12), st.booleans(), st.floats(0, 0.95), st.floats(0, 0.95))
-def test_closed_forms_equal_the_printed_ones(x: float, matched: bool, alpha_p: float, alpha_n: float) -> None:
-    closed = weight(x, matched, alpha_p=alpha_p, alpha_n=alpha_n, clamp=False)
-    assert closed == pytest.approx(printed_form(x, matched, alpha_p, alpha_n), abs=1e-7)
+ALPHA = st.floats(-0.99, 0.99)
+
+
+@given(st.floats(0, 12), st.booleans(), ALPHA, ALPHA, st.sampled_from([0.0, 1e-6, 1e-3]))
+def test_closed_forms_equal_the_printed_ones(
+    x: float, matched: bool, alpha_p: float, alpha_n: float, epsilon: float
+) -> None:
+    closed = weight(x, matched, alpha_p=alpha_p, alpha_n=alpha_n, epsilon=epsilon, clamp=False)
+    assert closed == pytest.approx(printed_form(x, matched, alpha_p, alpha_n, epsilon), abs=1e-7)
+
+
+@given(st.floats(0, 1e5), ALPHA, st.sampled_from([0.0, 1e-6]))
+def test_every_alpha_gives_a_number_and_unmatched_pixels_mirror_matched_ones(
+    x: float, alpha: float, epsilon: float
+) -> None:
+    """Negative alphas too, as the supplement's sweeps need them; -alpha_n is the alpha of an unmatched pixel."""
+    matched = weight(x, True, alpha_p=alpha, epsilon=epsilon, clamp=False)
+    assert np.isfinite(matched)
+    assert weight(x, False, alpha_n=-alpha, epsilon=epsilon, clamp=False) == matched
+
+
+@given(st.floats(0, 50), ALPHA, ALPHA)
+def test_a_larger_alpha_gives_a_larger_weight(x: float, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assert weight(x, True, alpha_p=low, clamp=False) <= weight(x, True, alpha_p=high, clamp=False) + 1e-12
+
+
+def test_epsilon_bounds_the_weights() -> None:
+    assert weight(1e4, True, epsilon=1e-6) == pytest.approx(np.log(1e6), abs=1e-5)
+    assert weight(1e4, True) == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize("options", [{"alpha_p": 1.0}, {"alpha_n": -1.0}, {"epsilon": -1e-6}])
+def test_alphas_outside_their_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must lie in"):
+        weight(1.0, True, **options)
 
 
 @given(st.floats(0, 1e4), st.booleans())
@@ -104,6 +137,35 @@ def test_histogram_counts_every_pixel_once() -> None:
     assert histogram.matched.sum() == matched.sum() and histogram.unmatched.sum() == (~matched).sum()
     assert histogram.clamped == (W < 0).sum()
     assert histogram.matched[-1] >= (W[matched] > 10).sum() > 0
+
+
+def test_soft_masks_by_distance_are_a_half_on_the_outline_and_keep_thin_things() -> None:
+    """Two half planes and a line of three pixels: the value is the logistic curve of the distance in pixels."""
+    inside = np.zeros((60, 80), bool)
+    inside[:, 30:] = True
+    thin = np.zeros((60, 80), bool)
+    thin[10:50, 20:23] = True
+    build = dict(sizes=[(60, 80)], kinds=["object"], foreground=[True], scores=[1.0])
+    wide, line = (
+        soft_masks(MaskCache.build("k", [[mask]], **build), [(60, 80)], "all_objects")[0]
+        for mask in (inside, thin)
+    )
+    spread = np.sqrt(3) * 5 / np.pi
+    for column in (22, 29, 30, 37):
+        assert wide[30, column] == pytest.approx(1 / (1 + np.exp(-(column + 0.5 - 30) / spread)), abs=1e-6)
+    assert wide[0, 0] == 0 and wide[0, 45] == wide[30, 45]  # faint is none; the photo's border is no outline
+    assert (line[12:48, 20:23] > 0.5).all()
+    blurred = soft_masks(
+        MaskCache.build("k", [[thin]], **build), [(60, 80)], "all_objects", softening="blur"
+    )[0]
+    assert blurred[30, 21] < 0.3
+
+
+def test_an_empty_and_a_full_mask_have_no_outline() -> None:
+    build = dict(sizes=[(20, 20)], kinds=["object"], foreground=[True], scores=[1.0])
+    for value in (False, True):
+        cache = MaskCache.build("k", [[np.full((20, 20), value)]], **build)
+        assert (soft_masks(cache, [(20, 20)], "all_objects")[0] == value).all()
 
 
 def test_soft_masks_cover_things_and_not_structure() -> None:

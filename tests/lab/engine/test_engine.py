@@ -13,6 +13,7 @@ from liftlab.engine.captures import capture_key
 from liftlab.engine.inventory import verify
 from liftlab.engine.lab import Lab
 from liftlab.files.config_records import config_from_record, to_plain
+from liftlab.pipelines.methods.wildseg3d import WildSeg3DConfig
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from tests.not_none import not_none
 from tests.toy_workspace import NAME
@@ -51,6 +52,24 @@ def test_another_config_is_another_key_and_both_stay(lab: Lab, counted_steps) ->
     lab.reconstruct(NAME, ReconstructConfig())
     assert lab.reconstruct(NAME).key == before
     assert counted_steps == {"reconstruct": 1, "masks": 1}
+
+
+def test_settings_that_only_answers_depend_on_prepare_nothing_anew_and_are_remembered(lab: Lab) -> None:
+    before = lab.prepare(NAME, "wildseg3d")
+    key = not_none(lab.entry(NAME).methods)["wildseg3d"]
+    other = WildSeg3DConfig(first_candidate="smallest", box_iou=0.7)
+    assert lab.prepared(NAME, "wildseg3d", other) is before
+    assert lab.config_of(NAME, "wildseg3d") == other
+    again = Lab(lab.workspace.root)
+    assert again.config_of(NAME, "wildseg3d") == other
+    assert again.status(NAME).methods == ("wildseg3d",)
+    assert (
+        again.step_records(NAME)["wildseg3d"]["key"]
+        == key
+        == not_none(again.entry(NAME).methods)["wildseg3d"]
+    )
+    again.prepare(NAME, "wildseg3d", WildSeg3DConfig())
+    assert again.config_of(NAME, "wildseg3d") == WildSeg3DConfig() and again.entry(NAME).asked is None
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "manifest"])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float32, Int, Int64, UInt16
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from liftlab.components.bounds import Amount, Share, within
 from liftlab.components.features.code_objects import CodeObjects, merged, read_objects
 from liftlab.components.features.codes import CodeBook, components_by_code
 from liftlab.components.features.label_maps import LabelMap
@@ -36,7 +35,6 @@ from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.shared.feature_trainer import (
-    FeatureTrainConfig,
     Learned,
     TrainStep,
     train_features,
@@ -70,61 +68,13 @@ from liftlab.pipelines.methods.shared.label_answers import (
     without_structure,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks, clicked_objects
+from liftlab.pipelines.methods.unic_lift.config import UniCLiftConfig
+from liftlab.pipelines.presets import PRESETS
 
 NAME = "unic_lift"
 OPAQUE = 0.5
 """Gaussians of at least this opacity count when codes are."""
-
-
-@dataclass(frozen=True)
-class UniCLiftConfig:
-    """Choices of UniC-Lift."""
-
-    dimensions: Annotated[int, within(1, 256)] = 12
-    """Channels of the vectors, so 2 to this power codes; at most 16."""
-    cluster_weight: Amount = 0.1
-    """Of the loss that gathers a segment and spreads segments."""
-    triplet_weight: Amount = 0.1
-    """Of the triplets mined at borders; 0 leaves them out."""
-    neighbour_weight: Amount = 0.1
-    """Of the likeness of neighbours in space; 0 leaves it out."""
-    reduction: Literal["mean", "sum", "sum_ordered"] = "mean"
-    """How the cluster loss adds up; the sums are the paper's print."""
-    margin: Amount = 1.0
-    """By how much another segment must be farther than the own one."""
-    linear_layer: bool = True
-    """Compare triplets through a learned linear layer."""
-    layer_decay: Share = 1e-4
-    """Pull of that layer towards the identity; without, it can meet the margin by scaling up."""
-    pixels: Annotated[int, within(1, 1_000_000)] = 3000
-    """Labelled pixels per step, anywhere in the photo, for the cluster loss; the paper takes all. The triplets' anchors
-    come on top, so that small segments are seen."""
-    triplets: Annotated[int, within(0, 1_000_000)] = 1000
-    """Triplets per step; the paper allows 3,000."""
-    samples: Annotated[int, within(1, 10_000)] = 12
-    """Samples of triplets per photo, drawn beforehand and used in turn: what a pixel sees need then be found once."""
-    triplets_from: Share = 1 / 3
-    """Share of the training after which triplets begin."""
-    neighbours_from: Share = 0.5
-    """Share of the training after which neighbours in space count."""
-    neighbours: Annotated[int, within(1, 256)] = 8
-    """At most so many neighbours of a Gaussian."""
-    neighbour_pairs: Annotated[int, within(0, 10_000_000)] = 10_000
-    """Pairs of neighbours per step."""
-    radius: Amount = 0.1
-    """Reach of a neighbour, and the gap that parts of one code may have, where the cameras span 2."""
-    label_rest: bool = True
-    """Pixels under no mask are one more segment of every view, so that surroundings get codes of their own."""
-    snap_codes: bool = True
-    """Rare codes, as blended borders give them, become the nearest frequent one."""
-    split_components: bool = True
-    """A code in two places is two objects: segments never seen together are never pushed apart."""
-    max_tolerance: Annotated[int, within(0, 1000)] = 3
-    """Bits that may differ from the clicked code at granularity 1."""
-    train: FeatureTrainConfig = field(
-        default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
-    )
-    """Length, size and rate of the training."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +87,8 @@ class UniCLiftPrepared:
     """Vectors v of the Gaussians."""
     objects: CodeObjects = field(repr=False)
     labelling: Labelling = field(repr=False)
+    photo_masks: PhotoMasks = field(repr=False)
+    """What clicks are read by."""
     about: dict[str, Any]
     """Training curve, seconds, collisions: for people and benchmarks."""
 
@@ -152,12 +104,7 @@ class UniCLiftPrepared:
     paper="UniC-Lift: Unified 3D Instance Segmentation via Contrastive Learning (Dhiman et al., 2025)",
     licence="Apache-2.0 (our implementation; the authors published no code)",
     config=UniCLiftConfig,
-    quick=UniCLiftConfig(
-        pixels=1000,
-        triplets=300,
-        neighbour_pairs=5000,
-        train=FeatureTrainConfig(iterations=250, max_side=96, rate=3e-2),
-    ),
+    presets=PRESETS[NAME],
 )
 class UniCLift:
     """Bounded contrastive vectors and their codes."""
@@ -215,7 +162,7 @@ class UniCLift:
             frames=frames, device=self.device, progress=part_of(progress, 0.1, 0.9), cancel=cancel,
             generator=generator,
         )  # fmt: skip
-        prepared = self._read_off(scene, views, result.features, truth, unit, cancel)
+        prepared = self._read_off(scene, views, result.features, truth, PhotoMasks(masks), unit, cancel)
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         about = {
             "seconds": opening.seconds,
@@ -258,6 +205,7 @@ class UniCLift:
         views: GaussianViews,
         features: Float32[Tensor, "N D"],
         truth: Sequence[LabelMap],
+        photo_masks: PhotoMasks,
         unit: float,
         cancel: CancelToken,
     ) -> UniCLiftPrepared:
@@ -271,7 +219,7 @@ class UniCLift:
             radius=self.config.radius * unit if self.config.split_components else None,
         )
         blank = Labelling(objects.labels, (), np.zeros(objects.count + 1, bool))
-        prepared = UniCLiftPrepared(scene.key, views, features, objects, blank, {})
+        prepared = UniCLiftPrepared(scene.key, views, features, objects, blank, photo_masks, {})
         maps = []
         for index in range(len(scene.views)):
             cancel.check()
@@ -308,8 +256,10 @@ class UniCLift:
             return nothing_selected(
                 prepared.views, method=NAME, config=self.config, started=started, clicks=clicks
             )
-        yes = [self._object_at(prepared, click) for click in clicks.positives]
-        no = [self._object_at(prepared, click) for click in clicks.negatives]
+        yes, no = clicked_objects(
+            clicks.positives, clicks.negatives, partial(self._object_at, prepared), prepared.labelling.maps,
+            prepared.photo_masks, self.config.click_label,
+        )  # fmt: skip
         yes = meant_objects(yes, clicks.positives, prepared.labelling)
         tolerance = float(round((clicks.granularity or 0.0) * self.config.max_tolerance))
         chosen = chosen_objects(yes, no, prepared.objects.bits_from, tolerance)
@@ -381,7 +331,9 @@ class UniCLift:
         )
         objects = CodeObjects(CodeBook(book, centers), labelling.gaussians, place, table)
         views = gaussian_views(scene, self.device)
-        return UniCLiftPrepared(scene.key, views, tensors["features"], objects, labelling, about)
+        return UniCLiftPrepared(
+            scene.key, views, tensors["features"], objects, labelling, PhotoMasks(masks), about
+        )
 
 
 def decode(

@@ -1,0 +1,1 @@
+"""UniC-Lift: binary codes instead of clusters."""

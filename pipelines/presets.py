@@ -1,0 +1,136 @@
+"""The presets of our methods, as what each changes of the defaults: `paper` as published, `quick` for a look or a test.
+
+`default` changes nothing. What a default does otherwise than its paper, and what that gains here, stands line by line
+in the section "Presets" of docs/methods/. What no setting can make as published is named there too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+DEFAULT, PAPER, QUICK = "default", "paper", "quick"
+Presets = Mapping[str, Mapping[str, Any]]
+"""Name of a preset to changes, groups of settings reached into with dots."""
+
+_QUICK_LIFTING = {
+    "lifting.train.iterations": 150,
+    "lifting.train.max_side": 96,
+    "lifting.train.rate": 2e-2,
+    "lifting.classifier_rate": 2e-2,
+    "lifting.pixels": 500,
+}
+
+PRESETS: Mapping[str, Presets] = {
+    "wildseg3d": {
+        PAPER: {
+            "alignment": "dga",
+            "pairs": "mast3r",
+            "aligning.graph": "complete",
+            "aligning.iterations": 500,
+            "aligning.pixel_stride": 1,
+            "first_candidate": "smallest",
+            "corrections": "lookup",
+        },
+        QUICK: {},
+    },
+    "saga": {
+        PAPER: {
+            "channels": 32,
+            "pixels": 1000,
+            "gate_rate": 2.5e-3,
+            "train.iterations": 10_000,
+            "train.max_side": 1600,
+            "train.rate": 2.5e-3,
+            "groups": True,
+            "loss_form": "printed",
+            "norm_form": "printed",
+            "click_query": "pixel",
+            "click_scale": "middle",
+            "sample_share": 0.01,
+        },
+        QUICK: {
+            "channels": 8,
+            "pixels": 128,
+            "scales": 4,
+            "gate_rate": 0.1,
+            "train.iterations": 200,
+            "train.max_side": 96,
+            "train.rate": 5e-2,
+        },
+    },
+    "unic_lift": {
+        PAPER: {
+            "triplets": 3000,
+            "triplets_from": 0.5,
+            "neighbours_from": 0.5,
+            "neighbour_pairs": 100_000,
+            "label_rest": False,
+            "snap_codes": False,
+            "split_components": False,
+            "click_label": "pixel",
+            "train.iterations": 30_000,
+            "train.max_side": 1600,
+            "train.rate": 1e-4,
+        },
+        QUICK: {
+            "pixels": 1000,
+            "triplets": 300,
+            "neighbour_pairs": 5000,
+            "train.iterations": 250,
+            "train.max_side": 96,
+            "train.rate": 3e-2,
+        },
+    },
+    "contrastive_lift": {
+        PAPER: {
+            "loss": "slow_fast",
+            "dimensions": 3,
+            "label_rest": False,
+            "samples": 50_000,
+            "smallest_share": 0.01,
+            "click_label": "pixel",
+            "train.iterations": 30_000,
+            "train.max_side": 1600,
+        },
+        QUICK: {
+            "dimensions": 6,
+            "pixels": 512,
+            "samples": 2000,
+            "train.iterations": 200,
+            "train.max_side": 96,
+            "train.rate": 3e-2,
+        },
+    },
+    "gaga": {
+        PAPER: {
+            "drop_unsupported": False,
+            "click_label": "pixel",
+            "lifting.train.iterations": 10_000,
+            "lifting.train.max_side": 1600,
+            "lifting.train.rate": 2.5e-3,
+            "lifting.classifier_rate": 5e-4,
+        },
+        QUICK: _QUICK_LIFTING,
+    },
+    "proto_saga": {
+        PAPER: {
+            "training": "joint",
+            "classifier_rate": 5e-4,
+            "label_rest": False,
+            "drop_unsupported": False,
+            "click_label": "pixel",
+            "train.max_side": 1600,
+            "joint.iterations": 30_000,
+            "joint.max_side": 1600,
+            "joint.embedding_rate": 2.5e-3,
+            "joint.rate_means": 1.6e-4,
+        },
+        QUICK: {
+            "pixels": 500,
+            "classifier_rate": 2e-2,
+            "train.iterations": 150,
+            "train.max_side": 96,
+            "train.rate": 2e-2,
+            **_QUICK_LIFTING,
+        },
+    },
+}

@@ -1,0 +1,47 @@
+"""Presets where people choose them: among a method's settings on the page, and on the command line."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+
+from liftlab.cli import steps
+from liftlab.cli.commands import Prepare
+from liftlab.components.errors import InputError
+from liftlab.page.cells.methods import _config, settings_for_page
+from liftlab.pipelines.base import get_method
+from tests.not_none import not_none
+
+
+def test_the_page_offers_the_presets_before_all_settings() -> None:
+    first = not_none(settings_for_page("unic_lift"))[0]
+    assert (first["name"], first["kind"], first["default"]) == ("preset", "choice", "default")
+    assert set(first["options"]) == {"default", "quick", "paper"}
+    entry = get_method("unic_lift")
+    assert _config(entry, {"preset": "paper"}) == entry.preset("paper")
+    assert _config(entry, {"preset": "paper", "triplets": "7"}).triplets == 7
+    assert _config(entry, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "channels", "pixels"),
+    [
+        ({"preset": "paper"}, 32, 1000),
+        ({"preset": "paper", "set": ("pixels=5",)}, 32, 5),
+        ({"set": ("pixels=5",)}, 16, 5),
+    ],
+)  # fmt: skip
+def test_prepare_takes_a_preset(
+    monkeypatch: pytest.MonkeyPatch, given: dict, channels: int, pixels: int
+) -> None:
+    asked = []
+    lab = SimpleNamespace(
+        prepare=lambda name, method, config, **_: asked.append(config),
+        step_records=lambda name: {"saga": {"key": "k", "config": {}}},
+        scenes=lambda: [],
+    )
+    monkeypatch.setattr(steps, "opened_lab", lambda command: contextlib.nullcontext(lab))
+    steps.run_prepare(Prepare(name="room", method="saga", **given))
+    assert (asked[0].channels, asked[0].pixels) == (channels, pixels)
+    with pytest.raises(InputError, match="no preset 'papre'"):
+        steps.run_prepare(Prepare(name="room", method="saga", preset="papre"))
