@@ -29,7 +29,7 @@ class MaskNoise:
     """Share that is called something else."""
 
 
-NO_NOISE = MaskNoise(0, 0, 0, 0, 0)
+NO_NOISE = MaskNoise(0.0, 0.0, 0.0, 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ def spoilt_map(
     `STUFF` stays what it is, but for moved borders.
     """
     out, called = ids.copy(), dict(names)
+    kept: set[int] = set()  # what another was joined to, which is not joined on
     free = [i for i in range(1, STUFF) if i not in names]
     for i in sorted(int(k) for k in np.unique(ids) if 0 < k < STUFF):
         own = ids == i
@@ -85,8 +86,10 @@ def spoilt_map(
         elif draw < noise.drop + noise.split + noise.merge:
             beside = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~own
             others = [int(k) for k in np.unique(ids[beside]) if 0 < k < STUFF]
-            if others:
-                out[own & (out == i)] = others[int(rng.integers(len(others)))]
+            if others and i not in kept:
+                joined = others[int(rng.integers(len(others)))]
+                kept.add(joined)
+                out[own & (out == i)] = joined
         if i in called and len(vocabulary) > 0 and rng.random() < noise.label_swap:
             called[i] = vocabulary[int(rng.integers(len(vocabulary)))]
     if noise.border_px:

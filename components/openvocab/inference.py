@@ -124,11 +124,9 @@ def mask_ious(
     return shared / np.maximum(union, 1)
 
 
-def best_of_each(
-    soft: Float[Array, "M S"], masks: Bool[Array, "M S"], scores: Float[Array, "M"]
-) -> Int[Array, "S"]:
-    """Segment everything: of each superpoint the mask with the best score that holds it, -1 = none."""
+def best_of_each(masks: Bool[Array, "M S"], rank: Float[Array, "M"]) -> Int[Array, "S"]:
+    """Segment everything: of each superpoint the mask of highest rank that holds it, -1 = none."""
     if len(masks) == 0:
         return np.full(masks.shape[1], -1)
-    value = np.where(masks, scores[:, None], -1.0)
+    value = np.where(masks, rank[:, None], -np.inf)
     return np.where(masks.any(axis=0), value.argmax(axis=0), -1)

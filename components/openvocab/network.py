@@ -18,6 +18,9 @@ SHAPE_CHANNELS = 8
 """Of a superpoint: log extents along its three axes, height range, steepness, number of points, height, distance."""
 OCTAVES = 6
 """Frequencies of the Fourier features of a position."""
+FALL, SURE, OFFSET = 3.5, 2.0, 0.1
+"""How mask logits start: a ball of a quarter of the scene's radius round the query's superpoint, from which training
+goes."""
 LARGEST_GAMMA = 100.0
 """Of the sharpness of the class logits, as in CLIP."""
 
@@ -64,7 +67,8 @@ class SceneInputs:
 class OpenVocabNetwork(nn.Module):
     """A superpoint transformer whose queries start from superpoints and are named by text vectors.
 
-    Source: OVSeg3R (arXiv:2509.23541) over SegDINO3D's scheme. We differ [ours]: an MLP with pooling over neighbours in
+    Source: OVSeg3R (arXiv:2509.23541) over SegDINO3D's scheme. We differ [ours]: an MLP with pooling over neighbours
+    in
     place of a sparse U-Net; a superpoint's own shape joins its mean feature, since an MLP on points does not see it;
     no 2D object queries, no boxes.
     """
@@ -85,6 +89,7 @@ class OpenVocabNetwork(nn.Module):
         self.norm = nn.LayerNorm(d)
         self.mask_query = nn.Linear(d, d)
         self.mask_token = nn.Linear(d, d)
+        self.reach = nn.Linear(d, 5)
         self.text_query = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, config.text_dim))
         self.objectness = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 1))
         self.gamma = nn.Parameter(torch.tensor(10.0))
@@ -105,7 +110,11 @@ class OpenVocabNetwork(nn.Module):
         return h
 
     def decode(
-        self, tokens: Float[Tensor, "S D"], queries: Int[Tensor, "Q"], text: Float[Tensor, "K T"]
+        self,
+        tokens: Float[Tensor, "S D"],
+        queries: Int[Tensor, "Q"],
+        text: Float[Tensor, "K T"],
+        centres: Float[Tensor, "S 3"],
     ) -> list[Prediction]:
         """Predictions of the queries as they start and after every layer, the last one last.
 
@@ -113,32 +122,53 @@ class OpenVocabNetwork(nn.Module):
             tokens: Of `tokens`.
             queries: The superpoints that they start from.
             text: Unit vectors of the names.
+            centres: Where the superpoints are.
         """
         sides = self.mask_token(tokens) / math.sqrt(self.config.dim)
         q = tokens[queries]
-        out = [self._predict(q, sides, text)]
+        out = [self._predict(q, sides, text, centres, centres[queries])]
         for layer in self.decoder:
             blocked = out[-1].masks.detach() < 0  # mask probability below 0.5
             blocked = blocked & ~blocked.all(
                 dim=1, keepdim=True
             )  # a query that blocks all attends everywhere
             q = layer(q, tokens, blocked)
-            out.append(self._predict(q, sides, text))
+            out.append(self._predict(q, sides, text, centres, centres[queries]))
         return out
 
     def _predict(
-        self, q: Float[Tensor, "Q D"], sides: Float[Tensor, "S D"], text: Float[Tensor, "K T"]
+        self,
+        q: Float[Tensor, "Q D"],
+        sides: Float[Tensor, "S D"],
+        text: Float[Tensor, "K T"],
+        centres: Float[Tensor, "S 3"],
+        start: Float[Tensor, "Q 3"],
     ) -> Prediction:
         q = self.norm(q)
         embedding = F.normalize(self.text_query(q), dim=1)
         named = embedding @ text.T * self.gamma.clamp(max=LARGEST_GAMMA)
         none = self.no_object.expand(len(q), 1)
         return Prediction(
-            self.mask_query(q) @ sides.T,
+            self.mask_query(q) @ sides.T + self._near(q, centres, start),
             torch.cat([named, none], dim=1),
             self.objectness(q)[:, 0].sigmoid(),
             embedding,
         )
+
+    def _near(
+        self, q: Float[Tensor, "Q D"], centres: Float[Tensor, "S 3"], start: Float[Tensor, "Q 3"]
+    ) -> Float[Tensor, "Q S"]:
+        """Part of the mask logits that falls with the distance from where a query is: in place of the original's
+        boxes,
+        which modulate its attention [ours]. Each query says how far it reaches, where its middle is, and how sure it
+        is.
+        """
+        said = self.reach(q)
+        middle = start + OFFSET * said[:, 2:]
+        squared = (
+            (middle**2).sum(dim=1, keepdim=True) - 2 * middle @ centres.T + (centres**2).sum(dim=1)
+        ).clamp_min(0)
+        return said[:, 1:2] + SURE - (FALL + said[:, :1]).clamp(-2, 9).exp() * squared
 
 
 class _ImageFeatures(nn.Module):

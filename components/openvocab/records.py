@@ -47,6 +47,11 @@ class SceneRecord:
     def num_views(self) -> int:
         return len(self.maps)
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of the views that `links` count pixels in."""
+        return ((self.maps.shape[1], self.maps.shape[2]),) * len(self.maps)
+
 
 def save_record(record: SceneRecord, file: Path) -> None:
     """Write a record as .npz, without pickles."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Int32
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from liftlab.components.openvocab import superpoints as sp
@@ -19,13 +19,11 @@ from liftlab.components.openvocab.lifting import superpoint_visibility
 from liftlab.components.openvocab.losses import LossConfig, ViewTargets
 from liftlab.components.openvocab.network import SceneInputs
 from liftlab.components.openvocab.records import SceneRecord
-from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
+from liftlab.components.openvocab.scene_inputs import normalised
+from liftlab.components.openvocab.segmenting import edges_of, inputs_of, superpoints_of
 from liftlab.components.openvocab.supervision import partial_targets, scene_targets, view_targets
 from liftlab.components.openvocab.weights import SuperpointConfig
 from liftlab.components.types import Array
-
-POOLED = 6
-"""Nearest neighbours that the network pools over [ours]."""
 
 
 @dataclass(frozen=True)
@@ -59,50 +57,6 @@ class Example:
     targets: list[ViewTargets]
     names: tuple[str, ...]
     """Of the columns of the class logits, "no object" aside."""
-
-
-def superpoints_of(
-    record: SceneRecord,
-    config: SuperpointConfig,
-    cut: Bool[Array, "_"] | None = None,
-    edges: Array | None = None,
-) -> Int32[Array, "N"]:
-    """Superpoints of a record's cloud, by geometry and colour, and not across `cut` edges."""
-    edges = edges_of(record) if edges is None else edges
-    weights = sp.edge_weights(record.normals, record.rgb / np.float32(255), edges)
-    return sp.superpoints(
-        edges, weights, len(record.points), kappa=config.kappa, min_size=config.min_size, cut=cut
-    )
-
-
-def edges_of(record: SceneRecord) -> Int32[Array, "E 2"]:
-    """The graph of a record's cloud."""
-    return sp.graph_edges(record.points, record.neighbours, spacing=record.spacing)
-
-
-def inputs_of(
-    record: SceneRecord,
-    superpoint: Int[Array, "N"],
-    *,
-    places: Float[Array, "N 3"] | None = None,
-    normals: Float[Array, "N 3"] | None = None,
-    brightness: Float[Array, "3"] | None = None,
-) -> SceneInputs:
-    """The network's inputs; augmented where places, normals or factors of brightness are given."""
-    factor = np.ones(3, np.float32) if brightness is None else brightness.astype(np.float32)
-    sizes = [record.maps.shape[1:]] * record.num_views
-    view, at = first_links(record.links, sizes, len(record.points))
-    return scene_inputs(
-        normalised(record.points) if places is None else places,
-        np.clip(record.rgb / np.float32(255) * factor, 0, 1),
-        record.normals if normals is None else normals,
-        record.neighbours[:, :POOLED],
-        superpoint,
-        int(superpoint.max(initial=-1)) + 1,
-        np.clip(record.images * factor, 0, 255).astype(np.uint8),
-        view,
-        at,
-    )
 
 
 def training_example(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,8 +76,8 @@ PRESETS: dict[str, TrainConfig] = {
         warmup=5,
         checkpoint_every=10,
     ),
-    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1400),
-    "ablation": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=500, warmup=50),
+    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1500, scenes=1),
+    "ablation": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, warmup=50),
     "gpu": TrainConfig(
         network=NetworkConfig(dim=256, layers=6, heads=8),
         superpoints=SuperpointConfig(num_points=60_000),
@@ -99,6 +100,8 @@ class TrainingSet:
     """Per file: taught from 3D labels."""
     vocabulary: tuple[str, ...]
     novel: frozenset[str]
+    counts: dict[str, int]
+    """Instances of each name in the records that are used."""
 
 
 def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
@@ -110,7 +113,8 @@ def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
     files = sorted(files)
     if not files:
         raise InputError("There are no training records: make some with `liftlab openvocab data`.")
-    names = sorted({name for file in files for name in _names_of(load_record(file))})
+    found = [_names_of(load_record(file)) for file in files]
+    names = sorted({name for own in found for name in own})
     novel = novel_names(names, config.novel_every)
     order = np.random.default_rng([config.seed, 3]).permutation(len(files))
     count = round(config.labelled_share * len(files))
@@ -118,7 +122,11 @@ def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
     lifted = lifted[: round(config.lifted_share * len(lifted))]
     chosen = sorted([(int(i), True) for i in order[:count]] + [(int(i), False) for i in lifted])
     return TrainingSet(
-        tuple(files[i] for i, _ in chosen), tuple(flag for _, flag in chosen), tuple(names), novel
+        tuple(files[i] for i, _ in chosen),
+        tuple(flag for _, flag in chosen),
+        tuple(names),
+        novel,
+        dict(sorted(sum((found[i] for i, _ in chosen), Counter()).items())),
     )
 
 
@@ -127,8 +135,12 @@ def novel_names(names: Sequence[str], every: int) -> frozenset[str]:
     return frozenset(sorted(names)[every // 2 :: every]) if every else frozenset()
 
 
-def _names_of(record: SceneRecord) -> set[str]:
-    return set(record.truth_names.values()) | {name for view in record.names for name in view.values()}
+def _names_of(record: SceneRecord) -> Counter[str]:
+    """How often each name occurs: in 3D where there is truth, else in the view that has most of it."""
+    seen = Counter(record.truth_names.values())
+    for view in record.names:
+        seen |= Counter(view.values())
+    return seen
 
 
 def train(
@@ -181,6 +193,7 @@ def train(
     weights = out / "weights.safetensors"
     about = {
         "config": asdict(config), "records": len(data.files), "labelled": sum(data.labelled), "steps": run.step,
+        "counts": data.counts,
     }  # fmt: skip
     save_trained(
         Trained(
@@ -223,7 +236,7 @@ def scene_loss(
 ) -> Float[Tensor, ""]:
     """L of eq. 18: mean over views of the sum over layers."""
     tokens = network.tokens(example.inputs)
-    predictions = network.decode(tokens, example.queries, text)
+    predictions = network.decode(tokens, example.queries, text, example.inputs.centres)
     losses = [view_loss(one, targets, config) for one in predictions for targets in example.targets]
     return torch.stack(losses).sum() / len(example.targets)
 
