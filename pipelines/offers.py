@@ -3,11 +3,11 @@
 Features that can be drawn are offered by prepared state: `HoldsFeatures` of `pipelines.methods.shared.feature_views`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import UInt16
+from jaxtyping import Bool, UInt16
 
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.types import Array, Camera
@@ -47,6 +47,19 @@ class LabelsViews(Protocol):
 
     def label_view(self, prepared: Any, camera: Camera) -> UInt16[Array, "_H _W"]:
         """Label map as `decompose` gives them, by any camera."""
+        ...
+
+
+@runtime_checkable
+class SuggestsNames(Protocol):
+    """A method that guesses what things are."""
+
+    def suggested_names(
+        self, prepared: Any, masks: Sequence[Bool[Array, "_ _"]]
+    ) -> tuple[tuple[str, float], ...]:
+        """Up to three names of the object that these masks (one per view) show, each with how likely it is right; best
+        first. Empty where it knows of no such object.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """Words to objects: a method's objects, measured once per scene, ranked for a text.
 
-Every method answers through what it segments by itself (`Segmenter.decompose`): clusters of SAGA, labels of the methods
+Every method answers through what it segments by itself (`Segmenter.decompose`): clusters of SAGA, labels of the
+methods
 that give every Gaussian one. A method that holds more than one way to cut the scene, as WildSeg3D does, offers all its
 masks (`OffersMasks`).
 """
@@ -61,6 +62,8 @@ class SearchResult:
     """Of a number that was asked for, so many at most."""
     fitting: int = 0
     """How many of them fit nearly as well as the best."""
+    guess: str = ""
+    """What is to be said of words that were guessed."""
 
     @property
     def message(self) -> str:
@@ -68,14 +71,16 @@ class SearchResult:
         there is nothing to say.
         """
         if not self.found:
-            return self.query.sentence or "Nothing in this scene fits these words."
+            return " ".join(
+                filter(None, (self.query.sentence or "Nothing in this scene fits these words.", self.guess))
+            )
         count = self.query.number
         few = (
             ""
             if count is None or self.fitting >= count
             else (f"You asked for {count}, and {self.fitting} fit{'s' if self.fitting == 1 else ''}.")
         )
-        return " ".join(sentence for sentence in (self.query.sentence, few) if sentence)
+        return " ".join(sentence for sentence in (self.query.sentence, self.guess, few) if sentence)
 
 
 @dataclass(frozen=True)

@@ -327,6 +327,26 @@ class Doctor(Common):
     """Say what is installed, what is missing and what will be used."""
 
 
+@dataclass(frozen=True)
+class OpenVocab(Common):
+    """Train the network of ovseg3r: captures with truth to records, records to weights, weights to scores."""
+
+    action: Positional[Literal["data", "train", "evaluate"]] = "evaluate"
+    """What to do."""
+    folder: Annotated[Positional[Path], arg(metavar="FOLDER")] = tyro.MISSING
+    """Captures with truth (data), or records (train, evaluate)."""
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Where records go (data), or checkpoint, log and weights (train); a training there is gone on with."""
+    reconstructor: Literal["truth", "spoilt", "stereo", "alternate"] = "spoilt"
+    """Who gives the points (data): true depth, the same spoilt as stereo spoils it, our own stereo, or mixed."""
+    config: Literal["tiny", "cpu", "ablation", "gpu"] = "cpu"
+    """Sizes and length (data, train)."""
+    validate: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Records that are not trained on, by which names are calibrated (train)."""
+    weights: Annotated[Path | None, arg(metavar="FILE")] = None
+    """What is scored (evaluate); those that ship when not given."""
+
+
 Command = (
     Annotated[Serve, subcommand("serve")]
     | Annotated[Demo, subcommand("demo")]
@@ -344,6 +364,7 @@ Command = (
     | Annotated[Models, subcommand("models")]
     | Annotated[Bench, subcommand("bench")]
     | Annotated[Evaluate, subcommand("evaluate")]
+    | Annotated[OpenVocab, subcommand("openvocab")]
     | Annotated[Scenes, subcommand("scenes")]
     | Annotated[WorkspaceCommand, subcommand("workspace")]
     | Annotated[Doctor, subcommand("doctor")]

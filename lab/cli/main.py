@@ -30,6 +30,7 @@ from liftlab.cli.commands import (
     Measure,
     Methods,
     Models,
+    OpenVocab,
     Prepare,
     Reconstruct,
     Run,
@@ -232,6 +233,12 @@ def _measure(command: Measure) -> dict[str, Any]:
     return run(command)
 
 
+def _openvocab(command: OpenVocab) -> dict[str, Any]:
+    from liftlab.cli.openvocab import run
+
+    return run(command)
+
+
 RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Serve: _serve,
     Demo: _demo,
@@ -252,6 +259,7 @@ RUNNERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Models: _models,
     Scenes: run_scenes,
     Measure: _measure,
+    OpenVocab: _openvocab,
 }
 
 if __name__ == "__main__":

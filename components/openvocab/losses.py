@@ -1,0 +1,140 @@
+"""Losses of one view on the rows and columns it sees (eq. 15 to 18)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from liftlab.components.openvocab.matching import Matcher, match
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of eq. 17 and the choices of section 4.4."""
+
+    class_weight: float = 0.5
+    """Of the cross-entropy, and of the name's probability in the matching."""
+    bce_weight: float = 1.0
+    """Of the masks' cross-entropy."""
+    dice_weight: float = 1.0
+    """Of the Dice loss."""
+    objectness_weight: float = 0.5
+    """Of the squared error of the predicted IoU."""
+    no_object_weight: float = 0.1
+    """Of queries that match nothing, in the cross-entropy."""
+    objectness_iou: float = 0.5
+    """Matches above this IoU teach the predicted IoU."""
+    ignore_unlabelled: bool = True
+    """A query on a superpoint of which more than half has no instance in the view is not taught "no object": the masks
+    may have missed it [ours]."""
+    matcher: Matcher = "hungarian"
+    """Who is matched: the cheapest assignment over allowed pairs [ours], or OneFormer3D's cheapest query for each."""
+    sparse: bool = True
+    """Only queries whose own superpoint the instance covers may match it (the paper: for full 3D labels alone)."""
+    assign: Literal["every", "one"] = "every"
+    """A query belongs to every view that sees its superpoint [ours], or to the one that sees most of it (paper)."""
+
+
+@dataclass(frozen=True)
+class ViewTargets:
+    """What one view says of the superpoints and queries it sees."""
+
+    rows: Int[Tensor, "q"]
+    """Queries that belong to the view."""
+    columns: Int[Tensor, "s"]
+    """Superpoints that it sees."""
+    covers: Float[Tensor, "G s"]
+    """y_v on those columns, 0 or 1."""
+    labels: Int[Tensor, "G"]
+    """Name of each instance, as a column of the class logits."""
+    allowed: Bool[Tensor, "q G"]
+    """Whether a query's own superpoint is covered by the instance."""
+    ignored: Bool[Tensor, "q"]
+    """Queries that are not taught "no object"."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the decoder says after one layer; `no object` is the last column of the class logits."""
+
+    masks: Float[Tensor, "Q S"]
+    """Logits of eq. 10."""
+    classes: Float[Tensor, "Q C"]
+    """Logits of eq. 11; C = K names and "no object"."""
+    objectness: Float[Tensor, "Q"]
+    """Eq. 12, in (0, 1)."""
+    embedding: Float[Tensor, "Q T"]
+    """Unit vectors in the space of texts: the left factor of eq. 11."""
+
+
+def mask_bce(logits: Float[Tensor, "M s"], target: Float[Tensor, "M s"]) -> Float[Tensor, "M"]:
+    """Binary cross-entropy of each mask, mean over its columns."""
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=1)
+
+
+def mask_dice(logits: Float[Tensor, "M s"], target: Float[Tensor, "M s"]) -> Float[Tensor, "M"]:
+    """Dice loss of each mask, with 1 added above and below."""
+    p = logits.sigmoid()
+    return 1 - (2 * (p * target).sum(dim=1) + 1) / (p.sum(dim=1) + target.sum(dim=1) + 1)
+
+
+def view_loss(prediction: Prediction, targets: ViewTargets, config: LossConfig) -> Float[Tensor, ""]:
+    """L_v of eq. 17 for one layer; zero for a view in which nothing can be taught."""
+    masks = prediction.masks[targets.rows][:, targets.columns]
+    classes = prediction.classes[targets.rows]
+    objectness = prediction.objectness[targets.rows]
+    if len(targets.rows) == 0 or len(targets.columns) == 0:
+        return prediction.masks.sum() * 0
+    query, instance = match(
+        masks.detach(),
+        classes.detach(),
+        targets.covers,
+        targets.labels,
+        targets.allowed if config.sparse else torch.ones_like(targets.allowed),
+        matcher=config.matcher,
+        class_weight=config.class_weight,
+    )
+    total = config.class_weight * class_loss(classes, targets, query, instance, config)
+    if len(query) == 0:
+        return total
+    own, wanted = masks[query], targets.covers[instance]
+    total = total + config.bce_weight * mask_bce(own, wanted).mean()
+    total = total + config.dice_weight * mask_dice(own, wanted).mean()
+    return total + config.objectness_weight * objectness_loss(objectness[query], own, wanted, config)
+
+
+def class_loss(
+    classes: Float[Tensor, "q C"],
+    targets: ViewTargets,
+    query: Int[Tensor, "M"],
+    instance: Int[Tensor, "M"],
+    config: LossConfig,
+) -> Float[Tensor, ""]:
+    """Cross-entropy, weighted mean over the queries; what matches nothing counts little, or not at all."""
+    none = classes.shape[1] - 1
+    target = torch.full((len(classes),), none, dtype=torch.long, device=classes.device)
+    weight = torch.full((len(classes),), config.no_object_weight, dtype=classes.dtype, device=classes.device)
+    if config.ignore_unlabelled:
+        weight = torch.where(targets.ignored, 0.0, weight)
+    target[query] = targets.labels[instance]
+    weight[query] = 1.0
+    entropy = F.cross_entropy(classes, target, reduction="none")
+    return (weight * entropy).sum() / weight.sum().clamp_min(1e-6)
+
+
+def objectness_loss(
+    objectness: Float[Tensor, "M"],
+    masks: Float[Tensor, "M s"],
+    target: Float[Tensor, "M s"],
+    config: LossConfig,
+) -> Float[Tensor, ""]:
+    """Squared error of the predicted IoU, mean over matches whose mask is good enough; zero without any."""
+    inside, wanted = masks.detach() > 0, target > 0.5
+    iou = (inside & wanted).sum(dim=1) / (inside | wanted).sum(dim=1).clamp_min(1)
+    good = iou > config.objectness_iou
+    if not good.any():
+        return objectness.sum() * 0
+    return ((objectness[good] - iou[good]) ** 2).mean()

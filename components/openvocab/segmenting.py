@@ -1,0 +1,174 @@
+"""A cloud of points to objects: superpoints, one pass of the network, objects (section 6)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
+from torch import Tensor
+
+from liftlab.components.openvocab import superpoints as sp
+from liftlab.components.openvocab.inference import (
+    MAX_QUERIES,
+    InferenceConfig,
+    Objects,
+    farthest_first,
+    objects_of,
+)
+from liftlab.components.openvocab.lifting import Links
+from liftlab.components.openvocab.network import SceneInputs
+from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
+from liftlab.components.openvocab.weights import SuperpointConfig, Trained
+from liftlab.components.types import Array
+
+POOLED = 6
+"""Nearest neighbours that the network pools over [ours]."""
+
+
+@runtime_checkable
+class CloudLike(Protocol):
+    """What `SceneRecord` and `Cloud` share."""
+
+    @property
+    def points(self) -> Float32[Array, "N 3"]: ...
+    @property
+    def rgb(self) -> UInt8[Array, "N 3"]: ...
+    @property
+    def normals(self) -> Float32[Array, "N 3"]: ...
+    @property
+    def spacing(self) -> Float32[Array, "N"]: ...
+    @property
+    def neighbours(self) -> Int32[Array, "N C"]: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def images(self) -> UInt8[Array, "V h w 3"]: ...
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]: ...
+
+
+@dataclass(frozen=True)
+class SegmentedCloud:
+    """A cloud as the network segmented it."""
+
+    superpoint: Int32[Array, "N"]
+    sizes: Int[Array, "S"]
+    """Points of each superpoint."""
+    centres: Tensor
+    """[S, 3] of the superpoints, as the network sees them."""
+    objects: Objects
+    tokens: Tensor = field(repr=False)
+    """[S, D], for further queries."""
+
+
+def edges_of(cloud: CloudLike) -> Int32[Array, "E 2"]:
+    """The graph of a cloud."""
+    return sp.graph_edges(cloud.points, cloud.neighbours, spacing=cloud.spacing)
+
+
+def superpoints_of(
+    cloud: CloudLike,
+    config: SuperpointConfig,
+    cut: Bool[Array, "_"] | None = None,
+    edges: Int32[Array, "E 2"] | None = None,
+) -> Int32[Array, "N"]:
+    """Superpoints by geometry and colour, not across `cut` edges."""
+    edges = edges_of(cloud) if edges is None else edges
+    weights = sp.edge_weights(cloud.normals, cloud.rgb / np.float32(255), edges)
+    return sp.superpoints(
+        edges, weights, len(cloud.points), kappa=config.kappa, min_size=config.min_size, cut=cut
+    )
+
+
+def inputs_of(
+    cloud: CloudLike,
+    superpoint: Int[Array, "N"],
+    *,
+    places: Float[Array, "N 3"] | None = None,
+    normals: Float[Array, "N 3"] | None = None,
+    brightness: Float[Array, "3"] | None = None,
+) -> SceneInputs:
+    """The network's inputs; augmented where places, normals or factors of brightness are given."""
+    factor = np.ones(3, np.float32) if brightness is None else brightness.astype(np.float32)
+    view, at = first_links(cloud.links, cloud.sizes, len(cloud.points))
+    return scene_inputs(
+        normalised(cloud.points) if places is None else places,
+        np.clip(cloud.rgb / np.float32(255) * factor, 0, 1),
+        cloud.normals if normals is None else normals,
+        cloud.neighbours[:, :POOLED],
+        superpoint,
+        int(superpoint.max(initial=-1)) + 1,
+        np.clip(cloud.images * factor, 0, 255).astype(np.uint8),
+        view,
+        at,
+    )
+
+
+def segment_cloud(
+    trained: Trained,
+    cloud: CloudLike,
+    text: Float[Array, "K T"],
+    config: InferenceConfig,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> SegmentedCloud:
+    """Superpoints, one pass, objects.
+
+    Args:
+        trained: The network.
+        cloud: Points with links and photos.
+        text: Unit vectors of the names that objects may have.
+        config: How predictions become objects.
+        check: Called between units of work; may raise.
+    """
+    superpoint = superpoints_of(cloud, trained.superpoints)
+    check()
+    count = int(superpoint.max(initial=-1)) + 1
+    sizes = np.bincount(superpoint, minlength=count)
+    inputs = inputs_of(cloud, superpoint)
+    device = next(trained.network.parameters()).device
+    if device.type != "cpu":
+        inputs = SceneInputs(**{name: value.to(device) for name, value in vars(inputs).items()})
+    with torch.no_grad():
+        tokens = trained.network.tokens(inputs)
+        check()
+        queries = farthest_first(inputs.centres.cpu().numpy(), MAX_QUERIES)
+        objects = decoded(trained, tokens, inputs.centres, queries, text, sizes, config)
+    return SegmentedCloud(superpoint, sizes, inputs.centres, objects, tokens)
+
+
+def decoded(
+    trained: Trained,
+    tokens: Float[Tensor, "S D"],
+    centres: Float[Tensor, "S 3"],
+    queries: Int[Array, "Q"],
+    text: Float[Array, "K T"],
+    sizes: Int[Array, "S"],
+    config: InferenceConfig,
+) -> Objects:
+    """Objects that the queries find."""
+    with torch.no_grad():
+        rows = torch.from_numpy(np.asarray(text, np.float32)).to(tokens.device)
+        start = torch.from_numpy(np.asarray(queries, np.int64)).to(tokens.device)
+        last = trained.network.decode(tokens, start, rows, centres)[-1]
+        return objects_of(last, queries, sizes, config)
+
+
+def named(trained: Trained, embedding: Float[Array, "T"], text: Float[Array, "K T"]) -> Float[Array, "K"]:
+    """How likely each name is right, by the calibrated class logits; less than 1 in all, as it may be none of them."""
+    with torch.no_grad():
+        gamma = float(trained.network.gamma.clamp(max=100.0))
+        none = float(trained.network.no_object)
+    logits = np.append(text @ embedding * gamma, none) / trained.calibration
+    p = np.exp(logits - logits.max())
+    return (p / p.sum())[:-1]
+
+
+def top_names(
+    probabilities: Float[Array, "K"], names: Sequence[str], most: int = 3
+) -> tuple[tuple[str, float], ...]:
+    """The likeliest names with their probabilities, best first."""
+    order = np.argsort(-probabilities, kind="stable")[:most]
+    return tuple((names[i], round(float(probabilities[i]), 4)) for i in order)

@@ -1,0 +1,290 @@
+"""OVSeg3R: one pass of a network that was trained over many scenes; nothing is trained on the scene itself.
+
+Source: "OVSeg3R: Learn Open-vocabulary Instance Segmentation from 2D via 3D Reconstruction", ICLR 2026
+(arXiv:2509.23541); equation numbers are those of docs/methods/ovseg3r.md, which says where we differ.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt16
+from safetensors.numpy import load_file, save
+
+from liftlab.components.clicks import Click, ClickList, clicks_of, obeying
+from liftlab.components.errors import InputError
+from liftlab.components.files import atomic_write, write_json
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.openvocab.cloud import cloud_of
+from liftlab.components.openvocab.inference import InferenceConfig, Objects, best_of_each
+from liftlab.components.openvocab.segmenting import decoded, named, segment_cloud, top_names
+from liftlab.components.openvocab.weights import WEIGHTS, Trained, load_trained
+from liftlab.components.progress import CancelToken, Progress, no_progress
+from liftlab.components.text.word_vectors import word_vectors
+from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentation
+from liftlab.pipelines.base import check_masks, empty_selection, register
+from liftlab.pipelines.methods.ovseg3r import clicks as reading
+from liftlab.pipelines.methods.ovseg3r.spreading import pixels_of, spread
+from liftlab.pipelines.methods.ovseg3r.state import OvSeg3RConfig, OvSeg3RPrepared, in_view
+
+NAME = "ovseg3r"
+SCHEMA_VERSION = 1
+ARRAYS, STATE = "ovseg3r.safetensors", "ovseg3r.json"
+
+
+@register(
+    NAME,
+    summary="A network trained over many scenes segments the points by itself, and guesses what things are.",
+    paper="OVSeg3R: Learn Open-vocabulary Instance Segmentation from 2D via 3D Reconstruction, ICLR 2026 "
+    "(arXiv:2509.23541)",
+    licence="Apache-2.0 (our implementation and weights; the authors published no code)",
+    config=OvSeg3RConfig,
+)
+class OvSeg3R:
+    """Superpoints, a superpoint transformer, names by text vectors."""
+
+    STEP_VERSION = 1
+    geometry: Literal["points", "gaussians"] = "points"
+
+    def __init__(self, config: OvSeg3RConfig, *, device: torch.device) -> None:
+        self.config, self.device = config, device
+
+    def prepare(
+        self,
+        scene: Scene,
+        masks: MaskCache,
+        *,
+        progress: Progress = no_progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> OvSeg3RPrepared:
+        """One pass over the scene; the masks are not looked at.
+
+        Raises:
+            InputError: The masks belong to another scene, or the weights cannot be read.
+            Cancelled: `cancel` was set.
+        """
+        check_masks(scene, masks)
+        cancel.check()
+        progress(0.0, "Reading the network")
+        trained, text = self._network()
+        progress(0.1, "Cutting the scene into superpoints")
+        cloud = cloud_of(scene, trained.superpoints.num_points)
+        cancel.check()
+        progress(0.4, "Segmenting everything")
+        found = segment_cloud(trained, cloud, text, self._inference(), check=cancel.check)
+        progress(0.7, "Spreading objects over all points")
+        of_points = spread(scene, cloud, found.superpoint)
+        cancel.check()
+        of_pixels = pixels_of(scene, of_points)
+        progress(1.0, f"{len(found.objects.scores)} objects")
+        return OvSeg3RPrepared(
+            scene.key,
+            scene,
+            trained,
+            of_points,
+            of_pixels,
+            found.sizes,
+            found.objects,
+            found.tokens,
+            found.centres,
+            text,
+        )
+
+    def segment(self, prepared: OvSeg3RPrepared, prompts: Sequence[Prompt]) -> Segmentation:
+        """Select the points of the objects under the clicks; see `clicks.select`.
+
+        Raises:
+            InputError: A click or box lies outside its photo, or names a view that the scene does not have.
+        """
+        started = time.perf_counter()
+        given = clicks_of(prepared.scene, prompts)
+        choice = reading.select(prepared, given, partial(self._mask_from, prepared))
+        count = len(prepared.point_superpoint)
+        selected, score = empty_selection(count)
+        if choice.chosen.any():
+            selected = choice.chosen[prepared.point_superpoint]
+            for superpoint in choice.contested:
+                own = np.flatnonzero(prepared.point_superpoint == superpoint)
+                places = prepared.scene.pointmap.points[own]
+                selected[own] = _stays(prepared, places, choice.clicks[superpoint])
+            score = selected.astype(np.float32)
+        return Segmentation(
+            geometry="points",
+            selected=selected,
+            score=score,
+            threshold=0.5,
+            object_ids=tuple(dict.fromkeys(choice.objects)),
+            provenance=Provenance(
+                NAME, asdict(self.config), f"network on {self.device.type}", time.perf_counter() - started,
+                choice.asked_again,
+            ),
+            mask_of_view=obeying(partial(_mask_of_view, prepared, choice), given.clicks),
+            candidates=choice.candidates,
+            message=_message(given, choice, selected),
+        )  # fmt: skip
+
+    def decompose(
+        self, prepared: OvSeg3RPrepared, granularity: float | None = None
+    ) -> tuple[UInt16[Array, "_H _W"], ...]:
+        """Label every view with its objects; where several hold a superpoint, the best, the smallest below a
+        granularity of 1/3, the largest above 2/3.
+        """
+        objects = prepared.objects
+        rank = objects.scores.astype(np.float64)
+        if granularity is not None and not 1 / 3 <= granularity <= 2 / 3:
+            area = (objects.masks * prepared.sizes).sum(axis=1) + 1.0
+            rank = 1 / area if granularity < 1 / 3 else area
+        label = (best_of_each(objects.masks, rank) + 1).astype(np.uint16)
+        out = []
+        for view, one in enumerate(prepared.scene.views):
+            own = prepared.pixel_superpoint[view, : one.camera.height, : one.camera.width]
+            image = label[own] if len(label) else np.zeros(own.shape, np.uint16)
+            out.append(np.where(own >= 0, image, 0).astype(np.uint16))
+        return tuple(out)
+
+    def suggested_names(
+        self, prepared: OvSeg3RPrepared, masks: Sequence[Bool[Array, "_ _"]]
+    ) -> tuple[tuple[str, float], ...]:
+        """Up to three guesses of what an object is, with how likely each is right; best first.
+
+        Args:
+            prepared: Of the scene.
+            masks: The object in every view, view pixels; from any method.
+        """
+        inside = np.zeros(len(prepared.sizes))
+        seen = np.zeros(len(prepared.sizes))
+        for view, mask in enumerate(masks):
+            own = prepared.pixel_superpoint[view, : mask.shape[0], : mask.shape[1]]
+            seen += np.bincount(own[own >= 0], minlength=len(seen))
+            inside += np.bincount(own[mask & (own >= 0)], minlength=len(seen))
+        total = inside.sum()
+        if total == 0 or len(prepared.objects.scores) == 0:
+            return ()
+        shared = prepared.objects.masks @ inside
+        ious = shared / np.maximum(prepared.objects.masks @ seen + total - shared, 1)
+        best = int(ious.argmax())
+        if ious[best] < SAME_OBJECT:
+            return ()
+        embedding = prepared.objects.embeddings[best].astype(np.float64)
+        return top_names(named(prepared.trained, embedding, prepared.text), prepared.trained.names)
+
+    def save(self, prepared: OvSeg3RPrepared, folder: Path) -> None:
+        """Write superpoints, objects and tokens; the scene and the weights are kept by themselves."""
+        arrays = {name: np.ascontiguousarray(value) for name, value in vars(prepared.objects).items()}
+        arrays |= {
+            "point_superpoint": prepared.point_superpoint,
+            "pixel_superpoint": prepared.pixel_superpoint,
+            "sizes": prepared.sizes,
+            "tokens": prepared.tokens.cpu().numpy(),
+            "centres": prepared.centres.cpu().numpy(),
+        }
+        with atomic_write(folder / ARRAYS) as file:
+            file.write(save({name: np.ascontiguousarray(value) for name, value in arrays.items()}))
+        write_json(folder / STATE, {"schema_version": SCHEMA_VERSION, "scene_key": prepared.scene_key})
+
+    def load(self, folder: Path, scene: Scene, masks: MaskCache) -> OvSeg3RPrepared:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: It belongs to another scene or another version of the format.
+        """
+        meta = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if meta["schema_version"] != SCHEMA_VERSION:
+            raise InputError(
+                f"This prepared method has format version {meta['schema_version']}, this lab reads "
+                f"{SCHEMA_VERSION}: prepare it again."
+            )
+        if meta["scene_key"] != scene.key:
+            raise InputError("This prepared method belongs to another scene: prepare it for this one.")
+        check_masks(scene, masks)
+        read = load_file(folder / ARRAYS)
+        trained, text = self._network()
+        objects = Objects(**{name: read[name] for name in Objects.__dataclass_fields__})
+        tokens, centres = (torch.from_numpy(read[name]).to(self.device) for name in ("tokens", "centres"))
+        return OvSeg3RPrepared(
+            scene.key, scene, trained, read["point_superpoint"], read["pixel_superpoint"], read["sizes"], objects,
+            tokens, centres, text,
+        )  # fmt: skip
+
+    def _network(self) -> tuple[Trained, Float[Array, "K T"]]:
+        """The weights and the vectors of their names."""
+        file = Path(self.config.weights).expanduser() if self.config.weights else WEIGHTS
+        trained = load_trained(file, device=self.device)
+        encoder = word_vectors()
+        if trained.text_identity != encoder.identity:
+            raise InputError(
+                f"These weights were trained with other word vectors ({trained.text_identity}): {file}"
+            )
+        return trained, encoder.encode_texts(list(trained.names))
+
+    def _inference(self) -> InferenceConfig:
+        c = self.config
+        return InferenceConfig(
+            top=c.top, min_points=c.min_points, threshold=c.threshold, min_score=c.min_score
+        )
+
+    def _mask_from(self, prepared: OvSeg3RPrepared, superpoint: int) -> Bool[Array, "S"]:
+        """The mask of one query that starts at a superpoint, however unlikely it is."""
+        any_mask = InferenceConfig(1, 1, self.config.threshold, 0.0)
+        found = decoded(
+            prepared.trained, prepared.tokens, prepared.centres, np.array([superpoint]), prepared.text,
+            prepared.sizes, any_mask,
+        )  # fmt: skip
+        return found.masks[0].copy() if len(found.masks) else np.zeros(len(prepared.sizes), bool)
+
+
+SAME_OBJECT = 0.3
+"""Least IoU, in pixels of all views, of an object that is to be named with the network's own."""
+
+
+def _mask_of_view(prepared: OvSeg3RPrepared, choice: reading.Selection, view: int) -> Bool[Array, "H W"]:
+    mask = in_view(prepared, choice.chosen, view)
+    height, width = mask.shape
+    own = prepared.pixel_superpoint[view, :height, :width]
+    valid = prepared.scene.pointmap.valid[view, :height, :width]
+    for superpoint in choice.contested:
+        there = (own == superpoint) & valid
+        places = prepared.scene.pointmap.pts3d[view, :height, :width][there]
+        mask[there] = _stays(prepared, places, choice.clicks[superpoint])
+    return mask
+
+
+def _stays(
+    prepared: OvSeg3RPrepared, places: Float[Array, "M 3"], clicks: Sequence[Click]
+) -> Bool[Array, "M"]:
+    """Points of a contested superpoint that are nearer to a positive than to every negative click."""
+    at = {True: [], False: []}
+    for click in clicks:
+        at[click.positive].append(_place_of(prepared.scene, click))
+    return reading.divided(np.asarray(places, np.float64), np.array(at[True]), np.array(at[False]))
+
+
+def _place_of(scene: Scene, click: Click) -> Float[Array, "3"]:
+    """Where in the world a click is: the point of its pixel, or of the nearest pixel with one."""
+    valid = scene.pointmap.valid[click.view]
+    row, column = int(click.y), int(click.x)
+    if not valid[row, column]:
+        rows, columns = np.nonzero(valid)
+        nearest = np.argmin((rows + 0.5 - click.y) ** 2 + (columns + 0.5 - click.x) ** 2)
+        row, column = int(rows[nearest]), int(columns[nearest])
+    return scene.pointmap.pts3d[click.view, row, column].astype(np.float64)
+
+
+def _message(given: ClickList, choice: reading.Selection, selected: Bool[Array, "N"]) -> str:
+    """One sentence for what the person should know, or nothing."""
+    if given.hidden:
+        return "A point you clicked in 3D is not seen by any photo: click on a photographed surface."
+    if choice.missed:
+        return "Nothing was found in this box: click on the object instead."
+    if choice.asked_again and selected.any():
+        return "The network had found no object here: this is its best guess from where you clicked."
+    if selected.any() or not (given.clicks or given.boxes):
+        return ""
+    return "Nothing was found where you clicked: click on another spot of the object."
