@@ -1,1 +1,0 @@
-"""Training of the network that sees boundaries of things (`assets/train_boundaries.py`)."""
