@@ -41,6 +41,7 @@ PRESETS: Mapping[str, Presets] = {
             "train.max_side": 1600,
             "train.rate": 2.5e-3,
             "groups": True,
+            "drawing": "pixels",
             "loss_form": "printed",
             "norm_form": "printed",
             "click_query": "pixel",
