@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from jaxtyping import UInt16
 
-from liftlab.components.config_changes import changed
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.registry import Registry
 from liftlab.components.types import Array, Prompt, Scene, Segmentation
-from liftlab.pipelines.presets import DEFAULT, QUICK, Presets
+from liftlab.pipelines.presets import DEFAULT, QUICK, Presets, changed
 
 
 @runtime_checkable

@@ -3,6 +3,8 @@
 Equation numbers are those of docs/methods/proto_saga.md.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy
 import torch
@@ -95,9 +97,10 @@ def kmeans_centers(
     count = int(owner.max(initial=-1)) + 1
     from sklearn.cluster import KMeans  # seconds, and listing the methods needs none of it
 
-    fitted = KMeans(count, init="k-means++", n_init=restarts, random_state=seed).fit(samples)
+    starts: Any = restarts  # its stubs know strings only
+    fitted = KMeans(count, init="k-means++", n_init=starts, random_state=seed).fit(samples)
     shared = np.zeros((count, count))
-    np.add.at(shared, (owner, fitted.labels_), 1)
+    np.add.at(shared, (owner, fitted.predict(samples)), 1)
     _, cluster = scipy.optimize.linear_sum_assignment(shared, maximize=True)
     return fitted.cluster_centers_[cluster]
 

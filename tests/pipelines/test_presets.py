@@ -1,5 +1,6 @@
 """Presets of the methods: the published settings, read off the papers, and that all can be used."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from liftlab.cli.support import method_config
 from liftlab.components.errors import InputError
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.pipelines.base import get_method, list_methods, register
-from liftlab.pipelines.presets import PRESETS
+from liftlab.pipelines.presets import PRESETS, changed
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "wildseg3d": {
@@ -93,3 +94,27 @@ def test_a_method_of_another_package_gives_a_quick_config_or_none(monkeypatch: p
     register("bare", **given, presets={"wide": {"channels": 64}})(object)
     assert entered[0].quick.pixels == 9 and set(entered[0].presets) == {"default", "quick"}
     assert entered[1].quick == saga() and entered[1].preset("wide").channels == 64
+
+
+@dataclass(frozen=True)
+class Inner:
+    steps: int = 5
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = field(default_factory=Inner)
+    mode: str = "plain"
+
+
+def test_only_what_is_named_changes() -> None:
+    before = Outer()
+    assert changed(before, {"inner.steps": 7}) == Outer(Inner(7))
+    assert changed(before, {"mode": "fast", "inner.steps": 1}) == Outer(Inner(1), "fast")
+    assert changed(before, {}) == before == Outer()
+
+
+@pytest.mark.parametrize("path", ["steps", "inner.rate", "mode.of", "inner.steps.more", ""])
+def test_unknown_settings_are_named(path: str) -> None:
+    with pytest.raises(ValueError, match="must name settings"):
+        changed(Outer(), {path: 1})

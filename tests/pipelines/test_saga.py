@@ -14,7 +14,7 @@ from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.saga.clicks import similarities
 from liftlab.pipelines.methods.saga.method import Saga, SagaPrepared
-from liftlab.pipelines.methods.saga.training import eroded
+from liftlab.pipelines.methods.saga.training import _view_masks, eroded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from tests.toy import GROUP, Toy, box_of_gaussians, gaussian_toy
 
@@ -258,3 +258,49 @@ def test_the_query_is_the_gated_cosine() -> None:
     found = similarities(features, features.square(), gates, clicks)
     plain = torch.cosine_similarity((gates * features)[:, None], (gates * clicks)[None], dim=2)
     torch.testing.assert_close(found, plain)
+
+
+def test_pixels_are_drawn_mask_by_mask_or_all_alike() -> None:
+    """A mask of 4 pixels and one of 60: by masks each pixel of the small one is drawn 15 times as often."""
+    member = np.zeros((80, 2), bool)
+    member[10:14, 0], member[20:80, 1] = True, True
+    masks = _view_masks([member[:, :1], member[:, 1:]], np.array([1.0, 2.0]))
+    counts = {}
+    for by in ("masks", "pixels"):
+        drawn = masks.drawn(20_000, by, seeded(0)).numpy()
+        assert set(drawn) == set(np.flatnonzero(member.any(axis=1)))
+        counts[by] = float((drawn < 20).mean())
+    assert counts["masks"] == pytest.approx(0.5, abs=0.02)
+    assert counts["pixels"] == pytest.approx(4 / 64, abs=0.02)
+
+
+def test_surroundings_join_no_thing_and_no_cluster(prepared: SagaPrepared) -> None:
+    """Splats under no mask of a thing look exactly like box 1: they are still nothing."""
+    surroundings = prepared.foreground < 0.5
+    labels = saga().labels(prepared, 0.5)
+    assert surroundings.any() and not labels[surroundings].any() and labels.max() >= 2
+    owner = box_of_gaussians(gaussian_toy())
+    features = prepared.features.clone()
+    features[torch.from_numpy(surroundings)] = features[torch.from_numpy(owner == 1)].mean(dim=0)
+    same = saga().labels(replace(prepared, features=features, squares=features.square()), 0.5)
+    assert np.array_equal(same, labels)
+    nothing = replace(prepared, foreground=np.zeros_like(prepared.foreground))
+    assert not saga().labels(nothing, 0.5).any()
+
+
+def test_another_sampling_share_or_scale_is_clustered_when_asked_for(prepared: SagaPrepared) -> None:
+    """These settings train nothing anew, so a state may have been made with others."""
+    fresh = replace(prepared)
+    assert saga()._usual_labels(fresh) is prepared.labels
+    other = saga(click_scale="middle")
+    assert np.array_equal(other._usual_labels(fresh), other.labels(fresh, 0.5))
+    assert other._usual_labels(fresh) is other._usual_labels(fresh)
+    old = replace(prepared, about={})
+    assert saga()._usual_labels(old) is prepared.labels
+
+
+def test_printed_forms_train_and_answer(toy: Toy) -> None:
+    train = replace(get_method("saga").quick.train, iterations=2)
+    method = saga(loss_form="printed", norm_form="printed", drawing="pixels", train=train)
+    state = method.prepare(toy.scene, toy.masks, cancel=CancelToken(), generator=seeded(0))
+    assert bool(torch.isfinite(state.features).all()) and state.about["iterations"] == 2

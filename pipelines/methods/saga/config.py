@@ -22,6 +22,9 @@ class SagaConfig:
     """Learning rate of the gate; 2.5e-3 in the paper."""
     pixels: Annotated[int, within(1, 1_000_000)] = 512
     """Drawn per step, all pairs of them compared; 1,000 in the paper."""
+    drawing: Literal["masks", "pixels"] = field(default="masks", metadata=OMIT_DEFAULT_FROM_KEY)
+    """What is drawn at random: pixels under any mask, all alike, as in the paper, or first a mask and then a pixel of
+    it. Ours: where things are small, most pixels of a photo show surroundings, and neighbours are not told apart."""
     scales: Annotated[int, within(1, 1000)] = 8
     """Masks per step at whose size pairs are compared; two more scales are added, see `draw_scales`."""
     neighbours: Annotated[int, within(1, 256)] = 16

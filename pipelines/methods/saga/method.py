@@ -113,7 +113,7 @@ class SagaPrepared:
 class Saga:
     """Scale-gated affinity features."""
 
-    STEP_VERSION = 3
+    STEP_VERSION = 4
     geometry: Literal["points", "gaussians"] = "gaussians"
 
     def __init__(self, config: SagaConfig, *, device: torch.device) -> None:
@@ -255,17 +255,20 @@ class Saga:
         """The cluster of every Gaussian at a normalised size, 0 = none.
 
         HDBSCAN runs on a random sample, every Gaussian goes to the most similar cluster mean, and those less similar
-        than 0.5 to all of them to none. Clusters that lie mostly outside the masks of things are surroundings and get
-        none either (ours: WildSeg3D's answer does not show them, so methods can be compared).
+        than 0.5 to all of them to none. Ours: only Gaussians that lie mostly under masks of things are clustered and
+        labelled, for surroundings would join what stands before them, and WildSeg3D's answer does not show them
+        either, so methods can be compared.
         """
+        things = np.flatnonzero(prepared.foreground >= 0.5)
+        if len(things) == 0:
+            return np.zeros(len(prepared.features), np.int64)
         values = normalize(prepared.features * self._affinity(prepared).gates(scale), dim=1).cpu()
         count = int(np.clip(self.config.sample_share * len(values), 2000, 20_000))
-        chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(0))[:count]
+        order = torch.randperm(len(things), generator=torch.Generator().manual_seed(0))[:count]
+        chosen = torch.from_numpy(things)[order]
         found = density_clusters(values[chosen].numpy(), smallest=10, epsilon=0.01)
         means = normalize(cluster_means(values[chosen], found), dim=1)
-        labels = assigned(values, means, least=0.5)
-        share = np.bincount(labels, prepared.foreground) / np.maximum(np.bincount(labels), 1)
-        return np.where(share[labels] >= 0.5, labels, 0)
+        return np.where(prepared.foreground >= 0.5, assigned(values, means, least=0.5), 0)
 
     def votes(self, prepared: SagaPrepared, *, cancel: CancelToken | None = None) -> VotedMasks:
         """Which masks of all photos stand for the same Gaussians; what words are looked up in."""

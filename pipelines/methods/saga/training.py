@@ -5,6 +5,7 @@ Equation numbers are those of docs/methods/saga.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, assert_never
 
 import cv2
 import numpy as np
@@ -18,11 +19,10 @@ from liftlab.components.features.losses.affinity import (
     all_pairs,
     ascending_scales,
     correspondence_loss,
-    correspondences,
+    correspondences_at,
     draw_scales,
     gate,
     gated_cosines,
-    identity_vectors,
     mask_scale,
     mean_areas,
     norm_loss,
@@ -55,6 +55,19 @@ class ViewMasks:
     areas: Int[Array, "M"]
     covered: Int[Tensor, "C"]
     """Pixels inside any mask."""
+    reach: Float[Tensor, "C"]
+    """Per covered pixel the chance that it or one before it is drawn, where every mask has the same chance."""
+
+    def drawn(
+        self, count: int, by: Literal["masks", "pixels"], generator: torch.Generator
+    ) -> Int[Tensor, "P"]:
+        """Covered pixels, with replacement: of a mask that is drawn first, or all alike."""
+        if by == "pixels":
+            return self.covered[torch.randint(len(self.covered), (count,), generator=generator)]
+        if by != "masks":
+            assert_never(by)
+        at = torch.rand(count, generator=generator, dtype=torch.float64)
+        return self.covered[torch.searchsorted(self.reach, at).clamp_max(len(self.covered) - 1)]
 
     def member(self, pixels: Int[Tensor, "P"]) -> Bool[Array, "P M"]:
         return np.unpackbits(self.packed[pixels.numpy()], axis=1, count=len(self.scales)).view(bool)
@@ -75,11 +88,10 @@ def affinity_loss(
         masks, generator, device = given[step.frame.index], step.generator, step.features.device
         if masks is None:
             return None
-        drawn = torch.randint(len(masks.covered), (config.pixels,), generator=generator)
-        pixels = masks.covered[drawn]
+        pixels = masks.drawn(config.pixels, config.drawing, generator)
         member = masks.member(pixels)
         at = draw_scales(masks.scales, (top, second), count=config.scales, generator=generator)
-        same = correspondences(torch.from_numpy(identity_vectors(member, masks.scales, at)).to(device))
+        same = correspondences_at(member, masks.scales, at, device)
         pixels = pixels.to(device)
         rows = step.rows(pixels)
         # a fresh random half of the neighbours per step, the same slots for all, as in the authors' code
@@ -152,8 +164,12 @@ def measured_masks(
 def _view_masks(kept: Sequence[Bool[Array, "_H _W"]], scales: Float[Array, "M"]) -> ViewMasks:
     order = ascending_scales(scales)
     member = np.stack([kept[i].ravel() for i in order], axis=1)
-    covered = torch.from_numpy(np.flatnonzero(member.any(axis=1)))
-    return ViewMasks(np.packbits(member, axis=1), scales[order], member.sum(axis=0), covered)
+    covered = np.flatnonzero(member.any(axis=1))
+    areas = member.sum(axis=0)
+    reach = np.cumsum(member[covered] @ (1 / areas)) / len(areas)
+    return ViewMasks(
+        np.packbits(member, axis=1), scales[order], areas, torch.from_numpy(covered), torch.from_numpy(reach)
+    )
 
 
 def eroded(mask: Bool[Array, "H W"]) -> Bool[Array, "H W"]:

@@ -74,8 +74,10 @@ def clicked_objects(
     refused = []
     for shown, click in zip(no, negatives, strict=True):
         mask = photo_masks.under(click.click)
-        ask = mask is not None and shown not in meant
-        refused.append(_most(maps[click.click.view], mask, shown) if ask else shown)
+        if mask is None or shown in meant:
+            refused.append(shown)
+        else:
+            refused.append(_most(maps[click.click.view], mask, shown))
     return meant, refused
 
 

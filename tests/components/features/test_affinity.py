@@ -21,6 +21,7 @@ from liftlab.components.features.losses.affinity import (
     ascending_scales,
     correspondence_loss,
     correspondences,
+    correspondences_at,
     draw_scales,
     gate,
     gated_cosines,
@@ -97,6 +98,10 @@ def test_identities_are_those_of_the_definition(seed: int, P: int, M: int) -> No
     for s, image in zip(at, found, strict=True):
         assert np.array_equal(image, literal_identities(member, scales, s))
         assert np.array_equal(image.any(axis=1), member.any(axis=1))  # every covered pixel is identified
+    same = correspondences_at(member, scales, at, torch.device("cpu"))
+    for s, pairs in zip(at, same.numpy(), strict=True):
+        V = literal_identities(member, scales, s).astype(int)
+        assert np.array_equal(pairs, V @ V.T > 0)
 
 
 def test_of_equal_scales_the_earlier_mask_is_the_larger() -> None:
