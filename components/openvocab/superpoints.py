@@ -1,4 +1,7 @@
-"""Superpoints: a point cloud cut into small pieces by geometry and colour, and by instances seen in photos (IBSp)."""
+"""Superpoints: a point cloud cut into small pieces by geometry and colour, and by instances seen in photos (IBSp).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from typing import Literal, assert_never
 

@@ -1,4 +1,7 @@
-"""Targets of a scene: what each sampled view, or full 3D labels, say of superpoints and queries (VIP, eq. 13 to 15)."""
+"""Targets of a scene: what each sampled view, or full 3D labels, say of superpoints and queries (VIP, eq. 13 to 15).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
