@@ -179,4 +179,4 @@ def top_names(
 ) -> tuple[tuple[str, float], ...]:
     """The likeliest names with their probabilities, best first."""
     order = np.argsort(-probabilities, kind="stable")[:most]
-    return tuple((names[i], round(float(probabilities[i]), 4)) for i in order)
+    return tuple((str(names[int(i)]), round(float(probabilities[i]), 4)) for i in order)
