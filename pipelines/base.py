@@ -106,6 +106,7 @@ OURS = {
     "unic_lift": "liftlab.pipelines.methods.unic_lift.method",
     "wildseg3d": "liftlab.pipelines.methods.wildseg3d.method",
     "saga": "liftlab.pipelines.methods.saga.method",
+    "ovseg3r": "liftlab.pipelines.methods.ovseg3r.method",
 }
 """Our methods in the order in which they are listed, each with its module."""
 METHODS: Registry[MethodEntry] = Registry("method", group="liftlab.methods", builtin=OURS)

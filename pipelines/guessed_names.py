@@ -24,7 +24,8 @@ from liftlab.pipelines.search import SearchIndex, SearchResult, search
 Guesses = dict[int, tuple[tuple[str, float], ...]]
 """Object id to up to three names with how likely each is right."""
 MEANS_ALIKE = 0.4
-"""Cosine from which two names mean alike: 36 of the 40 synonyms and phrases that tests ask for lie above it, and one in a
+"""Cosine from which two names mean alike: 36 of the 40 synonyms and phrases that tests ask for lie above it, and one
+in a
 hundred pairs of families of the training captures."""
 
 

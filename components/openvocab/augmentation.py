@@ -1,4 +1,7 @@
-"""Augmentation of training scenes: turned, mirrored, scaled and shaken points; masks as a 2D model would spoil them."""
+"""Augmentation of training scenes: turned, mirrored, scaled and shaken points; masks as a 2D model would spoil them.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

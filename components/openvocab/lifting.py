@@ -1,4 +1,7 @@
-"""Masks of photos carried to superpoints along the links between pixels and points, view by view."""
+"""Masks of photos carried to superpoints along the links between pixels and points, view by view.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""The losses once more, literally from the equations: loops in float64. Tests compare; nothing runs them."""
+"""The losses once more, literally from the equations: loops in float64. Tests compare; nothing runs them.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""Losses of one view on the rows and columns it sees (eq. 15 to 18)."""
+"""Losses of one view on the rows and columns it sees (eq. 15 to 18).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,7 @@
-"""Which query answers for which instance of a view (eq. 16)."""
+"""Which query answers for which instance of a view (eq. 16).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from typing import Literal, assert_never
 

@@ -1,4 +1,7 @@
-"""A cloud of points to objects: superpoints, one pass of the network, objects (section 6)."""
+"""A cloud of points to objects: superpoints, one pass of the network, objects (section 6).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +19,10 @@ from liftlab.components.openvocab.inference import (
     Objects,
     farthest_first,
     objects_of,
+    touching,
 )
 from liftlab.components.openvocab.lifting import Links
-from liftlab.components.openvocab.network import SceneInputs
+from liftlab.components.openvocab.network import LARGEST_GAMMA, SceneInputs
 from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained
 from liftlab.components.types import Array
@@ -58,6 +62,8 @@ class SegmentedCloud:
     """Points of each superpoint."""
     centres: Tensor
     """[S, 3] of the superpoints, as the network sees them."""
+    pairs: Int[Array, "A 2"]
+    """Superpoints that touch."""
     objects: Objects
     tokens: Tensor = field(repr=False)
     """[S, D], for further queries."""
@@ -123,7 +129,9 @@ def segment_cloud(
         config: How predictions become objects.
         check: Called between units of work; may raise.
     """
-    superpoint = superpoints_of(cloud, trained.superpoints)
+    edges = edges_of(cloud)
+    superpoint = superpoints_of(cloud, trained.superpoints, edges=edges)
+    pairs = touching(edges, superpoint)
     check()
     count = int(superpoint.max(initial=-1)) + 1
     sizes = np.bincount(superpoint, minlength=count)
@@ -135,8 +143,8 @@ def segment_cloud(
         tokens = trained.network.tokens(inputs)
         check()
         queries = farthest_first(inputs.centres.cpu().numpy(), MAX_QUERIES)
-        objects = decoded(trained, tokens, inputs.centres, queries, text, sizes, config)
-    return SegmentedCloud(superpoint, sizes, inputs.centres, objects, tokens)
+        objects = decoded(trained, tokens, inputs.centres, queries, text, sizes, config, pairs)
+    return SegmentedCloud(superpoint, sizes, inputs.centres, pairs, objects, tokens)
 
 
 def decoded(
@@ -147,23 +155,23 @@ def decoded(
     text: Float[Array, "K T"],
     sizes: Int[Array, "S"],
     config: InferenceConfig,
+    pairs: Int[Array, "A 2"],
 ) -> Objects:
     """Objects that the queries find."""
     with torch.no_grad():
         rows = torch.from_numpy(np.asarray(text, np.float32)).to(tokens.device)
         start = torch.from_numpy(np.asarray(queries, np.int64)).to(tokens.device)
         last = trained.network.decode(tokens, start, rows, centres)[-1]
-        return objects_of(last, queries, sizes, config)
+        return objects_of(last, queries, sizes, config, pairs)
 
 
 def named(trained: Trained, embedding: Float[Array, "T"], text: Float[Array, "K T"]) -> Float[Array, "K"]:
-    """How likely each name is right, by the calibrated class logits; less than 1 in all, as it may be none of them."""
+    """How likely each name is right, by the calibrated class logits; 1 in all: it is taken to be one of them."""
     with torch.no_grad():
-        gamma = float(trained.network.gamma.clamp(max=100.0))
-        none = float(trained.network.no_object)
-    logits = np.append(text @ embedding * gamma, none) / trained.calibration
+        gamma = float(trained.network.gamma.clamp(max=LARGEST_GAMMA))
+    logits = text @ embedding * gamma / trained.calibration
     p = np.exp(logits - logits.max())
-    return (p / p.sum())[:-1]
+    return p / p.sum()
 
 
 def top_names(
@@ -171,4 +179,4 @@ def top_names(
 ) -> tuple[tuple[str, float], ...]:
     """The likeliest names with their probabilities, best first."""
     order = np.argsort(-probabilities, kind="stable")[:most]
-    return tuple((names[i], round(float(probabilities[i]), 4)) for i in order)
+    return tuple((str(names[int(i)]), round(float(probabilities[i]), 4)) for i in order)

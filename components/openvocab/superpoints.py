@@ -1,10 +1,13 @@
-"""Superpoints: a point cloud cut into small pieces by geometry and colour, and by instances seen in photos (IBSp)."""
+"""Superpoints: a point cloud cut into small pieces by geometry and colour, and by instances seen in photos (IBSp).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from typing import Literal, assert_never
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from liftlab.components.masks.graph.segmentation import segment_graph
 from liftlab.components.types import Array
@@ -31,7 +34,7 @@ def neighbours_of(points: Float[Array, "N 3"], count: int) -> Int32[Array, "N C"
     number = len(points)
     if number == 0:
         return np.zeros((0, count), np.int32)
-    found = cKDTree(points).query(points, k=min(count + 1, number))[1].reshape(number, -1)
+    found = KDTree(points).query(points, k=min(count + 1, number))[1].reshape(number, -1)
     own = found == np.arange(number)[:, None]
     own[~own.any(axis=1), -1] = True  # twins crowd it out of its own list: then the farthest goes
     others = found[~own].reshape(number, -1)

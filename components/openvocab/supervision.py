@@ -1,4 +1,7 @@
-"""Targets of a scene: what each sampled view, or full 3D labels, say of superpoints and queries (VIP, eq. 13 to 15)."""
+"""Targets of a scene: what each sampled view, or full 3D labels, say of superpoints and queries (VIP, eq. 13 to 15).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -55,7 +58,7 @@ def view_targets(
         known = [k for k, i in enumerate(lifted.ids.tolist()) if names.get(i) in column_of]
         covers = lifted.covers[known]
         # An instance none of whose superpoints the view sees well has no column left.
-        there = covers[:, columns].any(axis=1)
+        there = np.asarray(covers[:, columns].any(axis=1))
         if len(columns) < MIN_SUPERPOINTS or not there.any() or len(rows) == 0:
             continue
         kept = [k for k, there_is in zip(known, there, strict=True) if there_is]

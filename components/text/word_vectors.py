@@ -38,8 +38,10 @@ LEADS_ON = frozenset(word for phrase, _ in RELATIONS for word in phrase) | {
 class TextEncoder(Protocol):
     """Puts texts into a space where near means alike."""
 
-    identity: str
-    """Names what it is in keys of kept results and in weights that were trained with it."""
+    @property
+    def identity(self) -> str:
+        """Names what it is in keys of kept results and in weights that were trained with it."""
+        ...
 
     def encode_texts(self, texts: Sequence[str]) -> Float32[Array, "T D"]:
         """Unit embeddings of texts; zero for a text that says nothing it knows."""

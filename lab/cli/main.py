@@ -234,7 +234,7 @@ def _measure(command: Measure) -> dict[str, Any]:
 
 
 def _openvocab(command: OpenVocab) -> dict[str, Any]:
-    from liftlab.cli.openvocab import run
+    from liftlab.cli.networks.openvocab import run
 
     return run(command)
 

@@ -32,12 +32,14 @@ def run(command: Search) -> dict[str, Any]:
                 method=command.method, limit=command.limit, wall_secs=round(time.monotonic() - started, 3),
             )  # fmt: skip
             progress.done(f"{len(record.results)} objects written to {command.out}")
+        guesses = {lookup.title(i): [list(guess) for guess in own] for i, own in lookup.guesses.items()}
         if result.message:
             say(result.message)
         return {
             "scene": command.name, "method": command.method, "encoder": command.encoder, "text": text,
             "results": [
-                {"object": one.object, "score": one.score, "masks": str(command.out / "masks" / one.object)}
+                {"object": one.object, "score": one.score, "masks": str(command.out / "masks" / one.object),
+                 **({"guesses": guesses[one.object]} if one.object in guesses else {})}
                 for one in record.results
             ],
             "used": list(record.used), "unknown": list(record.unknown), "message": result.message,

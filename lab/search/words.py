@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 SEARCH_VERSION = 1
 EMBEDDINGS_FILE = "embeddings.safetensors"
 TEXT_MAX = 300
+GUESSING = "words"
+"""The encoder that also guesses what things are."""
+NAMING_METHOD = "ovseg3r"
+"""Whose network does."""
 NAME_IOU = 0.5
 """A named object is the object of a search that its masks overlap by at least this IoU."""
 
@@ -47,12 +51,22 @@ class WordLookup:
     """Who reads the words; an entry of `TEXT_ENCODERS`."""
     metres_per_unit: float | None = None
     """Metres of one scene unit; None while the scale is not known."""
+    guesses: dict[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    """Object id to up to three guesses of what it is, with how likely each is right; of the encoder `words`."""
 
     def search(self, text: str) -> "SearchResult":
         """Rank the objects for a text. InputError for an empty or endless one."""
         from liftlab.pipelines.search import search, search_by_model
 
         text = checked_search_text(text)
+        if self.encoder == GUESSING:
+            from liftlab.components.text.word_vectors import word_vectors
+            from liftlab.pipelines.guessed_names import search_with_guesses
+
+            return search_with_guesses(
+                self.index, text, self.guesses, word_vectors(), names=self.names,
+                metres_per_unit=self.metres_per_unit,
+            )  # fmt: skip
         if self.model is None or self.embeddings is None:
             return search(self.index, text, names=self.names, metres_per_unit=self.metres_per_unit)
         return search_by_model(self.index, self.embeddings, self.model, text, names=self.names)
@@ -136,11 +150,28 @@ def build_word_lookup(
         build=build, save=step.save_index, load=step.load_index, photos=len(scene.views),
         progress=part_of(progress, 0.8, 1.0), cancel=cancel,
     )  # fmt: skip
+    if encoder == GUESSING:
+        guesses = _guesses(lab, name, index, progress=progress, cancel=cancel)
+        return WordLookup(index, encoder=encoder, guesses=guesses)
     model = lab.text_encoder(encoder)
     if model is None:
         return WordLookup(index, encoder=encoder)
     embeddings = _embeddings(lab, scene, index, key, model, progress=progress, cancel=cancel)
     return WordLookup(index, model=model, embeddings=embeddings, encoder=encoder)
+
+
+def _guesses(
+    lab: "Lab", name: str, index: "SearchIndex", *, progress: Progress, cancel: CancelToken
+) -> dict[int, tuple[tuple[str, float], ...]]:
+    """What the network that names things says of an index's objects; its method is prepared when that is missing."""
+    from liftlab.pipelines.guessed_names import guess_names
+    from liftlab.pipelines.offers import SuggestsNames
+
+    config = lab.config_of(name, NAMING_METHOD)
+    prepared = lab.prepare(name, NAMING_METHOD, config, progress=progress, cancel=cancel)
+    segmenter = lab.segmenter(NAMING_METHOD, config)
+    assert isinstance(segmenter, SuggestsNames)
+    return guess_names(segmenter, prepared, index, progress=progress, cancel=cancel)
 
 
 def _embeddings(

@@ -55,3 +55,14 @@ TEXT_ENCODERS.register(
         needs=Needs("open_clip-vit-b-32", task="text"),
     )
 )
+TEXT_ENCODERS.register(
+    TextEncoderRecord(
+        name="words",
+        label="measured attributes, given names, and guesses of what things are",
+        short="attributes and guessed names",
+        summary="As attributes, and words for things: guessed by the network of ovseg3r, matched by meaning; offline.",
+        licence="Apache-2.0 (our implementation and weights)",
+        make=_attributes,
+        by_model=False,
+    )
+)

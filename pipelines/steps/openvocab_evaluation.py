@@ -1,4 +1,8 @@
-"""Scores of a trained network on records it never saw: instance AP, names, calibration (metrics.md section 6)."""
+"""Scores of a trained network on records it never saw: instance AP, names, calibration (docs/methods/metrics.md
+section 6).
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +20,7 @@ from liftlab.components.metrics.instances import (
     mean_of_group,
 )
 from liftlab.components.openvocab.inference import InferenceConfig, best_of_each
+from liftlab.components.openvocab.network import LARGEST_GAMMA
 from liftlab.components.openvocab.records import SceneRecord, load_record
 from liftlab.components.openvocab.segmenting import SegmentedCloud, named, segment_cloud, superpoints_of
 from liftlab.components.openvocab.weights import Trained
@@ -24,7 +29,7 @@ from liftlab.components.text.word_vectors import TextEncoder
 from liftlab.components.types import Array
 
 MIN_POINTS = 30
-"""Truth instances with fewer sampled points are ignored (metrics.md section 6, lab scenes)."""
+"""Truth instances with fewer sampled points are ignored (docs/methods/metrics.md section 6, lab scenes)."""
 NAMED_IOU = 0.5
 """An object's name is asked for where an object of the network overlaps it by at least this IoU."""
 TEMPERATURES = tuple(round(0.5 + 0.1 * step, 1) for step in range(36))
@@ -40,8 +45,6 @@ class NameTrial:
     truth: str
     logits: Float[Array, "K"]
     """Similarity with every name, times the sharpness of the class logits."""
-    none: float
-    """Logit of "no object"."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def name_trials(
     trained: Trained, record: SceneRecord, found: SegmentedCloud, text: Float[Array, "K T"]
 ) -> list[NameTrial]:
     """What the network says of every thing of a record that it found."""
-    gamma, none = float(trained.network.gamma.clamp(max=100.0)), float(trained.network.no_object)
+    gamma = float(trained.network.gamma.detach().clamp(max=LARGEST_GAMMA))
     masks = found.objects.masks[:, found.superpoint]
     out = []
     for i, name in sorted(record.truth_names.items()):
@@ -179,18 +182,15 @@ def name_trials(
         ious = (masks & own).sum(axis=1) / (masks | own).sum(axis=1)
         best = int(ious.argmax())
         if ious[best] >= NAMED_IOU:
-            out.append(
-                NameTrial(name, text @ found.objects.embeddings[best].astype(np.float64) * gamma, none)
-            )
+            out.append(NameTrial(name, text @ found.objects.embeddings[best].astype(np.float64) * gamma))
     return out
 
 
 def _rank(trained: Trained, trial: NameTrial) -> tuple[int, float]:
     """Place of the right name, from 0, and the calibrated score of the first."""
     right = trial.logits[trained.names.index(trial.truth)]
-    logits = np.append(trial.logits, trial.none) / trained.calibration
-    p = np.exp(logits - logits.max())
-    return int((trial.logits > right).sum()), float(p[:-1].max() / p.sum())
+    p = np.exp((trial.logits - trial.logits.max()) / trained.calibration)
+    return int((trial.logits > right).sum()), float(p.max() / p.sum())
 
 
 def calibration_curve(
@@ -224,7 +224,7 @@ def calibrated(trained: Trained, files: Sequence[Path], encoder: TextEncoder) ->
 def _surprise(trained: Trained, trials: Sequence[NameTrial], temperature: float) -> float:
     total = 0.0
     for trial in trials:
-        logits = np.append(trial.logits, trial.none) / temperature
+        logits = trial.logits / temperature
         right = logits[trained.names.index(trial.truth)]
         total += float(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - right)
     return total / len(trials)

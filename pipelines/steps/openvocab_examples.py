@@ -1,4 +1,7 @@
-"""From a record to what one training step needs: inputs, queries, targets and names."""
+"""From a record to what one training step needs: inputs, queries, targets and names.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Training OVSeg3R over many records: seeded, checkpointed, resumable."""
+"""Training OVSeg3R over many records: seeded, checkpointed, resumable.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
+"""
 
 import json
 import time
@@ -76,8 +79,10 @@ PRESETS: dict[str, TrainConfig] = {
         warmup=5,
         checkpoint_every=10,
     ),
-    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1500, scenes=1),
-    "ablation": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, warmup=50),
+    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1150, scenes=1, rate=1e-3),
+    "ablation": TrainConfig(
+        supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50
+    ),
     "gpu": TrainConfig(
         network=NetworkConfig(dim=256, layers=6, heads=8),
         superpoints=SuperpointConfig(num_points=60_000),

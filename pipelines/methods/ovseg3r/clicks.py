@@ -3,6 +3,8 @@
 We differ: clicks are taken one after the other, so that a positive one only adds and a negative one only takes away;
 the
 original picks the one mask that suits all of them best.
+
+Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
 from collections.abc import Callable
@@ -112,9 +114,9 @@ def _take_away(objects: Objects, out: Selection, superpoint: int) -> None:
     positive = [s for s, own in out.clicks.items() if any(c.positive for c in own)]
     if superpoint in positive:
         return  # its points are divided between the clicks
-    free = [m for m in steps_at(objects, superpoint) if not objects.masks[m][positive].any()]
     gone = np.zeros_like(out.chosen)
-    if free:
+    free = [m for m in steps_at(objects, superpoint) if not objects.masks[m][positive].any()]
+    if free and out.chosen[superpoint]:  # else nothing that was right may go
         gone = objects.masks[max(free, key=lambda m: (objects.scores[m], -m))].copy()
     gone[superpoint] = True
     out.chosen &= ~gone

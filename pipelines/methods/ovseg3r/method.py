@@ -91,6 +91,7 @@ class OvSeg3R:
             of_points,
             of_pixels,
             found.sizes,
+            found.pairs,
             found.objects,
             found.tokens,
             found.centres,
@@ -182,6 +183,7 @@ class OvSeg3R:
             "point_superpoint": prepared.point_superpoint,
             "pixel_superpoint": prepared.pixel_superpoint,
             "sizes": prepared.sizes,
+            "pairs": prepared.pairs,
             "tokens": prepared.tokens.cpu().numpy(),
             "centres": prepared.centres.cpu().numpy(),
         }
@@ -209,7 +211,8 @@ class OvSeg3R:
         objects = Objects(**{name: read[name] for name in Objects.__dataclass_fields__})
         tokens, centres = (torch.from_numpy(read[name]).to(self.device) for name in ("tokens", "centres"))
         return OvSeg3RPrepared(
-            scene.key, scene, trained, read["point_superpoint"], read["pixel_superpoint"], read["sizes"], objects,
+            scene.key, scene, trained, read["point_superpoint"], read["pixel_superpoint"], read["sizes"],
+            read["pairs"], objects,
             tokens, centres, text,
         )  # fmt: skip
 
@@ -235,7 +238,7 @@ class OvSeg3R:
         any_mask = InferenceConfig(1, 1, self.config.threshold, 0.0)
         found = decoded(
             prepared.trained, prepared.tokens, prepared.centres, np.array([superpoint]), prepared.text,
-            prepared.sizes, any_mask,
+            prepared.sizes, any_mask, prepared.pairs,
         )  # fmt: skip
         return found.masks[0].copy() if len(found.masks) else np.zeros(len(prepared.sizes), bool)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int, Int32
 from scipy.ndimage import distance_transform_edt
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from liftlab.components.openvocab.cloud import Cloud
 from liftlab.components.types import Array, Scene
@@ -50,7 +50,7 @@ def spread(scene: Scene, cloud: Cloud, superpoint: Int[Array, "N"]) -> Int32[Arr
             out[start + there[better]] = superpoint[own[better]]
     lost = np.flatnonzero(out < 0)
     if len(lost):
-        nearest = cKDTree(points[cloud.index]).query(points[lost])[1]
+        nearest = KDTree(points[cloud.index]).query(points[lost])[1]
         out[lost] = superpoint[nearest]
     return out
 
@@ -86,8 +86,8 @@ def pixels_of(scene: Scene, of_points: Int32[Array, "P"]) -> Int32[Array, "V H W
         there = np.asarray(valid[view, :height, :width])
         own[there] = of_points[offsets[view] : offsets[view + 1]]
         if there.any() and not there.all():
-            nearest = distance_transform_edt(~there, return_distances=False, return_indices=True)
-            own[:] = own[tuple(nearest)]
+            nearest = np.asarray(distance_transform_edt(~there, return_distances=False, return_indices=True))
+            own[:] = own[nearest[0], nearest[1]]
     return out
 
 

@@ -21,7 +21,7 @@ class OvSeg3RConfig:
     """File of trained weights (`liftlab openvocab train`); empty takes those that ship with LiftLab, which were
     trained
     on generated rooms."""
-    threshold: Share = 0.4
+    threshold: Share = 0.3
     """A superpoint belongs to an object above this probability."""
     min_points: Annotated[int, within(1, 1_000_000)] = 30
     """Sampled points of the smallest object."""
@@ -44,6 +44,8 @@ class OvSeg3RPrepared:
     """Superpoint of every pixel; one without a point has that of the nearest pixel with one."""
     sizes: Int[Array, "S"]
     """Sampled points of each superpoint."""
+    pairs: Int[Array, "A 2"]
+    """Superpoints that touch."""
     objects: Objects
     tokens: Tensor = field(repr=False)
     """[S, D], from which further queries start."""

@@ -7,10 +7,12 @@ import torch
 from liftlab.components.openvocab.inference import (
     InferenceConfig,
     best_of_each,
+    connected_pieces,
     farthest_first,
     mask_ious,
     matrix_nms_decay,
     objects_of,
+    touching,
 )
 from liftlab.components.openvocab.losses import Prediction
 from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
@@ -18,6 +20,7 @@ from liftlab.components.openvocab.scene_inputs import normalised, scene_inputs
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 ONES = np.ones(6, np.int64)
+CHAIN = np.array([[0, 1], [1, 2], [2, 3]])
 
 
 def test_the_same_mask_twice_falls_to_nothing_and_others_stay() -> None:
@@ -47,13 +50,26 @@ def prediction() -> Prediction:
 
 
 def test_objects_are_the_best_queries_of_each_place() -> None:
-    found = objects_of(prediction(), np.array([0, 1, 2, 3]), np.array([20, 20, 50, 50]), InferenceConfig())
+    found = objects_of(
+        prediction(), np.array([0, 1, 2, 3]), np.array([20, 20, 50, 50]), InferenceConfig(), CHAIN
+    )
     assert found.queries.tolist() == [0, 2]  # a twin is decayed, "no object" and faint ones are left out
     assert found.masks.tolist() == [[True, True, False, False], [False, False, True, False]]
     assert found.names.argmax(axis=1).tolist() == [0, 1] and np.allclose(found.names.sum(axis=1), 1)
     assert found.scores[0] == pytest.approx(0.9, abs=0.01)
-    small = objects_of(prediction(), np.arange(4), np.array([20, 20, 50, 50]), InferenceConfig(min_points=45))
+    small = objects_of(
+        prediction(), np.arange(4), np.array([20, 20, 50, 50]), InferenceConfig(min_points=45), CHAIN
+    )
     assert small.queries.tolist() == [2]
+
+
+def test_a_mask_keeps_the_piece_its_query_is_in() -> None:
+    masks = np.array([[1, 1, 0, 1], [1, 1, 0, 1], [1, 1, 0, 1], [0, 0, 0, 0]], bool)
+    kept = connected_pieces(masks, np.array([3, 0, 2, 1]), CHAIN)
+    assert kept.tolist() == [[0, 0, 0, 1], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]
+    edges = np.array([[0, 1], [1, 2], [2, 3], [0, 3]])
+    assert touching(edges, np.array([0, 0, 1, 2])).tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert touching(edges[:1], np.zeros(2, int)).shape == (0, 2)
 
 
 def test_queries_are_thinned_farthest_first() -> None:

@@ -1,4 +1,4 @@
-"""Superpoints and lifted labels: the specification's worked examples (section 9), and what they must never do."""
+"""Superpoints and lifted labels: worked examples of docs/methods/ovseg3r.md section 9, and what they must never do."""
 
 import numpy as np
 import pytest

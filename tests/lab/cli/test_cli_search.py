@@ -75,3 +75,13 @@ def test_open_clip_ranks_by_the_model_and_keeps_its_embeddings(liftlab, tmp_path
     monkeypatch.setattr(ColourEncoder, "encode_images", lambda self, images: 1 / 0)
     again = liftlab("search", NAME, "red", "--encoder", "open_clip", "--out", tmp_path / "b")
     assert again[0] == 0 and again[1]["results"][0] != result["results"][0]
+
+
+def test_guessed_names_come_with_the_results(liftlab, tmp_path: Path) -> None:  # noqa: F811
+    code, result, _ = liftlab(
+        "search", NAME, "the red thing", "--encoder", "words", "--out", tmp_path / "out"
+    )
+    assert code == 0 and result["results"]
+    guesses = [guess for hit in result["results"] for guess in hit.get("guesses", [])]
+    assert guesses and all(0 <= score <= 1 for _, score in guesses)
+    assert all(len(hit.get("guesses", [])) <= 3 for hit in result["results"])
