@@ -30,7 +30,7 @@ from liftlab.components.openvocab.segmenting import segment_cloud
 from liftlab.components.openvocab.weights import WEIGHTS, Trained, load_trained
 from liftlab.components.text.word_vectors import word_vectors
 from liftlab.pipelines.guessed_names import MEANS_ALIKE
-from liftlab.pipelines.methods.wildseg3d.lookup import painting_order
+from liftlab.pipelines.methods.wildseg3d.everything import painting_order, things_of
 from liftlab.pipelines.steps import openvocab_evaluation as scoring
 from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from liftlab.pipelines.steps.openvocab_data import (
@@ -134,9 +134,10 @@ def _default_objects(capture: Path, file: Path, *, stereo: bool) -> InstanceScen
         raise ValueError("the record must be of this scene; it has other points.")
     view, row, column = scene.pointmap.point_index[index].T
     labels = np.zeros(len(index), np.int64)
+    things = things_of(cache)
     for number in range(cache.num_views):
         image = np.zeros(cache.sizes[number], np.int64)
-        for object_id in painting_order(cache, number, None):
+        for object_id in painting_order(cache, things, number, None):
             image[cache.mask(number, object_id)] = object_id
         here = view == number
         labels[here] = image[row[here], column[here]]

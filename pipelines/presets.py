@@ -152,8 +152,11 @@ def changed(config: T, changes: Mapping[str, Any]) -> T:
 
 
 def _changed(config: Any, path: list[str], value: Any) -> Any:
-    known = [field.name for field in fields(config)] if is_dataclass(config) else []
-    if path[0] not in known:
+    if not is_dataclass(config) or isinstance(config, type) or path[0] not in _settings(config):
         raise ValueError(f"changes must name settings of {type(config).__name__}; got '{'.'.join(path)}'.")
     inner = value if len(path) == 1 else _changed(getattr(config, path[0]), path[1:], value)
     return replace(config, **{path[0]: inner})
+
+
+def _settings(config: Any) -> list[str]:
+    return [field.name for field in fields(config)]

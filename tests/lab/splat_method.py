@@ -82,7 +82,8 @@ class Lifted:
 @pytest.fixture
 def lifted(monkeypatch: pytest.MonkeyPatch) -> type[Lifted]:
     """The method, registered for one test."""
-    entry = base.MethodEntry(NAME, "For tests.", "none", "none", LiftedConfig, Lifted, LiftedConfig())
+    presets = {base.DEFAULT: LiftedConfig(), base.QUICK: LiftedConfig()}
+    entry = base.MethodEntry(NAME, "For tests.", "none", "none", LiftedConfig, Lifted, presets)
     monkeypatch.setitem(base.METHODS._records, NAME, entry)
     monkeypatch.setattr(Lifted, "prepared_on", [])
     return Lifted

@@ -78,12 +78,12 @@ def test_an_entry_of_few_pixels_does_not_win_a_large_object() -> None:
     rows, columns = np.nonzero(joined[0] == 1)
     joined[0][rows[:9], columns[:9]] = 4
     alone, mended = by_hand(toy, weight), by_hand(toy, weight, joined)
-    inside = np.stack(toy.instance) == 1
+    inside = toy.instance == 1
     assert (np.stack(alone.labelling.maps)[inside] == 4).mean() > 0.8
     assert (np.stack(mended.labelling.maps)[inside] == 1).mean() > 0.8
     assert not (np.stack(mended.labelling.maps) == 4).any()
     assert mended.about["unsupported"] == 1 and alone.about["unsupported"] == 0
-    assert (np.stack(mended.labelling.maps)[np.stack(toy.instance) == 2] == 2).mean() > 0.8
+    assert (np.stack(mended.labelling.maps)[toy.instance == 2] == 2).mean() > 0.8
 
 
 def test_shuffled_masks_become_the_boxes(gaga: Gaga, prepared: IdentityPrepared) -> None:

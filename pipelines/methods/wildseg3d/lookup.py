@@ -168,18 +168,6 @@ def _same_place(a: Click, b: Click) -> bool:
     return a.view == b.view and abs(a.x - b.x) <= SAME_PLACE_PX and abs(a.y - b.y) <= SAME_PLACE_PX
 
 
-def painting_order(masks: MaskCache, view: int, granularity: float | None) -> list[int]:
-    """Objects that segment everything shows at this granularity, the one on top last."""
-    layers = ("object",)
-    if granularity is not None and granularity < 1 / 3:
-        layers = ("object", "part")
-    elif granularity is not None and granularity > 2 / 3:
-        layers = ("object", "group")
-    ascending = (masks.order[view] + 1).tolist()
-    shown = [i for i in reversed(ascending) if masks.area(view, i) and masks.kinds[i - 1] in layers]
-    return sorted(shown, key=lambda object_id: layers.index(masks.kinds[object_id - 1]))
-
-
 def message_of(given: ClickList, choice: CacheSelection, selected: Bool[Array, "N"]) -> str:
     """One sentence for what the person should know, or nothing."""
     if given.hidden:

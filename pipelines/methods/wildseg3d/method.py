@@ -30,10 +30,10 @@ from liftlab.pipelines.base import check_masks, register
 from liftlab.pipelines.choices.click_solvers import CLICK_SOLVERS
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import settings_for
+from liftlab.pipelines.methods.wildseg3d.everything import painting_order
 from liftlab.pipelines.methods.wildseg3d.lookup import (
     message_of,
     middle_of_step,
-    painting_order,
     plan,
     union_mask,
 )
@@ -174,14 +174,14 @@ class WildSeg3D:
 
         Args:
             prepared: State from `prepare`.
-            granularity: None takes whole objects. Below 1/3 parts come on top of them; above 2/3 groups
-                cover what they hold. Structure (table, floor, walls) is never labelled.
+            granularity: None takes whole things, by `things_of`. Below 1/3 parts come on top of them; above 2/3
+                groups cover what they hold. Structure (table, floor, walls) is never labelled.
         """
         masks = prepared.masks
         labels = []
         for view in range(masks.num_views):
             image = np.zeros(masks.sizes[view], np.uint16)
-            for object_id in painting_order(masks, view, granularity):
+            for object_id in painting_order(masks, prepared.things, view, granularity):
                 image[masks.mask(view, object_id)] = object_id
             labels.append(image)
         return tuple(labels)

@@ -4,6 +4,7 @@ Equation numbers are those of docs/methods/wildseg3d.md.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from jaxtyping import Bool, Float, Float32, Int
@@ -20,6 +21,7 @@ from liftlab.components.types import Array, Scene
 from liftlab.pipelines.choices.click_solvers import CLICK_SOLVERS
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import check_settings
+from liftlab.pipelines.methods.wildseg3d.everything import things_of
 from liftlab.pipelines.models import Sam2Config
 
 
@@ -85,6 +87,11 @@ class WildSeg3DPrepared:
     """Answers what the cache does not; None when the masks came without what it needs."""
     note: str = ""
     """Why there is no alignment although one was asked for; goes into every result's provenance."""
+
+    @cached_property
+    def things(self) -> frozenset[int]:
+        """Cached objects that are things of their own, looked for once: some seconds."""
+        return frozenset(things_of(self.masks))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ CONFIDENCES = (1.02, 1.4, 3.0)
 """Of the left, middle and right third of every photo of a pair; the upper half of a photo has matches."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TruthPairs:
     """A pair predictor that knows the truth."""
 
@@ -28,11 +28,11 @@ class TruthPairs:
     symmetric: bool = False
     conf_valid_threshold: float = 1.5
 
-    def __call__(self, first: View, second: View) -> PairResult:
+    def __call__(self, view_1: View, view_2: View) -> PairResult:
         index = {view.name: i for i, view in enumerate(self.toy.scene.views)}
-        world = [self.toy.scene.pointmap.pts3d[index[view.name]] for view in (first, second)]
-        points = [transform(first.camera.world_to_camera, p.astype(np.float64)) for p in world]
-        conf = np.repeat(np.float32(CONFIDENCES), WIDTH // 3)[None].repeat(HEIGHT, axis=0)
+        world = [self.toy.scene.pointmap.pts3d[index[view.name]] for view in (view_1, view_2)]
+        points = [transform(view_1.camera.world_to_camera, p.astype(np.float64)) for p in world]
+        conf = np.repeat(np.array(CONFIDENCES, np.float32), WIDTH // 3)[None].repeat(HEIGHT, axis=0)
         xy = pixel_centers(WIDTH, HEIGHT)[: HEIGHT // 2].reshape(-1, 2)
         matches = np.concatenate([xy, xy], axis=1).astype(np.float32)
         return PairResult(points[0].astype(np.float32), points[1].astype(np.float32), conf, conf, matches)
@@ -114,5 +114,5 @@ def test_other_adjustments_and_confidences_reach_the_weights(toy: Toy) -> None:
         other = histogram(toy, **options)[0]
         assert not np.array_equal(other.matched, usual.matched), options
     steep = [histogram(toy, adjustment="arctan", steepness=s)[0].matched for s in (2.0, 20.0)]
-    assert not np.array_equal(*steep)
+    assert not np.array_equal(steep[0], steep[1])
     assert replace(SceneAlignmentConfig(), alpha_n=-0.9).alpha_n == -0.9

@@ -139,32 +139,33 @@ def test_histogram_counts_every_pixel_once() -> None:
     assert histogram.matched[-1] >= (W[matched] > 10).sum() > 0
 
 
+def one_object(mask: np.ndarray) -> MaskCache:
+    """A cache of one photo with one object."""
+    height, width = mask.shape
+    return MaskCache.build(
+        "k", [[mask]], sizes=[(height, width)], kinds=["object"], foreground=[True], scores=[1.0]
+    )
+
+
 def test_soft_masks_by_distance_are_a_half_on_the_outline_and_keep_thin_things() -> None:
     """Two half planes and a line of three pixels: the value is the logistic curve of the distance in pixels."""
     inside = np.zeros((60, 80), bool)
     inside[:, 30:] = True
     thin = np.zeros((60, 80), bool)
     thin[10:50, 20:23] = True
-    build = dict(sizes=[(60, 80)], kinds=["object"], foreground=[True], scores=[1.0])
-    wide, line = (
-        soft_masks(MaskCache.build("k", [[mask]], **build), [(60, 80)], "all_objects")[0]
-        for mask in (inside, thin)
-    )
+    wide, line = (soft_masks(one_object(mask), [(60, 80)], "all_objects")[0] for mask in (inside, thin))
     spread = np.sqrt(3) * 5 / np.pi
     for column in (22, 29, 30, 37):
         assert wide[30, column] == pytest.approx(1 / (1 + np.exp(-(column + 0.5 - 30) / spread)), abs=1e-6)
     assert wide[0, 0] == 0 and wide[0, 45] == wide[30, 45]  # faint is none; the photo's border is no outline
     assert (line[12:48, 20:23] > 0.5).all()
-    blurred = soft_masks(
-        MaskCache.build("k", [[thin]], **build), [(60, 80)], "all_objects", softening="blur"
-    )[0]
+    blurred = soft_masks(one_object(thin), [(60, 80)], "all_objects", softening="blur")[0]
     assert blurred[30, 21] < 0.3
 
 
 def test_an_empty_and_a_full_mask_have_no_outline() -> None:
-    build = dict(sizes=[(20, 20)], kinds=["object"], foreground=[True], scores=[1.0])
     for value in (False, True):
-        cache = MaskCache.build("k", [[np.full((20, 20), value)]], **build)
+        cache = one_object(np.full((20, 20), value))
         assert (soft_masks(cache, [(20, 20)], "all_objects")[0] == value).all()
 
 
