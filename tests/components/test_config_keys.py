@@ -61,6 +61,7 @@ QUERIES = {
     "contrastive_lift": {"click_label": "pixel"},
     "gaga": {"click_label": "pixel"},
     "proto_saga": {"click_label": "pixel"},
+    "ovseg3r": {},  # what it answers with is computed when it is prepared
 }  # fmt: skip
 
 
