@@ -1,8 +1,7 @@
 """Words for things whose names nobody gave: guesses of a network, and names that mean alike.
 
-"mug" finds what is guessed to be a mug; "cup" finds it too, and what somebody named "mug". A guess is never more
-than a
-suggestion until a person accepts it, and every answer that rests on one says so.
+"mug" finds what is guessed to be a mug; "cup" finds it too, and what somebody named "mug". A guess is never more than
+a suggestion until a person accepts it, and every answer that rests on one says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +24,7 @@ Guesses = dict[int, tuple[tuple[str, float], ...]]
 """Object id to up to three names with how likely each is right."""
 MEANS_ALIKE = 0.4
 """Cosine from which two names mean alike: 36 of the 40 synonyms and phrases that tests ask for lie above it, and one
-in a
-hundred pairs of families of the training captures."""
+in a hundred pairs of families of the training captures."""
 
 
 @dataclass(frozen=True)
