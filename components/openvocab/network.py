@@ -71,8 +71,7 @@ class OpenVocabNetwork(nn.Module):
     """A superpoint transformer whose queries start from superpoints and are named by text vectors.
 
     Source: OVSeg3R (arXiv:2509.23541) over SegDINO3D's scheme. We differ [ours]: an MLP with pooling over neighbours
-    in
-    place of a sparse U-Net; a superpoint's own shape joins its mean feature, since an MLP on points does not see it;
+    in place of a sparse U-Net; a superpoint's own shape joins its mean feature, since an MLP on points does not see it;
     no 2D object queries, no boxes; "no object" is a logit of every query, not one for all, which did not learn to tell
     things from tables in 500 steps (0.96 for both).
     """

@@ -1,8 +1,7 @@
 """OVSeg3R: what clicks and boxes select of the objects (docs/methods/ovseg3r.md section 6).
 
 We differ: clicks are taken one after the other, so that a positive one only adds and a negative one only takes away;
-the
-original picks the one mask that suits all of them best.
+the original picks the one mask that suits all of them best.
 
 Equation numbers are those of docs/methods/ovseg3r.md.
 """

@@ -18,8 +18,7 @@ def spread(scene: Scene, cloud: Cloud, superpoint: Int[Array, "N"]) -> Int32[Arr
     """Superpoint of every point of the scene: that of the likest sampled point around it in its own photo.
 
     Likest: near in 3D, in units of the sampling step there, and of like colour. A point without a sampled one around
-    it
-    takes the nearest in 3D.
+    it takes the nearest in 3D.
     """
     pointmap = scene.pointmap
     total = int(pointmap.offsets[-1])

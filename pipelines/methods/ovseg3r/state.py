@@ -19,8 +19,7 @@ class OvSeg3RConfig:
 
     weights: str = ""
     """File of trained weights (`liftlab openvocab train`); empty takes those that ship with LiftLab, which were
-    trained
-    on generated rooms."""
+    trained on generated rooms."""
     threshold: Share = 0.3
     """A superpoint belongs to an object above this probability."""
     min_points: Annotated[int, within(1, 1_000_000)] = 30
