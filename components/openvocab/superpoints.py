@@ -19,8 +19,8 @@ FAR = 3.0
 """Edges longer than so many medians are dropped."""
 COLOUR_WEIGHT = 1.5
 """Of the colour difference in eq. 1 [ours]. With 0.1, where geometry decides first, the best that superpoints of
-four made scenes can do is IoU .68 with things (24,000 points, kappa .1), with 1.5 it is .78: stereo rounds off where things
-touch."""
+four made scenes can do is IoU .68 with things (24,000 points, kappa .1), with 1.5 it is .78: stereo rounds off where
+things touch."""
 CutRule = Literal["majority", "any"]
 """Eq. 2: an edge is cut where at least half of the common views tell its ends apart [ours], or any of them (paper)."""
 
