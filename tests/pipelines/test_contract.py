@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from liftlab.components.clicks import CLICK_DISC_PX
+from liftlab.components.clicks import clicks_of
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.types import Prompt, Segmentation
 from liftlab.pipelines import base
 from liftlab.pipelines.base import MethodEntry, Prepared, Segmenter, list_methods, seeded
+from liftlab.pipelines.benchmarking.click_laws import taken_back, unheard
 from tests.toy import Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
 EXAMPLE = "lift_votes"
@@ -131,16 +132,9 @@ def random_clicks(case: Case, seed: int, count: int) -> list[Prompt]:
 def test_every_click_is_heard_in_its_own_photo(case: Case, seed: int) -> None:
     prompts = random_clicks(case, seed, 6)
     masks = case.masks(case.segment(*prompts))
+    clicks = clicks_of(case.toy.scene, prompts).clicks
     for view, mask in enumerate(masks):
-        mine = [(p.point_coords[0], bool(p.point_labels[0])) for p in prompts if p.view == view]
-        for (x, y), positive in mine:
-            rows, columns = np.mgrid[: mask.shape[0], : mask.shape[1]]
-            near = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
-            others = [
-                np.hypot(columns + 0.5 - a, rows + 0.5 - b) for (a, b), sign in mine if sign != positive
-            ]
-            disc = (near <= CLICK_DISC_PX) & (near < np.min([np.full(near.shape, np.inf), *others], axis=0))
-            assert (mask[disc] == positive).all()
+        assert unheard(mask, [click for click in clicks if click.view == view]) == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -149,10 +143,8 @@ def test_a_positive_click_only_adds_and_a_negative_one_only_takes_away(case: Cas
     before = case.masks(case.segment(prompts[0]))
     for number in range(2, len(prompts) + 1):
         after = case.masks(case.segment(*prompts[:number]))
-        if prompts[number - 1].point_labels[0]:
-            assert not (before & ~after).any()
-        else:
-            assert not (after & ~before).any()
+        positive = bool(prompts[number - 1].point_labels[0])
+        assert taken_back(before, after, positive=positive) == 0
         before = after
 
 
