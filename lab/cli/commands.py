@@ -266,8 +266,10 @@ class Bench(Common):
     """Steps of the scene's Gaussians; 800, or the default of the device with --full."""
     max_side: Annotated[int | None, arg(metavar="PX")] = None
     """Longer side of the working images, pixels."""
-    photos: int | None = None
-    """At most so many photos of each scene, evenly chosen; all when not given."""
+    photos: Annotated[str | None, arg(metavar="N,...")] = None
+    """At most so many photos of each scene, for example 5, or 3,4,5,7,9 for a case each; all when not given."""
+    encoder: Annotated[str, arg(metavar="ENCODER")] = "auto"
+    """Who ranks objects for words: "attributes", or an image-text model; "auto" takes the model when it is there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where methods run."""
     prepare_secs: float | None = None
