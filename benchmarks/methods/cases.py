@@ -21,10 +21,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from benchmarks.novel_views import TestPhotos, TestRenderer, test_photos
-from benchmarks.oracle_masks import oracle_masks
-from benchmarks.segmentation import masks_in_photos, prompts_of
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.truth_scenes import read_truth
+from benchmarks.masks.segmentation import masks_in_photos, prompts_of
+from benchmarks.methods.novel_views import TestPhotos, TestRenderer, test_photos
+from benchmarks.methods.oracle_masks import oracle_masks
 from liftlab.bench.provenance import commit
 from liftlab.components.config_keys import key_record
 from liftlab.components.files import content_key
@@ -157,7 +157,7 @@ def state_of(case: Case) -> str:
 @cache
 def code_key(module: str) -> str:
     """Key of a method's code and what it uses of `OWN_CODE`; comments, docstrings and layout do not enter it."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     waiting, seen = [module], dict[str, str]()
     while waiting:
         name = waiting.pop()

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32
 
-from benchmarks.images import read_ids
-from benchmarks.truth_scenes import STRUCTURE_ID
+from benchmarks.common.images import read_ids
+from benchmarks.common.truth_scenes import STRUCTURE_ID
 from liftlab.components.geometry.projection import photo_from_view, pixel_centers
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.types import Array, Scene, View

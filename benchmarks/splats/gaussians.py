@@ -1,6 +1,6 @@
 """Quality of splats trained on a CPU, on photos that training never saw, with and without the pointmap's guidance.
 
-    python -m benchmarks.gaussians CAPTURE... --work FOLDER [--budget 180] [--side 320] [--only VARIANT]
+    python -m benchmarks.splats.gaussians CAPTURE... --work FOLDER [--budget 180] [--side 320] [--only VARIANT]
 
 A capture with `truth/cameras.json` and `test/` (photos with true cameras) is scored on `test/`: the cameras of its
 training photos are the true ones, so that the test cameras share their frame, and depth is our own multi-view stereo.
@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.images import read_rgb
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.images import read_rgb
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import read_truth
 from liftlab.components.captures.capture import open_capture
 from liftlab.components.captures.importing import import_capture
 from liftlab.components.files import is_sealed, sealed_folder, write_json

@@ -1,6 +1,6 @@
 """Segment everything of every method on one training photo, side by side: what the numbers of the table look like.
 
-python -m benchmarks.methods assets/captures/desk assets/captures/shelf --workspace DIR --pictures docs/images/methods
+Made by `python -m benchmarks.methods.compare CAPTURE ... --workspace DIR --pictures docs/images/methods`.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Int32, UInt8, UInt16
 from PIL import Image
 
-from benchmarks.method_cases import Case, ready
-from benchmarks.oracle_masks import in_view
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.truth_scenes import read_truth
+from benchmarks.methods.cases import Case, ready
+from benchmarks.methods.oracle_masks import in_view
 from liftlab.components.features.colours import cluster_colours
 from liftlab.components.types import Array
 

@@ -1,6 +1,6 @@
 """Photos to pointmaps: seconds per stage, and the error of the pointmaps against truth.
 
-    python -m benchmarks.reconstruction assets/captures/desk $LIFTLAB_DATA/SceauxCastle $LIFTLAB_DATA/sparse5
+    python -m benchmarks.geometry.reconstruction assets/captures/desk $LIFTLAB_DATA/SceauxCastle $LIFTLAB_DATA/sparse5
 
 Captures with `truth/` are measured twice: from photos alone (scale aligned by the median) and with the true cameras.
 """
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import psutil
 
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import CaptureTruth, read_truth
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import CaptureTruth, read_truth
 from liftlab.components.captures.capture import open_capture
 from liftlab.components.captures.importing import import_capture
 from liftlab.components.masks.graph.scene_graph import view_depths

@@ -1,9 +1,9 @@
 """Every method on the same splats and masks, scored on photos that no step ever saw.
 
-    python -m benchmarks.methods assets/captures/desk assets/captures/shelf --workspace DIR
+    python -m benchmarks.methods.compare assets/captures/desk assets/captures/shelf --workspace DIR
 
 Each case runs in a process of its own and is kept in DIR/methods.jsonl: a second call does what is missing or out of
-date (`method_cases.state_of`), then writes the table of all. The default is one seed and at most a minute of training
+date (`cases.state_of`), then writes the table of all. The default is one seed and at most a minute of training
 per case, and the papers' ablations on the first capture; `--full` takes three seeds, each method's own length of
 training, and the ablations on every capture.
 """
@@ -20,10 +20,10 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from benchmarks.method_cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
-from benchmarks.method_pictures import save_pictures
-from benchmarks.method_times import QUERY_CHANNELS, QUERY_GAUSSIANS, decode_times, query_times
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.methods.cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
+from benchmarks.methods.pictures import save_pictures
+from benchmarks.methods.times import QUERY_CHANNELS, QUERY_GAUSSIANS, decode_times, query_times
 from liftlab.components.errors import InputError
 
 SHORT_SECS = 60.0
@@ -110,7 +110,7 @@ def current(rows: Iterable[dict[str, Any]], workspace: Path) -> list[dict[str, A
 def run_apart(case: Case, limit_secs: float) -> dict[str, Any]:
     """The row of a case, made in a process of its own so that its peak memory is its own; a failure is a row too."""
     arguments = [f"--{f.name.replace('_', '-')}={getattr(case, f.name)}" for f in dataclasses.fields(case)]
-    command = [sys.executable, "-m", "benchmarks.methods", "case", *arguments]
+    command = [sys.executable, "-m", "benchmarks.methods.compare", "case", *arguments]
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit_secs)
     except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
 """A lab that stays up: clients that click for long and visits that come and go, and what the server holds after.
 
-    python -m benchmarks.soak --workspace DIR --scene desk
+    python -m benchmarks.page.soak --workspace DIR --scene desk
 
 The server is a process of its own. Clients are the page's two websockets and its pictures, without a page: the live
 line with the commands, and viser's line, which is drained and through which clicks in 3D come. Memory is measured
@@ -28,7 +28,7 @@ import tyro
 import viser
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.engine.lab import Lab
 from liftlab.machine.signals import Stopped
 
@@ -267,10 +267,19 @@ def growth(soak: Soak) -> float:
 @contextlib.contextmanager
 def served(workspace: Path, scene: str, *, rest_secs: float = REST_SECS) -> Iterator[tuple[str, int]]:
     """The lab in a process of its own, letting go of visits soon; gives its address and its process id."""
-    line = [sys.executable, "-m", "benchmarks.soak", "serve", "--workspace", str(workspace), "--scene", scene]
+    line = [
+        sys.executable,
+        "-m",
+        "benchmarks.page.soak",
+        "serve",
+        "--workspace",
+        str(workspace),
+        "--scene",
+        scene,
+    ]
     process = subprocess.Popen(
         [*line, "--rest-secs", str(rest_secs)],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         text=True,
     )

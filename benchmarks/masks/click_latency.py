@@ -1,7 +1,7 @@
 """Click to result: median and p95 of the server's time, over every object in every view, lookup and
 correction.
 
-    python -m benchmarks.click_latency --workspace DIR assets/captures/desk
+    python -m benchmarks.masks.click_latency --workspace DIR assets/captures/desk
 
 A result is the point selection and the masks of all views in memory, from a parsed prompt, caches warm
 (docs/architecture.md section 6).
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import read_truth
 from liftlab.components.geometry.projection import view_from_photo
 from liftlab.components.types import Prompt, Scene
 from liftlab.engine.lab import Lab

@@ -1,7 +1,7 @@
 """Numbers set by hand in masks, clicks and words: what is neither learned nor measured.
 
-    python -m benchmarks.constants
-    python -m benchmarks.constants --before COMMIT
+    python -m benchmarks.masks.constants
+    python -m benchmarks.masks.constants --before COMMIT
 
 Counted are numeric literals, defaults among them, other than 0, 1, 2 and powers of ten. Weights that a command trains
 are not in the code and do not count.
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import tyro
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AREAS = {
     "masks": ("components/masks",),
     "clicks": ("components/clicks.py",),

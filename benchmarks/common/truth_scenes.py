@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.images import read_ids, read_rgb
+from benchmarks.common.images import read_ids, read_rgb
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import points_from_depth
 from liftlab.components.types import Camera, Lens, Pointmap, Scene, View

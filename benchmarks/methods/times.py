@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
-from benchmarks.method_cases import Case, ready
-from benchmarks.tables import markdown
+from benchmarks.common.tables import markdown
+from benchmarks.methods.cases import Case, ready
 from liftlab.components.geometry.projection import scaled_intrinsics
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.pipelines.methods.saga.clicks import similarities

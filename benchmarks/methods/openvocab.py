@@ -1,7 +1,7 @@
 """What OVSeg3R's network reaches on scenes it never saw, beside what does without it.
 
     python -m assets.make_training_captures --kind all --seeds 2000-2001 --photos 9 --width 256 --height 192 --out made
-    python -m benchmarks.openvocab --captures made [--stereo room-2000 table-2000] [--bundled]
+    python -m benchmarks.methods.openvocab --captures made [--stereo room-2000 table-2000] [--bundled]
 
 Points: true depth spoilt as stereo spoils it; of the captures named with --stereo also our own stereo. Beside the
 network:
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.metrics.instances import InstanceScene, average_precision
 from liftlab.components.openvocab.augmentation import MaskNoise, spoilt_map
 from liftlab.components.openvocab.cloud import sampled_points

@@ -1,6 +1,6 @@
 """Splats on their way into a real browser: bytes and seconds until all are there, and what a highlight costs.
 
-    python -m benchmarks.page_splats --workspace DIR --scene desk --counts 100000 300000
+    python -m benchmarks.page.page_splats --workspace DIR --scene desk --counts 100000 300000
 
 The scene must be reconstructed, with splats and a prepared method. Its splats are repeated beside themselves up to
 the wanted count. What is received is told apart from what is drawn: without a graphics card, drawing takes as long
@@ -21,7 +21,7 @@ import tyro
 import uvicorn
 from playwright.sync_api import Page, WebSocket, sync_playwright
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.errors import InputError
 from liftlab.components.types import Gaussians, Scene
 from liftlab.engine.lab import Lab

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int32, Integer
 
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.truth_scenes import read_truth
 from liftlab.components.geometry.projection import project
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Scene, Segmentation

@@ -1,6 +1,6 @@
 """Cameras from photos alone: how many are placed, right, and wrong but kept, beside plain pycolmap.
 
-    python -m benchmarks.cameras CAPTURE [CAPTURE:COUNT ...]
+    python -m benchmarks.geometry.cameras CAPTURE [CAPTURE:COUNT ...]
 
 A capture is a folder with `images/` and, where the truth is known, `truth/cameras.json`. `:third` takes every third
 photo, `:000-008,010` the photos whose names begin so. Plain pycolmap runs with its own defaults.
@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.camera_scores import score_cameras
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.geometry.camera_scores import score_cameras
 from liftlab.components.errors import InputError
 from liftlab.components.processes.child import ChildEnded, run_in_child
 from liftlab.components.progress import Progress
@@ -120,7 +120,7 @@ def plain_cells(case: Case, mapper: str) -> list[object]:
         "mapper": mapper,
     }
     try:
-        found = run_in_child("benchmarks.cameras:plain_poses", arguments)
+        found = run_in_child("benchmarks.geometry.cameras:plain_poses", arguments)
     except ChildEnded:
         found = {}
     poses = {stem: np.array(pose) for stem, pose in found.items()}

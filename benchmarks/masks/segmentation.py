@@ -1,6 +1,6 @@
 """IoU after 1, 3 and 5 simulated clicks and of "segment everything", from photos alone.
 
-    python -m benchmarks.segmentation assets/captures/desk assets/captures/shelf --workspace DIR
+    python -m benchmarks.masks.segmentation assets/captures/desk assets/captures/shelf --workspace DIR
 
 Reconstructions, masks and prepared methods stay in the workspace, so a second run with the same code only
 clicks.
@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import tyro
 
-from benchmarks.images import read_bgr
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import CaptureTruth, read_truth
+from benchmarks.common.images import read_bgr
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import CaptureTruth, read_truth
 from liftlab.components.clicks import clicks_of
 from liftlab.components.geometry.projection import mask_in_photo
 from liftlab.components.masks.cache import MaskCache

@@ -1,8 +1,8 @@
 """Networks at full size with random weights: time and memory of what one click, one photo and one pair cost.
 
-    python -m benchmarks.networks --sizes tiny
-    python -m benchmarks.networks --sizes tiny small base-plus large --work click
-    LIFTLAB_MAST3R=CLONE python -m benchmarks.networks --sizes tiny small base-plus large --pairs --device cuda
+    python -m benchmarks.masks.networks --sizes tiny
+    python -m benchmarks.masks.networks --sizes tiny small base-plus large --work click
+    LIFTLAB_MAST3R=CLONE python -m benchmarks.masks.networks --sizes tiny small base-plus large --pairs --device cuda
 
 Random weights answer nothing, but they cost what trained ones do. Proposals are timed with a threshold that lets no
 mask through, so the cost of drawing masks is not in it.
@@ -19,7 +19,7 @@ import psutil
 import torch
 import tyro
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.masks.sam2.network import Sam2Network, build_sam2, masks_of_logits
 from liftlab.components.masks.sam2.proposer import Sam2Proposer, Sam2ProposerConfig
 from liftlab.components.masks.sam2.tracker import Sam2VideoTracker

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from liftlab.bench.provenance import commit, device_name
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def command() -> str:

@@ -1,6 +1,6 @@
 """Queries in words against truth: how often the best answer is right, by kind of query.
 
-    python -m benchmarks.search assets/captures/desk assets/captures/shelf --workspace DIR
+    python -m benchmarks.words.search assets/captures/desk assets/captures/shelf --workspace DIR
 
 Queries are made from templates and each capture's truth, which also says what the right answers are. No names of
 objects are loaded. Two rows per capture: on the objects that the default masks give, and (ORACLE) on the truth's own
@@ -22,9 +22,9 @@ import numpy as np
 import torch
 import tyro
 
-from benchmarks.search_queries import TruthQuery, make_queries, read_objects
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import read_truth
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import read_truth
+from benchmarks.words.search_queries import TruthQuery, make_queries, read_objects
 from liftlab.components.geometry.projection import photo_from_view, pixel_centers
 from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.text.attributes import measure

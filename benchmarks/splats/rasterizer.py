@@ -1,6 +1,6 @@
 """Time of the CPU rasteriser beside a prototype and beside the plain torch reference, in one run.
 
-    python -m benchmarks.rasterizer [--spike FOLDER] [--counts 20000 100000] [--repeats 8] [--work FOLDER]
+    python -m benchmarks.splats.rasterizer [--spike FOLDER] [--counts 20000 100000] [--repeats 8] [--work FOLDER]
 
 FOLDER holds a prototype with `nb2.forward` and `nb2.backward`; without it its columns stay empty. Times are
 the least process CPU time of the repeats, in milliseconds: other work on the machine disturbs it least. With
@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from numba.core import config
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.files import write_json
 from liftlab.components.rasterize import Backend, GaussianTensors, lift, rasterize, warm_up
 from liftlab.components.types import Camera
@@ -179,7 +179,7 @@ def measured_apart(case: dict[str, Any], work: Path | None) -> dict[str, float]:
     kept = work / name if work is not None else None
     if kept is not None and kept.is_file():
         return json.loads(kept.read_text())
-    command = [sys.executable, "-m", "benchmarks.rasterizer", "--case", json.dumps(case)]
+    command = [sys.executable, "-m", "benchmarks.splats.rasterizer", "--case", json.dumps(case)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     got = json.loads(done.stdout.splitlines()[-1])
     if kept is not None:

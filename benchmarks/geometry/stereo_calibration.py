@@ -1,6 +1,6 @@
 """Fit the confidence of two-view stereo: `stereo_pairs.CALIBRATION`.
 
-    python -m benchmarks.stereo_calibration SCENE_FOLDER [SCENE_FOLDER ...]
+    python -m benchmarks.geometry.stereo_calibration SCENE_FOLDER [SCENE_FOLDER ...]
 
 A scene folder is what `liftlab reconstruct` saves. Its multi-view depth, which other photos confirmed, stands in for
 the truth, so the scenes must not be those that are scored. Prints the coefficients and how odds and outcomes agree.
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.geometry.projection import project
 from liftlab.components.pointmaps import stereo_pairs
 from liftlab.components.pointmaps.pairs import PairFailure, nearby_graph

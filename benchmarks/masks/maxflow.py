@@ -1,7 +1,7 @@
 """The minimum cut of outlines by different solvers: time of the masks step and of corrections, and whether masks
 stay.
 
-    python -m benchmarks.maxflow assets/captures/desk assets/captures/shelf --workspace DIR
+    python -m benchmarks.masks.maxflow assets/captures/desk assets/captures/shelf --workspace DIR
 
 `--other MODULE:FUNCTION` measures one more solver and compares with that one: any function with the signature of
 `components.masks.graph.grid_cut.grid_cut`. Solvers take turns in one process, so that other work on the machine
@@ -22,7 +22,7 @@ import tyro
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.clicks import Click, ClickList
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import GraphCutConfig

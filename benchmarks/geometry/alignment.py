@@ -1,6 +1,6 @@
 """GA against DGA against known cameras.
 
-    python -m benchmarks.alignment [--captures assets/captures/desk ...] [--views 3 5 7 9]
+    python -m benchmarks.geometry.alignment [--captures assets/captures/desk ...] [--views 3 5 7 9]
 
 Two parts. (1) Truth pointmaps: every pair gets a scale of its own, smooth relative depth noise, and depth five times as
 wrong in blobs that are unsure (low confidence) and unmatched; this isolates what the weights do. (2) Two-view stereo of
@@ -18,9 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.images import read_rgb
-from benchmarks.tables import markdown, write_result
-from benchmarks.truth_scenes import CaptureTruth, read_truth
+from benchmarks.common.images import read_rgb
+from benchmarks.common.tables import markdown, write_result
+from benchmarks.common.truth_scenes import CaptureTruth, read_truth
 from liftlab.components.geometry.projection import (
     pixel_centers,
     points_from_depth,

@@ -1,6 +1,6 @@
 """Splat files: how large they are, and how long reading and writing takes.
 
-    python -m benchmarks.splat_files --counts 1000000
+    python -m benchmarks.splats.splat_files --counts 1000000
 
 The Gaussians are random, seeded, and spread like those of a scene; every file is read as the lab reads it, from a disk
 that holds it in its cache.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.gaussians.files import read_gaussians, write_gaussians
 from liftlab.components.types import Gaussians
 
