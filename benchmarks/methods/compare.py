@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from benchmarks.common.rows import append_row, known_results
 from benchmarks.common.tables import markdown, write_result
 from benchmarks.methods.cases import ABLATIONS, KEPT, ROUNDS, ROWS, VARIANTS, Case, Masks, run_case, state_of
 from benchmarks.methods.pictures import save_pictures
@@ -60,28 +61,6 @@ def cases_of(
             for seed in seeds
         ]
     return cases
-
-
-def known_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Rows of the file by key; the last of a key counts, and half a line, left by a run that was killed, does not."""
-    found: dict[str, dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        found[row["key"]] = row
-    return found
-
-
-def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Add a row on a line of its own, also after half a line."""
-    with path.open("a+b") as file:
-        if file.tell():
-            file.seek(-1, 2)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(json.dumps(row).encode() + b"\n")
 
 
 def missing(cases: Sequence[Case], known: dict[str, dict[str, Any]], *, retry: bool) -> list[Case]:

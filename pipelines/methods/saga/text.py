@@ -35,8 +35,8 @@ EPSILON = 0.25
 MOST_MASKS = 5000
 """Masks compared with each other; more are thinned out evenly."""
 PICTURES_AT_ONCE = 64
-PAPER_CROPS = CropConfig(background="grey")
-"""The paper blanks what is outside a mask."""
+PAPER_CROPS = CropConfig(background="black")
+"""The paper blanks what is outside a mask; the published code makes it black."""
 
 
 @dataclass(frozen=True)
