@@ -26,6 +26,7 @@ from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import Prepared, Segmenter, seeded
 from liftlab.pipelines.benchmarking.answers import Answers
 from liftlab.pipelines.benchmarking.scoring import plain, score_scene
+from liftlab.search.words import VOTING
 
 
 def main(case_file: Path, workspace: Path, out: Path, prepare_secs: float) -> None:
@@ -51,7 +52,9 @@ def run(case: Case, workspace: Path, out: Path, prepare_secs: float) -> dict[str
         prepared = _prepare(segmenter, scene, masks, case, prepare_secs)
         prepare = time.perf_counter() - started
         encoder = lab.text_encoder(case.effort.encoder) if bench.protocol == "text" else None
-        answers = Answers(scene, bench, segmenter, prepared, encoder=encoder)
+        answers = Answers(
+            scene, bench, segmenter, prepared, encoder=encoder, votes=case.effort.encoder == VOTING
+        )
         score = score_scene(
             answers, clicks=case.effort.clicks, seed=case.seed, saved=case.saved_clicks,
             progress=part_of(_report, 0.7, 0.97),

@@ -77,7 +77,11 @@ def scene_table(rows: Sequence[Row], scene: str) -> Table:
 
 def _rankers(rows: Sequence[Row]) -> str:
     """Who ranked objects where words were the prompt, as a sentence; empty where none were."""
-    names = {"attributes": "measured attributes", "open_clip": "an image-text model (open_clip)"}
+    names = {
+        "attributes": "measured attributes",
+        "open_clip": "an image-text model (open_clip)",
+        "votes": "votes of masks by an image-text model (votes)",
+    }
     used = sorted({str(row["ranker"]) for row in rows if row["status"] == "ok" and row.get("ranker")})
     return f" Words were ranked by {' and '.join(names.get(name, name) for name in used)}." if used else ""
 

@@ -19,7 +19,7 @@ from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentat
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.benchmarking.held_out import HeldOutViews
 from liftlab.pipelines.benchmarking.projection import ProjectedViews, points_of_masks
-from liftlab.pipelines.offers import RunsOnDevice
+from liftlab.pipelines.offers import RunsOnDevice, Voter, need_votes
 from liftlab.pipelines.search import SearchIndex, SearchResult, build_index, masks_of, search, search_by_model
 
 
@@ -32,6 +32,10 @@ class Answers:
         segmenter: The method.
         prepared: Its state for the scene.
         encoder: Image-text model that ranks objects for words; None ranks by measured attributes.
+        votes: By the method's own votes, with that model.
+
+    Raises:
+        InputError: The method does not vote for words.
     """
 
     def __init__(
@@ -42,7 +46,10 @@ class Answers:
         prepared: Any,
         *,
         encoder: TextImageEncoder | None = None,
+        votes: bool = False,
     ) -> None:
+        if votes:
+            need_votes(segmenter)
         self.bench = bench
         self._scene, self._segmenter, self._prepared = scene, segmenter, prepared
         self._index = {view.stem: index for index, view in enumerate(scene.views)}
@@ -52,8 +59,9 @@ class Answers:
         """Of the last answer."""
         self.selection: Segmentation | None = None
         """The last answer in 3D; None when nothing could be asked, or nothing was found."""
-        self._encoder = encoder
+        self._encoder, self._votes = encoder, votes
         self._words: SearchIndex | None = None
+        self._voter: Voter | None = None
         self._embeddings: Float32[Array, "O D"] | None = None
         device = segmenter.device if isinstance(segmenter, RunsOnDevice) else torch.device("cpu")
         self._projected = ProjectedViews(scene, device)
@@ -80,8 +88,10 @@ class Answers:
     def of_text(self, text: str) -> list[Bool[Array, "_ _"]]:
         """Masks of the scored photos of the object that fits the words best, among what the method segments.
 
-        In 3D the object is the scene's points in its masks.
+        In 3D the object is the scene's points in its masks; with votes it is the method's own selection.
         """
+        if self._votes and self._encoder is not None:
+            return self._of_votes(self._encoder, text)
         index = self._measured_objects()
         started = time.perf_counter()
         result = self._ranked(index, text)
@@ -98,6 +108,23 @@ class Answers:
             Provenance("search", {}, "points in masks", seconds),
         )  # fmt: skip
         return self._in_photos(masks)
+
+    def _of_votes(self, encoder: TextImageEncoder, text: str) -> list[Bool[Array, "_ _"]]:
+        if self._voter is None:
+            self._voter = need_votes(self._segmenter).voter(self._prepared, encoder, cancel=CancelToken())
+        started = time.perf_counter()
+        hits = self._voter(text)
+        self.seconds.append(time.perf_counter() - started)
+        self.selection = None
+        self.message = "" if hits else "The masks agree on nothing that these words could name."
+        if not hits:
+            return self._in_photos({})
+        best = hits[0]
+        self.selection = Segmentation(
+            self._segmenter.geometry, best.selected, best.selected.astype(np.float32), 0.5, (),
+            Provenance("search", {}, "votes", self.seconds[-1]),
+        )  # fmt: skip
+        return self._in_photos(dict(enumerate(best.masks)))
 
     def _measured_objects(self) -> SearchIndex:
         """What words are looked for in, made once; the image-text model looks at each object once."""

@@ -18,6 +18,7 @@ from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.benchmarking.answers import Answers
 from liftlab.pipelines.benchmarking.evaluation import score_labels
 from liftlab.pipelines.benchmarking.scoring import plain, score_scene
+from liftlab.pipelines.offers import VotedObject
 from liftlab.pipelines.search import SearchIndex
 from tests.toy import FLOOR, Toy, make_toy
 
@@ -176,6 +177,28 @@ def test_an_image_text_model_ranks_where_there_is_one(setting: Setting) -> None:
         assert (found[1][1] & truth).sum() / (found[1][1] | truth).sum() > 0.7
     by_attributes = asked_by_words(setting)
     assert not any(mask.any() for mask in by_attributes.of_text("almandine"))
+
+
+def test_a_method_that_votes_for_words_answers_by_itself(setting: Setting) -> None:
+    """With an image-text model; its own selection is what is projected."""
+    toy = setting.toy
+    selected = toy.instance[toy.scene.pointmap.valid] == 2
+    masks = tuple(view == 2 for view in toy.instance)
+
+    class Voting(type(setting.segmenter)):
+        def voter(self, prepared: Any, encoder: Any, *, cancel: CancelToken) -> Any:
+            return lambda text: (VotedObject(0.9, selected, masks),) if text == "it" else ()
+
+    method = Voting(setting.segmenter.config, device=setting.segmenter.device)
+    bench = replace(bench_of(toy), protocol="text")
+    answers = Answers(toy.scene, bench, method, setting.prepared, encoder=Jeweller(), votes=True)
+    assert np.array_equal(answers.of_text("it")[1], masks[1])
+    assert answers.selection is not None and np.array_equal(answers.selection.selected, selected)
+    assert not any(mask.any() for mask in answers.of_text("other")) and answers.selection is None
+    assert "agree on nothing" in answers.message
+    assert asked_by_words(replace(setting, segmenter=method)).of_text("blue")[1].any()  # asked by attributes
+    with pytest.raises(InputError, match="does not vote for words: choose saga"):
+        Answers(toy.scene, bench, setting.segmenter, setting.prepared, encoder=Jeweller(), votes=True)
 
 
 def test_a_scene_without_objects_is_refused(setting: Setting) -> None:
