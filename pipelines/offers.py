@@ -3,13 +3,17 @@
 Features that can be drawn are offered by prepared state: `HoldsFeatures` of `pipelines.methods.shared.feature_views`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, UInt16
 
+from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.progress import CancelToken
+from liftlab.components.text.encoder import TextImageEncoder
 from liftlab.components.types import Array, Camera
 from liftlab.pipelines.base import Prepared
 
@@ -48,6 +52,38 @@ class LabelsViews(Protocol):
     def label_view(self, prepared: Any, camera: Camera) -> UInt16[Array, "_H _W"]:
         """Label map as `decompose` gives them, by any camera."""
         ...
+
+
+@dataclass(frozen=True)
+class VotedObject:
+    """What words name, by a method's own votes."""
+
+    score: float
+    """Relevancy in [0, 1]."""
+    selected: Bool[Array, "N"]
+    """Over the primitives of the method's geometry."""
+    masks: tuple[Bool[Array, "_ _"], ...]
+    """The selection in every view, view pixels."""
+
+
+Voter = Callable[[str], tuple[VotedObject, ...]]
+"""Words to what they name, best first; empty when nothing was agreed on."""
+
+
+@runtime_checkable
+class VotesForWords(Protocol):
+    """A method that finds what words name in a way of its own, where there is an image-text model."""
+
+    def voter(self, prepared: Any, encoder: TextImageEncoder, *, cancel: CancelToken) -> Voter:
+        """Looks at every mask once, and answers words from then on. Raises Cancelled when `cancel` was set."""
+        ...
+
+
+def need_votes(method: Any) -> VotesForWords:
+    """The method, which must vote for words. Raises InputError."""
+    if not isinstance(method, VotesForWords):
+        raise InputError("This method does not vote for words: choose saga, or another encoder than votes.")
+    return method
 
 
 @runtime_checkable

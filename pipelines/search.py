@@ -179,16 +179,26 @@ def search_by_model(
         text: What a person typed; what follows "not" or "without" counts against.
         names: Object id to the name a person gave it; an object that is named in the text fits it fully.
     """
-    read = parse(text, names=callable_names((names or {}).values()))
-    wanted = (read.wanted, *read.others)
+    query = _query_of_model(text, names)
+    wanted = (query.wanted, *query.others)
     named = {term.name.casefold() for one in wanted for term in one.terms if isinstance(term, Named)}
-    words = tuple(word for word in tokenise(text) if word not in SILENT and word not in (",", ";"))
-    query = Query(text, read.wanted, tuple(dict.fromkeys(words)), (), others=read.others)
     scores = relevancy_of_text(embeddings, text, encoder) * index.prior**PRIOR_BY_MODEL
     for place, object_id in enumerate(index.objects.object_ids.tolist()):
         if answers_to((names or {}).get(object_id, "")) & named:
             scores[place] = 1.0
-    return _result(query, _ranked(index, scores) if words else ())
+    return _result(query, _ranked(index, scores) if query.used else ())
+
+
+def voted_result(text: str, found: Sequence[Found]) -> SearchResult:
+    """What a method's own votes found for a text, best first, as a result."""
+    return _result(_query_of_model(text, None), tuple(found))
+
+
+def _query_of_model(text: str, names: dict[int, str] | None) -> Query:
+    """A text for an image-text model, which knows every word; only names and a number are read."""
+    read = parse(text, names=callable_names((names or {}).values()))
+    words = tuple(word for word in tokenise(text) if word not in SILENT and word not in (",", ";"))
+    return Query(text, read.wanted, tuple(dict.fromkeys(words)), (), others=read.others)
 
 
 def _result(query: Query, found: tuple[Found, ...]) -> SearchResult:

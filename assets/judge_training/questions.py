@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.images import read_ids
-from benchmarks.truth_scenes import STRUCTURE_ID
+from benchmarks.common.images import read_ids
+from benchmarks.common.truth_scenes import STRUCTURE_ID
 from liftlab.components.geometry.projection import photo_from_view
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.types import Array, Scene, View

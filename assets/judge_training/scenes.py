@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.truth_scenes import scene_from_truth
+from benchmarks.common.truth_scenes import scene_from_truth
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import project, transform
 from liftlab.components.pointmaps.stereo.multiview import MultiviewOptions, multiview_pointmap

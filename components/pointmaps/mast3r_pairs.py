@@ -15,7 +15,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.files import content_key
 from liftlab.components.models.result_cache import ResultCache
 from liftlab.components.pointmaps.mast3r_network import PATCH_PX, HeadOutput, PairNetwork
-from liftlab.components.pointmaps.pairs import PairFailure, PairResult, shrunk
+from liftlab.components.pointmaps.pairs import PairFailure, PairResult, cells_of_matches, shrunk
 from liftlab.components.types import Array, View
 
 OUTSIDE_CONF = 1.001
@@ -189,7 +189,7 @@ def match(
     )
     good = np.linalg.norm(from_xy - back_xy, axis=1) <= config.match_tolerance_px
     good &= second.conf.reshape(-1)[there] > threshold
-    return _cells(from_xy[good], there_xy[good], stride, first.conf.shape, second.conf.shape)
+    return cells_of_matches(from_xy[good], there_xy[good], stride, first.conf.shape, second.conf.shape)
 
 
 def _nearest_descriptors(wanted: Float[Array, "K d"], image: Float[Array, "H W d"]) -> Int[Array, "K"]:
@@ -206,19 +206,3 @@ def _nearest_points(wanted: Float[Array, "K 3"], image: Float[Array, "H W 3"]) -
     """Index of the pixel with the nearest point."""
     _, found = scipy.spatial.KDTree(image.reshape(-1, 3)).query(wanted, workers=-1)
     return np.asarray(found, np.int64)
-
-
-def _cells(
-    from_xy: Int[Array, "K 2"],
-    to_xy: Int[Array, "K 2"],
-    stride: int,
-    size_1: tuple[int, ...],
-    size_2: tuple[int, ...],
-) -> Float[Array, "N 4"]:
-    """Each match for all pixels of its cell, those that leave an image left out."""
-    span = np.arange(stride) - stride // 2
-    steps = np.stack(np.meshgrid(span, span), axis=-1).reshape(1, -1, 2)
-    pairs = np.concatenate([from_xy[:, None] + steps, to_xy[:, None] + steps], axis=-1).reshape(-1, 4)
-    limit = np.array([size_1[1], size_1[0], size_2[1], size_2[0]])
-    inside = ((pairs >= 0) & (pairs < limit)).all(axis=1)
-    return (pairs[inside] + 0.5).astype(np.float32)

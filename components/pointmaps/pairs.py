@@ -10,7 +10,7 @@ from typing import Literal, Protocol, assert_never, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from liftlab.components.geometry.projection import scaled_intrinsics, transform
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -170,6 +170,31 @@ def _predicted(
         return {(n, m): predictor(views[n], views[m])}
     batch = list(edges[: predictor.pairs_at_once])
     return dict(zip(batch, predictor.predict([(views[n], views[m]) for n, m in batch]), strict=True))
+
+
+def cells_of_matches(
+    from_xy: Int[Array, "K 2"],
+    to_xy: Int[Array, "K 2"],
+    stride: int,
+    size_1: tuple[int, ...],
+    size_2: tuple[int, ...],
+) -> Float[Array, "N 4"]:
+    """Each match for all pixels of the `stride` x `stride` cell around it, those that leave an image left out.
+
+    Args:
+        from_xy, to_xy: Column and row of the matched pixels, counted from 0.
+        stride: Pixels; 1 leaves the matches as they are.
+        size_1, size_2: (height, width) of the images.
+
+    Returns:
+        x1, y1, x2, y2, pixel centres at +0.5.
+    """
+    span = np.arange(stride) - stride // 2
+    steps = np.stack(np.meshgrid(span, span), axis=-1).reshape(1, -1, 2)
+    pairs = np.concatenate([from_xy[:, None] + steps, to_xy[:, None] + steps], axis=-1).reshape(-1, 4)
+    limit = np.array([size_1[1], size_1[0], size_2[1], size_2[0]])
+    inside = ((pairs >= 0) & (pairs < limit)).all(axis=1)
+    return (pairs[inside] + 0.5).astype(np.float32)
 
 
 def shrunk(view: View, max_side: int) -> View:

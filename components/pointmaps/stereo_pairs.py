@@ -35,7 +35,7 @@ MIN_AGREED = 0.01
 """Pairs where a smaller share of a view's pixels matches in both directions fail."""
 CALIBRATION = np.array([-3.097, 0.83, -2.286, 1.752, -0.21])
 """Log-odds that a depth is within 1 %, as weights of `StereoDepth.evidence`. Fitted by
-`benchmarks/stereo_calibration.py` to the photos of SceauxCastle, which is not scored."""
+`benchmarks/geometry/stereo_calibration.py` to the photos of SceauxCastle, which is not scored."""
 _FEATURES_KEPT = 32
 
 

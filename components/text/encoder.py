@@ -40,8 +40,9 @@ class TextImageEncoder(Protocol):
 class CropConfig:
     """How objects are shown to an image-text model."""
 
-    background: Literal["blurred", "grey", "kept"] = "blurred"
-    """What surrounds the object in its crop: blurred (the model still sees where it stands), one grey, or as it is."""
+    background: Literal["blurred", "grey", "black", "kept"] = "blurred"
+    """What surrounds the object in its crop: blurred (the model still sees where it stands), one grey, black, or as it
+    is."""
     margin: float = 0.15
     """Added round the object's box, as a share of its longer side."""
     min_pixels: int = 400
@@ -97,19 +98,20 @@ def crop(
 ) -> UInt8[Array, "S S 3"]:
     """A square picture of an object as one view shows it."""
     image, mask = scene.views[view].image, masks.mask(view, object_id)
+    shade = 0 if config.background == "black" else 127
     if config.background != "kept":
         sigma = 0.02 * max(image.shape[:2])
         around = (
             cv2.GaussianBlur(image, (0, 0), sigma)
             if config.background == "blurred"
-            else np.full_like(image, 127)
+            else np.full_like(image, shade)
         )
         image = np.where(mask[..., None], image, around)
     rows, columns = masks.box(view, object_id)
     side = max(rows.stop - rows.start, columns.stop - columns.start)
     half = int(np.ceil(side * (0.5 + config.margin)))
     row, column = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
-    padded = cv2.copyMakeBorder(image, half, half, half, half, cv2.BORDER_CONSTANT, value=(127, 127, 127))
+    padded = cv2.copyMakeBorder(image, half, half, half, half, cv2.BORDER_CONSTANT, value=(shade,) * 3)
     return np.ascontiguousarray(padded[row : row + 2 * half, column : column + 2 * half])
 
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from liftlab.components.captures.benchmark_layouts import PhotoPoint
 from liftlab.components.types import Array
-from liftlab.pipelines.benchmarking.scoring import Answers, ObjectScore, SceneScore
+from liftlab.pipelines.benchmarking.answers import Answers
+from liftlab.pipelines.benchmarking.scoring import ObjectScore, SceneScore
 
 WIDTH_PX = 300
 JPEG_QUALITY = 80

@@ -20,7 +20,7 @@ from liftlab.components.files import content_key
 from liftlab.files.config_records import to_plain
 from liftlab.pipelines.base import get_method, list_methods
 
-BENCH_VERSION = 2
+BENCH_VERSION = 3
 """Raised when scoring changes; part of the key of every case."""
 DEFAULT_MASKS = "default"
 
@@ -38,10 +38,12 @@ class Effort:
     splat_steps: int | None = 800
     """Steps of the scene's Gaussians; None takes the default of the device."""
     photos: int | None = None
-    """At most so many photos of each scene, evenly chosen; None takes all."""
+    """At most so many photos of each scene, as `thinned` chooses them with the case's seed; None takes all."""
     max_side: int | None = None
     """Longer side of the working images, pixels; None takes the reconstruction's default."""
     device: str = "cpu"
+    encoder: str = "attributes"
+    """Who ranks objects for words, where words are the prompt; an entry of `TEXT_ENCODERS`."""
 
 
 SHORT = Effort()
@@ -81,10 +83,12 @@ class Case:
 
     @property
     def label(self) -> str:
-        """Method, settings and mask source, as tables name them."""
+        """Method, settings, mask source and number of photos, as tables name them."""
         parts = [self.method, *self.settings]
         if self.masks:
             parts.append(f"masks {' '.join(self.masks)}")
+        if self.effort.photos is not None:
+            parts.append(f"{self.effort.photos} photos")
         return ", ".join(parts)
 
     @property
@@ -120,6 +124,8 @@ class BenchRequest:
     """"default" or KEY=VALUE[,KEY=VALUE] each."""
     seeds: tuple[int, ...] = (0,)
     effort: Effort = SHORT
+    photos: tuple[int, ...] = ()
+    """At most so many photos of each scene, each number a case of its own; empty: as the effort says."""
     prompts: Path | None = None
 
 
@@ -133,8 +139,10 @@ def make_plan(asked: BenchRequest) -> list[Case]:
         raise InputError("Nothing to measure on: name captures with truth, for example assets/captures/desk.")
     if asked.effort.clicks < 1 or asked.effort.clicks > 20:
         raise InputError(f"--clicks must be between 1 and 20; got {asked.effort.clicks}.")
+    if any(count < 2 for count in asked.photos):
+        raise InputError(f"--photos takes numbers from 2 up; got {','.join(map(str, asked.photos))}.")
     scenes = [
-        scene for folder in asked.folders for scene in opened(folder.expanduser(), asked.layout, asked.effort)
+        scene for folder in asked.folders for scene in open_benchmark(folder.expanduser(), asked.layout)
     ]
     names = [scene.name for scene in scenes]
     for name in names:
@@ -142,23 +150,26 @@ def make_plan(asked: BenchRequest) -> list[Case]:
             raise InputError(f"Two scenes are called '{name}'; rename one of the folders.")
     saved = _read_prompts(asked.prompts) if asked.prompts else None
     cases = []
+    efforts = [replace(asked.effort, photos=count) for count in asked.photos] or [asked.effort]
     for scene in scenes:
-        fingerprint = _fingerprint(scene)
+        chosen = {(e.photos, seed): with_photos(scene, e, seed) for e in efforts for seed in asked.seeds}
+        fingerprints = {key: _fingerprint(part) for key, part in chosen.items()}
         for method, settings in _configurations(asked):
             for masks in asked.masks:
                 cases += [
                     _case(
-                        scene, fingerprint, method, settings, _settings_of(masks), seed, asked.effort, saved
+                        chosen[effort.photos, seed], fingerprints[effort.photos, seed], method, settings,
+                        _settings_of(masks), seed, effort, saved,
                     )
+                    for effort in efforts
                     for seed in asked.seeds
-                ]
+                ]  # fmt: skip
     return cases
 
 
-def opened(folder: Path, layout: str | None, effort: Effort) -> list[BenchmarkScene]:
-    """The scenes of a folder with as many photos as the effort allows."""
-    scenes = open_benchmark(folder, layout)
-    return scenes if effort.photos is None else [thinned(scene, effort.photos) for scene in scenes]
+def with_photos(scene: BenchmarkScene, effort: Effort, seed: int) -> BenchmarkScene:
+    """The scene with as many photos as the effort allows."""
+    return scene if effort.photos is None else thinned(scene, effort.photos, seed=seed)
 
 
 def _configurations(asked: BenchRequest) -> list[tuple[str, tuple[str, ...]]]:

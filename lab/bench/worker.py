@@ -14,9 +14,9 @@ from typing import Any
 
 import liftlab.components  # noqa: F401  (before torch: components/__init__.py says why)
 from liftlab.bench.pictures import save_pictures
-from liftlab.bench.plan import Case, masks_config, method_config, opened, shortened
+from liftlab.bench.plan import Case, masks_config, method_config, shortened, with_photos
 from liftlab.bench.provenance import device_name
-from liftlab.components.captures.benchmark_layouts import BenchmarkScene
+from liftlab.components.captures.benchmark_layouts import BenchmarkScene, open_benchmark
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.files import write_json
 from liftlab.components.processes.scratch import scratch_folder
@@ -24,7 +24,9 @@ from liftlab.components.progress import CancelToken, part_of
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import Prepared, Segmenter, seeded
-from liftlab.pipelines.benchmarking.scoring import Answers, plain, score_scene
+from liftlab.pipelines.benchmarking.answers import Answers
+from liftlab.pipelines.benchmarking.scoring import plain, score_scene
+from liftlab.search.words import VOTING
 
 
 def main(case_file: Path, workspace: Path, out: Path, prepare_secs: float) -> None:
@@ -49,7 +51,10 @@ def run(case: Case, workspace: Path, out: Path, prepare_secs: float) -> dict[str
         started = time.perf_counter()
         prepared = _prepare(segmenter, scene, masks, case, prepare_secs)
         prepare = time.perf_counter() - started
-        answers = Answers(scene, bench, segmenter, prepared)
+        encoder = lab.text_encoder(case.effort.encoder) if bench.protocol == "text" else None
+        answers = Answers(
+            scene, bench, segmenter, prepared, encoder=encoder, votes=case.effort.encoder == VOTING
+        )
         score = score_scene(
             answers, clicks=case.effort.clicks, seed=case.seed, saved=case.saved_clicks,
             progress=part_of(_report, 0.7, 0.97),
@@ -66,14 +71,15 @@ def run(case: Case, workspace: Path, out: Path, prepare_secs: float) -> dict[str
     return {
         "status": "ok", "sentence": "", **record, "config": case.config, "views": len(scene.views),
         "geometry": segmenter.geometry, "protocol": bench.protocol,
+        "ranker": case.effort.encoder if bench.protocol == "text" else None,
         "device": device_name(case.effort.device), "timing": timing,
     }  # fmt: skip
 
 
 def _scene_of(case: Case) -> BenchmarkScene:
-    for scene in opened(Path(case.folder), case.layout, case.effort):
+    for scene in open_benchmark(Path(case.folder), case.layout):
         if scene.name == case.scene:
-            return scene
+            return with_photos(scene, case.effort, case.seed)
     raise InputError(f"The scene '{case.scene}' is no longer in: {case.folder}")
 
 

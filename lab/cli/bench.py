@@ -17,8 +17,12 @@ from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.files.locks import FileLock
 from liftlab.machine.device import render_device
+from liftlab.pipelines.choices.record import missing
+from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 
 REPORT = "report.html"
+RANKER, MODEL_RANKER = "attributes", "open_clip"
+"""Who ranks objects for words without weights, and with them."""
 
 
 def run_bench(command: Bench) -> dict[str, Any]:
@@ -66,9 +70,9 @@ def _asked(command: Bench) -> BenchRequest:
         clicks=command.clicks or base.clicks,
         train_steps=command.train_steps or base.train_steps,
         splat_steps=command.splat_steps or base.splat_steps,
-        photos=command.photos,
         max_side=command.max_side,
         device=_device(command.device),
+        encoder=_encoder(command.encoder),
     )
     return BenchRequest(
         folders=(*command.captures, *((command.data,) if command.data else ())),
@@ -78,6 +82,7 @@ def _asked(command: Bench) -> BenchRequest:
         masks=command.masks,
         seeds=command.seeds or ((0, 1, 2) if command.full else (0,)),
         effort=effort,
+        photos=_photos(command.photos),
         prompts=command.prompts,
     )
 
@@ -95,6 +100,28 @@ def _limits(command: Bench) -> Limits:
 
 def _device(wanted: str) -> str:
     return render_device() if wanted == "auto" else wanted
+
+
+def _photos(text: str | None) -> tuple[int, ...]:
+    """Numbers of photos: "3,4,5" is (3, 4, 5)."""
+    try:
+        return tuple(int(count) for count in text.split(",")) if text is not None else ()
+    except ValueError as error:
+        raise InputError(
+            f"--photos takes numbers with commas between them, as in 3,4,5; got '{text}'."
+        ) from error
+
+
+def _encoder(wanted: str) -> str:
+    """Who ranks objects for words: the image-text model, when it is there and nobody else was asked for."""
+    if wanted == "auto":
+        return MODEL_RANKER if not missing(TEXT_ENCODERS.get(MODEL_RANKER)) else RANKER
+    if wanted != RANKER and not TEXT_ENCODERS.get(wanted).by_model:
+        raise InputError(f"--encoder takes {RANKER} or an image-text model; got '{wanted}'.")
+    lacking = missing(TEXT_ENCODERS.get(wanted))
+    if lacking:
+        raise InputError(lacking)
+    return wanted
 
 
 def _cores() -> int:

@@ -147,7 +147,7 @@ class Search(Common):
     method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD
     """Whose objects are searched; see `liftlab methods`."""
     encoder: Annotated[str, arg(metavar="ENCODER")] = "attributes"
-    """What reads the words: measured colours, sizes, shapes and places, or an image-text model."""
+    """What reads the words: measured colours, sizes, shapes and places, an image-text model, or (saga) its votes."""
     limit: Annotated[int, arg(metavar="N")] = 10
     """How many objects to write at most."""
     set: Annotated[tuple[str, ...], arg(metavar="KEY=VALUE")] = ()
@@ -266,8 +266,10 @@ class Bench(Common):
     """Steps of the scene's Gaussians; 800, or the default of the device with --full."""
     max_side: Annotated[int | None, arg(metavar="PX")] = None
     """Longer side of the working images, pixels."""
-    photos: int | None = None
-    """At most so many photos of each scene, evenly chosen; all when not given."""
+    photos: Annotated[str | None, arg(metavar="N,...")] = None
+    """At most so many photos of each scene, for example 5, or 3,4,5,7,9 for a case each; all when not given."""
+    encoder: Annotated[str, arg(metavar="ENCODER")] = "auto"
+    """Who ranks objects for words: attributes, open_clip, votes (saga); "auto" takes the model when it is there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where methods run."""
     prepare_secs: float | None = None

@@ -26,9 +26,10 @@ def run(command: Search) -> dict[str, Any]:
                 command.name, command.method, config, encoder=command.encoder, progress=progress.report,
                 cancel=cancel,
             )  # fmt: skip
-            result = lookup.search(text)
+            scene = lab.reconstruct(command.name)
+            lookup, result = lookup.answered(scene, text)
             record = write_search(
-                lab.reconstruct(command.name), lookup, result, folder, scene_name=command.name,
+                scene, lookup, result, folder, scene_name=command.name,
                 method=command.method, limit=command.limit, wall_secs=round(time.monotonic() - started, 3),
             )  # fmt: skip
             progress.done(f"{len(record.results)} objects written to {command.out}")

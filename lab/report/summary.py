@@ -30,7 +30,12 @@ class Metric:
 METRICS = (
     Metric("iou_first", "IoU, 1 click", "percent", "high", "Object IoU after the first prompt, over all scored views"),
     Metric("iou_last", "IoU, all clicks", "percent", "high", "Object IoU after the last prompt"),
-    Metric("view_iou", "IoU per view", "percent", "high", "Mean of the IoU of each view, after the last prompt"),
+    Metric("view_iou", "mIoU, 2D masks", "percent", "high",
+           "Mean over photos of the IoU of the masks the method gives them, after the last prompt"),
+    Metric("projected", "mIoU, projected 3D", "percent", "high",
+           "Mean over photos without prompts of the IoU of the 3D answer projected into them, without what their own "
+           "masks gave it (NVOS, SPIn-NeRF)"),
+    Metric("projected_accuracy", "mAcc, projected 3D", "percent", "high", "Share of pixels of those that are right"),
     Metric("new_views", "IoU, new views", "percent", "high", "Object IoU in photos that no step but scoring sees"),
     Metric("accuracy", "Acc", "percent", "high", "Share of pixels, background included, that are right"),
     Metric("boundary", "BIoU", "percent", "high", "IoU of the outlines (rims of 2 % of the diagonal)"),
@@ -64,6 +69,8 @@ def case_numbers(row: Row) -> dict[str, float]:
         "iou_first": _mean(entry["ious"][0] for entry in objects),
         "iou_last": _mean(entry["ious"][-1] for entry in objects),
         "view_iou": _mean(entry["last"]["view_iou"] for entry in objects),
+        "projected": _mean_of_known(_projected(entry, "view_iou") for entry in objects),
+        "projected_accuracy": _mean_of_known(_projected(entry, "accuracy") for entry in objects),
         "new_views": _mean_of_known(entry.get("new_views_iou") for entry in objects),
         "accuracy": _mean(entry["last"]["accuracy"] for entry in objects),
         "boundary": _mean(entry["last"]["boundary_iou"] for entry in objects),
@@ -79,6 +86,11 @@ def case_numbers(row: Row) -> dict[str, float]:
             if target == TARGETS[-1]:
                 found["failures"] = _mean(count is None for count in counts)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _projected(entry: Mapping[str, Any], name: str) -> float | None:
+    """A score of an object's projected answer; None where no photo could be scored."""
+    return (entry.get("projected") or {}).get(name)
 
 
 def curve(row: Row) -> list[float]:

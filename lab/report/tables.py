@@ -55,7 +55,7 @@ def overview(rows: Sequence[Row]) -> Table:
     """Every method with its settings, mean over scenes."""
     lines = entries(rows)
     scenes = scenes_of(rows)
-    note = f"Mean over {len(scenes)} scene{'s' * (len(scenes) != 1)} ({', '.join(scenes)})."
+    note = f"Mean over {len(scenes)} scene{'s' * (len(scenes) != 1)} ({', '.join(scenes)}).{_rankers(rows)}"
     if any(not line.complete for line in lines):
         note += (
             " Methods that lack a scene are not ranked; the number of failed cases stands behind their name."
@@ -69,9 +69,21 @@ def scene_table(rows: Sequence[Row], scene: str) -> Table:
     counts = [len(row["objects"]) for row in own if row["status"] == "ok"]
     note = f"Mean over {counts[0]} objects." if counts else "No case of this scene has a result."
     left_out = sorted({photo for row in own if row["status"] == "ok" for photo in row["unregistered"]})
+    note += _rankers(own)
     if left_out:
         note += f" Photos that could not be placed, and count as empty: {', '.join(left_out)}."
     return _table(f"scene-{scene}", scene, note, entries(own))
+
+
+def _rankers(rows: Sequence[Row]) -> str:
+    """Who ranked objects where words were the prompt, as a sentence; empty where none were."""
+    names = {
+        "attributes": "measured attributes",
+        "open_clip": "an image-text model (open_clip)",
+        "votes": "votes of masks by an image-text model (votes)",
+    }
+    used = sorted({str(row["ranker"]) for row in rows if row["status"] == "ok" and row.get("ranker")})
+    return f" Words were ranked by {' and '.join(names.get(name, name) for name in used)}." if used else ""
 
 
 def ablations(rows: Sequence[Row]) -> list[Table]:

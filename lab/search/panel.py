@@ -105,6 +105,8 @@ class WordPanel:
         """
         text = checked_search_text(text)
         lookup = self._need_lookup(encoder)
+        if lookup.voter is not None:
+            lookup = self._voted(text)
         with self.lock:
             kept = [ask for ask in self.asks if ask.text != text] if beside else []
             kept = kept[-(QUERIES_MAX - 1) :]
@@ -241,7 +243,19 @@ class WordPanel:
             with self.lock:
                 if here.lookup_of is None or here.lookup_of[:2] != wanted[:2]:
                     here.asks = []
+                here.asks = [
+                    ask for ask in here.asks if not ask.bare.voted
+                ]  # of objects that go with the lookup
                 here.bare, here.lookup_of, here.names_of = found, wanted, None
+        return self._up_to_date(scene)
+
+    def _voted(self, text: str) -> WordLookup:
+        """The lookup with what the method's own votes find for a text."""
+        here, scene = self._here, self.session.scene
+        assert here.bare is not None and scene is not None
+        grown, _ = here.bare.answered(scene, text)
+        with self.lock:
+            here.bare, here.lookup = grown, None
         return self._up_to_date(scene)
 
     def _up_to_date(self, scene: "Scene") -> WordLookup:

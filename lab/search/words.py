@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from liftlab.components.text.encoder import TextImageEncoder
     from liftlab.engine.lab import Lab
     from liftlab.engine.workspace import Workspace
-    from liftlab.pipelines.search import SearchIndex, SearchResult
+    from liftlab.pipelines.offers import Voter
+    from liftlab.pipelines.search import Found, SearchIndex, SearchResult
 
 SEARCH_VERSION = 1
 EMBEDDINGS_FILE = "embeddings.safetensors"
 TEXT_MAX = 300
 GUESSING = "words"
 """The encoder that also guesses what things are."""
+VOTING = "votes"
+"""The encoder by which a method votes for words."""
 NAMING_METHOD = "ovseg3r"
 """Whose network does."""
 NAME_IOU = 0.5
@@ -53,12 +56,23 @@ class WordLookup:
     """Metres of one scene unit; None while the scale is not known."""
     guesses: dict[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
     """Object id to up to three guesses of what it is, with how likely each is right; of the encoder `words`."""
+    voter: "Voter | None" = field(default=None, repr=False, compare=False)
+    """The method's own way to what words name, by the image-text model; None where it has none."""
+    voted: "dict[str, tuple[Found, ...]]" = field(default_factory=dict)
+    """Text to what was voted for; these objects are in the index."""
 
     def search(self, text: str) -> "SearchResult":
-        """Rank the objects for a text. InputError for an empty or endless one."""
-        from liftlab.pipelines.search import search, search_by_model
+        """Rank the objects for a text; with votes, one that `answered` was asked for.
+
+        InputError for an empty or endless text.
+        """
+        from liftlab.pipelines.search import search, search_by_model, voted_result
 
         text = checked_search_text(text)
+        if text in self.voted:
+            return voted_result(text, self.voted[text])
+        if self.voter is not None:
+            raise ValueError(f"text must have been voted for by `answered`; got '{text}'.")
         if self.encoder == GUESSING:
             from liftlab.components.text.word_vectors import word_vectors
             from liftlab.pipelines.guessed_names import search_with_guesses
@@ -70,6 +84,24 @@ class WordLookup:
         if self.model is None or self.embeddings is None:
             return search(self.index, text, names=self.names, metres_per_unit=self.metres_per_unit)
         return search_by_model(self.index, self.embeddings, self.model, text, names=self.names)
+
+    def answered(self, scene: Scene, text: str) -> "tuple[WordLookup, SearchResult]":
+        """The answer to a text, and the lookup that holds the objects of the answer.
+
+        A method that votes for words (SAGA) finds objects that no lookup held before: they come behind the others, once
+        per text. Elsewhere this is `search`, and the lookup stays as it is. InputError for an empty or endless text.
+        """
+        from liftlab.pipelines.search import Found, with_objects
+
+        text = checked_search_text(text)
+        if self.voter is None or text in self.voted:
+            return self, self.search(text)
+        hits = [hit for hit in self.voter(text) if any(mask.any() for mask in hit.masks)]
+        index = with_objects(scene, self.index, [hit.masks for hit in hits]) if hits else self.index
+        ids = index.objects.object_ids[len(self.index.objects.object_ids) :].tolist()
+        found = tuple(Found(int(i), hit.score) for i, hit in zip(ids, hits, strict=True))
+        grown = replace(self, index=index, voted=self.voted | {text: found})
+        return grown, grown.search(text)
 
     def title(self, object_id: int) -> str:
         """What an object is called: the name a person gave, else its number."""
@@ -132,8 +164,11 @@ def build_word_lookup(
     """`Lab.word_lookup` but for the names that people gave."""
     from liftlab.pipelines import search as step
     from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
+    from liftlab.pipelines.offers import need_votes
 
     TEXT_ENCODERS.get(encoder)  # before anything is computed
+    if encoder == VOTING:
+        need_votes(lab.segmenter(method, config))
     prepared = lab.prepare(name, method, config, progress=part_of(progress, 0.0, 0.8), cancel=cancel)
     segmenter, scene = lab.segmenter(method, config), lab.reconstruct(name, cancel=cancel)
     entry = lab.workspace.scene_entry(name)
@@ -156,6 +191,9 @@ def build_word_lookup(
     model = lab.text_encoder(encoder)
     if model is None:
         return WordLookup(index, encoder=encoder)
+    if encoder == VOTING:
+        voter = need_votes(segmenter).voter(prepared, model, cancel=cancel)
+        return WordLookup(index, model=model, encoder=encoder, voter=voter)
     embeddings = _embeddings(lab, scene, index, key, model, progress=progress, cancel=cancel)
     return WordLookup(index, model=model, embeddings=embeddings, encoder=encoder)
 

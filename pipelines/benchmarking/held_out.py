@@ -5,21 +5,19 @@ How selections are rendered: docs/methods/metrics.md section 1.
 
 from functools import cached_property
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 
 from liftlab.components.captures.benchmark_layouts import HeldOut
-from liftlab.components.geometry.projection import project, register_similarity
+from liftlab.components.geometry.projection import register_similarity
 from liftlab.components.metrics import pooled_iou
 from liftlab.components.rasterize import tensors_from_gaussians
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Scene, Segmentation
+from liftlab.pipelines.benchmarking.rendering import gaussians_mask, nearest_points, points_mask
 
 MIN_CAMERAS = 3
-SPLAT_PX = 1
-"""A point covers the square of this radius around its pixel."""
 
 
 class HeldOutViews:
@@ -51,13 +49,8 @@ class HeldOutViews:
         drawn as a square of 3 pixels; then a 3 x 3 closing.
         """
         if result.geometry == "gaussians":
-            chosen = torch.from_numpy(result.selected).to(self._device, torch.float32)
-            with torch.no_grad():
-                return (self._splats[stem].render(chosen[:, None])[..., 0] > 0.5).cpu().numpy()
-        nearest = self._nearest_points[stem]
-        mask = (nearest >= 0) & result.selected[nearest]
-        closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-        return closed > 0
+            return gaussians_mask(self._splats[stem], result.selected, self._device)
+        return points_mask(self._nearest_points[stem], result.selected)
 
     @cached_property
     def _splats(self) -> dict[str, FrozenView]:
@@ -91,31 +84,3 @@ def moved(camera: Camera, scale: float, R: Float[Array, "3 3"], t: Float[Array, 
     world_to_camera[:3, :3] = camera.world_to_camera[:3, :3] @ R.T
     world_to_camera[:3, 3] = scale * camera.world_to_camera[:3, 3] - world_to_camera[:3, :3] @ t
     return Camera(camera.K, world_to_camera, camera.width, camera.height)
-
-
-def nearest_points(points: Float[Array, "N 3"], camera: Camera) -> Int64[Array, "H W"]:
-    """Index of the point that each pixel sees, each point drawn as a square; -1 where there is none."""
-    xy, depth = project(camera, points)
-    with np.errstate(invalid="ignore"):
-        inside = (depth > 0) & (xy >= 0).all(axis=1) & (xy[:, 0] < camera.width) & (xy[:, 1] < camera.height)
-    ids = np.flatnonzero(inside)
-    ids = ids[np.argsort(-depth[ids], kind="stable")]  # far first: what is written last is nearest
-    column, row = xy[ids].astype(np.int64).T
-    owner = np.full((camera.height, camera.width), -1, np.int64)
-    owner[row, column] = ids
-    distance = np.where(owner >= 0, depth[owner], np.inf)
-    best, nearest = distance, owner
-    for dy in range(-SPLAT_PX, SPLAT_PX + 1):
-        for dx in range(-SPLAT_PX, SPLAT_PX + 1):
-            shifted = _shifted(distance, dy, dx, np.inf)
-            closer = shifted < best
-            best = np.where(closer, shifted, best)
-            nearest = np.where(closer, _shifted(owner, dy, dx, -1), nearest)
-    return nearest
-
-
-def _shifted(image: np.ndarray, dy: int, dx: int, fill: float | int) -> np.ndarray:
-    """The image moved by (dy, dx); what comes in is `fill`."""
-    padded = np.pad(image, SPLAT_PX, constant_values=fill)
-    top, left = SPLAT_PX - dy, SPLAT_PX - dx
-    return padded[top : top + image.shape[0], left : left + image.shape[1]]

@@ -5,26 +5,19 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int32
 
-from liftlab.components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, PhotoPoint
-from liftlab.components.captures.benchmark_layouts.scene import resized_labels
+from liftlab.components.captures.benchmark_layouts import BenchmarkObject, PhotoPoint
 from liftlab.components.errors import InputError
-from liftlab.components.geometry.projection import labels_in_photo, mask_in_photo
 from liftlab.components.metrics import latency
 from liftlab.components.progress import CancelToken, Progress, no_progress
-from liftlab.components.types import Array, Prompt, Scene, Segmentation
-from liftlab.pipelines.base import Segmenter
+from liftlab.components.types import Array
+from liftlab.pipelines.benchmarking.answers import Answers
 from liftlab.pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
-from liftlab.pipelines.benchmarking.held_out import HeldOutViews
 from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, replay_clicks, simulate
-from liftlab.pipelines.offers import RunsOnDevice
-from liftlab.pipelines.search import SearchIndex, build_index, masks_of, search
 
 
 @dataclass(frozen=True)
@@ -40,11 +33,14 @@ class ObjectScore:
     view_ious: tuple[float, ...]
     """Mean over the scored views of the IoU, after each click."""
     last: MaskScores
-    """Of the last answer."""
+    """Of the last answer's masks of the photos, as the method gives them: for a lookup, cached 2D masks."""
     message: str = ""
     """What the method had to say about its last answer."""
     new_views_iou: float | None = None
     """Of the last selection, pooled over the held-out views; None where there are none, or they do not show it."""
+    projected: MaskScores | None = None
+    """Of the last selection projected into the scored photos without prompts, own masks left out; None where all have
+    prompts."""
 
 
 @dataclass(frozen=True)
@@ -60,127 +56,6 @@ class SceneScore:
     everything_secs: float | None
     unregistered: tuple[str, ...]
     """Scored photos that the reconstruction could not place; their masks are empty."""
-
-
-class Answers:
-    """One prepared method, asked in photo pixels and answering in the pixels of the truth.
-
-    Args:
-        scene: What was reconstructed.
-        bench: Where the truth comes from; its scored photos are answered.
-        segmenter: The method.
-        prepared: Its state for the scene.
-    """
-
-    def __init__(self, scene: Scene, bench: BenchmarkScene, segmenter: Segmenter, prepared: Any) -> None:
-        self.bench = bench
-        self._scene, self._segmenter, self._prepared = scene, segmenter, prepared
-        self._index = {view.stem: index for index, view in enumerate(scene.views)}
-        self.seconds: list[float] = []
-        """Of every answer so far."""
-        self.message = ""
-        """Of the last answer."""
-        self.selection: Segmentation | None = None
-        """The last answer to clicks; None when nothing could be asked."""
-        self._words: SearchIndex | None = None
-        self._new_views: HeldOutViews | None = None
-
-    @property
-    def unregistered(self) -> tuple[str, ...]:
-        """Scored photos without a camera."""
-        return tuple(photo for photo in self.bench.scored if Path(photo).stem not in self._index)
-
-    def of_points(self, points: Sequence[PhotoPoint]) -> list[Bool[Array, "_ _"]]:
-        """Masks of the scored photos after clicking `points` in order; those in unplaced photos are left out."""
-        prompts = [
-            Prompt(
-                view=self._index[Path(point.photo).stem],
-                point_coords=np.array([[point.x, point.y]]),
-                point_labels=np.array([point.positive]),
-            )
-            for point in points
-            if Path(point.photo).stem in self._index
-        ]
-        return self._answer(prompts)
-
-    def of_text(self, text: str) -> list[Bool[Array, "_ _"]]:
-        """Masks of the scored photos of the object that fits the words best, among what the method segments."""
-        started = time.perf_counter()
-        if self._words is None:
-            self._words = build_index(self._scene, masks_of(self._segmenter, self._prepared))
-            started = time.perf_counter()  # the index is made once
-        index = self._words
-        result = search(index, text)
-        self.message = result.message
-        if not result.found:
-            return self._in_photos({})
-        best = result.found[0].object_id
-        masks = {view: index.mask(view, best) for view in range(len(self._scene.views))}
-        self.seconds.append(time.perf_counter() - started)
-        return self._in_photos(masks)
-
-    def everything(self) -> list[Int32[Array, "_ _"]]:
-        """Label maps of the scored photos from `decompose`."""
-        labels = self._segmenter.decompose(self._prepared)
-        out = []
-        for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
-            index = self._index.get(Path(photo).stem)
-            if index is None:
-                out.append(np.zeros(shape, np.int32))
-            else:
-                in_photo = labels_in_photo(self._scene.views[index], labels[index])
-                out.append(resized_labels(in_photo.astype(np.int32), shape))
-        return out
-
-    def photo_size(self, photo: str) -> tuple[int, int]:
-        """(width, height) of a photo as it was imported; of its truth when it was not placed."""
-        index = self._index.get(Path(photo).stem)
-        if index is None:
-            height, width = self._truth_shapes()[self.bench.scored.index(photo)]
-            return width, height
-        lens = self._scene.views[index].lens
-        return lens.width, lens.height
-
-    def _answer(self, prompts: Sequence[Prompt]) -> list[Bool[Array, "_ _"]]:
-        """Ask, and take the time until the masks of all views are there."""
-        masks: dict[int, Bool[Array, "_ _"]] = {}
-        self.selection = None
-        if prompts:
-            started = time.perf_counter()
-            result: Segmentation = self._segmenter.segment(self._prepared, prompts)
-            masks = {index: result.mask_of_view(index) for index in range(len(self._scene.views))}
-            self.seconds.append(time.perf_counter() - started)
-            self.message, self.selection = result.message, result
-        else:
-            self.message = "No clicked photo could be placed in the scene."
-        return self._in_photos(masks)
-
-    def new_views_iou(self, object_id: int) -> float | None:
-        """IoU of the last selection over the held-out views; None where there are none, or they do not show it."""
-        if self.bench.held_out is None or self.selection is None:
-            return None
-        if self._new_views is None:
-            own = self._segmenter
-            device = own.device if isinstance(own, RunsOnDevice) else torch.device("cpu")
-            self._new_views = HeldOutViews(self._scene, self.bench.held_out, device)
-        return self._new_views.iou(object_id, self.selection)
-
-    def _in_photos(self, masks: Mapping[int, Bool[Array, "_ _"]]) -> list[Bool[Array, "_ _"]]:
-        """View masks in the truth's pixels of the scored photos; empty where a view has none."""
-        out = []
-        for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
-            index = self._index.get(Path(photo).stem)
-            if index is None or index not in masks:
-                out.append(np.zeros(shape, bool))
-            else:
-                mask = mask_in_photo(self._scene.views[index], masks[index])
-                out.append(resized_labels(mask.astype(np.int32), shape) > 0)
-        return out
-
-    def _truth_shapes(self) -> list[tuple[int, int]]:
-        first = self.bench.objects[0].id
-        shapes = (self.bench.truth_of(first, photo).shape for photo in self.bench.scored)
-        return [(int(height), int(width)) for height, width in shapes]
 
 
 def score_scene(
@@ -249,8 +124,15 @@ def _score_object(
         masks = answers.of_text(entry.text)
     scores = score_masks(bench, entry, masks)
     return ObjectScore(
-        entry.id, entry.name, points, (scores.iou,), (scores.view_iou,), scores, answers.message
-    )
+        entry.id, entry.name, points, (scores.iou,), (scores.view_iou,), scores, answers.message,
+        answers.new_views_iou(entry.id), _projected(answers, entry, points),
+    )  # fmt: skip
+
+
+def _projected(answers: Answers, entry: BenchmarkObject, points: Sequence[PhotoPoint]) -> MaskScores | None:
+    """Score of the last answer in 3D."""
+    found = answers.projected({*answers.bench.prompted, *(point.photo for point in points)})
+    return None if found is None else score_masks(found[0], entry, found[1])
 
 
 def _score_clicks(
@@ -282,6 +164,7 @@ def _score_clicks(
     return ObjectScore(
         entry.id, entry.name, points, run.object_ious, run.view_ious,
         score_masks(bench, entry, last[0]), answers.message, answers.new_views_iou(entry.id),
+        _projected(answers, entry, points),
     )  # fmt: skip
 
 

@@ -66,3 +66,14 @@ TEXT_ENCODERS.register(
         by_model=False,
     )
 )
+TEXT_ENCODERS.register(
+    TextEncoderRecord(
+        name="votes",
+        label="votes of the masks of all photos, by OpenCLIP (saga)",
+        short="votes of masks (saga)",
+        summary="SAGA's own way, as published: masks that stand for the same splats vote, by their pictures on black.",
+        licence="MIT",
+        make=_open_clip,
+        needs=Needs("open_clip-vit-b-32", task="text"),
+    )
+)

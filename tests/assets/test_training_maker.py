@@ -20,7 +20,7 @@ from assets.training_maker.stage import STRUCTURE_IDS
 from assets.training_maker.things import library
 from assets.training_maker.things.base import FAMILIES
 from assets.training_maker.world import Light, World, to_linear
-from benchmarks.truth_scenes import STRUCTURE_ID, read_truth
+from benchmarks.common.truth_scenes import STRUCTURE_ID, read_truth
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import points_from_depth, project
 from liftlab.components.types import Camera

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.camera_scores import score_cameras
+from benchmarks.geometry.camera_scores import score_cameras
 from tests.textured_scene import walk
 
 TRUE = {f"{i}": camera.world_to_camera for i, camera in enumerate(walk(6, 80, 60))}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.method_pictures import CELL_WIDTH, COLUMNS, MOST_BYTES, TITLE_PX, grid, painted, write_small
+from benchmarks.methods.pictures import CELL_WIDTH, COLUMNS, MOST_BYTES, TITLE_PX, grid, painted, write_small
 
 TRUTH = np.zeros((60, 80), np.int32)
 TRUTH[10:30, 10:30], TRUTH[35:55, 40:70] = 3, 7

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.novel_views import TestPhotos, TestRenderer, _similarity
-from benchmarks.oracle_masks import JITTER_PX, oracle_masks
+from benchmarks.methods.novel_views import TestPhotos, TestRenderer, _similarity
+from benchmarks.methods.oracle_masks import JITTER_PX, oracle_masks
 from liftlab.components.geometry.projection import project
 from liftlab.components.types import Camera, Provenance, Segmentation
 from tests.toy import FLOOR, Toy, make_toy, toy_cameras

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import method_cases, methods
-from benchmarks.method_cases import ABLATIONS, ROWS, VARIANTS, Case
+from benchmarks.methods import cases, compare
+from benchmarks.methods.cases import ABLATIONS, ROWS, VARIANTS, Case
 from liftlab.components.types import Camera
 from liftlab.pipelines.base import get_method
 from tests.toy import Toy, gaussian_toy
@@ -30,7 +30,7 @@ def case_of(workspace: Path, variant: str = "saga", **changes: Any) -> Case:
 @pytest.mark.parametrize("variant", list(ROWS))
 def test_every_row_names_a_method_and_settings_that_exist(variant: str) -> None:
     name, changes = ROWS[variant]
-    config = method_cases.config_of(variant, 60.0)
+    config = cases.config_of(variant, 60.0)
     assert isinstance(config, get_method(name).config_class)
     for path, value in changes.items():
         inner = config
@@ -43,13 +43,13 @@ def test_every_row_names_a_method_and_settings_that_exist(variant: str) -> None:
 
 def test_the_default_asks_for_every_method_with_both_masks_then_for_ablations(tmp_path: Path) -> None:
     captures = [Path("a"), Path("b")]
-    cases = methods.cases_of(captures, tmp_path, (), ("oracle", "proposals"), full=False)
+    cases = compare.cases_of(captures, tmp_path, (), ("oracle", "proposals"), full=False)
     asked = {(case.capture.name, case.variant, case.masks) for case in cases}
     both = {(c, v, m) for c in "ab" for v in VARIANTS for m in ("oracle", "proposals")}
     both -= {(c, "wildseg3d", "oracle") for c in "ab"}
     assert asked == both | {("a", variant, "oracle") for variant in ABLATIONS}
     assert all(case.variant in VARIANTS for case in cases[: len(both)])
-    full = methods.cases_of(captures, tmp_path, (), ("oracle",), full=True)
+    full = compare.cases_of(captures, tmp_path, (), ("oracle",), full=True)
     assert {case.seed for case in full} == {0, 1, 2} and {case.budget_secs for case in full} == {0.0}
     assert {case.capture.name for case in full if case.variant in ABLATIONS} == {"a", "b"}
 
@@ -59,10 +59,10 @@ def test_a_row_is_out_of_date_when_its_own_method_changed_only(
 ) -> None:
     saga, gaga = case_of(tmp_path), case_of(tmp_path, "gaga")
     known = {case.key: {**case.blank, **DONE} for case in (saga, gaga)}
-    assert methods.missing([saga, gaga], known, retry=False) == []
+    assert compare.missing([saga, gaga], known, retry=False) == []
     monkeypatch.setattr(get_method("gaga").make, "STEP_VERSION", 99)
-    assert methods.missing([saga, gaga], known, retry=True) == [gaga]
-    assert [row["variant"] for row in methods.current(known.values(), tmp_path)] == ["saga"]
+    assert compare.missing([saga, gaga], known, retry=True) == [gaga]
+    assert [row["variant"] for row in compare.current(known.values(), tmp_path)] == ["saga"]
 
 
 def test_masks_and_splats_of_another_version_make_rows_out_of_date(
@@ -71,9 +71,9 @@ def test_masks_and_splats_of_another_version_make_rows_out_of_date(
     oracle, proposals = case_of(tmp_path), case_of(tmp_path, masks="proposals")
     known = {case.key: {**case.blank, **DONE} for case in (oracle, proposals)}
     monkeypatch.setattr("liftlab.pipelines.steps.masks.STEP_VERSION", 99)
-    assert methods.missing([oracle, proposals], known, retry=False) == [proposals]
+    assert compare.missing([oracle, proposals], known, retry=False) == [proposals]
     monkeypatch.setattr("liftlab.pipelines.steps.gaussians.STEP_VERSION", 99)
-    assert methods.missing([oracle, proposals], known, retry=False) == [oracle, proposals]
+    assert compare.missing([oracle, proposals], known, retry=False) == [oracle, proposals]
 
 
 def test_comments_are_no_change_of_a_method_and_code_is(
@@ -81,13 +81,13 @@ def test_comments_are_no_change_of_a_method_and_code_is(
 ) -> None:
     package = tmp_path / "pipelines"
     package.mkdir()
-    monkeypatch.setattr(method_cases, "__file__", str(tmp_path / "benchmarks" / "method_cases.py"))
+    monkeypatch.setattr(cases, "__file__", str(tmp_path / "benchmarks" / "methods" / "cases.py"))
     one, used = package / "one.py", package / "used.py"
     used.write_text("LEAST = 1\n")
 
     def key(text: str) -> str:
         one.write_text(f"from liftlab.pipelines.used import LEAST\n{text}")
-        return method_cases.code_key.__wrapped__("liftlab.pipelines.one")
+        return cases.code_key.__wrapped__("liftlab.pipelines.one")
 
     plain = key("def f():\n    return LEAST\n")
     assert key('# why\ndef f():\n    """What."""\n    return (LEAST)\n') == plain
@@ -99,12 +99,12 @@ def test_comments_are_no_change_of_a_method_and_code_is(
 def test_a_killed_run_leaves_half_a_line_and_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "methods.jsonl"
     saga, gaga = case_of(tmp_path), case_of(tmp_path, "gaga")
-    methods.append_row(path, {**saga.blank, **DONE})
+    compare.append_row(path, {**saga.blank, **DONE})
     with path.open("a") as file:
         file.write('{"key": "desk|gaga')
-    assert methods.missing([saga, gaga], methods.known_results(path), retry=False) == [gaga]
-    methods.append_row(path, {**gaga.blank, **DONE})
-    assert methods.missing([saga, gaga], methods.known_results(path), retry=False) == []
+    assert compare.missing([saga, gaga], compare.known_results(path), retry=False) == [gaga]
+    compare.append_row(path, {**gaga.blank, **DONE})
+    assert compare.missing([saga, gaga], compare.known_results(path), retry=False) == []
 
 
 def test_a_case_that_fails_is_a_row_with_its_last_words(
@@ -115,41 +115,41 @@ def test_a_case_that_fails_is_a_row_with_its_last_words(
     started = subprocess.run
 
     def run(command: list[str], **options: Any) -> Any:
-        return started(broken if "benchmarks.methods" in command else command, **options)
+        return started(broken if "benchmarks.methods.compare" in command else command, **options)
 
-    monkeypatch.setattr(methods.subprocess, "run", run)
-    row = methods.run_apart(case, 60.0)
+    monkeypatch.setattr(compare.subprocess, "run", run)
+    row = compare.run_apart(case, 60.0)
     assert row["failed"] == "InputError: no photos" and row["key"] == case.key
     known = {case.key: json.loads(json.dumps(row))}
-    assert methods.missing([case], known, retry=False) == []
-    assert methods.missing([case], known, retry=True) == [case]
-    (line,) = methods.table([row]).splitlines()[2:]
+    assert compare.missing([case], known, retry=False) == []
+    assert compare.missing([case], known, retry=True) == [case]
+    (line,) = compare.table([row]).splitlines()[2:]
     assert "failed: InputError: no photos" in line
-    assert line.count("|") == methods.table([]).splitlines()[0].count("|")
+    assert line.count("|") == compare.table([]).splitlines()[0].count("|")
 
 
 def test_a_case_that_takes_too_long_is_a_row(tmp_path: Path) -> None:
-    assert methods.run_apart(case_of(tmp_path), 0.01)["failed"] == "longer than 0.01 s"
+    assert compare.run_apart(case_of(tmp_path), 0.01)["failed"] == "longer than 0.01 s"
 
 
 def test_rows_of_a_case_are_averaged_over_seeds(tmp_path: Path) -> None:
     first = {**case_of(tmp_path).blank, **DONE}
     other = {**case_of(tmp_path, seed=1).blank, **DONE, "iou": [0.6, 0.9, 1.0], "iterations": 120}
-    text = methods.table([first, other])
+    text = compare.table([first, other])
     assert "| desk | ORACLE | saga | 60 s | 100/120 | 2 | 0.700 | 0.900 | 1.000 |" in text
 
 
 def test_the_table_says_what_a_claim_is_worth_and_who_is_behind(tmp_path: Path) -> None:
     whole = {**case_of(tmp_path).blank, **DONE}
     without = {**case_of(tmp_path, "saga, no gate").blank, **DONE, "iou": [0.7, 0.95, 1.0], "pq": 0.4}
-    assert "| desk | saga, no gate | 1 | +0.100 | -0.050 | +0.000 | +0.100 |" in methods.ablation_table(
+    assert "| desk | saga, no gate | 1 | +0.100 | -0.050 | +0.000 | +0.100 |" in compare.ablation_table(
         [whole, without]
     )
     base = {**case_of(tmp_path, "wildseg3d", masks="proposals").blank, **DONE, "iou": [0.9, 0.93, 1.0]}
     rows = [base, {**case_of(tmp_path, masks="proposals").blank, **DONE}]
-    assert "saga on desk by 0.100 after 1." in methods.behind(rows)
-    assert methods.behind(rows[:1]).endswith("none.")
-    assert methods.behind(rows[1:]).endswith("none.")
+    assert "saga on desk by 0.100 after 1." in compare.behind(rows)
+    assert compare.behind(rows[:1]).endswith("none.")
+    assert compare.behind(rows[1:]).endswith("none.")
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,10 @@ def test_a_tiny_case_from_training_to_its_row(
     quick = replace(quick, train=replace(quick.train, iterations=60))
     capture = tmp_path / "toy"
     write_truth(capture, toy)
-    monkeypatch.setattr(method_cases, "_scene_and_masks", lambda case: (toy.scene, toy.masks))
-    monkeypatch.setattr(method_cases, "config_of", lambda *_: quick)
+    monkeypatch.setattr(cases, "_scene_and_masks", lambda case: (toy.scene, toy.masks))
+    monkeypatch.setattr(cases, "config_of", lambda *_: quick)
     case = case_of(tmp_path, capture=capture)
-    row = method_cases.run_case(case)
+    row = cases.run_case(case)
     assert row["objects"] == 3 and set(row["iou_of_objects"]) == {"1", "2", "3"}
     assert row["iou"][0] > 0.4 and row["pq"] > 0 and row["iterations"] == 60
     json.dumps(row)
@@ -195,6 +195,6 @@ def test_a_tiny_case_from_training_to_its_row(
         raise AssertionError("prepared a second time")
 
     monkeypatch.setattr(get_method("saga").make, "prepare", trained_again)
-    again = method_cases.run_case(case)
+    again = cases.run_case(case)
     same = ("iou", "accuracy", "pq", "prepare_secs", "iterations")
     assert {name: again[name] for name in same} == {name: row[name] for name in same}

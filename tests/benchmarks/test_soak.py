@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.soak import growth, run_soak, served
+from benchmarks.page.soak import growth, run_soak, served
 from tests import toy_workspace
 
 HANDLES_ALLOWED = 8

@@ -10,7 +10,7 @@ from liftlab.components.progress import Cancelled, CancelToken
 from liftlab.components.text.encoder import relevancy_of_text
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.saga.method import Saga, SagaPrepared
-from liftlab.pipelines.methods.saga.text import PAPER_CROPS, embed_masks
+from liftlab.pipelines.methods.saga.text import PAPER_CROPS, embed_masks, find_by_votes
 from tests.components.text.test_encoder import ColourEncoder
 from tests.toy import Toy, box_of_gaussians, gaussian_toy
 
@@ -39,8 +39,11 @@ def test_masks_of_one_box_vote_together(prepared: SagaPrepared, toy: Toy) -> Non
 
 @pytest.mark.parametrize("box", WORDS)
 def test_a_word_finds_the_box_of_its_colour(prepared: SagaPrepared, toy: Toy, box: int) -> None:
-    hits = SAGA.find(prepared, WORDS[box], ColourEncoder())
+    hits = SAGA.voter(prepared, ColourEncoder())(WORDS[box])
     best = hits[0]
+    assert len(best.masks) == len(toy.scene.views)
+    lit, truth = best.masks[1], toy.instance[1] == box
+    assert (lit & truth).sum() > 0.5 * lit.sum() > 0
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     owner = box_of_gaussians(toy)
     assert best.selected[owner == box].mean() > 0.5
@@ -53,7 +56,8 @@ def test_the_score_is_the_mean_relevancy_of_the_masks_of_a_cluster(prepared: Sag
     cancel = CancelToken()
     embeddings = embed_masks(toy.scene, toy.masks, voted, encoder, PAPER_CROPS, cancel=cancel)
     relevancies = relevancy_of_text(embeddings, "red", encoder)
-    best = SAGA.find(prepared, "red", encoder)[0]
+    (best, *_) = find_by_votes(SAGA._affinity(prepared), voted, embeddings, encoder, "red")
+    assert np.array_equal(best.selected, SAGA.voter(prepared, encoder)("red")[0].selected)
     member = next(i for i, place in enumerate(voted.places.tolist()) if tuple(place) == best.place)
     cluster = voted.clusters == voted.clusters[member]
     assert best.score == pytest.approx(float(relevancies[cluster].mean()), abs=1e-6)
@@ -64,7 +68,7 @@ def test_looking_at_masks_can_be_stopped(prepared: SagaPrepared) -> None:
     cancel = CancelToken()
     cancel.cancel()
     with pytest.raises(Cancelled):
-        SAGA.find(prepared, "red", ColourEncoder(), cancel=cancel)
+        SAGA.voter(prepared, ColourEncoder(), cancel=cancel)
 
 
 def test_the_same_votes_again(prepared: SagaPrepared) -> None:

@@ -96,21 +96,25 @@ class BenchmarkScene:
         return None
 
 
-def thinned(scene: BenchmarkScene, count: int) -> BenchmarkScene:
-    """The scene with at most `count` photos, evenly chosen, where a reconstruction of all would take too long.
+def thinned(scene: BenchmarkScene, count: int, *, seed: int = 0) -> BenchmarkScene:
+    """The scene with at most `count` photos, where a reconstruction of all would take too long.
 
-    Photos with prompts are kept, and the scored ones where single objects were annotated in a few photos. Objects that
-    the kept scored photos no longer show well are not asked for.
+    Drawn at random where points of a reference photo are the prompt, as WildSeg3D (arXiv:2503.08407) does for its table
+    of 3 to 9 photos: the reference, one photo that is scored, and any others; a smaller draw of one seed is part of a
+    larger one. Elsewhere evenly chosen, annotated photos first where words are the prompt. Objects that the kept scored
+    photos no longer show well are not asked for.
+
+    Args:
+        scene: All of it.
+        count: At least as many as there are reference photos, and one.
+        seed: Of the draw.
 
     Raises:
         InputError: No scored photo is left, so `count` is too small.
     """
     if len(scene.photos) <= count:
         return scene
-    kept = {*scene.prompted, *(scene.scored if scene.protocol != "clicks" else ())}
-    others = [photo.name for photo in scene.photos if photo.name not in kept]
-    places = np.linspace(0, len(others) - 1, max(count - len(kept), 0)).round().astype(int)
-    kept |= {others[place] for place in places}
+    kept = _drawn(scene, count, seed) if scene.protocol == "points" else _even(scene, count)
     scored = tuple(name for name in scene.scored if name in kept)
     if not scored:
         raise InputError(f"None of the {count} photos of {scene.name} would be scored; take more photos.")
@@ -120,6 +124,30 @@ def thinned(scene: BenchmarkScene, count: int) -> BenchmarkScene:
     photos = tuple(photo for photo in scene.photos if photo.name in kept)
     objects = tuple(entry for entry in scene.objects if _shown(scene, entry, scored))
     return replace(scene, photos=photos, scored=scored, cameras=cameras, objects=objects)
+
+
+def _drawn(scene: BenchmarkScene, count: int, seed: int) -> set[str]:
+    """Names of the reference photos, of one scored photo, and of others drawn from all that are left."""
+    names = [photo.name for photo in scene.photos if photo.name not in scene.prompted]
+    drawn = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    first = [name for name in drawn if name in scene.scored][:1]
+    order = [*scene.prompted, *first, *(name for name in drawn if name not in first)]
+    return set(order[:count])
+
+
+def _even(scene: BenchmarkScene, count: int) -> set[str]:
+    """Names of evenly chosen photos; where words are the prompt, of annotated ones first."""
+    names = [photo.name for photo in scene.photos]
+    first = [name for name in names if name in scene.scored] if scene.protocol == "text" else []
+    kept = set(_evenly(first, count))
+    return kept | set(_evenly([name for name in names if name not in first], count - len(kept)))
+
+
+def _evenly(names: list[str], count: int) -> list[str]:
+    """At most so many of them."""
+    if count >= len(names):
+        return names
+    return [names[place] for place in np.linspace(0, len(names) - 1, max(count, 0)).round().astype(int)]
 
 
 def _shown(scene: BenchmarkScene, entry: BenchmarkObject, scored: tuple[str, ...]) -> bool:

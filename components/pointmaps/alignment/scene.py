@@ -17,6 +17,7 @@ from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.projection import project
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.pointmaps.alignment.sift import with_sift_matches
 from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align
 from liftlab.components.pointmaps.alignment.sparse import SparseAlignmentConfig, align_sparse
 from liftlab.components.pointmaps.alignment.weights import (
@@ -75,6 +76,9 @@ class SceneAlignmentConfig:
     """Of which objects DGA's soft masks are made: all things, one (`mask_target`), or no mask at all."""
     mask_target: Annotated[int, within(0, 1_000_000)] = field(default=0, metadata=OMIT_DEFAULT_FROM_KEY)
     """Id of that one object in the scene's masks."""
+    matching: Literal["own", "sift"] = field(default="own", metadata=OMIT_DEFAULT_FROM_KEY)
+    """Where DGA's matching maps come from: the pairs' own matches (descriptors of MASt3R, details of stereo, neighbours
+    in 3D of DUSt3R), or SIFT, as the paper has it for DUSt3R (D-DGA)."""
     softening: Softening = field(default="distance", metadata=OMIT_DEFAULT_FROM_KEY)
     """How masks become soft: by distance to their outline, or by a blur."""
 
@@ -122,6 +126,8 @@ def align_scene(
     pairs, failures = predict_pairs(
         scene.views, edges, predictor, progress=part_of(progress, 0.0, 0.5), cancel=cancel
     )
+    if config.matching == "sift":
+        pairs = with_sift_matches(views, pairs)
     sizes = [(camera.height, camera.width) for camera in cameras]
     rest = part_of(progress, 0.5, 1.0)
     threshold = predictor.conf_valid_threshold

@@ -9,6 +9,7 @@ import { finder, made, startIn } from "./dom.js";
 const HOW = {
   attributes: "Read by measured colours, sizes, shapes, places and the names you gave. For any word, choose the image-text model (its weights: liftlab models).",
   open_clip: "Read by an image-text model. For exact colours, sizes and places, choose measured attributes.",
+  votes: "SAGA's own way: masks of all photos vote by an image-text model. Prepare and choose SAGA for it.",
 };
 /** @type {string[]} */
 let photos = [];

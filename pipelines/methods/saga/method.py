@@ -24,7 +24,7 @@ from liftlab.components.features.smoothing import nearest_neighbours, neighbour_
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.rasterize.frozen import FrozenView
-from liftlab.components.text.encoder import CropConfig, TextImageEncoder
+from liftlab.components.text.encoder import TextImageEncoder
 from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import register
 from liftlab.pipelines.methods.saga.clicks import (
@@ -35,14 +35,7 @@ from liftlab.pipelines.methods.saga.clicks import (
     mask_query,
 )
 from liftlab.pipelines.methods.saga.config import SagaConfig
-from liftlab.pipelines.methods.saga.text import (
-    PAPER_CROPS,
-    TextHit,
-    VotedMasks,
-    embed_masks,
-    find_by_votes,
-    vote,
-)
+from liftlab.pipelines.methods.saga.text import VotedMasks, vote, voter_of
 from liftlab.pipelines.methods.saga.training import affinity_loss, measured_masks
 from liftlab.pipelines.methods.shared.feature_trainer import (
     Learned,
@@ -62,6 +55,7 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     seen_clicks,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.offers import Voter
 from liftlab.pipelines.presets import PRESETS
 
 SETUP_SHARE = 0.1
@@ -280,24 +274,18 @@ class Saga:
             cancel=cancel or CancelToken(), generator=torch.Generator().manual_seed(0),
         )  # fmt: skip
 
-    def find(
-        self,
-        prepared: SagaPrepared,
-        text: str,
-        encoder: TextImageEncoder,
-        *,
-        crops: CropConfig = PAPER_CROPS,
-        cancel: CancelToken | None = None,
-    ) -> tuple[TextHit, ...]:
-        """The paper's open-vocabulary segmentation: what a text names, best first (eq. 14 and 15).
+    def voter(
+        self, prepared: SagaPrepared, encoder: TextImageEncoder, *, cancel: CancelToken | None = None
+    ) -> Voter:
+        """The paper's open-vocabulary segmentation: what words name, best first (eq. 14 and 15).
 
         Raises:
             Cancelled: `cancel` was set.
         """
         cancel = cancel or CancelToken()
         voted = self.votes(prepared, cancel=cancel)
-        embeddings = embed_masks(prepared.views.scene, prepared.masks, voted, encoder, crops, cancel=cancel)
-        return find_by_votes(self._affinity(prepared), voted, embeddings, encoder, text)
+        affinity = self._affinity(prepared)
+        return voter_of(affinity, prepared.views, prepared.masks, voted, encoder, cancel=cancel)
 
     def save(self, prepared: SagaPrepared, folder: Path) -> None:
         """Write features, gate and scales; scene, Gaussians and masks are stored by themselves."""

@@ -21,6 +21,7 @@ from liftlab.components.types import Array, Scene
 from liftlab.pipelines.methods.saga.clicks import Affinity
 from liftlab.pipelines.methods.shared.feature_trainer import training_frames
 from liftlab.pipelines.methods.shared.gaussian_answers import MIN_ALPHA, GaussianViews
+from liftlab.pipelines.offers import VotedObject, Voter
 
 ANCHOR_SHARE, LEAST_ANCHORS = 0.01, 1000
 """Gaussians, chosen at random, that masks are compared by."""
@@ -35,8 +36,8 @@ EPSILON = 0.25
 MOST_MASKS = 5000
 """Masks compared with each other; more are thinned out evenly."""
 PICTURES_AT_ONCE = 64
-PAPER_CROPS = CropConfig(background="grey")
-"""The paper blanks what is outside a mask."""
+PAPER_CROPS = CropConfig(background="black")
+"""The paper blanks what is outside a mask; the published code makes it black."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,29 @@ def embed_masks(
         some = voted.places[start : start + PICTURES_AT_ONCE].tolist()
         out.append(encoder.encode_images([crop(scene, masks, view, one, config) for view, one in some]))
     return np.concatenate(out[1:] or out).astype(np.float32)
+
+
+def voter_of(
+    affinity: Affinity,
+    views: GaussianViews,
+    masks: MaskCache,
+    voted: VotedMasks,
+    encoder: TextImageEncoder,
+    *,
+    cancel: CancelToken,
+) -> Voter:
+    """Steps 5 and 6 for any words: masks are looked at once, on black as published. Raises Cancelled."""
+    embeddings = embed_masks(views.scene, masks, voted, encoder, PAPER_CROPS, cancel=cancel)
+
+    def named(text: str) -> tuple[VotedObject, ...]:
+        hits = find_by_votes(affinity, voted, embeddings, encoder, text)
+        places = range(len(views.scene.views))
+        return tuple(
+            VotedObject(one.score, one.selected, tuple(views.mask(one.selected, view) for view in places))
+            for one in hits
+        )
+
+    return named
 
 
 def find_by_votes(

@@ -284,7 +284,38 @@ def test_a_long_scene_is_thinned_evenly(tmp_path: Path) -> None:
 
 def test_annotated_photos_survive_thinning(tmp_path: Path) -> None:
     scene = only(make_nvos(tmp_path), "NVOS")
-    assert {photo.name for photo in thinned(scene, 2).photos} == {"IMG_1.JPG", "IMG_3.JPG"}
+    for seed in range(3):
+        assert {photo.name for photo in thinned(scene, 2, seed=seed).photos} == {"IMG_1.JPG", "IMG_3.JPG"}
+    with pytest.raises(InputError, match="None of the 1 photos"):
+        thinned(scene, 1)
+
+
+def drawn(scene: BenchmarkScene, count: int, seed: int) -> set[str]:
+    return {photo.name for photo in thinned(scene, count, seed=seed).photos}
+
+
+def test_photos_beside_a_reference_are_drawn_at_random(tmp_path: Path) -> None:
+    """All of them are annotated, and yet no more are kept than were asked for."""
+    folder = tmp_path / "fern (llff)"
+    for number in range(12):
+        photo(folder / f"images/image{number:03d}.png")
+        grey(folder / f"image{number:03d}.png", square())
+    scene = only(folder, "SPIn-NeRF")
+    assert len(scene.scored) == 11
+    draws = {seed: drawn(scene, 5, seed) for seed in range(6)}
+    assert all(len(names) == 5 and "image000.png" in names for names in draws.values())
+    assert draws[0] == drawn(scene, 5, 0) and len({frozenset(names) for names in draws.values()}) > 1
+    assert drawn(scene, 3, 0) < draws[0] < drawn(scene, 9, 0)
+    few = thinned(scene, 3)
+    assert set(few.scored) == {p.name for p in few.photos} - {"image000.png"}
+
+
+def test_annotated_photos_come_first_where_words_are_asked(tmp_path: Path) -> None:
+    scene = only(make_lerf(tmp_path), "LERF-Mask")
+    many = len(scene.scored)
+    assert len(scene.photos) > many
+    assert drawn(scene, many, 0) == set(scene.scored)
+    assert drawn(scene, 1, 0) <= set(scene.scored)
 
 
 def test_unknown_layouts_and_folders(tmp_path: Path) -> None:

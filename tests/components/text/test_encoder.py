@@ -65,8 +65,8 @@ def clip() -> OpenClipEncoder:
 
 
 def test_crops_show_the_object_and_little_else(toy: Toy) -> None:
-    cases: tuple[tuple[Literal["grey", "blurred", "kept"], int | None], ...]
-    cases = (("grey", 127), ("blurred", None), ("kept", None))
+    cases: tuple[tuple[Literal["grey", "black", "blurred", "kept"], int | None], ...]
+    cases = (("grey", 127), ("black", 0), ("blurred", None), ("kept", None))
     for background, around in cases:
         crops = object_crops(toy.scene, toy.masks, 1, CropConfig(background=background, min_pixels=50))
         assert 1 <= len(crops) <= 3
@@ -91,10 +91,11 @@ def test_an_object_at_the_border_of_a_photo_can_be_cropped(toy: Toy) -> None:
     assert all(crop.shape[0] == crop.shape[1] > 5 for crop in crops)
 
 
-def test_embeddings_are_unit_and_find_the_colour(toy: Toy) -> None:
+@pytest.mark.parametrize("background", ["grey", "black"])
+def test_embeddings_are_unit_and_find_the_colour(toy: Toy, background: Literal["grey", "black"]) -> None:
     encoder: TextImageEncoder = ColourEncoder()
     assert isinstance(encoder, TextImageEncoder)
-    config = CropConfig(background="grey", min_pixels=50)
+    config = CropConfig(background=background, min_pixels=50)
     found = embed_objects(
         toy.scene, toy.masks, [1, 2, 3], encoder, config, progress=no_progress, cancel=CancelToken()
     )

@@ -45,6 +45,8 @@ def test_from_photos_to_report_and_again(toy_capture, toy_bench_workspace, tmp_p
     (row,) = rows_of(out)
     assert [entry["name"] for entry in row["objects"]] == ["red box", "blue box", "green box"]
     assert min(entry["ious"][-1] for entry in row["objects"]) > 0.95  # the toy's masks are exact
+    assert min(entry["projected"]["view_iou"] for entry in row["objects"]) > 0.7  # points drawn as squares
+    assert row["ranker"] is None
     assert row["everything"]["recall"] == 1 and row["config"]["first_candidate"] == "whole"
     assert {"commit", "versions", "device", "threads", "effort"} <= row.keys()
     assert row["timing"].keys() >= {"reconstruct", "masks", "prepare", "click", "peak_mib"}
@@ -65,6 +67,32 @@ def test_a_limit_makes_a_row_with_its_sentence(toy_capture, toy_bench_workspace,
     assert (code, result["failed"]) == (0, 1)
     assert "needed more than 0.01 GiB" in said
     assert "needed more than 0.01 GiB" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "more, sentence",
+    [
+        (("--photos", "3;4"), "--photos takes numbers with commas between them, as in 3,4,5; got '3;4'."),
+        (("--photos", "1"), "--photos takes numbers from 2 up; got 1."),
+        (("--encoder", "words"), "--encoder takes attributes or an image-text model; got 'words'."),
+        (("--encoder", "open_clip"), "'open_clip' needs the model"),
+        (("--encoder", "clip"), "Did you mean 'open_clip'?"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(
+    more, sentence, toy_capture, tmp_path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFTLAB_MODELS", str(tmp_path / "none"))
+    _, _, said = bench(toy_capture, tmp_path / "workspace", tmp_path / "out", *more, capsys=capsys)
+    assert sentence in said
+
+
+def test_words_are_ranked_by_the_model_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    from liftlab.cli import bench as command
+
+    for lacking, expected in (("no weights", "attributes"), ("", "open_clip")):
+        monkeypatch.setattr(command, "missing", lambda record, lacking=lacking: lacking)
+        assert command._encoder("auto") == expected
 
 
 def test_two_benchmarks_in_one_folder_are_refused(toy_capture, toy_bench_workspace, tmp_path, capsys) -> None:

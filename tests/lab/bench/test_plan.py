@@ -35,6 +35,22 @@ def test_order_and_labels(asked: BenchRequest) -> None:
     assert len({case.key for case in plan}) == len(plan)
 
 
+def test_each_number_of_photos_is_a_case(asked: BenchRequest) -> None:
+    plan = make_plan(replace(asked, photos=(2, 3), seeds=(0, 1)))
+    assert [(case.label, case.seed) for case in plan] == [
+        ("wildseg3d, 2 photos", 0), ("wildseg3d, 2 photos", 1),
+        ("wildseg3d, 3 photos", 0), ("wildseg3d, 3 photos", 1),
+    ]  # fmt: skip
+    assert [case.effort.photos for case in plan] == [2, 2, 3, 3] and len({case.key for case in plan}) == 4
+
+
+def test_who_ranks_words_is_part_of_the_key(asked: BenchRequest) -> None:
+    plans = [
+        make_plan(replace(asked, effort=replace(SHORT, encoder=name))) for name in ("attributes", "open_clip")
+    ]
+    assert plans[0][0].key != plans[1][0].key
+
+
 def test_keys_follow_what_matters_and_nothing_else(
     asked: BenchRequest, toy_capture: Path, tmp_path: Path
 ) -> None:
@@ -74,6 +90,7 @@ def test_all_methods_are_taken_by_default(toy_capture: Path) -> None:
         ({"variants": ("wildseg3d:alignment=none",)}, "The setting 'alignment' cannot be used"),
         ({"masks": ("pixels=3",)}, "--set takes KEY=VALUE"),
         ({"effort": replace(SHORT, clicks=0)}, "--clicks must be between 1 and 20; got 0."),
+        ({"photos": (3, 1)}, "--photos takes numbers from 2 up; got 3,1."),
     ],
 )
 def test_sentences(asked: BenchRequest, change: dict, sentence: str) -> None:

@@ -30,6 +30,27 @@ def test_numbers_of_a_case(rows: list[dict]) -> None:
     assert case_numbers(rows[-1]) == {} and curve(rows[-1]) == []
 
 
+def test_what_is_lifted_has_columns_beside_the_masks() -> None:
+    """Objects without a photo to be projected into leave the mean as it is."""
+    row = make_row(report_case("alpha"))
+    assert "projected" not in case_numbers(row)
+    row["objects"][0]["projected"] = {"iou": 0.5, "view_iou": 0.4, "accuracy": 0.6, "boundary_iou": 0.1}
+    row["objects"][1]["projected"] = None
+    numbers = case_numbers(row)
+    assert numbers["projected"] == 0.4 and numbers["projected_accuracy"] == 0.6 and numbers["view_iou"] == 0.8
+    assert {"mIoU, 2D masks", "mIoU, projected 3D", "mAcc, projected 3D"} <= set(overview([row]).headers)
+
+
+def test_tables_say_who_ranked_words(rows: list[dict]) -> None:
+    assert not any("ranked by" in table.note for table in all_tables(rows))
+    for ranker, words in (
+        ("attributes", "measured attributes"),
+        ("open_clip", "an image-text model (open_clip)"),
+    ):
+        tables = all_tables([make_row(report_case("alpha")) | {"ranker": ranker}])
+        assert all(f"Words were ranked by {words}." in table.note for table in tables[:2])
+
+
 def test_means_are_over_seeds_and_then_over_scenes() -> None:
     rows = [
         make_row(report_case("alpha", seed=0), ious=(0.9,)), make_row(report_case("alpha", seed=1), ious=(0.7,)),

@@ -9,7 +9,7 @@ import torch
 from liftlab.components.captures.benchmark_layouts import HeldOut
 from liftlab.components.geometry.projection import project
 from liftlab.components.types import Camera, Gaussians, Provenance, Scene, Segmentation
-from liftlab.pipelines.benchmarking.held_out import HeldOutViews, cameras_in_scene, moved, nearest_points
+from liftlab.pipelines.benchmarking.held_out import HeldOutViews, cameras_in_scene, moved
 from tests.toy import FLOOR, make_toy, render_toy, toy_cameras
 
 SCALE, SHIFT = 2.5, np.array([3.0, -1.0, 0.5])
@@ -95,11 +95,3 @@ def test_gaussians_are_rendered(toy, scene: Scene, held_out: HeldOut) -> None:
     owner = toy.instance[toy.scene.pointmap.valid][::step]
     score = views.iou(1, answer(owner == 1, "gaussians"))
     assert score is not None and score > 0.75
-
-
-def test_the_nearest_point_hides_the_others() -> None:
-    camera = Camera(np.array([[10.0, 0, 5], [0, 10, 5], [0, 0, 1]]), np.eye(4), 10, 10)
-    points = np.array([[0.0, 0, 2], [0, 0, 1], [0, 0, -1], [0.3, 0, 1]])
-    nearest = nearest_points(points, camera)
-    assert nearest[5, 5] == 1 and nearest[4, 4] == 1 and nearest[5, 8] == 3 and nearest[0, 0] == -1
-    assert set(np.unique(nearest)) == {-1, 1, 3}

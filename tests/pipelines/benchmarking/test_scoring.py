@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,14 @@ from liftlab.components.captures.benchmark_layouts import BenchmarkObject, Bench
 from liftlab.components.captures.benchmark_layouts.scene import resized_labels, scene_of_labels
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.text.attributes import measure
 from liftlab.components.types import Scene
 from liftlab.pipelines.base import get_method, seeded
+from liftlab.pipelines.benchmarking.answers import Answers
 from liftlab.pipelines.benchmarking.evaluation import score_labels
-from liftlab.pipelines.benchmarking.scoring import Answers, plain, score_scene
+from liftlab.pipelines.benchmarking.scoring import plain, score_scene
+from liftlab.pipelines.offers import VotedObject
+from liftlab.pipelines.search import SearchIndex
 from tests.toy import FLOOR, Toy, make_toy
 
 NAMES = {1: "red box", 2: "blue box", 3: "green box"}
@@ -126,20 +129,76 @@ def test_points_are_given_at_once_and_follow_the_seed(setting: Setting) -> None:
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_words_find_the_object_that_fits(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ranking itself is tested with `liftlab.pipelines.search`; here it names the toy's second box, or nothing."""
-    index = SimpleNamespace(mask=setting.toy.masks.mask)
-    found = {"blue": (SimpleNamespace(object_id=2),), "nothing": ()}
-    monkeypatch.setattr("liftlab.pipelines.benchmarking.scoring.masks_of", lambda *_: None)
-    monkeypatch.setattr("liftlab.pipelines.benchmarking.scoring.build_index", lambda *_: index)
-    monkeypatch.setattr(
-        "liftlab.pipelines.benchmarking.scoring.search",
-        lambda index, text: SimpleNamespace(found=found[text], message="" if found[text] else "None fits."),
-    )
-    answers = setting.answers(replace(bench_of(setting.toy), protocol="text"))
-    answers._words = index  # type: ignore[assignment]
+def asked_by_words(setting: Setting, encoder: Any = None) -> Answers:
+    """The toy's boxes, which words may find; made by hand so that no finding of things decides."""
+    toy = setting.toy
+    bench = replace(bench_of(toy), protocol="text")
+    answers = Answers(toy.scene, bench, setting.segmenter, setting.prepared, encoder=encoder)
+    with pytest.MonkeyPatch.context() as patch:
+        index = SearchIndex(toy.masks, measure(toy.scene, toy.masks, [1, 2, 3]), np.ones(3))
+        patch.setattr("liftlab.pipelines.benchmarking.answers.build_index", lambda *_: index)
+        answers.of_text("anything")
+    return answers
+
+
+def test_words_find_the_object_that_fits(setting: Setting) -> None:
+    answers = asked_by_words(setting)
     assert np.array_equal(answers.of_text("blue")[1], setting.toy.instance[1] == 2)
-    assert not any(mask.any() for mask in answers.of_text("nothing")) and answers.message == "None fits."
+    assert answers.selection is not None and answers.selection.object_ids == (2,)
+    assert not any(mask.any() for mask in answers.of_text("xyzzy")) and "xyzzy" in answers.message
+    assert answers.selection is None
+
+
+class Jeweller:
+    """An image-text model that knows one colour by a name no list of colours has."""
+
+    identity = "jeweller"
+
+    def encode_images(self, images: Any) -> np.ndarray:
+        return self._unit([image.reshape(-1, 3).mean(axis=0) - 127 for image in images])
+
+    def encode_texts(self, texts: Any) -> np.ndarray:
+        known = {"almandine": (1, -1, -1), "tsavorite": (-1, 1, -0.5)}
+        return self._unit([known.get(text, (-1, -1, -1)) for text in texts])
+
+    def _unit(self, rows: Any) -> np.ndarray:
+        given = np.array(rows, np.float32)
+        return given / np.linalg.norm(given, axis=1, keepdims=True)
+
+
+def test_an_image_text_model_ranks_where_there_is_one(setting: Setting) -> None:
+    answers = asked_by_words(setting, Jeweller())
+    for text, box in (("almandine", 1), ("tsavorite", 3)):
+        answers.of_text(text)
+        assert answers.selection is not None and answers.selection.object_ids == (box,)
+        found = answers.projected(())
+        assert found is not None
+        truth = setting.toy.instance[1] == box
+        assert (found[1][1] & truth).sum() / (found[1][1] | truth).sum() > 0.7
+    by_attributes = asked_by_words(setting)
+    assert not any(mask.any() for mask in by_attributes.of_text("almandine"))
+
+
+def test_a_method_that_votes_for_words_answers_by_itself(setting: Setting) -> None:
+    """With an image-text model; its own selection is what is projected."""
+    toy = setting.toy
+    selected = toy.instance[toy.scene.pointmap.valid] == 2
+    masks = tuple(view == 2 for view in toy.instance)
+
+    class Voting(type(setting.segmenter)):
+        def voter(self, prepared: Any, encoder: Any, *, cancel: CancelToken) -> Any:
+            return lambda text: (VotedObject(0.9, selected, masks),) if text == "it" else ()
+
+    method = Voting(setting.segmenter.config, device=setting.segmenter.device)
+    bench = replace(bench_of(toy), protocol="text")
+    answers = Answers(toy.scene, bench, method, setting.prepared, encoder=Jeweller(), votes=True)
+    assert np.array_equal(answers.of_text("it")[1], masks[1])
+    assert answers.selection is not None and np.array_equal(answers.selection.selected, selected)
+    assert not any(mask.any() for mask in answers.of_text("other")) and answers.selection is None
+    assert "agree on nothing" in answers.message
+    assert asked_by_words(replace(setting, segmenter=method)).of_text("blue")[1].any()  # asked by attributes
+    with pytest.raises(InputError, match="does not vote for words: choose saga"):
+        Answers(toy.scene, bench, setting.segmenter, setting.prepared, encoder=Jeweller(), votes=True)
 
 
 def test_a_scene_without_objects_is_refused(setting: Setting) -> None:

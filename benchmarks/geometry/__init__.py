@@ -1,0 +1,1 @@
+"""Cameras, depth and alignment."""

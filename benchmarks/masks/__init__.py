@@ -1,0 +1,1 @@
+"""Candidates, clicks on them, and the networks behind."""

@@ -1,0 +1,1 @@
+"""The running lab: its page and its memory."""

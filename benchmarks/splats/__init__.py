@@ -1,0 +1,1 @@
+"""Training, drawing and files of splats."""
