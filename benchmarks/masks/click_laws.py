@@ -1,9 +1,9 @@
 """Whether methods keep the laws of a click, over random clicks on real scenes.
 
-    python -m benchmarks.click_laws assets/captures/desk --workspace DIR --clicks 400
+    python -m benchmarks.masks.click_laws assets/captures/desk --workspace DIR --clicks 400
 
 Each run begins with a positive click anywhere and goes on with clicks anywhere, positive and negative. Reconstructions,
-masks and prepared methods are those that `benchmarks.segmentation` left in the workspace, or are made.
+masks and prepared methods are those that `benchmarks.masks.segmentation` left in the workspace, or are made.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from benchmarks.tables import markdown, write_result
+from benchmarks.common.tables import markdown, write_result
 from liftlab.components.clicks import Click, clicks_of
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
