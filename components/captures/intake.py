@@ -16,6 +16,7 @@ from liftlab.components.captures.quality import picture_hash, sharpness_of
 from liftlab.components.captures.readers.photos import clean_photo, read_photo
 from liftlab.components.captures.readers.sources import Source
 from liftlab.components.errors import InputError, listed, told_once
+from liftlab.components.files import is_device_name
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress
 from liftlab.components.types import Array
@@ -119,4 +120,4 @@ def safe_stem(name: str) -> str:
     if len(stem) > _MAX_NAME:  # numbers are at the end
         half = _MAX_NAME // 2
         stem = f"{stem[: half - 1]}_{stem[-half:]}"
-    return stem or "photo"
+    return f"photo_{stem}" if is_device_name(stem) else stem or "photo"

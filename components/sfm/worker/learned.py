@@ -54,7 +54,9 @@ def add_learned_matches(
     _store(request, database, [d["keypoints"].numpy() for d in details], found)
     listing = folder / "pairs.txt"
     paths = [photo["path"] for photo in request["photos"]]
-    listing.write_text("\n".join(f"{paths[first]} {paths[second]}" for first, second in found))
+    listing.write_text(
+        "\n".join(f"{paths[first]} {paths[second]}" for first, second in found), encoding="utf-8"
+    )
     pycolmap.verify_matches(database, listing, verification(request))
     return len(pairs)
 

@@ -66,7 +66,7 @@ def drop_still_matches(request: dict[str, Any], folder: Path, database: Path) ->
                     db.write_matches(ids[a], ids[b], rows[~drop].astype(np.uint32))
                     changed.append(f"{names[a]} {names[b]}")
     listing = folder / f"{MARK}.txt"
-    listing.write_text("\n".join(changed))
+    listing.write_text("\n".join(changed), encoding="utf-8")
     if changed:
         pycolmap.verify_matches(database, listing, verification(request))
     return share
