@@ -5,8 +5,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +21,11 @@ except ImportError:  # a system without POSIX locks
     fcntl = None  # type: ignore[assignment]
 
 MANIFEST = "manifest.json"
+IS_WINDOWS = os.name == "nt"
+PATIENCE_SECS = 2.0
+"""Windows renames nothing that somebody reads at the moment: another process, a virus scanner."""
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])( *\..*)?", re.IGNORECASE)
+"""Names that mean a device on Windows, whatever their ending."""
 SPACE_LEFT_BYTES = 1 << 20
 """With less than this free, a write that stopped short has met the end of the disk."""
 
@@ -35,13 +42,41 @@ def inside(root: Path, first: str, *more: str) -> Path:
     """
     parts = (first, *more)
     for part in parts:
-        if part in ("", ".", "..") or any(bad in part for bad in "/\\\0") or len(os.fsencode(part)) > 255:
+        unfit = '/\\\0:*?"<>|' if IS_WINDOWS else "/\\\0"
+        if part in ("", ".", "..") or set(unfit) & set(part) or len(os.fsencode(part)) > 255:
             raise InputError("A name holds what no file name may hold; choose another one.")
     path = root.joinpath(*parts)
     base = os.path.realpath(root)
     if os.path.commonpath((base, os.path.realpath(path))) != base:
         raise InputError("A link leads out of the folder that it lies in; remove the link.")
     return path
+
+
+def is_device_name(name: str) -> bool:
+    """Whether a file name means a device on Windows (`con`, `nul.txt`): copied there, it could not be opened."""
+    return DEVICE.fullmatch(name.strip()) is not None
+
+
+def put_in_place(source: Path | str, target: Path | str) -> None:
+    """Rename a file or folder, over a file of that name; on Windows it waits for those who read it at the moment."""
+    until = time.monotonic() + PATIENCE_SECS
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if not IS_WINDOWS or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def put_open_in_place(file: IO[Any], source: Path | str, target: Path | str) -> None:
+    """Rename a file that is open and locked, while it is: nobody takes it for a leftover. Windows renames no open
+    files, so there it is closed before.
+    """
+    if IS_WINDOWS:
+        file.close()
+    put_in_place(source, target)
 
 
 @contextlib.contextmanager
@@ -55,11 +90,11 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         with os.fdopen(handle, mode, encoding=encoding) as file:
-            _lock(handle)
+            lock_file(handle)
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.replace(name, path)  # while it is locked: it is nobody's leftover
+            put_open_in_place(file, name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
@@ -70,14 +105,14 @@ def in_writing(path: Path) -> bool:
     """Whether a living process is writing the temporary file `path` of `atomic_write`."""
     try:
         with path.open("rb") as file:
-            return not _lock(file.fileno())
+            return not lock_file(file.fileno())
     except FileNotFoundError:  # it was finished meanwhile
         return True
     except OSError:
         return False
 
 
-def _lock(handle: int) -> bool:
+def lock_file(handle: int) -> bool:
     """Lock an open file until it is closed; False where another process, or another part of this one, has."""
     if fcntl is not None:
         try:
@@ -116,7 +151,9 @@ def sealed_folder(folder: Path) -> Iterator[Path]:
         yield temporary
         files = sorted(p for p in temporary.rglob("*") if p.is_file())
         for path in files:
-            with path.open("rb") as file:
+            with path.open(
+                "r+b" if IS_WINDOWS else "rb"
+            ) as file:  # Windows flushes what may be written alone
                 os.fsync(file.fileno())
         entries = {
             p.relative_to(temporary).as_posix(): {"bytes": p.stat().st_size, "sha256": sha256_of(p)}
@@ -125,11 +162,11 @@ def sealed_folder(folder: Path) -> Iterator[Path]:
         write_json(temporary / MANIFEST, {"schema_version": 1, "files": entries})
         if folder.exists():
             stale = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".stale"))
-            os.replace(folder, stale / folder.name)
-            os.replace(temporary, folder)
+            put_in_place(folder, stale / folder.name)
+            put_in_place(temporary, folder)
             shutil.rmtree(stale, ignore_errors=True)
         else:
-            os.replace(temporary, folder)
+            put_in_place(temporary, folder)
     except BaseException as error:
         out_of_space = _ran_out_of_space(error, folder.parent)  # asked before the clean-up makes room again
         shutil.rmtree(temporary, ignore_errors=True)
@@ -150,7 +187,7 @@ def _ran_out_of_space(error: BaseException, folder: Path) -> bool:
 def is_sealed(folder: Path, *, checksums: bool = False) -> bool:
     """Whether `folder` has a manifest and every file in it has the recorded size (and, if asked, checksum)."""
     try:
-        entries = json.loads((folder / MANIFEST).read_text())["files"]
+        entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         for name, entry in entries.items():
             path = folder / name
             if path.stat().st_size != entry["bytes"]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import write_json
+from liftlab.components.geometry.photo_masks import MASKS_FOLDER, load_mask, write_mask
 from liftlab.components.png import png_bytes
 from liftlab.components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
 
@@ -37,6 +38,8 @@ def save_scene(scene: Scene, folder: Path) -> None:
     for view in scene.views:
         # write_bytes raises OSError when the disk is full; cv2.imwrite would only return False
         (folder / _image_path(view.name)).write_bytes(png_bytes(view.image))
+        if view.used is not None:
+            write_mask(folder / _mask_path(view.name), view.used)
     pointmap = scene.pointmap
     np.save(folder / _POINTMAP_FILES["pts3d"], np.asarray(pointmap.pts3d, dtype=np.float32))
     np.save(folder / _POINTMAP_FILES["conf"], np.asarray(pointmap.conf, dtype=np.float32))
@@ -78,6 +81,10 @@ def _image_path(name: str) -> Path:
     return Path("images") / f"{stem}.png"
 
 
+def _mask_path(name: str) -> Path:
+    return Path(MASKS_FOLDER) / _image_path(name).name
+
+
 def _scene_to_json(scene: Scene) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -98,6 +105,7 @@ def _view_to_json(view: View) -> dict[str, Any]:
     return {
         "name": view.name,
         "image": _image_path(view.name).as_posix(),
+        **({} if view.used is None else {"mask": _mask_path(view.name).as_posix()}),
         "width": camera.width,
         "height": camera.height,
         "K": np.asarray(camera.K, dtype=np.float64).tolist(),
@@ -148,6 +156,7 @@ def _view_from_json(entry: dict[str, Any], folder: Path) -> View:
         ),
         image=_read_png(folder / _image_path(entry["name"])),
         lens=Lens(int(lens["width"]), int(lens["height"]), np.array(lens["K"]), np.array(lens["distortion"])),
+        used=load_mask(folder / _mask_path(entry["name"])) if "mask" in entry else None,
     )
 
 

@@ -76,6 +76,8 @@ class View:
     """Undistorted working image, RGB, of the camera's size."""
     lens: Lens
     """How the photo relates to the working image."""
+    used: Bool[Array, "H W"] | None = None
+    """What of the image counts; False where a photo mask leaves it out. None where all of it does."""
 
     @property
     def stem(self) -> str:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from liftlab.components.captures.known_cameras import KnownCameras, read_cameras_json
 from liftlab.components.errors import InputError
 from liftlab.components.files import is_sealed
+from liftlab.components.geometry.photo_masks import MASKS_FOLDER, load_mask
 from liftlab.components.types import Array
 
 SCHEMA_VERSION = 1
@@ -35,6 +36,11 @@ class Photo:
     @property
     def stem(self) -> str:
         return self.name.rsplit(".", 1)[0]
+
+    @property
+    def mask_path(self) -> Path:
+        """Where its mask is, if it has one."""
+        return self.path.parent.parent / MASKS_FOLDER / f"{self.stem}.png"
 
 
 @dataclass(frozen=True)
@@ -88,3 +94,8 @@ def load_photo(photo: Photo) -> UInt8[Array, "h w 3"]:
     """RGB pixels of a photo."""
     with Image.open(photo.path) as image:
         return np.array(image.convert("RGB"))
+
+
+def load_used(photo: Photo) -> Bool[Array, "h w"] | None:
+    """What of a photo counts, by the mask that came with it; None where all of it does."""
+    return load_mask(photo.mask_path) if photo.mask_path.is_file() else None

@@ -13,9 +13,12 @@ from liftlab.components.captures.lenses import camera_of_photo
 from liftlab.components.captures.limits import ImportLimits
 from liftlab.components.captures.matching import without_ending
 from liftlab.components.captures.quality import picture_hash, sharpness_of
-from liftlab.components.captures.readers.photos import clean_photo, read_photo
+from liftlab.components.captures.read_masks import read_mask
+from liftlab.components.captures.readers.photos import CleanPhoto, clean_photo, read_photo
 from liftlab.components.captures.readers.sources import Source
 from liftlab.components.errors import InputError, listed, told_once
+from liftlab.components.files import is_device_name
+from liftlab.components.geometry.photo_masks import MASKS_FOLDER, as_picture, write_mask
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress
 from liftlab.components.types import Array
@@ -39,6 +42,8 @@ class KeptPhoto:
     """Perceptual hash."""
     camera: KnownCamera | None = None
     """That came with it, for the photo as it was kept."""
+    masked: bool = False
+    """Whether a mask leaves a part of it out."""
 
 
 def take_in_photos(
@@ -51,6 +56,7 @@ def take_in_photos(
     undistorted: list[str] = []
     first_ones: list[str] = []
     numbered: list[str] = []
+    unfit: list[tuple[str, str]] = []
     taken: set[str] = set()
     for index, (original_name, path) in enumerate(found.photos):
         progress(index / len(found.photos), f"Reading {path.name}")
@@ -66,7 +72,7 @@ def take_in_photos(
             continue
         if clean.of_several:
             first_ones.append(original_name)
-        camera = None
+        camera, used = None, _used(found, original_name, clean, limits, unfit)
         if found.cameras is not None and original_name in found.cameras.of_photo:
             brought, orientation = (
                 found.cameras.of_photo[original_name],
@@ -77,6 +83,9 @@ def take_in_photos(
                     camera, pixels = camera_of_photo(brought, clean.pixels, orientation, original_name)
                     if pixels is not clean.pixels:
                         undistorted.append(original_name)
+                        if used is not None:
+                            _, flat = camera_of_photo(brought, as_picture(used), orientation, original_name)
+                            used = flat[..., 0] > 127
                         clean = clean_photo(pixels, lossless=clean.suffix == ".png")
             except InputError as error:
                 refused.append((original_name, str(error)))
@@ -85,14 +94,22 @@ def take_in_photos(
             numbered.append(f"{original_name} is {stem}")
         name = stem + clean.suffix
         (images / name).write_bytes(clean.encoded)
+        if used is not None:
+            write_mask(images.parent / MASKS_FOLDER / f"{stem}.png", used)
         height, width = clean.pixels.shape[:2]
         kept.append(
             KeptPhoto(
                 name, width, height, sharpness_of(clean.pixels), clean.exif_focal_px, original_name,
-                picture_hash(clean.pixels), camera,
+                picture_hash(clean.pixels), camera, used is not None,
             )
         )  # fmt: skip
     notes = told_once(refused)
+    if unfit:
+        names = listed([name for name, _ in unfit])
+        notes.append(f"Masks that cannot be used mask nothing: {names}. The first: {unfit[0][1]}")
+    masked = [photo.original_name for photo in kept if photo.masked]
+    if masked:
+        notes.append(f"By masks or transparency, parts of photos take no part: {listed(masked)}.")
     if first_ones:
         notes.append(f"Of several pictures in one file the first was taken: {listed(first_ones)}.")
     if numbered:
@@ -100,6 +117,23 @@ def take_in_photos(
     if undistorted:
         notes.append(f"Their lens distorts them much, so these were undistorted: {listed(undistorted)}.")
     return kept, notes
+
+
+def _used(
+    found: Source, name: str, clean: CleanPhoto, limits: ImportLimits, unfit: list[tuple[str, str]]
+) -> Bool[Array, "h w"] | None:
+    """What of a photo counts: where it is opaque and its mask white; None where that is everywhere."""
+    if name not in found.masks:
+        return clean.used
+    (mask_name, path), used = found.masks[name], clean.used
+    height, width = clean.pixels.shape[:2]
+    try:
+        mask = read_mask(path, (width, height), limits)
+    except InputError as error:
+        unfit.append((mask_name, str(error)))
+        return used
+    both = mask if used is None else mask & used
+    return None if both.all() or not both.any() else both
 
 
 def _free_stem(name: str, taken: set[str]) -> str:
@@ -119,4 +153,4 @@ def safe_stem(name: str) -> str:
     if len(stem) > _MAX_NAME:  # numbers are at the end
         half = _MAX_NAME // 2
         stem = f"{stem[: half - 1]}_{stem[-half:]}"
-    return stem or "photo"
+    return f"photo_{stem}" if is_device_name(stem) else stem or "photo"

@@ -69,6 +69,12 @@ def name_parts(name: str) -> Parts:
     return tuple(parts)
 
 
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sorts "img2" before "img10"."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
 def without_ending(name: str) -> str:
     """A file name without its ending; what has no letter first is none (`frame.0001`)."""
     return _ENDING.sub("", name)

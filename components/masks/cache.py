@@ -282,7 +282,7 @@ class MaskCache:
             InputError: The masks belong to another scene than `scene_key`, or to another version of the
                 format.
         """
-        meta = json.loads((folder / "masks.json").read_text())
+        meta = json.loads((folder / "masks.json").read_text(encoding="utf-8"))
         if meta["schema_version"] != SCHEMA_VERSION:
             raise InputError(
                 f"These masks have format version {meta['schema_version']}, this lab reads {SCHEMA_VERSION}: "

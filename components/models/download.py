@@ -5,7 +5,6 @@ record with the checksum is written before the rename, so a model file without i
 """
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from liftlab.components.errors import InputError
-from liftlab.components.files import sha256_of, write_json
+from liftlab.components.files import lock_file, put_open_in_place, sha256_of, write_json
 from liftlab.components.models.catalogue import MIB, ModelEntry
 from liftlab.components.models.states import size_text
 from liftlab.components.models.store import FileRecord, read_record, write_record
@@ -74,7 +73,7 @@ def download(
             progress(1 - CHECK_SHARE, "Checking the file")
             digest = _checked(entry, target, partial, total)
             write_record(target, FileRecord(total, digest, entry.address))
-            os.replace(partial, target)
+            put_open_in_place(file, partial, target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
@@ -91,10 +90,8 @@ def download(
 def _held(partial: Path, entry: ModelEntry) -> Iterator[IO[bytes]]:
     """The partial file, open at its end and locked against another download of the same file."""
     with partial.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"'{entry.name}' is being downloaded already: wait for it.") from error
+        if not lock_file(file.fileno()):
+            raise InputError(f"'{entry.name}' is being downloaded already: wait for it.")
         yield file
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from liftlab.components.geometry.photo_masks import MASKS_FOLDER, write_mask
 from liftlab.components.png import png_bytes
 from liftlab.components.processes.child import ChildEnded, run_in_child
 from liftlab.components.processes.scratch import scratch_folder
@@ -119,6 +120,7 @@ def _write_images(
     """Lossless copies in one folder per lens (photos of one size and focal length share their intrinsics)."""
     groups: dict[tuple, int] = {}
     entries = []
+    any_masks = any(photo.used is not None for photo in photos)
     for index, photo in enumerate(photos):
         height, width = photo.image.shape[:2]
         focal = None if photo.focal_px is None else photo.focal_px * width / photo.width
@@ -131,6 +133,9 @@ def _write_images(
         path = f"{group:03d}/{index:04d}.png"
         (folder / "images" / f"{group:03d}").mkdir(parents=True, exist_ok=True)
         (folder / "images" / path).write_bytes(png_bytes(photo.image, level=1))
+        if any_masks:  # under COLMAP's name; a photo without one would be left out by it
+            used = np.ones((height, width), bool) if photo.used is None else photo.used
+            write_mask(folder / MASKS_FOLDER / f"{path}.png", used)
         known = {"params": None, "world_to_camera": None} if cameras is None else cameras[index]
         entries.append({"path": path, "size": [width, height], "focal_px": focal, **known})
     return entries

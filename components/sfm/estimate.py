@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from liftlab.components.geometry.photo_masks import shrunk_mask
 from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.sfm.child import Matcher, pairs_of
@@ -22,15 +23,18 @@ def reduced_photo(
     *,
     focal_px: float | None = None,
     max_side: int = SfmOptions.max_side,
+    used: Bool[Array, "h w"] | None = None,
 ) -> SfmPhoto:
-    """A copy for camera estimation with its longer side at most `max_side`."""
+    """A copy for camera estimation with its longer side at most `max_side`; what is not `used` is not matched."""
     height, width = photo.shape[:2]
     scale = min(1.0, max_side / max(height, width))
     image = photo
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-    return SfmPhoto(name, image, width, height, focal_px)
+    if used is not None:
+        used = shrunk_mask(used, image.shape[1], image.shape[0])
+    return SfmPhoto(name, image, width, height, focal_px, used)
 
 
 def estimate_cameras(

@@ -37,6 +37,8 @@ class SfmPhoto:
     height: int
     focal_px: float | None = None
     """Focal length by EXIF in photo pixels, a starting value; None when unknown."""
+    used: Bool[Array, "h w"] | None = None
+    """What of the image may be matched; None: all of it."""
 
 
 @dataclass(frozen=True)

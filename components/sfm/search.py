@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from liftlab.components.geometry.photo_masks import as_picture
 from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics, undistort_photo
 from liftlab.components.pointmaps.stereo.multiview import (
     MultiviewOptions,
@@ -292,16 +293,18 @@ def judge(
         matches: Of all photos.
         verified: By pair of photos, the number of matches that agreed with one motion.
     """
-    images, cameras = [], []
+    images, cameras, used = [], [], []
     for photo, lens, pose in zip(model.photos, lenses, model.world_to_camera, strict=True):
-        camera = working_camera(lens, pose, JUDGED_SIDE)
+        camera, own = working_camera(lens, pose, JUDGED_SIDE), photos[photo].used
         images.append(_undistorted(photos[photo], lens, camera))
         cameras.append(camera)
+        mask = None if own is None else replace(photos[photo], image=as_picture(own))
+        used.append(None if mask is None else _undistorted(mask, lens, camera)[..., 0] > 127)
     stereo = MultiviewOptions(num_planes=JUDGED_PLANES)
     coarse = coarse_depths(
-        images, cameras, model.points, model.visible, stereo, progress=progress, cancel=cancel
+        images, cameras, model.points, model.visible, stereo, used=used, progress=progress, cancel=cancel
     )
-    pointmap = confirmed_depths(coarse, cameras, stereo, cancel=cancel)
+    pointmap = confirmed_depths(coarse, cameras, stereo, used=used, cancel=cancel)
     views = []
     for view, (image, camera) in enumerate(zip(images, cameras, strict=True)):
         points = pointmap.pts3d[view, : camera.height, : camera.width]

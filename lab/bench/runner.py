@@ -156,8 +156,12 @@ def _resident_bytes(process: psutil.Process) -> int:
 def _end(process: subprocess.Popen[bytes]) -> int:
     """Kill the child and whatever it started, when it still runs; its exit code."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, psutil.Error):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:  # Windows knows no groups of processes
+                for member in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    member.kill()
     return process.wait()
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from tyro.conf import Positional, arg, subcommand
+from tyro.conf import Positional, UseAppendAction, arg, subcommand
 
 DEFAULT_METHOD = "wildseg3d"
 DEFAULT_PRESET = "default"
+Repeated = UseAppendAction[tuple[tuple[str, ...], ...]]
+"""An option given several times, or once with several values."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Serve(Common):
     """Open the page in the browser."""
     scene: Annotated[str | None, arg(metavar="SCENE")] = None
     """Scene to show first."""
+    root_path: Annotated[str, arg(metavar="PATH")] = ""
+    """Path under which a proxy shows the lab, such as /lab."""
+    allow_host: Annotated[Repeated, arg(metavar="NAME")] = ()
+    """Host name under which the lab may be asked for, such as the proxy's."""
+    trusted_proxy: Annotated[Repeated, arg(metavar="ADDRESS")] = ()
+    """Address or network of a proxy whose X-Forwarded-For, -Host, -Port and -Proto are believed."""
+    allow_frame: Annotated[Repeated, arg(metavar="ORIGIN")] = ()
+    """Origin of a page that may show the lab in a frame, such as https://notebooks.example.org."""
 
 
 @dataclass(frozen=True)

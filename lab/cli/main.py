@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import tyro
@@ -153,9 +154,17 @@ def _demo(command: Demo) -> dict[str, Any]:
 
 
 def _run_server(run: Callable[..., None], lab: "Lab", command: Serve, scene: str | None) -> None:
+    from liftlab.web.door.outside import parse_outside
+
+    outside = parse_outside(
+        command.root_path,
+        chain(*command.allow_host),
+        chain(*command.trusted_proxy),
+        chain(*command.allow_frame),
+    )
     run(
         lab, host=command.host, port=command.port, auth=command.auth, no_auth=command.no_auth,
-        open_browser=command.browser, initial_scene=scene,
+        open_browser=command.browser, initial_scene=scene, outside=outside,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from liftlab.components.errors import InputError, closest
-from liftlab.components.files import MANIFEST, content_key, inside, is_sealed
+from liftlab.components.files import MANIFEST, content_key, inside, is_sealed, put_in_place
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.engine.workspace import Workspace, capture_lock
 from liftlab.files.identifiers import checked_name, name_from
@@ -94,7 +94,7 @@ class CaptureShelf:
             with self.workspace.locked(capture_lock(name)):
                 if not is_sealed(target):
                     shutil.rmtree(target, ignore_errors=True)
-                    folder.rename(target)
+                    put_in_place(folder, target)
                     return name
                 if capture_key(target) == key:
                     return name

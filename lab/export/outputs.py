@@ -14,7 +14,7 @@ import numpy as np
 
 from liftlab.components.errors import InputError, listed
 from liftlab.components.export import write_label_png
-from liftlab.components.files import inside, write_json
+from liftlab.components.files import inside, put_in_place, write_json
 from liftlab.components.geometry.projection import labels_in_photo
 from liftlab.components.processes.scratch import owned_folder
 from liftlab.components.types import Scene
@@ -83,7 +83,7 @@ def _move_into_place(staging: Path, out: Path) -> None:
         target = out / path.relative_to(staging)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.chmod(usual)
-        os.replace(path, target)
+        put_in_place(path, target)
 
 
 def export(
@@ -175,7 +175,7 @@ def _write(record: ExportFormat, request: ExportRequest, folder: Path, taken: se
     for name in names:
         target = folder / home / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(written / name, target)
+        put_in_place(written / name, target)
         taken.add(_key(home / name))
     shutil.rmtree(written)
     return home

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NewType
 
 from liftlab.components.errors import InputError
+from liftlab.components.files import is_device_name
 
 Name = NewType("Name", str)
 """Of a scene, a capture or a notebook."""
@@ -27,10 +28,10 @@ SHOWN_MAX = 80
 
 def checked_name(name: str) -> Name:
     """`name` when it can be a file name everywhere. Raises InputError with the rule otherwise."""
-    if not _matches(_NAME, name) or name.endswith((".", " ")):
+    if not _matches(_NAME, name) or name.endswith((".", " ")) or is_device_name(name):
         raise InputError(
             f"The name '{_shown(name)}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and "
-            "underscores, starting with a letter or digit."
+            "underscores, starting with a letter or digit, and no name of a device such as CON."
         )
     return Name(name)
 
@@ -74,7 +75,7 @@ def visitor_id_is_valid(visitor: str) -> bool:
 def name_from(text: str) -> Name:
     """A usable name made from any text, for example a file name."""
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._ ")[:48].strip("-._ ")
-    return Name(cleaned or "capture")
+    return Name(f"capture-{cleaned}" if is_device_name(cleaned) else cleaned or "capture")
 
 
 def _passes(check: Callable[[str], str], text: str) -> bool:

@@ -72,7 +72,7 @@ def _owner_alive(path: Path) -> bool:
     import psutil
 
     try:
-        return psutil.pid_exists(int(path.read_text() or "0"))
+        return psutil.pid_exists(int(path.read_text(encoding="ascii") or "0"))
     except (OSError, ValueError):
         return False
 

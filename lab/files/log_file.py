@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from liftlab.components.files import put_in_place
+
 LOG_BYTES_MAX = 5 << 20
 
 
@@ -25,7 +27,7 @@ def open_log(path: Path) -> None:
             return
     with contextlib.suppress(OSError):
         if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
-            os.replace(path, path.with_suffix(".log.1"))
+            put_in_place(path, path.with_suffix(".log.1"))
     if not os.access(path.parent, os.W_OK):  # a workspace to be read only
         return
     handler = _LogFile(path, encoding="utf-8", delay=True)

@@ -7,9 +7,10 @@ click has to be answered in well under the time a queued Gradio event takes.
 import gradio as gr
 
 from liftlab.page.cells.frame import PROGRESS
+from liftlab.page.scripts import starting
 
 TEMPLATE = f"""
-<link rel="stylesheet" href="/lab/static/ruler.css">
+<link rel="stylesheet" href="lab/static/ruler.css">
 <section class="ws" data-phase="loading" aria-label="Segment">
   <div class="ws-bar" role="toolbar" aria-label="Tools">
     <div class="seg" role="radiogroup" aria-label="What a click does">
@@ -71,7 +72,7 @@ TEMPLATE = f"""
   </div>
   <div class="ws-main">
     <figure class="pane pane-3d">
-      <iframe title="3D view: Enter clicks in the middle, Shift and Enter takes away" data-src="/viser/"
+      <iframe title="3D view: Enter clicks in the middle, Shift and Enter takes away" data-src="viser/"
         tabindex="0"></iframe>
       <i class="middle" aria-hidden="true"></i>
       <figcaption>
@@ -155,7 +156,7 @@ TEMPLATE = f"""
 </section>
 """
 
-MOUNT = "import('/lab/static/workspace.js').then(m => m.mount(element)).catch(e => console.error(e));"
+MOUNT = starting("workspace")
 
 
 def workspace() -> gr.HTML:

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from liftlab.components.bounds import FileName, Pixel, Place, Share, few, within
 from liftlab.components.errors import InputError, closest
+from liftlab.components.files import is_device_name
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.types import Prompt, Scene
 from liftlab.files.reading import CONTROL, Misfit, from_plain, plain_from_json, read_file
@@ -244,10 +245,11 @@ def checked_object_name(name: str) -> str:
         or CONTROL.search(cleaned)
         or cleaned.startswith(".")
         or cleaned.endswith(".")
+        or is_device_name(cleaned)
     ):
         raise InputError(
             f"The object name '{name[:60]}' cannot be used: take 1 to 60 characters without / \\ : * ? \" < > | and "
-            "without a dot at either end."
+            "without a dot at either end, and no name of a device such as CON."
         )
     return cleaned
 

@@ -25,7 +25,11 @@ EVENTS_PATH = "/gradio_api/queue/data"
 OPEN_ROUTES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("GET", re.compile(r"/")),
     ("GET", re.compile(r"/(config|theme\.css|favicon\.ico|robots\.txt)")),
-    ("GET", re.compile(r"/(assets|static)/.+")),
+    ("GET", re.compile(r"/assets/.+")),
+    (
+        "GET",
+        re.compile(r"/static/[^/]+/.+"),
+    ),  # in folders; ours under /lab/static are not, so /lab may be a prefix
     ("POST", re.compile(JOIN_PATH)),
     ("GET", re.compile(EVENTS_PATH)),
     ("GET", re.compile(r"/gradio_api/upload_progress")),
@@ -118,6 +122,11 @@ def is_open(method: str, path: str) -> bool:
     """Whether a route of Gradio is one that the page uses."""
     asked = "GET" if method == "HEAD" else method
     return any(asked == known and pattern.fullmatch(path) for known, pattern in OPEN_ROUTES)
+
+
+def is_answered(path: str) -> bool:
+    """Whether there is anything under a path, of ours or of Gradio's."""
+    return OWN_ROUTES.fullmatch(path) is not None or any(known.fullmatch(path) for _, known in OPEN_ROUTES)
 
 
 def plain_event(body: bytes) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def viser_routes(viewer_of: Callable[[str, int | None], Viewer | None]) -> APIRo
 
     @router.get("/viser")
     async def without_slash() -> RedirectResponse:
-        return RedirectResponse("/viser/")
+        return RedirectResponse("viser/")  # relative: there may be a prefix before it
 
     @router.get("/viser/{pane:int}/")
     @router.get("/viser/")

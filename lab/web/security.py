@@ -4,17 +4,16 @@ host name.
 `Guard` wraps the whole application, so a route or websocket added later (ours, Gradio's or the viewer's) is
 behind the door without doing anything. The token is in the address that the lab prints; opening it once
 swaps the token for an HttpOnly, SameSite=Strict cookie, so it does not stay in the address bar or in the
-history of other people's pages.
+history of other people's pages. What a proxy did to a request is undone before (`door.outside`).
 """
 
 import hmac
-import html
 import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -22,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from liftlab.files.identifiers import visitor_id_is_valid
 from liftlab.web.attempts import Attempts
+from liftlab.web.door import words
+from liftlab.web.door.outside import DEFAULT_PORTS, SECURE_OF, Outside, host_name
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 VISITOR_COOKIE = "liftlab_visitor"
@@ -31,8 +32,8 @@ LOGIN_PATH = "/lab/login"
 UPLOAD_PATH = "/gradio_api/upload"
 MAX_BODY_BYTES = 4 * 2**20
 """Of any request but an upload."""
+WRONG_NAME = "The lab answers only under the address it printed, and under names given with --allow-host."
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SINGLE_HEADERS = ("host", "origin", "content-length", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
 """A request with two of one of these means different things to different readers."""
@@ -48,16 +49,14 @@ CONTENT_POLICY = "; ".join(
         "connect-src 'self' data: blob:",
         "worker-src 'self' blob:",
         "frame-src 'self'",
-        "frame-ancestors 'self'",
         "base-uri 'self'",
         "form-action 'self'",
         "object-src 'none'",
     )
 )
-"""Says to the browser what the lab promises: no other host is ever contacted."""
+"""Says to the browser what the lab promises: no other host is ever contacted. Who may show it in a frame is added."""
 
 RESPONSE_HEADERS = {
-    "content-security-policy": CONTENT_POLICY,
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
@@ -83,6 +82,8 @@ class Access:
     """True: everybody who reaches the port may use the lab (`--no-auth`)."""
     max_upload_bytes: int = 2 * 2**30
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    outside: Outside = field(default_factory=Outside)
+    """How it looks behind a proxy."""
 
     @property
     def cookie(self) -> str:
@@ -90,12 +91,13 @@ class Access:
         return f"liftlab_{self.port}"
 
     def accepts_host(self, host_header: str) -> bool:
-        """Against DNS rebinding: on loopback only loopback names; elsewhere the cookie is bound to the name
-        anyway.
+        """Against DNS rebinding: on loopback only loopback names and those that were allowed; elsewhere the cookie
+        is bound to the name anyway, unless names were allowed: then only these and the lab's own.
         """
-        if not is_loopback(self.host):
+        name, allowed = host_name(host_header), self.outside.hosts
+        if not is_loopback(self.host) and not allowed:
             return True
-        return _host_name(host_header) in LOOPBACK
+        return name in LOOPBACK or name in allowed or name == self.host.lower()
 
     def accepts_password(self, user: str, password: str) -> bool:
         if self.auth is None:
@@ -118,6 +120,9 @@ class Guard:
         self._app = app
         self._access = access
         self._attempts = Attempts() if attempts is None else attempts
+        self._root = access.outside.root_path
+        ancestors = " ".join(("frame-ancestors 'self'", *access.outside.frames))
+        self._headers = {**RESPONSE_HEADERS, "content-security-policy": f"{CONTENT_POLICY}; {ancestors}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -137,7 +142,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if refusal is not None:
-            await refusal(scope, receive, _with_headers(send, []))
+            await refusal(scope, receive, self._with_headers(send, []))
             return
         await self._serve(scope, receive, send, cookies)
 
@@ -151,13 +156,13 @@ class Guard:
         visitor, fresh = cookies.get(VISITOR_COOKIE, ""), []
         if not visitor_id_is_valid(visitor):
             visitor = secrets.token_urlsafe(18)
-            fresh = [_cookie_header(VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
+            fresh = [self._cookie(scope, VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
         elif scope["path"] == "/":  # so that whoever comes back now and then keeps what is theirs
-            fresh = [_cookie_header(VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
+            fresh = [self._cookie(scope, VISITOR_COOKIE, visitor, days=COOKIE_DAYS)]
         if self._access.open_door and self._access.cookie not in cookies:
-            fresh.append(_cookie_header(self._access.cookie, self._access.token))
+            fresh.append(self._cookie(scope, self._access.cookie, self._access.token))
         scope.setdefault("state", {})["visitor"] = visitor
-        await self._app(scope, _bounded(receive, limit), _with_headers(send, fresh))
+        await self._app(scope, _bounded(receive, limit), self._with_headers(send, fresh))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """What no token can excuse: headers that are none, a foreign host name, a foreign site."""
@@ -165,8 +170,8 @@ class Guard:
             return PlainTextResponse("The request is malformed.", 400)
         host = headers["host"]
         if not self._access.accepts_host(host):
-            return PlainTextResponse("The lab answers only under the address it printed.", 403)
-        if _is_foreign(scope, headers, host):
+            return PlainTextResponse(WRONG_NAME, 403)
+        if _is_foreign(scope, headers, host, framed=bool(self._access.outside.frames)):
             return PlainTextResponse("Requests from another site are refused.", 403)
         return None
 
@@ -182,16 +187,21 @@ class Guard:
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token")
             if given is not None:
                 if self._access.accepts_token(given[0]):  # at once: too long to be found by guessing
-                    return self._welcome(HTMLResponse(_page("LiftLab", _FORWARD)))
+                    forward = words.FORWARD.substitute(root=self._root)
+                    return self._welcome(scope, HTMLResponse(words.page("LiftLab", forward)))
                 return self._wrong(address, "This is not the address that the lab printed.")
         if self._access.auth is not None and scope["path"] == LOGIN_PATH and scope["method"] == "POST":
             form = parse_qs((await _read(receive, 4096)).decode("utf-8", "replace"))
             user, password = form.get("user", [""])[0], form.get("password", [""])[0]
             if not self._attempts.wait_secs(address) and self._access.accepts_password(user, password):
                 self._attempts.right(address)
-                return self._welcome(RedirectResponse("/", 303))
+                return self._welcome(scope, RedirectResponse(f"{self._root}/", 303))
             return self._wrong(address, "Wrong name or password.")
-        return self._way_in("") if scope["path"] == "/" else HTMLResponse(_page("LiftLab", _CLOSED), 401)
+        return (
+            self._way_in("")
+            if scope["path"] == "/"
+            else HTMLResponse(words.page("LiftLab", words.CLOSED), 401)
+        )
 
     def _wrong(self, address: str, sentence: str) -> Response:
         """Refuse a token or a password. While the address has to wait, nothing was compared and nothing counts."""
@@ -206,15 +216,46 @@ class Guard:
     def _way_in(self, message: str, status: int = 401) -> Response:
         """The sign-in page, or the one that says where the address is, with a message."""
         if self._access.auth is None:
-            return HTMLResponse(_page("LiftLab", _note(message) + _CLOSED), status)
+            return HTMLResponse(words.page("LiftLab", words.note(message) + words.CLOSED), status)
         # browsers name the origin of a form only under a policy that lets them
-        return HTMLResponse(
-            _page("LiftLab: sign in", _login(message)), status, {"referrer-policy": "same-origin"}
-        )
+        form = words.login(message, f"{self._root}{LOGIN_PATH}")
+        return HTMLResponse(words.page("LiftLab: sign in", form), status, {"referrer-policy": "same-origin"})
 
-    def _welcome(self, response: Response) -> Response:
-        response.raw_headers.append((b"set-cookie", _cookie_header(self._access.cookie, self._access.token)))
+    def _welcome(self, scope: Scope, response: Response) -> Response:
+        cookie = self._cookie(scope, self._access.cookie, self._access.token)
+        response.raw_headers.append((b"set-cookie", cookie))
         return response
+
+    def _cookie(self, scope: Scope, name: str, value: str, days: int | None = None) -> bytes:
+        """A cookie for this way in. In a frame of another page browsers send only those that ask for it, over HTTPS (or
+        on loopback); over anything else a frame cannot work, and the page itself goes on as it does without frames.
+        """
+        secure = SECURE_OF[scope["scheme"]]
+        framed = self._access.outside.frames and (
+            secure or host_name(Headers(scope=scope).get("host", "")) in LOOPBACK
+        )
+        site = "SameSite=None; Secure; Partitioned" if framed else "SameSite=Strict"
+        site += "; Secure" if secure and not framed else ""
+        keep = f"; Max-Age={days * 86400}" if days else ""
+        return f"{name}={value}; Path={self._access.outside.cookie_path}; HttpOnly; {site}{keep}".encode()
+
+    def _with_headers(self, send: Send, cookies: Iterable[bytes]) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told = [
+                    (k, v)
+                    for k, v in message.get("headers", [])
+                    if not k.lower().startswith(b"access-control-")
+                ]
+                names = {name.lower() for name, _ in told}
+                extra = [
+                    (k.encode(), v.encode()) for k, v in self._headers.items() if k.encode() not in names
+                ]
+                extra += [(b"set-cookie", cookie) for cookie in cookies]
+                message = {**message, "headers": [*told, *extra]}
+            await send(message)
+
+        return sending
 
 
 def read_cookies(headers: Headers) -> dict[str, str]:
@@ -242,7 +283,7 @@ def _well_formed(scope: Scope, headers: Headers) -> bool:
         return False
     length, origin = headers.get("content-length", "0"), headers.get("origin")
     return (
-        _host_name(headers.get("host", "")) != ""
+        host_name(headers.get("host", "")) != ""
         and (origin is None or origin == "null" or _origin_host(origin) is not None)
         and length.isascii()
         and length.isdigit()
@@ -251,59 +292,40 @@ def _well_formed(scope: Scope, headers: Headers) -> bool:
     )
 
 
-def _is_foreign(scope: Scope, headers: Headers, host: str) -> bool:
-    """Whether another site asks, for anything but the page itself in a tab of its own.
+def _is_foreign(scope: Scope, headers: Headers, host: str, *, framed: bool) -> bool:
+    """Whether another site asks, for anything but the page itself in a tab of its own, or in a frame where there are
+    pages that may show one (`framed`).
 
     Another port of this machine is another site, although browsers send it our cookies.
     """
     origin = headers.get("origin")
-    if origin is not None and _origin_host(origin) != host.lower():
+    if origin is not None and not _is_own(origin, host, scope["scheme"]):
         return True
     if scope["type"] == "websocket":
         return origin is None
     if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
         return False
-    opens_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    places = ("document", "iframe") if framed else ("document",)
+    opens_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") in places
     return not (opens_page and scope["method"] == "GET" and scope["path"] == "/")
+
+
+def _is_own(origin: str, host: str, scheme: str) -> bool:
+    """Whether an origin is the address that was asked for. Where that is known to be HTTPS, so is the origin; a proxy
+    that nobody named may have taken HTTPS off.
+    """
+    theirs = origin.lower().partition("://")[0]
+    if SECURE_OF[scheme] and theirs != "https":
+        return False
+    return _origin_host(origin) == host.lower().removesuffix(f":{DEFAULT_PORTS.get(theirs)}")
 
 
 def _origin_host(origin: str) -> str | None:
     """Host and port of an origin, in small letters; None when it is none."""
     scheme, found, host = origin.partition("://")
-    if not found or scheme.lower() not in ("http", "https") or not _host_name(host):
+    if not found or scheme.lower() not in ("http", "https") or not host_name(host):
         return None
-    return host.lower()
-
-
-def _host_name(host_header: str) -> str:
-    """The name in a host header, in small letters; empty when it cannot be read."""
-    if _HOST.fullmatch(host_header) is None:
-        return ""
-    try:
-        split = urlsplit(f"//{host_header}")
-        return (split.hostname or "").lower() if split.port != 0 else ""
-    except ValueError:  # an address or a port that is none
-        return ""
-
-
-def _cookie_header(name: str, value: str, days: int | None = None) -> bytes:
-    keep = f"; Max-Age={days * 86400}" if days else ""
-    return f"{name}={value}; Path=/; HttpOnly; SameSite=Strict{keep}".encode()
-
-
-def _with_headers(send: Send, cookies: Iterable[bytes]) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            told = [
-                (k, v) for k, v in message.get("headers", []) if not k.lower().startswith(b"access-control-")
-            ]
-            names = {name.lower() for name, _ in told}
-            extra = [(k.encode(), v.encode()) for k, v in RESPONSE_HEADERS.items() if k.encode() not in names]
-            extra += [(b"set-cookie", cookie) for cookie in cookies]
-            message = {**message, "headers": [*told, *extra]}
-        await send(message)
-
-    return sending
+    return host.lower().removesuffix(f":{DEFAULT_PORTS[scheme.lower()]}")
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
@@ -327,38 +349,3 @@ async def _read(receive: Receive, limit: int) -> bytes:
         if not message.get("more_body"):
             break
     return body[:limit]
-
-
-_FORWARD = "<p>Opening the lab&hellip;</p><script>location.replace('/')</script><p><a href='/'>Open</a></p>"
-# Not a redirect: a browser that came from another site would not send the strict cookie along with it.
-
-_CLOSED = (
-    "<h1>LiftLab</h1><p>This lab is private. Open the address that it printed when it started "
-    "(it ends in <code>?token=&hellip;</code>).</p>"
-)
-
-
-def _note(message: str) -> str:
-    return f"<p role='alert'>{html.escape(message)}</p>" if message else ""
-
-
-def _login(message: str) -> str:
-    return (
-        f"<h1>LiftLab</h1>{_note(message)}<form method='post' action='{LOGIN_PATH}'>"
-        "<label>Name <input name='user' autocomplete='username' required autofocus></label>"
-        "<label>Password <input name='password' type='password' autocomplete='current-password' "
-        "required></label>"
-        "<button>Sign in</button></form>"
-    )
-
-
-def _page(title: str, body: str) -> str:
-    return f"""<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>
- :root {{ color-scheme: light dark }}
- body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 18vh auto; padding: 0 1rem }}
- label {{ display: block; margin: .8rem 0 }}
- input {{ display: block; width: 100%; font: inherit; padding: .4rem }}
- button {{ font: inherit; padding: .5rem 1.2rem }}
-</style><body>{body}</body></html>"""

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from liftlab.components.errors import InputError
 from liftlab.machine.memory import REST_SECS, share_arenas
 from liftlab.web.attempts import Attempts
+from liftlab.web.door.outside import Outside, Unwrapped
 from liftlab.web.security import Access, Guard, is_loopback, parse_auth
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def run(
     open_browser: bool = True,
     initial_scene: str | None = None,
     rest_secs: float = REST_SECS,
+    outside: Outside | None = None,
 ) -> None:
     """Serve the lab until interrupted; prints "LiftLab ready at URL" once it answers.
 
@@ -50,6 +53,7 @@ def run(
         open_browser: Open the page in the default browser.
         initial_scene: Scene or bundled capture shown to a new visitor.
         rest_secs: After which a browser without an open page holds nothing heavy any more.
+        outside: How the lab looks behind a proxy (`parse_outside`).
 
     Raises:
         InputError: The address may not be bound without `auth`, or no port is free.
@@ -60,12 +64,12 @@ def run(
     from liftlab.web.serving import LabServer
 
     share_arenas()
-    access = _access(host, port, auth, no_auth)
+    access = _access(host, port, auth, no_auth, outside or Outside())
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
     if port not in (0, bound):
         print(f"Port {port} is taken; using {bound}.", file=sys.stderr)
-    access = Access(host, bound, access.auth, access.open_door, access.max_upload_bytes)
+    access = replace(access, port=bound)
     url = page_url(access)
 
     def announce() -> None:
@@ -117,7 +121,7 @@ def build_app(
         lab,
         initial_scene=initial_scene,
         viewer_points=viewer_points,
-        local=is_loopback(access.host),
+        local=is_loopback(access.host) and not access.outside.hosts,
         rest_secs=rest_secs,
         login=None if access.auth is None else access.auth[0],
     )
@@ -147,6 +151,7 @@ def build_app(
         app,
         page,
         path="/",
+        root_path=access.outside.root_path or None,
         footer_links=[],
         run_history=False,
         blocked_paths=[str(lab.workspace.root)],  # uploads and exports have routes of their own
@@ -161,10 +166,11 @@ def build_app(
     )
     app.add_middleware(PageDoor, roots=(lab.workspace.root,))
     app.add_middleware(Guard, access=access, attempts=attempts)
+    app.add_middleware(Unwrapped, outside=access.outside)
     return app
 
 
-HEAD = """<link rel="icon" href="/lab/static/mark.svg" type="image/svg+xml">"""
+HEAD = """<link rel="icon" href="lab/static/mark.svg" type="image/svg+xml">"""
 
 
 def page_url(access: Access) -> str:
@@ -172,10 +178,12 @@ def page_url(access: Access) -> str:
     host = "127.0.0.1" if access.host in ("0.0.0.0", "::", "localhost") else access.host
     bracketed = f"[{host}]" if ":" in host else host
     key = "" if access.open_door else f"?token={access.token}"
-    return f"http://{bracketed}:{access.port}/{key}"
+    return f"http://{bracketed}:{access.port}{access.outside.root_path}/{key}"
 
 
-def _access(host: str, port: int, auth: str | tuple[str, str] | None, no_auth: bool) -> Access:
+def _access(
+    host: str, port: int, auth: str | tuple[str, str] | None, no_auth: bool, outside: Outside
+) -> Access:
     try:
         pair = parse_auth(auth)
     except ValueError as error:
@@ -185,7 +193,7 @@ def _access(host: str, port: int, auth: str | tuple[str, str] | None, no_auth: b
             f"On {host} other machines can reach the lab: give --auth NAME:PASSWORD, "
             "or --no-auth to let anybody in."
         )
-    return Access(host, port, pair, no_auth, MAX_FILE_BYTES)
+    return Access(host, port, pair, no_auth, MAX_FILE_BYTES, outside=outside)
 
 
 def _listen(host: str, port: int) -> socket.socket:

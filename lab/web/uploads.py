@@ -18,7 +18,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 
 from liftlab.components.errors import InputError
-from liftlab.components.files import inside
+from liftlab.components.files import inside, put_in_place
 from liftlab.engine.workspace import Workspace
 from liftlab.files.disk import is_disk_full
 
@@ -167,7 +167,7 @@ def _sorted_in(folder: Path, form: "FormData") -> list[str]:
         identifier, name = secrets.token_hex(16), file_name(file.filename or "")
         target = inside(folder, identifier, name)
         target.parent.mkdir()
-        Path(str(file.file.name)).rename(target)
+        put_in_place(str(file.file.name), target)
         references.append(f"{identifier}/{name}")
     return references
 

@@ -22,6 +22,8 @@ HARMLESS = (
 )  # fmt: skip
 """Of Chromium without a graphics card, of viser (a deprecation, and flat corners of its splats) and of Gradio
 (during an upload)."""
+ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors"]
+"""The certificates are those of proxies that the tests make; playwright's own option leaves downloads out."""
 OpenPage = Callable[..., Page]
 
 
@@ -37,7 +39,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("REQUIRE_BROWSER=1, but no Chromium was found (apt-get install chromium)")
         pytest.skip("no Chromium found (apt-get install chromium)")
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ class Frame:
     camera: Callable[[Size], BroughtCamera]
     """The camera for a photo stored in this size, for files that leave it to the photo; InputError when the file gives
     none that can be right."""
+    mask: str = ""
+    """As the file names the photo's mask; empty: it names none."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _NO_PHOTOS = re.compile(
 )
 _SMALLER = re.compile(r"(images?|rgb)_(\d+)")
 """nerfstudio's copies, so many times smaller."""
-_PHOTO_FOLDERS = ("images", "image", "input", "rgb", "color", "photos", "frames", "train")
+PHOTO_FOLDERS = ("images", "image", "input", "rgb", "color", "photos", "frames", "train")
 """Where photos lie when they do not lie about, best first."""
 _OF_A_PHOTO = re.compile(
     r"(.+?)([._ -](mask|matte|alpha|depth|normal|seg|segmentation|disp|thumb|thumbnail)(_?\d+)?)"
@@ -70,6 +70,8 @@ class Holdings:
     """`cameras.json`, `transforms.json`; the nearest first."""
     models: tuple[Item, ...] = ()
     """Folders with a COLMAP model; the nearest first."""
+    masks: tuple[Item, ...] = ()
+    """Pictures that belong to photos: masks, depth and the like."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
     """Names of files by why: "as masks"."""
     has_truth: bool = False
@@ -113,9 +115,9 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
         archives=tuple(by_kind.get("archive", ())),
         camera_files=tuple(_nearest(by_kind.get("cameras", []))),
         models=tuple(_models(in_sight)),
+        masks=tuple(masks),
         left_out={
             "as photos for tests": [item.name for item in held_out],
-            "as masks and the like": [item.name for item in masks],
             "as raw files beside their pictures": [item.name for item in raws if item not in undeveloped],
         },
         has_truth=has_truth,
@@ -200,8 +202,8 @@ def _at_home(pictures: list[Item]) -> tuple[list[Item], Parts]:
     homes: dict[tuple[int, int], set[Parts]] = {}
     for item in pictures:
         for depth, name in enumerate(item.folders):
-            if name in _PHOTO_FOLDERS:
-                rank = (depth, _PHOTO_FOLDERS.index(name))
+            if name in PHOTO_FOLDERS:
+                rank = (depth, PHOTO_FOLDERS.index(name))
                 homes.setdefault(rank, set()).add(item.parts[: depth + 1])
     for rank in sorted(homes):
         chosen = [item for item in pictures if item.parts[: rank[0] + 1] in homes[rank]]

@@ -62,7 +62,9 @@ def read_transforms_json(path: Path) -> CameraFile:
                 continue
             # A frame's own intrinsics go before the shared ones.
             what = f"'{shown(name)}' in {path.name}"
-            frames.append(Frame(name, partial(_camera_of, {**shared, **frame}, what)))
+            mask = frame.get("mask_path")
+            camera = partial(_camera_of, {**shared, **frame}, what)
+            frames.append(Frame(name, camera, mask if isinstance(mask, str) else ""))
         return CameraFile(path.name, tuple(frames), tuple(losses))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from liftlab.components.captures.limits import ImportLimits
@@ -50,6 +50,8 @@ class CleanPhoto:
     exif_focal_px: float | None
     of_several: bool = False
     """Whether the file holds further pictures, which were not taken."""
+    used: Bool[Array, "h w"] | None = None
+    """Where it is opaque; None where all of it is."""
 
 
 @contextlib.contextmanager
@@ -104,11 +106,13 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
         focal_px = _exif_focal_px(image)
         keeps_bytes = _is_plain_jpeg(image, data)
         lossless = image.format == "PNG"
-        pixels = np.array(_to_rgb(ImageOps.exif_transpose(_in_8_bits(image, data))))
+        upright = ImageOps.exif_transpose(_in_8_bits(image, data))
+        used, pixels = _opaque(upright), np.array(_to_rgb(upright))
         if keeps_bytes:
             return CleanPhoto(pixels, data, ".jpg", focal_px)
         clean = clean_photo(pixels, focal_px, lossless=lossless)
-        return replace(clean, of_several=image.format in ("GIF", "WEBP", "PNG") and _is_animated(image))
+        several = image.format in ("GIF", "WEBP", "PNG") and _is_animated(image)
+        return replace(clean, of_several=several, used=used)
 
 
 def clean_photo(
@@ -244,6 +248,14 @@ def _eight_bits(values: Shaped[Array, "*N"]) -> UInt8[Array, "*N"]:
     if values.ndim == 3 and values.shape[2] == 4:  # opacity always has all bits
         eight[..., 3] = np.clip(values[..., 3] // 256, 0, 255)
     return eight
+
+
+def _opaque(image: Image.Image) -> Bool[Array, "h w"] | None:
+    """Where a picture with an alpha channel is opaque; None where that is everywhere, or nowhere."""
+    if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa"):
+        return None
+    opaque = np.array(image.convert("RGBA"))[..., 3] > 127
+    return opaque if opaque.any() and not opaque.all() else None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

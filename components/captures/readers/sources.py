@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from liftlab.components.captures.known_cameras import Units
 from liftlab.components.captures.lenses import BroughtCamera
 from liftlab.components.captures.limits import ImportLimits
-from liftlab.components.captures.matching import Parts, match_names, name_parts
+from liftlab.components.captures.matching import Parts, match_names, name_parts, natural_key
 from liftlab.components.captures.readers.archive import is_zip, unpack
 from liftlab.components.captures.readers.camera_files import (
     CameraFile,
@@ -21,6 +21,7 @@ from liftlab.components.captures.readers.camera_files import (
 from liftlab.components.captures.readers.colmap import read_colmap_model
 from liftlab.components.captures.readers.finding import Holdings, Item, holdings, items_below, items_of
 from liftlab.components.captures.readers.kinds import CAMERAS, kind_of
+from liftlab.components.captures.readers.mask_files import masks_of_photos, with_named_masks
 from liftlab.components.captures.readers.nerfstudio import read_transforms_json
 from liftlab.components.captures.readers.photos import Stored, stored_as
 from liftlab.components.captures.readers.video import extract_frames
@@ -51,6 +52,8 @@ class Source:
     photos: tuple[tuple[str, Path], ...]
     """(path below the image folder; file), in natural order."""
     cameras: BroughtCameras | None = None
+    masks: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
+    """By the photo's name: name and file of the picture that says what of it counts."""
     notes: tuple[str, ...] = ()
     """Sentences for the person."""
     has_truth: bool = False
@@ -122,12 +125,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts "img2" before "img10"."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 def _from_file(path: Path, search: _Search) -> Source:
@@ -285,6 +282,9 @@ def _path_of(name: str, base: Parts) -> Parts:
 
 
 def _joined(found: Holdings, file: CameraFile, base: Parts) -> _Joined:
+    found, masks = with_named_masks(
+        found, {_path_of(frame.mask, base) for frame in file.frames if frame.mask}
+    )
     frames: dict[Parts, Frame] = {}
     losses = list(file.losses)
     for frame in file.frames:
@@ -334,7 +334,12 @@ def _joined(found: Holdings, file: CameraFile, base: Parts) -> _Joined:
                 f"'{shown(_name_of(found.photos[0], found.home))}'; bring the photos the cameras were made for."
             )
         )
-    return _Joined(_source(found, cameras, (*notes, *losses)), problem, matches.whole >= _FEWEST)
+    of_photo = {
+        found.photos[photo]: masks[path]
+        for index, photo in matches.photo_of.items()
+        if (path := _path_of(listing[index].mask, base)) in masks
+    }
+    return _Joined(_source(found, cameras, (*notes, *losses), of_photo), problem, matches.whole >= _FEWEST)
 
 
 def _orientations(fitted: Mapping[str, tuple[BroughtCamera, Stored]], upright: bool) -> dict[str, int]:
@@ -362,13 +367,26 @@ def _told_by_shape(camera: BroughtCamera, stored: Stored) -> bool | None:
     return lying < standing
 
 
-def _source(found: Holdings, cameras: BroughtCameras | None, notes: Iterable[str]) -> Source:
+def _source(
+    found: Holdings,
+    cameras: BroughtCameras | None,
+    notes: Iterable[str],
+    masks: Mapping[Item, Item] | None = None,
+) -> Source:
+    """Photos with the masks that a camera file names, else with those that are called like them."""
     photos = [(_name_of(item, found.home), item.path) for item in found.photos]
     place = "/".join(found.home)
-    left_out = {f"since they are not in {place}": [item.name for item in found.others], **found.left_out}
+    masks = {**masks_of_photos(found.masks, found.photos), **(masks or {})}
+    used = set(masks.values())
+    left_out = {
+        f"since they are not in {place}": [item.name for item in found.others],
+        "as masks and the like": [item.name for item in found.masks if item not in used],
+        **found.left_out,
+    }
     return Source(
         tuple(sorted(photos, key=lambda pair: natural_key(pair[0]))),
         cameras,
+        {_name_of(photo, found.home): (mask.name, mask.path) for photo, mask in masks.items()},
         (*notes, *replace(found, left_out=left_out).notes),
         found.has_truth,
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from liftlab.components.geometry.photo_masks import shrunk_mask
 from liftlab.components.geometry.projection import scaled_intrinsics, transform
 from liftlab.components.types import Array, Camera, Pointmap, View
 
@@ -22,6 +23,12 @@ class TrainingImage:
     """RGB in [0, 1]."""
     depth: Float[Tensor, "H W"] | None
     """Along +Z, scene units; 0 where the pointmap has no confirmed point. None without a pointmap."""
+    used: Bool[Tensor, "H W"] | None = None
+    """What of the image is to be fitted; None: all of it."""
+
+    def target(self, rendered: Float[Tensor, "H W 3"]) -> Float[Tensor, "H W 3"]:
+        """The image, with what is rendered itself where the image does not count: there nothing is wrong."""
+        return self.image if self.used is None else self.image.where(self.used[..., None], rendered.detach())
 
 
 def depth_of_view(pointmap: Pointmap, index: int, camera: Camera) -> Float[Array, "H W"]:
@@ -45,6 +52,7 @@ def make_frames(
         scale = min(1.0, max_side / max(camera.width, camera.height))
         width, height = max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
         image, depth = view.image, None
+        used = None if view.used is None else shrunk_mask(view.used, width, height)
         if pointmap is not None:
             depth = depth_of_view(pointmap, index, camera)
         if (width, height) != (camera.width, camera.height):
@@ -63,6 +71,7 @@ def make_frames(
                 ),
                 image=torch.tensor(image, dtype=torch.float32, device=device) / 255,
                 depth=None if depth is None else torch.tensor(depth, device=device),
+                used=None if used is None else torch.tensor(used, device=device),
             )
         )
     return tuple(frames)

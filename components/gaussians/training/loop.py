@@ -117,7 +117,11 @@ def evaluate(gaussians: Gaussians, frames: Sequence[TrainingImage]) -> Scores:
             image = rasterize(tensors, [frame.camera]).colour
         assert image is not None
         image = image[0].clamp(0, 1)
-        values.append((psnr(image, frame.image), float(ssim(image, frame.image))))
+        target = frame.target(image)
+        seen = (image, target)
+        if frame.used is not None:
+            seen = (image[frame.used][None], target[frame.used][None])
+        values.append((psnr(*seen), float(ssim(image, target))))
     return Scores(*(float(value) for value in np.mean(values, axis=0)))
 
 
@@ -252,12 +256,13 @@ class _Trainer:
         result = rasterize(gaussians, [frame.camera])
         assert result.colour is not None
         image = result.colour[0]
-        loss = (1 - config.ssim_weight) * (image - frame.image).abs().mean()
-        loss = loss + config.ssim_weight * (1 - ssim(image, frame.image))
+        target = frame.target(image)
+        loss = (1 - config.ssim_weight) * (image - target).abs().mean()
+        loss = loss + config.ssim_weight * (1 - ssim(image, target))
         if frame.depth is not None:
             loss = loss + self._geometry_loss(result.depth[0], result.alpha[0], frame.depth)
         loss.backward()
-        self.errors.append(psnr(image.detach().clamp(0, 1), frame.image))
+        self.errors.append(psnr(image.detach().clamp(0, 1), target))
         if config.densify_from <= done < config.densify_until:
             with torch.no_grad():
                 self.record.add(result, frame.camera.width, frame.camera.height)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from liftlab.components.geometry.photo_masks import shrunk_mask
 from liftlab.components.geometry.projection import points_from_depth, scaled_intrinsics
 from liftlab.components.pointmaps.stereo.consistency import Agreement, agreement_of
 from liftlab.components.pointmaps.stereo.planesweep import SweepOptions, grey_image, sweep_depth
@@ -50,6 +51,16 @@ class _Level:
     images: tuple[UInt8[Array, "_ _ 3"], ...]
     cameras: tuple[Camera, ...]
     refine: RefineOptions
+    used: Sequence[Bool[Array, "_ _"] | None]
+    """What of each image counts; None: all of it."""
+
+    def depth(self, index: int, slanted: dict[int, SlantedDepth]) -> Float[Array, "H W"]:
+        """Of a view, 0 where it is unknown or masked away: such depths say nothing to other views."""
+        camera, used = self.cameras[index], self.used[index]
+        if index not in slanted:
+            return np.zeros((camera.height, camera.width), np.float32)
+        depth = slanted[index].depth
+        return depth if used is None else np.where(used, depth, np.float32(0))
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ def coarse_depths(
     visible: Bool[Array, "V N"],
     options: MultiviewOptions | None = None,
     *,
+    used: Sequence[Bool[Array, "_ _"] | None] | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> CoarseDepths:
@@ -77,7 +89,7 @@ def coarse_depths(
     By itself, on small images, it is a quick look at how well cameras fit.
     """
     options, cancel = options or MultiviewOptions(), cancel or CancelToken()
-    level = _Level(tuple(images), tuple(cameras), _coarse_refinement(options))
+    level = _Level(tuple(images), tuple(cameras), _coarse_refinement(options), used or [None] * len(images))
     sources = select_sources(cameras, points, visible, options.num_sources)
     reports = _reports(progress, len(cameras), 1 + options.coarse_turns, "roughly")
     slanted: dict[int, SlantedDepth] = {}
@@ -97,11 +109,13 @@ def confirmed_depths(
     cameras: Sequence[Camera],
     options: MultiviewOptions | None = None,
     *,
+    used: Sequence[Bool[Array, "_ _"] | None] | None = None,
     cancel: CancelToken | None = None,
 ) -> Pointmap:
     """Points of the coarse depths, valid where other views confirm them, as in `multiview_pointmap`."""
     options = options or MultiviewOptions()
-    return _confirmed(coarse.slanted, cameras, coarse.sources, options, cancel or CancelToken())
+    level = _Level((), tuple(cameras), options.refine, used or [None] * len(cameras))
+    return _confirmed(coarse.slanted, level, coarse.sources, options, cancel or CancelToken())
 
 
 def multiview_pointmap(
@@ -111,6 +125,7 @@ def multiview_pointmap(
     visible: Bool[Array, "V N"],
     options: MultiviewOptions | None = None,
     *,
+    used: Sequence[Bool[Array, "_ _"] | None] | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Pointmap:
@@ -126,6 +141,7 @@ def multiview_pointmap(
         points: Sparse points: they give the depth range and the choice of sources.
         visible: Which views saw which point.
         options: See `MultiviewOptions`.
+        used: What of each image counts, of its size; elsewhere no depth is kept, and none confirms another. None: all.
         progress: Per view.
         cancel: Checked between views.
 
@@ -140,9 +156,13 @@ def multiview_pointmap(
         cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         for image, camera in zip(images, halved, strict=True)
     ]
-    first = part_of(progress, 0.0, 0.4)
-    coarse = coarse_depths(small, halved, points, visible, options, progress=first, cancel=cancel)
-    fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True))
+    first, used = part_of(progress, 0.0, 0.4), used or [None] * len(images)
+    few = [
+        None if mask is None else shrunk_mask(mask, camera.width, camera.height)
+        for mask, camera in zip(used, halved, strict=True)
+    ]
+    coarse = coarse_depths(small, halved, points, visible, options, used=few, progress=first, cancel=cancel)
+    fine = _Level(tuple(images), tuple(cameras), replace(options.refine, only_best_sources=True), used)
     slanted = {
         index: enlarged(found, fine.cameras[index].width, fine.cameras[index].height)
         for index, found in coarse.slanted.items()
@@ -152,7 +172,7 @@ def multiview_pointmap(
         seed = options.coarse_turns + turn + 1
         slanted = _compared(slanted, fine, coarse.sources, seed, reports, cancel)
     progress(0.95, "Keeping what several views confirm")
-    return _confirmed(slanted, fine.cameras, coarse.sources, options, cancel)
+    return _confirmed(slanted, fine, coarse.sources, options, cancel)
 
 
 def _halved_camera(camera: Camera) -> Camera:
@@ -205,10 +225,7 @@ def _compared(
     cancel: CancelToken,
 ) -> dict[int, SlantedDepth]:
     """One round: every view refined with the depth maps that its sources had before the round."""
-    depths = [
-        slanted[index].depth if index in slanted else np.zeros((camera.height, camera.width), np.float32)
-        for index, camera in enumerate(level.cameras)
-    ]
+    depths = [level.depth(index, slanted) for index in range(len(level.cameras))]
     out = {}
     for index in range(len(level.cameras)):
         cancel.check()
@@ -230,18 +247,21 @@ def _compared(
 
 def _confirmed(
     slanted: dict[int, SlantedDepth],
-    cameras: Sequence[Camera],
+    level: _Level,
     sources: Sequence[Sequence[int]],
     options: MultiviewOptions,
     cancel: CancelToken,
 ) -> Pointmap:
     """Fuse the depth maps and judge every pixel."""
+    cameras = level.cameras
     shape = (len(cameras), max(c.height for c in cameras), max(c.width for c in cameras))
     depths, similarity = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for index, found in slanted.items():
         rows, columns = slice(0, cameras[index].height), slice(0, cameras[index].width)
-        depths[index, rows, columns] = found.depth
+        depths[index, rows, columns] = level.depth(index, slanted)
         similarity[index, rows, columns] = np.clip(1 - found.cost, 0, 1)
+        if level.used[index] is not None:
+            similarity[index, rows, columns][~level.used[index]] = 0
     out = Pointmap(np.zeros((*shape, 3), np.float32), np.ones(shape, np.float32), np.zeros(shape, bool))
     for index, camera in enumerate(cameras):
         cancel.check()

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pycolmap
 
+from liftlab.components.geometry.photo_masks import MASKS_FOLDER, load_mask
 from liftlab.components.progress import Progress
 
 MIN_PAIR_MATCHES = 12
@@ -20,6 +21,8 @@ def extract(request: dict[str, Any], folder: Path, database: Path, progress: Pro
     names = [photo["path"] for photo in photos]
     pycolmap.Database.open(database).close()
     reader = pycolmap.ImageReaderOptions(camera_model=model)
+    if (folder / MASKS_FOLDER).is_dir():
+        reader.mask_path = folder / MASKS_FOLDER
     pycolmap.import_images(database, images, pycolmap.CameraMode.PER_FOLDER, names, reader)
     with pycolmap.Database.open(database) as db:
         camera_of = {image.name: image.camera_id for image in db.read_all_images()}
@@ -49,6 +52,21 @@ def extract(request: dict[str, Any], folder: Path, database: Path, progress: Pro
         )
 
 
+def in_sight(folder: Path, path: str, xy: np.ndarray) -> np.ndarray:
+    """Which places [N, 2] (pixels, centres at whole numbers) of a photo its mask does not leave out."""
+    mask = folder / MASKS_FOLDER / f"{path}.png"
+    if not mask.is_file():
+        return np.ones(len(xy), bool)
+    used = load_mask(mask)
+    at = np.clip(np.round(xy).astype(int), 0, np.array(used.shape[::-1]) - 1)
+    return used[at[:, 1], at[:, 0]]
+
+
+def places_of(db: pycolmap.Database, image_id: int) -> np.ndarray:
+    """Places [N, 2] of a photo's details; the library gives those of a photo without any no columns."""
+    return db.read_keypoints(image_id)[:, :2].reshape(-1, 2)
+
+
 def match(request: dict[str, Any], database: Path) -> None:
     """Match all pairs of photos and keep what agrees with one relative motion."""
     matching = pycolmap.FeatureMatchingOptions()
@@ -76,7 +94,7 @@ def write_matches(request: dict[str, Any], database: Path, path: Path) -> None:
     pairs, parts = [], []
     with pycolmap.Database.open(database) as db:
         ids = {index_of[image.name]: image.image_id for image in db.read_all_images()}
-        keypoints = {index: db.read_keypoints(image_id)[:, :2] for index, image_id in ids.items()}
+        keypoints = {index: places_of(db, image_id) for index, image_id in ids.items()}
         for first in range(len(ids)):
             for second in range(first + 1, len(ids)):
                 if not db.exists_matches(ids[first], ids[second]):

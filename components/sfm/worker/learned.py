@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from liftlab.components.progress import Progress
-from liftlab.components.sfm.worker.features import verification
+from liftlab.components.sfm.worker.features import in_sight, verification
 from liftlab.components.sfm.worker.still import moving_only
 
 MAX_DETAILS = 1024
@@ -41,7 +41,9 @@ def add_learned_matches(
     details = []
     for index, photo in enumerate(request["photos"]):
         progress(0.2 * index / len(request["photos"]), f"Looking again at photo {index + 1}")
-        details.append(_details(network, folder / "images" / photo["path"]))
+        found_here = _details(network, folder / "images" / photo["path"])
+        kept = torch.from_numpy(in_sight(folder, photo["path"], found_here["keypoints"].numpy()))
+        details.append({**found_here, **{key: found_here[key][kept] for key in ("keypoints", "descriptors")}})
     pairs = likely_pairs([d["descriptors"].numpy() for d in details], photos)
     if not pairs:
         return 0
@@ -54,7 +56,9 @@ def add_learned_matches(
     _store(request, database, [d["keypoints"].numpy() for d in details], found)
     listing = folder / "pairs.txt"
     paths = [photo["path"] for photo in request["photos"]]
-    listing.write_text("\n".join(f"{paths[first]} {paths[second]}" for first, second in found))
+    listing.write_text(
+        "\n".join(f"{paths[first]} {paths[second]}" for first, second in found), encoding="utf-8"
+    )
     pycolmap.verify_matches(database, listing, verification(request))
     return len(pairs)
 
@@ -117,6 +121,7 @@ def _store(
         offsets = []
         for image_id, xy in zip(ids, keypoints, strict=True):
             before = db.read_keypoints(image_id)
+            before = before.reshape(-1, before.shape[1] or 4)
             offsets.append(len(before))
             rows = np.zeros((len(xy), before.shape[1]), np.float32)
             rows[:, :2] = xy + 0.5  # pixel centres are at .5 in COLMAP

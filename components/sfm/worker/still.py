@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pycolmap
 
-from liftlab.components.sfm.worker.features import MIN_PAIR_MATCHES, verification
+from liftlab.components.sfm.worker.features import MIN_PAIR_MATCHES, places_of, verification
 
 STILL_PX = 1.0
 """Matches that moved less stand still."""
@@ -45,7 +45,7 @@ def drop_still_matches(request: dict[str, Any], folder: Path, database: Path) ->
     with pycolmap.Database.open(database) as db:
         id_of = {image.name: image.image_id for image in db.read_all_images()}
         ids = [id_of[name] for name in names]
-        places = [db.read_keypoints(image_id)[:, :2] for image_id in ids]
+        places = [places_of(db, image_id) for image_id in ids]
         matches = {
             (a, b): np.asarray(db.read_matches(ids[a], ids[b])).reshape(-1, 2)
             for a, b in combinations(range(len(ids)), 2)
@@ -66,7 +66,7 @@ def drop_still_matches(request: dict[str, Any], folder: Path, database: Path) ->
                     db.write_matches(ids[a], ids[b], rows[~drop].astype(np.uint32))
                     changed.append(f"{names[a]} {names[b]}")
     listing = folder / f"{MARK}.txt"
-    listing.write_text("\n".join(changed))
+    listing.write_text("\n".join(changed), encoding="utf-8")
     if changed:
         pycolmap.verify_matches(database, listing, verification(request))
     return share

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from liftlab.page.cells.frame import CODE
+from liftlab.page.scripts import starting
 
 if TYPE_CHECKING:
     from liftlab.compare.comparison import Comparison
 
 ID = "compare"
 TEMPLATE = f"""
-<link rel="stylesheet" href="/lab/static/compare.css">
+<link rel="stylesheet" href="lab/static/compare.css">
 <section class="cmp" data-compare aria-label="Compare methods" data-open="false">
   <button type="button" class="cmp-head" aria-expanded="false"><b>Compare</b>
     <small>Several methods, the same clicks, side by side</small></button>
@@ -33,7 +34,7 @@ TEMPLATE = f"""
           <th title="Intersection over union with the right answer, all its photos together">IoU</th>
           <th title="The same along the outline only">Outline</th>
           <th>Time</th><th>Selected</th><th>Pixels</th><th></th></tr></thead><tbody></tbody></table>
-        <a class="cmp-report" href="/lab/compare-report" download
+        <a class="cmp-report" href="lab/compare-report" download
           title="Table, outlines in all photos, prompts and settings as one HTML file">
           &darr; Report of this comparison</a>
       </div>
@@ -56,7 +57,7 @@ TEMPLATE = f"""
   </div>
 </section>
 """
-MOUNT = "import('/lab/static/compare.js').then(m => m.mount(element)).catch(e => console.error(e));"
+MOUNT = starting("compare")
 
 
 def build() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from liftlab.page.scripts import starting
+
 HEAD = """<button type="button" class="cell-head" data-cell-head="{id}" aria-expanded="false">
 <span class="n">{number}</span><span class="t"><b>{title}</b><small></small></span>
 <span class="chip">not run</span>
@@ -23,9 +25,7 @@ CODE = (
     '<details class="cell-code" data-code="{id}"><summary>The same in Python</summary><pre></pre></details>'
 )
 
-REGISTER = (
-    "import('/lab/static/cells.js').then(m => m.register(element, '{kind}')).catch(e => console.error(e));"
-)
+REGISTER = starting("cells", "register(element, '{kind}')")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.machine.device import about_device
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
+from liftlab.page.scripts import starting
 from liftlab.web.wire.messages import MethodRow
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ID = "methods"
 PANEL = """<div class="methods" data-methods role="group" aria-label="Methods"></div>"""
 PRESET_HELP = """What the settings below change: the defaults; paper, the published settings, for hours on a GPU; or
 quick, for a first look. What is not set below is as in the preset, whatever standard value is shown."""
-MOUNT = "import('/lab/static/methods.js').then(m => m.mount(element)).catch(e => console.error(e));"
+MOUNT = starting("methods")
 
 
 def build() -> None:

@@ -12,6 +12,7 @@ from liftlab.bundled import CAPTURES
 from liftlab.components.errors import InputError
 from liftlab.engine.inventory import delete_scene
 from liftlab.files.identifiers import checked_name
+from liftlab.page.scripts import starting
 from liftlab.pictures.overlays import photo_jpeg
 from liftlab.session.saving.works import is_of_scene
 from liftlab.web.wire.cards import SceneCard
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 THUMB_PX = 240
 PANEL = """<div class="scenes" data-scenes role="list" aria-label="Scenes"></div>"""
-MOUNT = "import('/lab/static/scenes.js').then(m => m.mount(element)).catch(e => console.error(e));"
+MOUNT = starting("scenes")
 
 
 def panel() -> None:

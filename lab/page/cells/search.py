@@ -4,10 +4,11 @@ from html import escape
 
 import gradio as gr
 
+from liftlab.page.scripts import starting
 from liftlab.pipelines.choices.text_encoders import TEXT_ENCODERS
 
 TEMPLATE = """
-<link rel="stylesheet" href="/lab/static/search.css">
+<link rel="stylesheet" href="lab/static/search.css">
 <section class="find" data-find aria-label="Search by words">
   <form class="find-bar" role="search">
     <label class="find-box"><svg viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="2"
@@ -32,7 +33,7 @@ TEMPLATE = """
   </div>
 </section>
 """
-MOUNT = "import('/lab/static/search.js').then(m => m.mount(element)).catch(e => console.error(e));"
+MOUNT = starting("search")
 
 
 def build() -> None:

@@ -231,7 +231,7 @@ function view(method, index) {
 function address(figure, index, software) {
   const { width, height } = figure.getBoundingClientRect();
   const ratio = Math.sqrt(SOFTWARE_PX / Math.max(width * height, 1));
-  return software && ratio < 1 ? `/viser/${index}/?fixedDpr=${ratio.toFixed(2)}` : `/viser/${index}/`;
+  return software && ratio < 1 ? `viser/${index}/?fixedDpr=${ratio.toFixed(2)}` : `viser/${index}/`;
 }
 
 /**

@@ -26,8 +26,9 @@ export class Live {
   }
 
   connect() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/lab/live`);
+    const address = new URL("lab/live", document.baseURI); // there may be a prefix before it
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address);
     socket.onopen = () => {
       this.delay = 300;
       this.handlers.line(true, "");

@@ -100,7 +100,7 @@ class Methods {
   async settings(method, node) {
     const place = finder(node)(".m-settings");
     if (place.childElementCount) return;
-    const answer = await fetch(`/lab/settings/${encodeURIComponent(method)}`);
+    const answer = await fetch(`lab/settings/${encodeURIComponent(method)}`);
     if (!answer.ok) return;
     /** @type {Setting[]} */
     const settings = await answer.json();

@@ -77,7 +77,7 @@ function exportLink(entry) {
   const link = made("a", { className: "take-link", title: entry.missing || entry.summary });
   link.addEventListener("click", () => {
     const metres = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-metres]"))?.checked;
-    if (link.hasAttribute("href")) link.href = `/lab/export/${entry.kind}${metres ? "?metres=true" : ""}`;
+    if (link.hasAttribute("href")) link.href = `lab/export/${entry.kind}${metres ? "?metres=true" : ""}`;
   });
   link.setAttribute("aria-label", `${entry.title}, ${entry.format}`);
   if (entry.missing) {
@@ -87,7 +87,7 @@ function exportLink(entry) {
     link.setAttribute("aria-description", entry.missing);
     link.tabIndex = 0;
   } else {
-    link.href = `/lab/export/${entry.kind}`;
+    link.href = `lab/export/${entry.kind}`;
     link.setAttribute("download", "");
   }
   link.append(made("b", { textContent: entry.title }), made("small", { textContent: entry.format }));

@@ -47,7 +47,7 @@ function card(scene) {
   const open = button("scene-open", verb(scene), () => command("open_scene", { name: scene.name }));
   open.setAttribute("aria-label", `${verb(scene)} ${scene.name}`);
   if (scene.open) open.setAttribute("aria-current", "true");
-  const picture = made("img", { src: `/lab/scene/${encodeURIComponent(scene.name)}/thumb`, alt: "", loading: "lazy" });
+  const picture = made("img", { src: `lab/scene/${encodeURIComponent(scene.name)}/thumb`, alt: "", loading: "lazy" });
   const text = document.createElement("span");
   text.append(made("b", { textContent: scene.name }), made("small", { textContent: lineOf(scene) }));
   if (scene.work) text.append(made("small", { className: "scene-work", textContent: `${scene.work} · ${when(scene.worked ?? 0)}` }));

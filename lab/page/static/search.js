@@ -86,7 +86,7 @@ class Panel {
     if (busy) this.say(busy);
     this.root.toggleAttribute("aria-busy", Boolean(busy));
     try {
-      const answer = await fetch(`/lab/search${path}`, body ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {});
+      const answer = await fetch(`lab/search${path}`, body ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {});
       if (!answer.ok) throw new Error(`the lab answered ${answer.status}`);
       this.draw(await answer.json());
     } catch (error) {
@@ -163,7 +163,7 @@ class Panel {
   /** @param {Found} found */
   hit(found) {
     const card = document.createElement("figure");
-    const image = made("img", { src: `/lab/search/thumb/${found.id}?v=${scene}`, alt: found.title, loading: "lazy" });
+    const image = made("img", { src: `lab/search/thumb/${found.id}?v=${scene}`, alt: found.title, loading: "lazy" });
     const text = document.createElement("figcaption");
     text.append(made("span", { textContent: found.title }), made("small", { textContent: found.score.toFixed(2) }));
     const add = small("Add", `Add ${found.title} to the selection`, () => this.talk("/add", { object_id: found.id }, "Adding …"));
@@ -182,9 +182,9 @@ class Panel {
     const name = photos[this.photo % photos.length];
     this.find(".find-turn span").textContent = name;
     const image = this.find(".find-image", HTMLImageElement);
-    image.src = `/lab/photo/${encodeURIComponent(name)}?w=640&s=${scene}`;
+    image.src = `lab/photo/${encodeURIComponent(name)}?w=640&s=${scene}`;
     image.alt = `The photo ${name}`;
-    this.find(".find-heat", HTMLImageElement).src = `/lab/search/heat/${encodeURIComponent(name)}?w=640&v=${this.state.version}&s=${scene}`;
+    this.find(".find-heat", HTMLImageElement).src = `lab/search/heat/${encodeURIComponent(name)}?w=640&v=${this.state.version}&s=${scene}`;
   }
 
   sceneChanged() {

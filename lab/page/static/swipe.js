@@ -64,10 +64,10 @@ export class Swipe {
     const { photo, scene, message, version } = this.shown;
     const swiping = this.figure.dataset.show === "swipe";
     const at = `${encodeURIComponent(photo)}?w=960&scene=${scene}`;
-    set(this.find(".cmp-photo", HTMLImageElement), `/lab/photo/${at}`);
+    set(this.find(".cmp-photo", HTMLImageElement), `lab/photo/${at}`);
     this.find("figcaption").textContent = `${swiping ? "Drag the divider" : "Where they disagree"}: ${photo}. Agreement in all photos, as mean IoU of every two: ${message.agree?.toFixed(3)}`;
     if (!swiping) {
-      set(this.find(".cmp-heat", HTMLImageElement), `/lab/split/${at}&v=${version}`);
+      set(this.find(".cmp-heat", HTMLImageElement), `lab/split/${at}&v=${version}`);
       return;
     }
     const answered = message.panes.map((pane, index) => ({ ...pane, index })).filter((pane) => pane.ms !== null);
@@ -80,7 +80,7 @@ export class Swipe {
       select.replaceChildren(...answered.map((one) => new Option(`${one.index + 1} · ${one.method}`, String(one.index))));
       select.value = String(this.sides[side]);
       this.find(`.cmp-name[data-side=${side}]`).textContent = pane.method;
-      set(this.find(`[data-mask=${side}]`, HTMLImageElement), `/lab/pane/${this.sides[side]}/${at}&v=${version}`);
+      set(this.find(`[data-mask=${side}]`, HTMLImageElement), `lab/pane/${this.sides[side]}/${at}&v=${version}`);
     }
     this.find(".cmp-sides").hidden = answered.length < 3;
     this.place();

@@ -336,7 +336,7 @@ class Workspace {
    * @param {number} width
    */
   url(kind, photo, width) {
-    return `/lab/${kind}/${encodeURIComponent(photo)}?w=${width}&scene=${this.state?.scene_key}`;
+    return `lab/${kind}/${encodeURIComponent(photo)}?w=${width}&scene=${this.state?.scene_key}`;
   }
 
   /** @param {string} name */

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftlab.components.errors import InputError
-from liftlab.components.files import inside, write_json
+from liftlab.components.files import inside, put_in_place, write_json
 from liftlab.files.identifiers import visitor_id_is_valid
 from liftlab.files.reading import from_json, read_file
 from liftlab.session.saving.saved import saved_from
@@ -51,7 +51,7 @@ class Works:
         with contextlib.suppress(OSError):
             if before.is_file():
                 self._folder.mkdir(parents=True, exist_ok=True)
-                os.replace(before, self._path(new_id()))
+                put_in_place(before, self._path(new_id()))
 
     def all(self) -> list[Work]:
         """Every work, the one touched last first."""

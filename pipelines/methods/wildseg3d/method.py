@@ -222,7 +222,7 @@ class WildSeg3D:
         Raises:
             InputError: It belongs to another scene, other masks, or another version of the format.
         """
-        meta = json.loads((folder / "wildseg3d.json").read_text())
+        meta = json.loads((folder / "wildseg3d.json").read_text(encoding="utf-8"))
         if meta["schema_version"] != SCHEMA_VERSION:
             raise InputError(
                 f"This prepared method has format version {meta['schema_version']}, this lab reads "

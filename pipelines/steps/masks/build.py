@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float16, Float32, UInt16
+from jaxtyping import Bool, Float16, Float32, UInt16
 
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import inradius
@@ -84,6 +84,7 @@ def build_masks(
     held, visible = [masks for masks, _ in found], np.stack([seen for _, seen in found])
     given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels)
     tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
+    tracked = [_cut(one, scene) for one in tracked]
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
     related = relations(voxels_of_masks(voxel_of_pixel, count, tracked), held, visible)
     measured = _measured(
@@ -124,10 +125,37 @@ def _proposed(
         normals = graph.normals_in_view(index)[:height, :width]
         depth = depths[index, :height, :width]
         levels = by_regions.levels(view.image, depth, normals)
-        proposals.append(proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel))
+        found = proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel)
+        proposals.append(_within(found, view.used))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
         borders.append(region_borders(levels))
     return proposals, regions, borders
+
+
+def _within(found: MaskSet, used: Bool[Array, "H W"] | None) -> MaskSet:
+    """Proposals without what the photo's mask leaves out; those of which nothing is left are none."""
+    if used is None:
+        return found
+    masks = found.masks & used
+    kept = masks.any(axis=(1, 2))
+    return replace(
+        found,
+        masks=masks[kept],
+        scores=found.scores[kept],
+        logits=None if found.logits is None else found.logits[kept],
+        kinds=tuple(kind for kind, keep in zip(found.kinds, kept, strict=False) if keep),
+    )
+
+
+def _cut(tracked: TrackedMasks, scene: Scene) -> TrackedMasks:
+    """An object without what the photos' masks leave out: what is known of it from other photos would cover that."""
+    if all(view.used is None for view in scene.views):
+        return tracked
+    masks = [
+        mask if view.used is None or mask.shape != view.used.shape else mask & view.used
+        for mask, view in zip(tracked.masks, scene.views, strict=True)
+    ]
+    return replace(tracked, masks=tuple(masks))
 
 
 def _measured(

@@ -5,6 +5,7 @@ Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.photos import used_in_view
 from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
 COMPLETE_VIEWS = 10
@@ -154,7 +156,8 @@ def _views(capture: Capture, known: bool, max_side: int, cancel: CancelToken) ->
             K = np.array([[focal, 0, photo.width / 2], [0, focal, photo.height / 2], [0, 0, 1.0]])
             lens, pose = Lens(photo.width, photo.height, K), np.eye(4)
         camera = working_camera(lens, pose, max_side)
-        views.append(View(photo.name, camera, undistort_photo(load_photo(photo), lens, camera), lens))
+        image = undistort_photo(load_photo(photo), lens, camera)
+        views.append(View(photo.name, camera, image, lens, used_in_view(photo, lens, camera)))
     if len(views) < 2:
         raise InputError(
             "A scene needs at least two photos: bring more (with cameras, if you bring cameras)."
@@ -184,11 +187,13 @@ def _world(
         pts3d[v, :height, :width] = scale * (points[v] - origin)
         conf[v, :height, :width] = alignment.conf[v]
         valid[v, :height, :width] = alignment.valid[v] & covered_by_photo(view.lens, view.camera)
+        if view.used is not None:
+            valid[v, :height, :width] &= view.used
         pose = camera.world_to_camera.copy()
         pose[:3, 3] = scale * (pose[:3, 3] + pose[:3, :3] @ origin)
         moved = Camera(camera.K, pose, camera.width, camera.height)
         placed.append(
-            View(view.name, moved, view.image, _lens_of(view, camera) if not keep_frame else view.lens)
+            replace(view, camera=moved, lens=_lens_of(view, camera) if not keep_frame else view.lens)
         )
     return tuple(placed), Pointmap(pts3d, conf, valid)
 

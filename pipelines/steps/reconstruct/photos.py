@@ -4,9 +4,11 @@ Cameras come with the capture or from structure from motion; depth from multi-vi
 """
 
 import numpy as np
+from jaxtyping import Bool
 
-from liftlab.components.captures.capture import Capture, load_photo
+from liftlab.components.captures.capture import Capture, Photo, load_photo, load_used
 from liftlab.components.errors import InputError
+from liftlab.components.geometry.photo_masks import as_picture
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import undistort_photo
 from liftlab.components.pointmaps.stereo.multiview import MultiviewOptions, multiview_pointmap
@@ -21,7 +23,7 @@ from liftlab.components.sfm import (
 )
 from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
-from liftlab.components.types import Pointmap, Scene, View
+from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
 from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
@@ -98,7 +100,13 @@ def _load_reduced(
         progress(index / len(capture.photos), f"Reading photo {index + 1} of {len(capture.photos)}")
         pixels = load_photo(photo)
         photos.append(
-            reduced_photo(photo.name, pixels, focal_px=photo.exif_focal_px, max_side=config.sfm_max_side)
+            reduced_photo(
+                photo.name,
+                pixels,
+                focal_px=photo.exif_focal_px,
+                max_side=config.sfm_max_side,
+                used=load_used(photo),
+            )
         )
     return photos
 
@@ -144,8 +152,14 @@ def _views(capture: Capture, model: SparseModel, max_side: int, cancel: CancelTo
         cancel.check()
         camera = working_camera(lens, world_to_camera, max_side)
         image = undistort_photo(load_photo(photo_of[name]), lens, camera)
-        views.append(View(name, camera, image, lens))
+        views.append(View(name, camera, image, lens, used_in_view(photo_of[name], lens, camera)))
     return tuple(views)
+
+
+def used_in_view(photo: Photo, lens: Lens, camera: Camera) -> Bool[Array, "H W"] | None:
+    """What of a working image counts by the photo's mask; None where all of it does."""
+    used = load_used(photo)
+    return None if used is None else undistort_photo(as_picture(used), lens, camera)[..., 0] > 127
 
 
 def _pointmap(
@@ -162,6 +176,7 @@ def _pointmap(
         model.points,
         model.visible,
         options,
+        used=[view.used for view in views],
         progress=progress,
         cancel=cancel,
     )

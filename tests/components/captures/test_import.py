@@ -11,9 +11,9 @@ from PIL import ExifTags, Image, ImageCms
 
 from liftlab.components.captures import ImportLimits, import_capture, load_photo, open_capture
 from liftlab.components.captures.intake import safe_stem
+from liftlab.components.captures.matching import natural_key
 from liftlab.components.captures.quality import groups_of_copies, picture_hash, sharpness_of
 from liftlab.components.captures.readers.photos import read_photo
-from liftlab.components.captures.readers.sources import natural_key
 from liftlab.components.errors import Cancelled, InputError
 from liftlab.components.files import is_sealed
 from liftlab.components.progress import CancelToken
