@@ -51,4 +51,6 @@ def photograph(gaussians: Gaussians, name: str, folder: Path, *, progress: Progr
             "PINHOLE", params, camera.width, camera.height, camera.world_to_camera
         )
     note = f"{len(gaussians.means):,} splats; {len(pictures)} views of them were chosen."
-    return Source(tuple(pictures), BroughtCameras(frames, dict.fromkeys(frames, 1)), (note,), drawn=True)
+    return Source(
+        tuple(pictures), BroughtCameras(frames, dict.fromkeys(frames, 1)), notes=(note,), drawn=True
+    )

@@ -260,8 +260,9 @@ def _confirmed(
         rows, columns = slice(0, cameras[index].height), slice(0, cameras[index].width)
         depths[index, rows, columns] = level.depth(index, slanted)
         similarity[index, rows, columns] = np.clip(1 - found.cost, 0, 1)
-        if level.used[index] is not None:
-            similarity[index, rows, columns][~level.used[index]] = 0
+        used = level.used[index]
+        if used is not None:
+            similarity[index, rows, columns][~used] = 0
     out = Pointmap(np.zeros((*shape, 3), np.float32), np.ones(shape, np.float32), np.zeros(shape, bool))
     for index, camera in enumerate(cameras):
         cancel.check()

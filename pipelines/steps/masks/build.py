@@ -137,13 +137,13 @@ def _within(found: MaskSet, used: Bool[Array, "H W"] | None) -> MaskSet:
     if used is None:
         return found
     masks = found.masks & used
-    kept = masks.any(axis=(1, 2))
+    kept: Bool[Array, "K"] = masks.any(axis=(1, 2))
     return replace(
         found,
         masks=masks[kept],
         scores=found.scores[kept],
         logits=None if found.logits is None else found.logits[kept],
-        kinds=tuple(kind for kind, keep in zip(found.kinds, kept, strict=False) if keep),
+        kinds=tuple(kind for kind, keep in zip(found.kinds, kept.tolist(), strict=False) if keep),
     )
 
 
