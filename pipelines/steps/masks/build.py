@@ -137,7 +137,7 @@ def _within(found: MaskSet, used: Bool[Array, "H W"] | None) -> MaskSet:
     if used is None:
         return found
     masks = found.masks & used
-    kept: Bool[Array, "K"] = masks.any(axis=(1, 2))
+    kept = np.asarray(masks.any(axis=(1, 2)))
     return replace(
         found,
         masks=masks[kept],
