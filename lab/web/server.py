@@ -121,7 +121,7 @@ def build_app(
         lab,
         initial_scene=initial_scene,
         viewer_points=viewer_points,
-        local=is_loopback(access.host) and not access.outside.hosts,
+        local=is_loopback(access.host) and access.outside == Outside(),  # else people may come from elsewhere
         rest_secs=rest_secs,
         login=None if access.auth is None else access.auth[0],
     )
