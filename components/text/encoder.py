@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.metrics.text import CANONICAL_PHRASES, relevancy
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array, Scene
 
@@ -125,6 +124,8 @@ def relevancy_of_text(
     """
     wanted, unwanted = split_negation(text)
     phrases = [*wanted, *unwanted]
+    from liftlab.components.metrics.text import CANONICAL_PHRASES, relevancy  # metrics load much of scipy
+
     encoded = encoder.encode_texts([*CANONICAL_PHRASES, *phrases]).astype(np.float64)
     canonical, queries = encoded[: len(CANONICAL_PHRASES)], encoded[len(CANONICAL_PHRASES) :]
     seen = np.linalg.norm(embeddings, axis=1) > 0

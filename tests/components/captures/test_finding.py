@@ -227,7 +227,8 @@ def test_the_report_of_a_large_and_messy_capture_fits_on_a_screen(tmp_path: Path
         "IMG_0000.jpg is an empty file",
         "Likewise IMG_",
         "a.mp4, b.mov and c.mkv",
-        "masks/IMG_0020.png",
+        "masks/IMG_0004.png",
+        "IMG_0001.png is no picture that can be read, so it masks nothing",
     ):
         assert said in text
 
