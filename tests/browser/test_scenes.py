@@ -24,6 +24,14 @@ def page_server(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield server
 
 
+def first_page(open_page: OpenPage) -> Page:
+    """The page once it knows what the workspace holds: until then its cells are closed, and open by themselves."""
+    page = open_page(ready=False)
+    expect(page.locator(".ws-veil p")).to_contain_text("This workspace has one scene", timeout=30_000)
+    expect(page.locator("[data-cell-head=capture]")).to_have_attribute("aria-expanded", "true")
+    return page
+
+
 def card(page: Page, name: str) -> Locator:
     return page.locator(f"[data-scene='{name}']")
 
@@ -42,8 +50,7 @@ def open_scene(page: Page, name: str) -> None:
 
 
 def test_the_first_page_shows_what_there_is_and_scenes_keep_their_objects(open_page: OpenPage) -> None:
-    page = open_page(ready=False)
-    expect(page.locator(".ws-veil p")).to_contain_text("This workspace has one scene", timeout=30_000)
+    page = first_page(open_page)
     assert card(page, "shelf").get_by_text("Example photos").is_visible()
     page.screenshot(path=artifact("scenes-first.png"))
     open_scene(page, toy_workspace.NAME)
@@ -88,7 +95,7 @@ def test_the_first_page_shows_what_there_is_and_scenes_keep_their_objects(open_p
 
 
 def test_works_of_a_scene_are_started_named_and_opened_again(open_page: OpenPage) -> None:
-    page = open_page(ready=False)
+    page = first_page(open_page)
     open_scene(page, toy_workspace.NAME)
     click_photo(page, RED)
     page.get_by_role("button", name="Name this work").click()
@@ -111,7 +118,7 @@ def test_works_of_a_scene_are_started_named_and_opened_again(open_page: OpenPage
 
 
 def test_a_method_is_changed_for_one_object_and_the_change_undone(open_page: OpenPage) -> None:
-    page = open_page(ready=False)
+    page = first_page(open_page)
     open_scene(page, toy_workspace.NAME)
     click_photo(page, RED)
     act(page, lambda: page.keyboard.press("n"))
