@@ -96,10 +96,10 @@ def note(
     broken.corrections += 1
     back = sum(taken_back(a, b, positive=last.positive) for a, b in zip(before, after, strict=True))
     broken.taken_back += back > 0
-    if last.positive:
-        broken.surfaces += surfaces_taken(before[last.view], after[last.view], surfaces, last) > 0
-    if pixels or back:
-        broken.examples.append(f"{pixels} px unheard, {back} px taken back: {clicks}")
+    taken = surfaces_taken(before[last.view], after[last.view], surfaces, last) if last.positive else 0
+    broken.surfaces += taken > 0
+    if pixels or back or taken:
+        broken.examples.append(f"{pixels} px unheard, {back} px taken back, {taken} surfaces taken: {clicks}")
 
 
 def main(
@@ -145,7 +145,11 @@ def main(
     write_result(
         result,
         "Laws of a click",
-        [f"Random clicks, seed {seed}; how many broke a law.", markdown(head, rows)],
+        [
+            f"Random clicks, seed {seed}; how many broke a law. Of surfaces, a click on a place that a surface's mask "
+            "misses counts, too.",
+            markdown(head, rows),
+        ],
     )
 
 
