@@ -224,7 +224,9 @@ def test_the_live_line_and_the_viewer_under_a_prefix(app: FastAPI, client: TestC
     }
     for path in ("/lab/lab/live", "/lab/live"):  # as it is, and when the proxy has taken the prefix off
         with client.websocket_connect(path, headers=headers) as socket:
-            assert any(socket.receive_json()["type"] == "state" for _ in range(5))  # others may come before it
+            assert any(
+                socket.receive_json()["type"] == "state" for _ in range(5)
+            )  # others may come before it
     viewer = client.get("/lab/viser", headers=headers)
     assert viewer.headers["location"] == "viser/"
     assert client.get("/lab/viser/", headers=headers).status_code == 200
