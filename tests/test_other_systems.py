@@ -12,8 +12,8 @@ import pytest
 from liftlab.components.captures.intake import safe_stem
 from liftlab.components.errors import InputError
 from liftlab.components.files import is_device_name
-from liftlab.files.identifiers import checked_name, name_from
-from liftlab.session.prompts import checked_object_name
+from liftlab.files.identifiers import checked_name, fresh_name, name_from
+from liftlab.session.prompts import checked_object_name, new_object_name
 from tests.test_imports import sources, tree_of
 
 UNIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
@@ -200,9 +200,10 @@ def test_other_checks_find_what_they_look_for() -> None:
 @pytest.mark.parametrize("name", ["con", "NUL", "aux", "Com1", "lpt9", "con.txt", "nul .x", "prn.tar.gz"])
 def test_names_of_devices_become_no_names_of_files(name: str) -> None:
     assert is_device_name(name)
-    for check in (checked_name, checked_object_name):
+    for check in (fresh_name, new_object_name):
         with pytest.raises(InputError, match="name of a device"):
             check(name)
+    assert checked_name(name) == checked_object_name(name) == name, "what has the name already still opens"
     assert not is_device_name(f"{safe_stem(name + '.jpg')}.jpg")
     assert not is_device_name(checked_name(name_from(name)))
 
@@ -210,7 +211,7 @@ def test_names_of_devices_become_no_names_of_files(name: str) -> None:
 @pytest.mark.parametrize("name", ["console", "com", "com10", "nullify", "a.con", "lpt"])
 def test_names_that_only_look_like_devices_stay(name: str) -> None:
     assert not is_device_name(name)
-    assert checked_name(name) == checked_object_name(name) == safe_stem(f"{name}.jpg") == name
+    assert fresh_name(name) == new_object_name(name) == safe_stem(f"{name}.jpg") == name
 
 
 def test_files_are_written_where_open_files_cannot_be_renamed(

@@ -10,7 +10,7 @@ from liftlab.components.errors import InputError, closest
 from liftlab.components.files import MANIFEST, content_key, inside, is_sealed, put_in_place
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.engine.workspace import Workspace, capture_lock
-from liftlab.files.identifiers import checked_name, name_from
+from liftlab.files.identifiers import checked_name, fresh_name, name_from
 
 if TYPE_CHECKING:
     from liftlab.components.captures import Capture, ImportLimits, ImportReport
@@ -68,10 +68,10 @@ class CaptureShelf:
 
         if isinstance(source, str | Path):
             source = Path(source).expanduser()
-            wanted = checked_name(name) if name else name_from(source.resolve().stem)
+            wanted = fresh_name(name) if name else name_from(source.resolve().stem)
         else:
             source = [Path(path) for path in source]
-            wanted = checked_name(name) if name else "capture"
+            wanted = fresh_name(name) if name else "capture"
         with self.workspace.scratch() as scratch, self.workspace.disk_full_explained():
             folder = inside(scratch, wanted)
             report = import_capture(

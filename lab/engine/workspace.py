@@ -35,6 +35,7 @@ from liftlab.files.identifiers import (
     checked_method,
     checked_name,
     checked_visitor_id,
+    fresh_name,
     is_name,
 )
 from liftlab.files.locks import FileLock, lock_name
@@ -267,7 +268,7 @@ class Workspace:
             raise InputError(
                 f"There is a scene '{new_name}' already; choose another name, or delete it first."
             )
-        self.write_scene_entry(replace(entry, name=checked_name(new_name)))
+        self.write_scene_entry(replace(entry, name=fresh_name(new_name)))
         self.forget_scene(name)
 
     def known_scene(self, name: str) -> SceneEntry:

@@ -28,12 +28,19 @@ SHOWN_MAX = 80
 
 def checked_name(name: str) -> Name:
     """`name` when it can be a file name everywhere. Raises InputError with the rule otherwise."""
-    if not _matches(_NAME, name) or name.endswith((".", " ")) or is_device_name(name):
+    if not _matches(_NAME, name) or name.endswith((".", " ")):
         raise InputError(
             f"The name '{_shown(name)}' cannot be used: take up to 64 letters, digits, spaces, dots, dashes and "
-            "underscores, starting with a letter or digit, and no name of a device such as CON."
+            "underscores, starting with a letter or digit."
         )
     return Name(name)
+
+
+def fresh_name(name: str) -> Name:
+    """`checked_name` for what gets its name now; what was called like a device before still opens."""
+    if is_device_name(name):
+        raise InputError(f"'{_shown(name)}' is the name of a device on Windows; choose another name.")
+    return checked_name(name)
 
 
 def checked_key(key: str) -> Key:

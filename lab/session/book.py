@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from liftlab.components.errors import InputError
 from liftlab.pictures.palette import next_colour
 from liftlab.session.objects import MethodChoice, ObjectRequest
-from liftlab.session.prompts import ADJUST_MAX, ObjectPrompts, PhotoStroke, PromptClick, checked_object_name
+from liftlab.session.prompts import ADJUST_MAX, ObjectPrompts, PhotoStroke, PromptClick, new_object_name
 
 if TYPE_CHECKING:
     from liftlab.session.session import Session
@@ -124,7 +124,7 @@ class ObjectBook:
 
     def free_name(self, name: str, own_id: int | None = None) -> str:
         """`name` when no object but `own_id` has it. InputError when it is taken or cannot be a file name."""
-        name = checked_object_name(name)
+        name = new_object_name(name)
         for entry in self.entries:
             if entry.id != own_id and entry.prompts.object.casefold() == name.casefold():
                 raise InputError(f"Another object is called '{entry.prompts.object}'; choose another name.")

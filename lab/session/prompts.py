@@ -245,13 +245,19 @@ def checked_object_name(name: str) -> str:
         or CONTROL.search(cleaned)
         or cleaned.startswith(".")
         or cleaned.endswith(".")
-        or is_device_name(cleaned)
     ):
         raise InputError(
             f"The object name '{name[:60]}' cannot be used: take 1 to 60 characters without / \\ : * ? \" < > | and "
-            "without a dot at either end, and no name of a device such as CON."
+            "without a dot at either end."
         )
     return cleaned
+
+
+def new_object_name(name: str) -> str:
+    """`checked_object_name` for an object that gets its name now. Raises InputError."""
+    if is_device_name(name):
+        raise InputError(f"'{name.strip()[:60]}' is the name of a device on Windows; choose another name.")
+    return checked_object_name(name)
 
 
 def _to_prompt(scene: Scene, click: PromptClick, granularity: float | None, object_id: str) -> Prompt:
