@@ -137,15 +137,9 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     """
     names = [photo.name for photo in photos]
     poor = [name for name, count in zip(names, evidence.num_features, strict=True) if count < MIN_FEATURES]
-    measured = [
-        (pair.epipolar_error_px, pair.matches, pair.panoramic)
-        for pair in evidence.pairs
-        if pair.epipolar_error_px is not None
-    ]
-    telling = [each for each in measured if not each[2]] or measured
     warnings = []
-    if telling:
-        error = float(np.median(np.repeat([each[0] for each in telling], [each[1] for each in telling])))
+    error = _miss(evidence)
+    if error is not None:
         side = max(max(photo.image.shape[:2]) for photo in photos)
         if error > MAX_EPIPOLAR * side:
             raise InputError(
@@ -170,6 +164,22 @@ def judged_known(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> SparseMod
     if model.missing:
         warnings.append(f"No camera was given for {listed(model.missing)}; left out.")
     return _with_warnings(model, warnings)
+
+
+def _miss(evidence: SfmEvidence) -> float | None:
+    """By how many pixels details miss their place under given cameras; None where nothing was matched.
+
+    The median over photos of the pair of each that fits best: pairs that show the same wallpaper or twins match where
+    they are not the same, as one, and under right cameras most pairs of a photo may be of that kind; under wrong ones
+    no pair fits. Pairs that only turn say little, and count where there are no others.
+    """
+    known = [pair for pair in evidence.pairs if pair.epipolar_error_px is not None]
+    telling = [pair for pair in known if not pair.panoramic] or known
+    best: dict[int, float] = {}
+    for pair in telling:
+        for photo in (pair.first, pair.second):
+            best[photo] = min(best.get(photo, np.inf), pair.epipolar_error_px or 0.0)
+    return float(np.median(list(best.values()))) if best else None
 
 
 def with_doubtful(model: SparseModel, found: Judged) -> SparseModel:

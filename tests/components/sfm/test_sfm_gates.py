@@ -89,6 +89,16 @@ def test_known_cameras_are_judged_by_their_epipolar_error(error, outcome):
         assert (warnings == ()) if outcome is None else (outcome in warnings[0])
 
 
+def test_right_cameras_pass_beside_many_pairs_that_match_look_alikes():
+    # the pairs 0-1 and 1-2 fit; on wallpaper the far pair matches as well, many details and all of them wrong
+    right = (PairEvidence(0, 1, 120, False, 9.0, 5.0, 0.005), PairEvidence(1, 2, 130, False, 9.0, 5.0, 0.004))
+    alike = PairEvidence(0, 2, 900, False, 9.0, 5.0, 40.0)
+    evidence = SfmEvidence(np.full(3, 500), (*right, alike), model_of())
+    assert judged_known(PHOTOS, evidence).warnings == ()
+    with pytest.raises(InputError, match="miss their place by 40 pixels"):
+        judged_known(PHOTOS, SfmEvidence(np.full(3, 500), (alike,), model_of()))
+
+
 def test_duplicates_are_grouped_through_chains():
     pairs = tuple(
         PairEvidence(a, b, 50, False, shift, 5.0) for a, b, shift in ((0, 1, 0.2), (1, 3, 0.1), (2, 3, 9.0))
