@@ -26,6 +26,7 @@ _POINTMAP_FILES = {
     "conf": "pointmap_confidence.npy",
     "valid": "pointmap_valid.npy",
 }
+_FILLED_FILE = "pointmap_filled.npy"
 _GAUSSIAN_FIELDS = ("means", "quats", "scales", "opacities", "sh")
 
 
@@ -44,6 +45,8 @@ def save_scene(scene: Scene, folder: Path) -> None:
     np.save(folder / _POINTMAP_FILES["pts3d"], np.asarray(pointmap.pts3d, dtype=np.float32))
     np.save(folder / _POINTMAP_FILES["conf"], np.asarray(pointmap.conf, dtype=np.float32))
     np.save(folder / _POINTMAP_FILES["valid"], np.asarray(pointmap.valid, dtype=np.bool_))
+    if pointmap.filled is not None:
+        np.save(folder / _FILLED_FILE, np.asarray(pointmap.filled, dtype=np.bool_))
     if scene.gaussians is not None:
         arrays = {name: getattr(scene.gaussians, name) for name in _GAUSSIAN_FIELDS}
         np.savez(folder / GAUSSIANS_FILE, **arrays)
@@ -97,6 +100,7 @@ def _scene_to_json(scene: Scene) -> dict[str, Any]:
         "doubtful": list(scene.doubtful),
         "photo_sizes": {name: list(size) for name, size in scene.photo_sizes.items()},
         "has_gaussians": scene.gaussians is not None,
+        **({} if scene.pointmap.filled is None else {"has_filled": True}),
     }
 
 
@@ -121,7 +125,8 @@ def _view_to_json(view: View) -> dict[str, Any]:
 
 def _scene_from_json(record: dict[str, Any], folder: Path) -> Scene:
     pointmap = Pointmap(
-        **{field: np.load(folder / name, mmap_mode="r") for field, name in _POINTMAP_FILES.items()}
+        **{field: np.load(folder / name, mmap_mode="r") for field, name in _POINTMAP_FILES.items()},
+        filled=np.load(folder / _FILLED_FILE, mmap_mode="r") if record.get("has_filled") else None,
     )
     gaussians = None
     if record["has_gaussians"]:

@@ -93,7 +93,14 @@ class Pointmap:
     conf: Float[Array, "V H W"]
     """Confidence above 1 = 1 + exp(a * score); 1.5 means even odds of a depth within 1 %."""
     valid: Bool[Array, "V H W"]
-    """True where the point is confirmed by other views and not cleaned away; False in padding."""
+    """True where the point is confirmed by other views and not cleaned away, or filled in; False in padding."""
+    filled: Bool[Array, "V H W"] | None = None
+    """Which of the valid points were not measured: their surface was, around them or beside them. None: no point."""
+
+    @property
+    def measured(self) -> Bool[Array, "V H W"]:
+        """Valid points that were measured by themselves."""
+        return self.valid if self.filled is None else self.valid & ~self.filled
 
     @cached_property
     def point_index(self) -> Int[Array, "N 3"]:

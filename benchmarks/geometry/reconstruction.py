@@ -76,7 +76,7 @@ def main() -> None:
     )  # fmt: skip
 
 
-def reconstruct_copy(folder: Path, *, known: bool, max_side: int) -> Run:
+def reconstruct_copy(folder: Path, *, known: bool, max_side: int, complete: bool = True) -> Run:
     """Import the photos into a temporary folder, with the true cameras when `known`, and reconstruct them."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
@@ -86,7 +86,9 @@ def reconstruct_copy(folder: Path, *, known: bool, max_side: int) -> Run:
         import_capture(source, Path(scratch) / "capture")
         capture = open_capture(Path(scratch) / "capture")
         wall, cpu = time.perf_counter(), _cpu_secs()
-        scene, report = reconstruct(capture, ReconstructConfig(max_side=max_side), key="benchmark")
+        scene, report = reconstruct(
+            capture, ReconstructConfig(max_side=max_side, complete=complete), key="benchmark"
+        )
         name = f"{folder.name}, {'true cameras' if known else 'photos alone'}"
         return Run(name, scene, report, time.perf_counter() - wall, _cpu_secs() - cpu)
 
@@ -110,7 +112,7 @@ def error_row(run: Run, truth: CaptureTruth) -> list[object]:
     measured, expected, inside, border = [], [], [], []
     for index, view in enumerate(run.scene.views):
         height, width = view.camera.height, view.camera.width
-        depth = view_depths(run.scene)[index, :height, :width]
+        depth = view_depths(run.scene, filled=True)[index, :height, :width]
         measured.append(depth.ravel())
         size = (width, height)
         expected.append(cv2.resize(truth.depth[view.stem], size, interpolation=cv2.INTER_NEAREST).ravel())

@@ -62,7 +62,7 @@ def _render(
     view = scene.views[index]
     if scene.gaussians is None:
         height, width = view.image.shape[:2]
-        depth = view_depths(scene)[index, :height, :width]
+        depth = view_depths(scene, filled=True)[index, :height, :width]
         return view.image, depth, depth > 0
     import torch
 

@@ -104,7 +104,8 @@ def build_gaussians(
         scene.pointmap,
         pts3d=scene.pointmap.pts3d[fitted],
         conf=scene.pointmap.conf[fitted],
-        valid=scene.pointmap.valid[fitted],
+        valid=scene.pointmap.measured[fitted],
+        filled=None,
     )
     views, unseen = ([scene.views[v] for v in chosen] for chosen in (fitted, sorted(left_out)))
     start = gaussians_from_pointmap(pointmap, views, count=config.start_count)

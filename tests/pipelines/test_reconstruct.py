@@ -118,7 +118,7 @@ def test_report_tells_stages_and_shares(known):
         "planes",
     ]
     assert all(stage.seconds >= 0 for stage in report.stages)
-    assert report.confirmed_share == pytest.approx(scene.pointmap.valid.mean())
+    assert report.confirmed_share == pytest.approx(scene.pointmap.measured.mean())
     assert len(report.shares) == len(scene.views) and min(report.shares) > 0.5 and scene.doubtful == ()
 
 

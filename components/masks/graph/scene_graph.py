@@ -132,12 +132,16 @@ def lab_image(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W 3"]:
     return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
-def view_depths(scene: Scene) -> Float32[Array, "V H W"]:
-    """Depth along +Z of every pixel's point; 0 where the point is not valid."""
+def view_depths(scene: Scene, *, filled: bool = False) -> Float32[Array, "V H W"]:
+    """Depth along +Z of every pixel's measured point, or also of filled ones; 0 elsewhere.
+
+    Masks come from measured depth alone: a surface that was filled over a thin thing's outline would swallow it.
+    """
+    known = scene.pointmap.valid if filled else scene.pointmap.measured
     depths = np.zeros(scene.pointmap.valid.shape, np.float32)
     for index, view in enumerate(scene.views):
         in_camera = transform(view.camera.world_to_camera, scene.pointmap.pts3d[index])
-        depths[index] = np.where(scene.pointmap.valid[index], in_camera[..., 2], 0)
+        depths[index] = np.where(known[index], in_camera[..., 2], 0)
     return depths
 
 

@@ -9,7 +9,7 @@ from liftlab.components.registry import chosen_from
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import check_settings
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 """Raised when the computation changes; part of the key of a scene."""
 SPLAT_STEP_VERSION = 1
 """The same of the scene of a splat file; part of its key as well."""
@@ -35,6 +35,8 @@ class ReconstructConfig:
     """Views from which the depth of a view is measured."""
     num_planes: Annotated[int, within(2, 2048)] = 128
     """Depths tried per pixel."""
+    complete: bool = True
+    """Whether bare surfaces, where photos show nothing to measure, get depth from what is measured around them."""
     seed: Seed = 0
     """Of every random choice."""
     doubtful: Literal["leave_out", "keep"] = field(default="leave_out", metadata=OMIT_DEFAULT_FROM_KEY)

@@ -11,6 +11,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.geometry.photo_masks import as_picture
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import undistort_photo
+from liftlab.components.pointmaps.completion.completion import completed
 from liftlab.components.pointmaps.stereo.multiview import MultiviewOptions, multiview_pointmap
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm import (
@@ -23,7 +24,7 @@ from liftlab.components.sfm import (
 )
 from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
-from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
+from liftlab.components.types import Array, Camera, Lens, Plane, Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
 from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
@@ -53,14 +54,18 @@ def reconstruct_by_photos(
         progress(0.45, "Preparing the working images")
         views = _views(capture, model, config.max_side, cancel)
     with clock.stage("depth"):
-        pointmap = _pointmap(views, model, config, part_of(progress, 0.47, 0.95), cancel)
-    share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
+        pointmap = _pointmap(views, model, config, part_of(progress, 0.47, 0.85), cancel)
+    pixels = sum(view.camera.width * view.camera.height for view in views)
+    share = float(pointmap.valid.sum() / pixels)
     warnings = [*model.warnings, *depth_warnings(share)]
     with clock.stage("planes"):
         cancel.check()
-        progress(0.95, "Looking for the table, the floor and walls")
+        progress(0.85, "Looking for the table, the floor and walls")
         centers = np.stack([view.camera.center for view in views])
         planes = find_planes(pointmap.points, centers, seed=config.seed)
+    if config.complete:
+        with clock.stage("bare surfaces"):
+            pointmap = _completed(views, pointmap, planes, part_of(progress, 0.86, 0.99), cancel)
     missing = tuple(photo.name for photo in capture.photos if photo.name not in set(model.names))
     units = capture.known_cameras.units if known and capture.known_cameras is not None else "arbitrary"
     scene = Scene(
@@ -83,6 +88,7 @@ def reconstruct_by_photos(
         reprojection_error_px=model.reprojection_error_px,
         median_angle_deg=model.median_angle_deg,
         confirmed_share=share,
+        filled_share=0.0 if pointmap.filled is None else float(pointmap.filled.sum() / pixels),
         stages=tuple(clock.stages),
         warnings=tuple(warnings),
         shares=model.shares,
@@ -184,3 +190,27 @@ def _pointmap(
         height, width = view.image.shape[:2]
         pointmap.valid[index, :height, :width] &= covered_by_photo(view.lens, view.camera)
     return pointmap
+
+
+def _completed(
+    views: tuple[View, ...],
+    pointmap: Pointmap,
+    planes: tuple[Plane, ...],
+    progress: Progress,
+    cancel: CancelToken,
+) -> Pointmap:
+    """Depth on bare surfaces as well, where the photos cover and count."""
+    allowed = np.zeros(pointmap.valid.shape, bool)
+    for index, view in enumerate(views):
+        height, width = view.image.shape[:2]
+        counts = covered_by_photo(view.lens, view.camera)
+        allowed[index, :height, :width] = counts if view.used is None else counts & view.used
+    return completed(
+        pointmap,
+        [view.image for view in views],
+        [view.camera for view in views],
+        planes,
+        allowed=allowed,
+        progress=progress,
+        cancel=cancel,
+    )

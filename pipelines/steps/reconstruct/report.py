@@ -32,6 +32,8 @@ class ReconstructReport:
     median_angle_deg: float
     confirmed_share: float
     """Share of view pixels whose depth other views confirm."""
+    filled_share: float = field(default=0.0, kw_only=True)
+    """Share of view pixels on bare surfaces that got their depth from what is measured around them."""
     stages: tuple[StageTime, ...]
     warnings: tuple[str, ...] = ()
     """Sentences for people."""

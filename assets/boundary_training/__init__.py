@@ -1,0 +1,1 @@
+"""Training of the network that sees boundaries of things (`assets/train_boundaries.py`)."""

@@ -1,0 +1,1 @@
+"""Depth where stereo has none: surfaces of regions, kept where views agree on them."""
