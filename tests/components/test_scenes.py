@@ -1,6 +1,7 @@
 """A scene written and read back is the same scene."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,22 @@ def test_round_trip_keeps_every_value_exactly(tmp_path, with_gaussians):
             np.testing.assert_array_equal(getattr(loaded.gaussians, field), getattr(scene.gaussians, field))
     else:
         assert loaded.gaussians is None
+
+
+def test_what_was_filled_in_is_kept_and_scenes_without_it_have_none(tmp_path):
+    plain = make_scene(with_gaussians=False)
+    filled = np.zeros_like(plain.pointmap.valid)
+    filled[0, 2:5, 3:7] = True
+    pointmap = replace(plain.pointmap, valid=plain.pointmap.valid | filled, filled=filled)
+    for name, scene in (("plain", plain), ("filled", replace(plain, pointmap=pointmap))):
+        (tmp_path / name).mkdir()
+        save_scene(scene, tmp_path / name)
+    loaded = load_scene(tmp_path / "filled").pointmap
+    assert loaded.filled is not None and loaded.filled.dtype == np.bool_
+    np.testing.assert_array_equal(loaded.filled, filled)
+    np.testing.assert_array_equal(loaded.measured, pointmap.valid & ~filled)
+    before = load_scene(tmp_path / "plain").pointmap
+    assert before.filled is None and np.array_equal(before.measured, plain.pointmap.valid)
 
 
 def test_a_scene_from_before_photos_were_judged_opens(tmp_path):

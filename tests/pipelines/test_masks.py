@@ -62,6 +62,21 @@ def test_depth_with_holes_still_gives_whole_boxes(toy: Toy) -> None:
         assert best_iou(cache, toy.instance == box, "object") > 0.75
 
 
+def test_filled_depth_makes_no_masks(toy: Toy) -> None:
+    measured = toy.scene.pointmap.valid.copy()
+    measured[:, 40:70, 60:110] = False
+    bent = np.where(measured[..., None], toy.scene.pointmap.pts3d, toy.scene.pointmap.pts3d * np.float32(0.9))
+    filled = toy.scene.pointmap.valid & ~measured
+    plain, completed = (
+        build_masks(
+            replace(toy.scene, pointmap=Pointmap(bent, toy.scene.pointmap.conf, valid, extra)), MasksConfig()
+        )
+        for valid, extra in ((measured, None), (toy.scene.pointmap.valid, filled))
+    )
+    assert completed.kinds == plain.kinds and np.array_equal(completed.placement, plain.placement)
+    assert np.array_equal(completed.blocks[0], plain.blocks[0])
+
+
 def test_the_same_scene_gives_the_same_masks(toy: Toy, cache: MaskCache) -> None:
     again = build_masks(toy.scene, MasksConfig())
     assert again.kinds == cache.kinds and np.array_equal(again.placement, cache.placement)

@@ -116,9 +116,12 @@ def test_report_tells_stages_and_shares(known):
         "working images",
         "depth",
         "planes",
+        "bare surfaces",
     ]
     assert all(stage.seconds >= 0 for stage in report.stages)
     assert report.confirmed_share == pytest.approx(scene.pointmap.measured.mean())
+    filled = scene.pointmap.filled
+    assert filled is not None and report.filled_share == pytest.approx(filled.mean())
     assert len(report.shares) == len(scene.views) and min(report.shares) > 0.5 and scene.doubtful == ()
 
 

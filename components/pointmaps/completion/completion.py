@@ -26,13 +26,13 @@ KEPT_FROM = 0.9
 ASKED_FROM = -2.0
 """Log odds of a surface from which other photos are asked about it."""
 SURFACE_ODDS = {
-    "measured": -0.39, "share": 2.66, "cover": 1.5, "colour": -1.72, "own_on": 0.61, "own_known": -0.46, "cost": -0.75,
-    "region_cost": -1.24, "away": -0.9, "curved": -0.79, "large": -2.2, "large_cost": 0.32, "large_rise": 19.02,
-    "swept": -1.2, "swept_cost": -2.64, "swept_rise": 9.43,
+    "measured": -0.41, "share": 2.64, "cover": 1.54, "colour": -1.72, "own_on": 0.61, "own_known": -0.46, "cost": -0.75,
+    "region_cost": -1.23, "away": -0.9, "curved": -0.79, "large": -2.2, "large_cost": 0.33, "large_rise": 18.84,
+    "swept": -1.16, "swept_cost": -2.69, "swept_rise": 9.36,
 }  # fmt: skip
 """Log odds of a surface being right within 1 %, per unit of its evidence. Made, as the next, by
 `python -m benchmarks.geometry.completion_calibration`; benchmarks/results/completion_calibration.md says on what."""
-VOTE_ODDS = (-0.57, 0.7, 0.3, 0.55, -0.82)
+VOTE_ODDS = (-0.23, 0.78, 0.18, 0.51, -0.73)
 """The same of a depth, per unit of `vote_evidence`."""
 
 
