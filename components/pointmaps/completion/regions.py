@@ -64,9 +64,10 @@ def _basins(boundary: Float32[Array, "H W"]) -> Int32[Array, "H W"]:
     hills = np.repeat((np.clip(smooth, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
     labels = cv2.watershed(hills, seeds)
     # what OpenCV leaves as lines between basins goes to the nearest basin
-    nearest = cv2.distanceTransformWithLabels(
-        (labels <= 0).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )[1]
+    lines = (labels <= 0).astype(np.uint8)
+    nearest = cv2.distanceTransformWithLabels(lines, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)[
+        1
+    ].astype(np.int64)
     inside = labels > 0
     lookup = np.zeros(int(nearest.max()) + 1, np.int32)
     lookup[nearest[inside]] = labels[inside]

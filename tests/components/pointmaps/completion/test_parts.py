@@ -110,7 +110,10 @@ def literal_cost(photos: Photos, view: int, pixel: tuple[int, int], depth: float
         if 0 < measured < q[2] * (1 - APART):
             continue
         patch = cv2.remap(
-            photos.colours[other], np.float32([[uv[0]]]), np.float32([[uv[1]]]), cv2.INTER_LINEAR
+            photos.colours[other],
+            np.array([[uv[0]]], np.float32),
+            np.array([[uv[1]]], np.float32),
+            cv2.INTER_LINEAR,
         )[0, 0]
         difference = np.abs(patch - photos.colours[view][pixel]).sum() / photos.limit
         costs.append(1.0 if measured > q[2] * (1 + APART) else min(difference, 1.0))
@@ -124,7 +127,9 @@ def test_colour_costs_are_the_literal_ones(photos: Photos) -> None:
     depths = np.stack([true, true * 0.97, true * 1.1, np.zeros(60)]).astype(np.float32)
     found = colour_costs(photos, 1, pixels, depths)
     for d, p in np.ndindex(*found.shape):
-        expected = 1.0 if depths[d, p] == 0 else literal_cost(photos, 1, tuple(pixels[p]), depths[d, p])
+        expected = (
+            1.0 if depths[d, p] == 0 else literal_cost(photos, 1, tuple(pixels[p]), float(depths[d, p]))
+        )
         assert found[d, p] == pytest.approx(expected, abs=0.04), (d, p)  # OpenCV interpolates in 1/32 pixels
     textured = ~BOARD.bare[1][tuple(pixels.T)]
     assert found[0].mean() < 0.6 * found[2].mean() and found[2][textured].mean() > 0.6
