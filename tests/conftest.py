@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-# Read when torch or numba first loads OpenMP, here and in the processes that tests start. Otherwise a thread that waits
-# for another spins; where several processes share the cores, as pytest-xdist's do, it spins on the core that the other
-# one needs, and tests that train cost five times as much.
+# As components/__init__.py does, which is too late where torch is loaded before it: OpenMP reads this when it is loaded.
+# Without it threads that wait for others spin, and with two workers on two cores they spin where the others would run:
+# tests that train cost five times as much.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
