@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-# As components/__init__.py does, which is too late where torch is loaded before it: OpenMP reads this when it is loaded.
+# As components/__init__.py does, too late where torch is loaded before it: OpenMP reads this when it is loaded.
 # Without it threads that wait for others spin, and with two workers on two cores they spin where the others would run:
 # tests that train cost five times as much.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
