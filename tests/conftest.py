@@ -1,13 +1,30 @@
 """Fixtures shared by many tests; browser tests run last."""
 
+import os
+import sys
 from collections.abc import Iterator
+
+# As components/__init__.py does, too late where torch is loaded before it: OpenMP reads this when it is loaded.
+# Without it threads that wait for others spin, and with two workers on two cores they spin where the others would run:
+# tests that train cost five times as much.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import torch
 
-from tests.page_server import page_server, toy_root
+from tests.page_server import ROOT, page_server, toy_root
 
-__all__ = ["page_server", "pytest_collection_modifyitems", "toy_root"]
+__all__ = ["page_server", "pytest_collection_modifyitems", "pytest_configure", "toy_root"]
+
+
+def pytest_configure() -> None:
+    """Where the environment forbids bytecode beside the sources, as in many containers, keep it in `build`: otherwise
+    every process that a test starts compiles torch and all else that it imports.
+    """
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "pycache")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

@@ -18,6 +18,7 @@ import pytest
 
 from liftlab.pipelines.base import get_method
 from tests import toy_workspace
+from tests.made_once import made_once
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
 START_SECS = 90.0
@@ -89,10 +90,12 @@ def serving(
 @pytest.fixture(scope="session")
 def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the toy scene is ready to be clicked with two methods; copy it before changing it."""
-    root = tmp_path_factory.mktemp("toy-workspace")
-    with contextlib.closing(toy_workspace.fill(root, splats=True)) as lab:
-        lab.prepare(toy_workspace.NAME, "saga", get_method("saga").quick)
-    return root
+
+    def make(root: Path) -> None:
+        with contextlib.closing(toy_workspace.fill(root, splats=True)) as lab:
+            lab.prepare(toy_workspace.NAME, "saga", get_method("saga").quick)
+
+    return made_once(tmp_path_factory, "toy-with-splats", make)
 
 
 @pytest.fixture(scope="session")

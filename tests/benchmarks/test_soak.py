@@ -1,6 +1,7 @@
 """The soak, shortened: a lab that people click in and that people visit does not grow."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ HANDLES_ALLOWED = 8
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_clicks_and_visits_leave_nothing_behind(toy_root: Path) -> None:
-    with served(toy_root, toy_workspace.NAME) as (url, process):
+def test_clicks_and_visits_leave_nothing_behind(toy_root: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(toy_root, tmp_path / "workspace")
+    with served(root, toy_workspace.NAME) as (url, process):
         soak = asyncio.run(
             run_soak(url, process, clients=3, clicks=400, visits=40, warm_clicks=120, warm_visits=12)
         )

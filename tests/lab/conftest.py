@@ -10,6 +10,7 @@ from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps import reconstruct as reconstruct_step
 from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from liftlab.session.session import Session
+from tests.made_once import made_once
 from tests.toy import Toy, make_toy
 from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, fill
 
@@ -17,9 +18,7 @@ from tests.toy_workspace import HEIGHT, NAME, VIEWS, WIDTH, fill
 @pytest.fixture(scope="session")
 def toy_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Root of a workspace that holds the prepared toy; never written by tests."""
-    root = tmp_path_factory.mktemp("toy") / "workspace"
-    fill(root).close()
-    return root
+    return made_once(tmp_path_factory, "toy", lambda root: fill(root).close())
 
 
 @pytest.fixture(scope="session")

@@ -59,8 +59,9 @@ def from_photos(truth, tmp_path_factory):
 def known(truth, tmp_path_factory):
     root = tmp_path_factory.mktemp("known")
     import_capture(write_photos(root / "source", truth, with_cameras=True), root / "capture")
-    capture = open_capture(root / "capture")
-    return capture, *reconstruct(capture, CONFIG, key=KEY)
+    capture, said = open_capture(root / "capture"), []
+    scene, report = reconstruct(capture, CONFIG, key=KEY, progress=lambda f, m="": said.append((f, m)))
+    return capture, scene, report, said
 
 
 def test_depth_from_photos_alone_matches_the_truth_up_to_scale(truth, from_photos):
@@ -86,7 +87,7 @@ def test_photos_that_do_not_connect_are_listed(from_photos):
     scene, report = from_photos
     assert scene.missing == report.missing == ("elsewhere.png",)
     assert scene.photo_sizes["elsewhere.png"] == (320, 240) and len(scene.photo_sizes) == 6
-    assert any("Only 5 of 6 photos connect" in warning for warning in report.warnings)
+    assert any("Only 5 of 6 photos connect: elsewhere.png left out" in warning for warning in report.warnings)
 
 
 def test_scene_from_photos_has_size_one(from_photos):
@@ -96,7 +97,7 @@ def test_scene_from_photos_has_size_one(from_photos):
 
 
 def test_known_cameras_are_used_as_they_are(truth, known):
-    _, scene, report = known
+    _, scene, report, _ = known
     assert report.cameras_known and report.missing == () and scene.units == "metres" and scene.key == KEY
     for index, (view, camera) in enumerate(zip(scene.views, truth[0], strict=True)):
         np.testing.assert_array_equal(view.camera.world_to_camera, camera.world_to_camera)
@@ -109,7 +110,7 @@ def test_known_cameras_are_used_as_they_are(truth, known):
 
 
 def test_report_tells_stages_and_shares(known):
-    _, scene, report = known
+    _, scene, report, _ = known
     assert [stage.name for stage in report.stages] == [
         "load photos",
         "cameras",
@@ -126,7 +127,7 @@ def test_report_tells_stages_and_shares(known):
 
 
 def test_scene_survives_saving(known, tmp_path):
-    _, scene, _ = known
+    _, scene, _, _ = known
     save_scene(scene, tmp_path)
     loaded = load_scene(tmp_path)
     np.testing.assert_array_equal(loaded.pointmap.points, scene.pointmap.points)
@@ -134,10 +135,7 @@ def test_scene_survives_saving(known, tmp_path):
 
 
 def test_progress_grows_to_one_with_a_sentence_each(known):
-    reports = []
-    reconstruct(
-        known[0], CONFIG, key=KEY, progress=lambda fraction, message="": reports.append((fraction, message))
-    )
+    reports = known[3]
     fractions = [fraction for fraction, _ in reports]
     assert fractions == sorted(fractions) and fractions[-1] == 1
     assert all(message for _, message in reports)

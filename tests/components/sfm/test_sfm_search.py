@@ -37,6 +37,7 @@ class Photos:
         self.verified = {(p["first"], p["second"]): p["matches"] for p in seen["pairs"]}
         assert model is not None and len(model.photos) == 7
         self.model: FoundModel = model
+        self._judged: dict[tuple[int, ...], Judged] = {}
         self.matches: Matches = matcher.matches()
 
     def with_moved(self, *photos: int) -> FoundModel:
@@ -48,12 +49,15 @@ class Photos:
         points[theirs] = points[theirs] @ MOVED[:3, :3].T + MOVED[:3, 3]
         return replace(self.model, world_to_camera=poses, points=points)
 
-    def judged(self, model: FoundModel) -> Judged:
-        photos = self.matcher.photos
-        lenses = [photo_lens(photos[i], p) for i, p in zip(model.photos, model.params, strict=True)]
-        return judge(
-            photos, model, lenses, self.matches, self.verified, progress=no_progress, cancel=CancelToken()
-        )
+    def judged(self, *moved: int) -> Judged:
+        """The verdict on the model with some of its photos elsewhere; measured once."""
+        if moved not in self._judged:
+            photos, model = self.matcher.photos, self.with_moved(*moved)
+            lenses = [photo_lens(photos[i], p) for i, p in zip(model.photos, model.params, strict=True)]
+            self._judged[moved] = judge(
+                photos, model, lenses, self.matches, self.verified, progress=no_progress, cancel=CancelToken()
+            )
+        return self._judged[moved]
 
     def found(self, model: FoundModel) -> Judged:
         found = find_cameras(self.matcher, model, self.verified, progress=no_progress, cancel=CancelToken())
@@ -84,7 +88,7 @@ def test_right_cameras_are_confirmed_and_nothing_else_is_tried(photos: Photos) -
 
 def test_a_photo_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
     wrong = photos.with_moved(3)
-    assert photos.judged(wrong).confirmed == (0, 1, 2, 4, 5, 6)
+    assert photos.judged(3).confirmed == (0, 1, 2, 4, 5, 6)
     found = photos.found(wrong)
     assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.03
     assert any(line.startswith("placed anew: 3.png") for line in found.tried)
@@ -92,21 +96,21 @@ def test_a_photo_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
 
 def test_a_part_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
     wrong = photos.with_moved(5, 6)
-    assert set(photos.judged(wrong).confirmed) <= {0, 1, 2, 3, 4}
+    assert set(photos.judged(5, 6).confirmed) <= {0, 1, 2, 3, 4}
     found = photos.found(wrong)
     assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.03
 
 
 def test_the_pairs_of_right_cameras_agree_and_a_moved_part_contradicts_the_rest(photos: Photos) -> None:
-    def relations(model: FoundModel) -> Relations:
-        views = photos.judged(model).views
+    def relations(*moved: int) -> Relations:
+        views, model = photos.judged(*moved).views, photos.with_moved(*moved)
         lenses = [photo_lens(p, q) for p, q in zip(photos.matcher.photos, model.params, strict=True)]
         partners = [compared_with(view, (), 7) for view in range(7)]
         return relations_of(views, partners, model.photos, lenses, photos.matches, photos.verified)
 
-    right = relations(photos.model)
+    right = relations()
     assert right.conflict.sum() == 0 and (right.agree.sum(axis=1) > 0).all()
-    moved = relations(photos.with_moved(5, 6))
+    moved = relations(5, 6)
     assert (moved.conflict[[5, 6]][:, :4] > 0).sum() >= 4
     assert not moved.consistent(np.ones(7, bool))[[5, 6]].any()
 
@@ -129,7 +133,7 @@ def test_of_many_photos_each_is_compared_with_the_nearest_and_some_everywhere() 
 
 
 def test_without_doubtful_photos_only_points_of_two_views_are_left(photos: Photos) -> None:
-    judged = replace(photos.judged(photos.model), confirmed=(0, 1, 2, 3))
+    judged = replace(photos.judged(), confirmed=(0, 1, 2, 3))
     left = judged.without_doubtful()
     assert left.model.photos == (0, 1, 2, 3) and len(left.views) == len(left.shares) == 4
     assert left.model.visible.shape == (4, len(left.model.points))
@@ -152,7 +156,7 @@ def test_what_the_photos_do_not_confirm_is_refused_or_kept_on_request(photos: Ph
     )
     pairs = (PairEvidence(0, 1, 100, False, 20.0, 9.0),)
     evidence = SfmEvidence(np.full(7, 500), pairs, sparse)
-    doubted = replace(photos.judged(model), confirmed=(0,))
+    doubted = replace(photos.judged(), confirmed=(0,))
     pictures: list[SfmPhoto] = list(photos.matcher.photos)
     with pytest.raises(InputError, match=r"do not connect to each other: from the cameras .*doubtful=keep"):
         gates.judged(pictures, evidence, doubted)

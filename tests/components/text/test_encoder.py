@@ -1,6 +1,7 @@
 """Pictures of objects for image-text models, relevancy of texts, and the OpenCLIP adapter on random weights."""
 
 import dataclasses
+from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,7 +24,8 @@ from liftlab.components.text.open_clip import OpenClipEncoder, build, chosen_ent
 from liftlab.components.types import Array
 from tests.toy import Toy, make_toy
 
-pytest.importorskip("open_clip", reason="pip install 'liftlab[open_clip]'")
+# Looked for and not imported: every worker reads this file, and one runs it.
+pytestmark = pytest.mark.skipif(find_spec("open_clip") is None, reason="pip install 'liftlab[open_clip]'")
 
 
 class ColourEncoder:

@@ -154,8 +154,12 @@ def test_handlers_of_before_come_back_and_nohup_is_respected() -> None:
 @pytest.mark.parametrize(
     "number", [SIGNALS[0], *(pytest.param(number, marks=pytest.mark.slow) for number in SIGNALS[1:])]
 )
-def test_an_open_page_ends_with_the_lab_and_its_downloads_go(toy_root: Path, number: signal.Signals) -> None:
-    with serving(toy_root, "--scene", toy_workspace.NAME) as server:
+def test_an_open_page_ends_with_the_lab_and_its_downloads_go(
+    toy_root: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    from tests.stage_server import copy_of
+
+    with serving(copy_of(toy_root, tmp_path), "--scene", toy_workspace.NAME) as server:
         cookies = server.cookies()
         cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
         with connect(
