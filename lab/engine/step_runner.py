@@ -24,6 +24,12 @@ log = logging.getLogger("liftlab.engine")
 T = TypeVar("T")
 SECS_PER_PHOTO = {"reconstruct": 5.0, "gaussians": 6.0, "masks": 3.0, "prepare": 1.0}
 """Expected seconds until this workspace has measured its own."""
+PREPARE_SECS = {
+    "wildseg3d": 5.0, "ovseg3r": 5.0, "gaga": 35.0, "proto_saga": 40.0, "unic_lift": 45.0, "contrastive_lift": 45.0,
+    "saga": 90.0,
+}  # fmt: skip
+"""Per method with its defaults, on two cores and splats that are there: benchmarks/results/methods.md, SAGA's 60 s led
+over to its own number of steps."""
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
     "prepare": "Preparing the method", "search": "Measuring every object",
@@ -136,3 +142,17 @@ def expected_secs(workspace: Workspace, step: str, photos: int) -> float:
         if record and record.get("photos") and record.get("seconds"):
             known.append(record["seconds"] / record["photos"])
     return photos * (statistics.median(known) if known else SECS_PER_PHOTO[step])
+
+
+def expected_preparation_secs(workspace: Workspace, method: str) -> float | None:
+    """Expected seconds of a method's own preparation: the median of this workspace's scenes, else what was measured; None
+    where nobody knows.
+    """
+    known = []
+    for name in workspace.scene_names():
+        entry = workspace.scene_entry(name)
+        key = (entry.methods or {}).get(method) if entry is not None else None
+        record = step_record(workspace.method_folder(key)) if key is not None else None
+        if record and record.get("seconds"):
+            known.append(float(record["seconds"]))
+    return statistics.median(known) if known else PREPARE_SECS.get(method)

@@ -69,6 +69,7 @@ SPLATS = EXPORT_FORMATS.register(
         content="the object's Gaussians, layout of Inria's trainer (log-scales, logits, harmonics)",
         opens_in="SuperSplat, gsplat, nerfstudio viewers",
         needs_splats=True,
+        purpose="splats",
     )
 )
 SPZ = EXPORT_FORMATS.register(
@@ -83,6 +84,7 @@ SPZ = EXPORT_FORMATS.register(
         content="the same at about a tenth of the size, Y up as the format wants it",
         opens_in="SPZ viewers",
         needs_splats=True,
+        purpose="splats",
     )
 )
 WITHOUT = EXPORT_FORMATS.register(
@@ -97,6 +99,7 @@ WITHOUT = EXPORT_FORMATS.register(
         content="the scene's Gaussians without this one object",
         opens_in="as `splats`",
         needs_splats=True,
+        purpose="splats",
     )
 )
 WITHOUT_ALL = EXPORT_FORMATS.register(
@@ -111,6 +114,7 @@ WITHOUT_ALL = EXPORT_FORMATS.register(
         content="the scene's Gaussians without any of the objects",
         opens_in="as `splats`",
         needs_splats=True,
+        purpose="splats",
     )
 )
 GIF = EXPORT_FORMATS.register(
@@ -125,6 +129,7 @@ GIF = EXPORT_FORMATS.register(
         content="a turn around the object; where photos show one side only, to and fro over that side",
         opens_in="anything",
         needs_splats=True,
+        purpose="share",
     )
 )
 MP4 = EXPORT_FORMATS.register(
@@ -139,6 +144,7 @@ MP4 = EXPORT_FORMATS.register(
         content="the same as a film",
         opens_in="anything",
         needs_splats=True,
+        purpose="share",
     )
 )
 VIEWER = EXPORT_FORMATS.register(
@@ -154,5 +160,6 @@ VIEWER = EXPORT_FORMATS.register(
         "or put on any web server",
         opens_in="any browser",
         needs_splats=True,
+        purpose="share",
     )
 )

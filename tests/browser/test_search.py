@@ -23,7 +23,7 @@ def test_words_find_an_object_and_take_it_into_the_selection(open_page: OpenPage
     page.get_by_role("button", name="Find also").click()
     expect(page.locator(".find-asks article")).to_have_count(2, timeout=60_000)
     page.locator(".find-asks article").nth(1).locator("figure").first.get_by_role("button", name=ADD).click()
-    objects = page.get_by_role("listbox", name="Objects").get_by_role("option")
+    objects = page.get_by_role("list", name="Objects").get_by_role("listitem")
     expect(objects).to_have_count(1, timeout=60_000)
     assert "something green" in objects.first.inner_text()
     page.get_by_role("button", name="Drop “the red teapot”").click()
@@ -47,7 +47,7 @@ def test_the_threshold_the_history_and_a_given_name(open_page: OpenPage) -> None
         "small, not red"
     ]
     page.locator(".find figure").first.get_by_role("button", name=ADD).click()
-    objects = page.get_by_role("listbox", name="Objects").get_by_role("option")
+    objects = page.get_by_role("list", name="Objects").get_by_role("listitem")
     expect(objects).to_have_count(1, timeout=60_000)
     objects.first.get_by_role("button", name="Rename").click()
     page.get_by_label("New name of").fill("my mug")

@@ -7,6 +7,7 @@ import gradio as gr
 
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.engine.step_runner import expected_preparation_secs
 from liftlab.machine.device import about_device
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
@@ -77,7 +78,14 @@ def start(visitor: "Visitor", methods: list[str]) -> None:
 
     memory.warnings = ()
     memory.inputs = {"methods": methods}
-    visitor.start(ID, f"Preparing {', '.join(methods)}", work, then=opened)
+    lifted = any(get_method(method).make.geometry == "gaussians" for method in methods)
+    untrained = visitor.status is not None and not visitor.status.gaussians
+    each = [
+        _expected_secs(visitor, method, splats=lifted and untrained and number == 0)
+        for number, method in enumerate(methods)
+    ]
+    expected = None if None in each else sum(secs for secs in each if secs is not None)
+    visitor.start(ID, f"Preparing {', '.join(methods)}", work, expected_secs=expected, then=opened)
 
 
 def _config(entry: "MethodEntry", settings: dict[str, str]) -> Any:
@@ -139,23 +147,33 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
     rows = []
     for entry in list_methods():
         record = records.get(entry.name) if entry.name in ready else None
+        splats = entry.make.geometry == "gaussians"
         rows.append(
             MethodRow(
                 name=entry.name,
                 summary=entry.summary,
                 paper=entry.paper,
                 licence=entry.licence,
-                splats=entry.make.geometry == "gaussians",
+                splats=splats,
                 trained=trained,
                 ready=record is not None,
                 answers=entry.name == visitor.method,
                 seconds=record["seconds"] if record else None,
+                expected_secs=_expected_secs(visitor, entry.name, splats=splats and not trained),
                 bytes=_bytes(visitor, record["key"]) if record else None,
                 settings=visitor.settings.get(entry.name, {}),
                 curve=memory.curves.get(entry.name),
             )
         )
     return rows
+
+
+def _expected_secs(visitor: "Visitor", method: str, *, splats: bool) -> float | None:
+    """How long a preparation will take; `splats`: with training them."""
+    own = expected_preparation_secs(visitor.lab.workspace, method)
+    if own is None or not splats:
+        return own
+    return own + visitor.lab.expected_secs("gaussians", len(visitor.scene.views) if visitor.scene else 0)
 
 
 def _bytes(visitor: "Visitor", key: str) -> int:
