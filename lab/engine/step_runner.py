@@ -145,8 +145,9 @@ def expected_secs(workspace: Workspace, step: str, photos: int) -> float:
 
 
 def expected_preparation_secs(workspace: Workspace, method: str) -> float | None:
-    """Expected seconds of a method's own preparation: the median of this workspace's scenes, else what was measured; None
-    where nobody knows.
+    """Expected seconds of a method's own preparation: the median of this workspace's scenes, else what was measured.
+
+    None where nobody knows.
     """
     known = []
     for name in workspace.scene_names():

@@ -44,9 +44,10 @@ def write_mp4(request: ExportRequest, folder: Path) -> None:
 
 
 def write_page(request: ExportRequest, folder: Path) -> None:
-    from liftlab.export.static_viewer import write_viewer
+    from liftlab.export.static_viewer import About, write_viewer
 
-    write_viewer(folder / VIEWER.file, *request.splats.lit(request.objects))
+    about = About(request.session.scene_name or "", tuple(state.name for state in request.objects))
+    write_viewer(folder / VIEWER.file, *request.splats.lit(request.objects), about)
 
 
 def _save(request: ExportRequest, path: Path, gaussians: "Gaussians") -> None:
@@ -156,8 +157,9 @@ VIEWER = EXPORT_FORMATS.register(
         media_type="text/html",
         file="viewer.html",
         write=write_page,
-        content="the scene's Gaussians (100 000 at most) with the objects lit, all in one file; opened from the disk "
-        "or put on any web server",
+        content="the scene's Gaussians (100 000 at most) with the objects lit, the scene's name, a legend, a "
+        "button that hides everything else and a licence line, all in one file; opened from the disk or put on any web "
+        "server",
         opens_in="any browser",
         needs_splats=True,
         purpose="share",

@@ -1,4 +1,4 @@
-"""Whether the scene knows where in 3D an answer lies. Where it does not, there are only the photos that were clicked."""
+"""Whether the scene knows where in 3D an answer lies. Where it does not, there are the clicked photos alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
