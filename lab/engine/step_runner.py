@@ -30,6 +30,8 @@ PREPARE_SECS = {
 }  # fmt: skip
 """Per method with its defaults, on two cores and splats that are there: benchmarks/results/methods.md, SAGA's 60 s led
 over to its own number of steps."""
+_prepared_in: dict[str, float] = {}
+"""By key of a prepared method, what it took: read once, for it never changes."""
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
     "prepare": "Preparing the method", "search": "Measuring every object",
@@ -144,16 +146,16 @@ def expected_secs(workspace: Workspace, step: str, photos: int) -> float:
     return photos * (statistics.median(known) if known else SECS_PER_PHOTO[step])
 
 
-def expected_preparation_secs(workspace: Workspace, method: str) -> float | None:
-    """Expected seconds of a method's own preparation: the median of this workspace's scenes, else what was measured.
-
-    None where nobody knows.
+def expected_preparation_secs(workspace: Workspace) -> dict[str, float]:
+    """By method, expected seconds of its own preparation: the median of this workspace's scenes, else what was measured
+    elsewhere; methods that nobody has measured are left out.
     """
-    known = []
+    known: dict[str, list[float]] = {}
     for name in workspace.scene_names():
         entry = workspace.scene_entry(name)
-        key = (entry.methods or {}).get(method) if entry is not None else None
-        record = step_record(workspace.method_folder(key)) if key is not None else None
-        if record and record.get("seconds"):
-            known.append(float(record["seconds"]))
-    return statistics.median(known) if known else PREPARE_SECS.get(method)
+        for method, key in ((entry.methods if entry is not None else None) or {}).items():
+            if key not in _prepared_in and (record := step_record(workspace.method_folder(key))):
+                _prepared_in[key] = float(record["seconds"])
+            if key in _prepared_in:
+                known.setdefault(method, []).append(_prepared_in[key])
+    return PREPARE_SECS | {method: statistics.median(seconds) for method, seconds in known.items()}

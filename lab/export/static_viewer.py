@@ -37,7 +37,8 @@ data: address, which is allowed."""
 LICENCE = "Made with LiftLab and viser (Apache-2.0). The photos are their owner's."
 STYLE = """<style>
   #ll-about { position: fixed; left: 12px; top: 12px; z-index: 10; max-width: min(260px, 70vw);
-    max-height: 80vh; overflow: auto; padding: 12px 16px; border-radius: 12px; background: rgb(255 255 255 / 92%); color: #1c2226;
+    max-height: 80vh; overflow: auto; padding: 12px 16px; border-radius: 12px; background: rgb(255 255 255 / 92%);
+    color: #1c2226;
     font: 14px/1.45 system-ui, sans-serif; box-shadow: 0 2px 14px rgb(0 0 0 / 16%); }
   #ll-about h1 { margin: 0 0 6px; font-size: 16px; overflow-wrap: anywhere; }
   #ll-about ul { list-style: none; margin: 0 0 8px; padding: 0; }

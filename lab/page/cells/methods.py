@@ -78,13 +78,11 @@ def start(visitor: "Visitor", methods: list[str]) -> None:
 
     memory.warnings = ()
     memory.inputs = {"methods": methods}
-    lifted = any(get_method(method).make.geometry == "gaussians" for method in methods)
-    untrained = visitor.status is not None and not visitor.status.gaussians
-    each = [
-        _expected_secs(visitor, method, splats=lifted and untrained and number == 0)
-        for number, method in enumerate(methods)
-    ]
+    known = expected_preparation_secs(visitor.lab.workspace)
+    each = [known.get(method) for method in methods]
     expected = None if None in each else sum(secs for secs in each if secs is not None)
+    if expected is not None and any(get_method(method).make.geometry == "gaussians" for method in methods):
+        expected += _splats_secs(visitor)
     visitor.start(ID, f"Preparing {', '.join(methods)}", work, expected_secs=expected, then=opened)
 
 
@@ -144,10 +142,11 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
     name, memory = visitor.scene_name, visitor.cells[ID]
     records = visitor.lab.step_records(name) if name is not None and ready else {}
     trained = visitor.status is not None and visitor.status.gaussians
+    expected, splats_secs = expected_preparation_secs(visitor.lab.workspace), _splats_secs(visitor)
     rows = []
     for entry in list_methods():
         record = records.get(entry.name) if entry.name in ready else None
-        splats = entry.make.geometry == "gaussians"
+        splats, own = entry.make.geometry == "gaussians", expected.get(entry.name)
         rows.append(
             MethodRow(
                 name=entry.name,
@@ -159,7 +158,7 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
                 ready=record is not None,
                 answers=entry.name == visitor.method,
                 seconds=record["seconds"] if record else None,
-                expected_secs=_expected_secs(visitor, entry.name, splats=splats and not trained),
+                expected_secs=None if own is None else own + (splats_secs if splats else 0.0),
                 bytes=_bytes(visitor, record["key"]) if record else None,
                 settings=visitor.settings.get(entry.name, {}),
                 curve=memory.curves.get(entry.name),
@@ -168,12 +167,12 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
     return rows
 
 
-def _expected_secs(visitor: "Visitor", method: str, *, splats: bool) -> float | None:
-    """How long a preparation will take; `splats`: with training them."""
-    own = expected_preparation_secs(visitor.lab.workspace, method)
-    if own is None or not splats:
-        return own
-    return own + visitor.lab.expected_secs("gaussians", len(visitor.scene.views) if visitor.scene else 0)
+def _splats_secs(visitor: "Visitor") -> float:
+    """How long the splats will be trained that a method needs; 0 where they are there."""
+    status, scene = visitor.status, visitor.scene
+    if scene is None or (status is not None and status.gaussians):
+        return 0.0
+    return visitor.lab.expected_secs("gaussians", len(scene.views))
 
 
 def _bytes(visitor: "Visitor", key: str) -> int:
