@@ -36,7 +36,7 @@ the order in which they are stored, whatever the view. Without that address vise
 data: address, which is allowed."""
 LICENCE = "Made with LiftLab and viser (Apache-2.0). The photos are their owner's."
 STYLE = """<style>
-  #ll-about { position: fixed; left: 12px; top: 12px; z-index: 10; max-width: min(260px, 70vw);
+  #ll-about { position: fixed; right: 12px; bottom: 12px; z-index: 10; max-width: min(260px, 70vw);
     max-height: 80vh; overflow: auto; padding: 12px 16px; border-radius: 12px; background: rgb(255 255 255 / 92%);
     color: #1c2226;
     font: 14px/1.45 system-ui, sans-serif; box-shadow: 0 2px 14px rgb(0 0 0 / 16%); }

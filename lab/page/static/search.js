@@ -7,8 +7,8 @@ import { finder, made, startIn } from "./dom.js";
 
 /** @type {{[encoder: string]: string}} */
 const HOW = {
-  attributes: "Understands colours, sizes, shapes, places, and names given here (everybody on this scene shares them). Words such as mug or lamp need a name, guessed names or an image-text model.",
-  words: "Also guesses what things are, offline: mug finds mugs, and so does cup. A guess may be wrong, and is called one.",
+  attributes: "Understands colours, sizes, shapes, places and names given on this scene (everybody shares them). Other words need a name, guesses or a model.",
+  words: "Also guesses what things are, offline: mug finds mugs, and so does cup. Guesses are often wrong, and are called guesses.",
   open_clip: "Compares pictures of the objects with any words (needs weights: liftlab models). For exact colours, sizes and places, choose measured attributes.",
   votes: "SAGA's own way: masks of all photos vote by an image-text model. Prepare and choose SAGA for it.",
 };
