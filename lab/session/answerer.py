@@ -22,8 +22,7 @@ from liftlab.session.given_names import update_names
 from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
 from liftlab.session.objects import Answer, MethodChoice, ObjectRequest, Result
 from liftlab.session.packed import PackedBits, PackedMasks
-from liftlab.session.parts import refined
-from liftlab.session.placed import kept_to_photos
+from liftlab.session.parts import kept_to_photos, refined
 from liftlab.session.prompts import to_prompts
 
 if TYPE_CHECKING:

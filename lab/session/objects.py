@@ -82,7 +82,7 @@ class Result:
     """Cached objects under the first click, smallest first: the steps of the granularity slider."""
     message: str
     photo_only: bool = False
-    """It has no place in 3D: only the masks of the photos that were clicked (`liftlab.session.placed`)."""
+    """It has no place in 3D: only masks in the photos that were clicked (`liftlab.session.parts.kept_to_photos`)."""
 
     @property
     def selected(self) -> np.ndarray:

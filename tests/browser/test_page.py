@@ -309,7 +309,7 @@ def test_scene_photo_and_objects_stay_in_view_whatever_is_open(open_page: OpenPa
         page.screenshot(path=artifact(f"open-{cell}.png"))
         assert in_view(), cell
         page.locator(f"[data-cell-head={cell}]").click()
-    page.get_by_role("searchbox").fill("red")
+    page.get_by_label("Find by words").fill("red")
     page.get_by_role("button", name="Find", exact=True).click()
     page.locator(".find-body").wait_for(state="visible", timeout=30_000)
     page.screenshot(path=artifact("open-search.png"))
