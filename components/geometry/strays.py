@@ -43,5 +43,6 @@ def _touching(cells: np.ndarray) -> np.ndarray:
     """Number of the piece that each cell [C, 3] belongs to."""
     grid = np.zeros(cells.max(axis=0) + 1, bool)
     grid[tuple(cells.T)] = True
-    labels, _ = scipy.ndimage.label(grid, np.ones((3, 3, 3), bool))
+    labels = np.zeros(grid.shape, np.int32)
+    scipy.ndimage.label(grid, np.ones((3, 3, 3), bool), output=labels)
     return labels[tuple(cells.T)]
