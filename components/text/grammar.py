@@ -1,13 +1,17 @@
 """From a text to a `Query`: which words belong to one description, and what each says (`reader`)."""
 
+import difflib
 from collections.abc import Collection
 from itertools import pairwise
 
 from liftlab.components.text.query import Description, Not, Place, Query
 from liftlab.components.text.reader import Reader
+from liftlab.components.text.vocabulary import KNOWN
 from liftlab.components.text.words import tokenise
 
 MAX_WORDS = 60
+LIKE_ENOUGH, LEAST_LETTERS = 0.8, 4
+"""Share of letters (difflib's ratio) from which a known word is suggested for an unknown one of so many letters."""
 Names = dict[tuple[str, ...], str]
 """Words of the names that people gave, each with the name."""
 
@@ -30,7 +34,15 @@ def parse(text: str, *, names: Collection[str] = (), scaled: bool = True) -> Que
         text, wanted[0], tuple(dict.fromkeys(word for reader in readers for word in reader.used)),
         tuple(dict.fromkeys(unknown)), next((reader.photo for reader in readers if reader.photo), None),
         tuple(words for reader in readers for words in reader.unscaled), tuple(wanted[1:]),
+        _spelt_alike(unknown, names),
     )  # fmt: skip
+
+
+def _spelt_alike(unknown: list[str], names: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Known words, and words of names, that are spelt much like unknown ones."""
+    known = sorted(KNOWN | {word for name in names for word in tokenise(name)}) if unknown else []
+    found = {word: difflib.get_close_matches(word, known, n=1, cutoff=LIKE_ENOUGH) for word in unknown}
+    return tuple((word, alike[0]) for word, alike in found.items() if alike and len(word) >= LEAST_LETTERS)
 
 
 def _whole(reader: Reader) -> Description:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from liftlab.components.text.vocabulary import KNOWN
+
 _TRAILING_NUMBER = re.compile(r"(?<=\S)\s*\d+$")
 
 
@@ -12,8 +14,13 @@ def kind_of(name: str) -> str:
 
 
 def answers_to(name: str) -> set[str]:
-    """What an object of this name is called by, small letters: the name, and what it is one of."""
-    return {name.casefold(), kind_of(name).casefold()}
+    """What an object of this name is called by, small letters: the name, what it is one of, and the ends of that, since
+    a purple mug is a mug. An end that means something by itself keeps that meaning: a "box left" is not what is left.
+    """
+    kind = kind_of(name).casefold()
+    words = kind.split()
+    ends = (" ".join(words[start:]) for start in range(1, len(words)))
+    return {name.casefold(), kind, *(end for end in ends if end not in KNOWN)}
 
 
 def callable_names(names: Iterable[str]) -> set[str]:

@@ -111,6 +111,8 @@ class Query:
     """Lengths that say nothing because the scene has no scale, as they were written."""
     others: tuple[Description, ...] = ()
     """Further things that are looked for, each by itself."""
+    near: tuple[tuple[str, str], ...] = ()
+    """Words that are not known, each with a known one that is spelt much like it."""
 
     @property
     def number(self) -> int | None:
@@ -127,8 +129,12 @@ class Query:
                 f"{words} left out: the scene has no scale until you measure a known distance in it; {used}."
             )
         if self.unknown:
-            words = " and ".join(f"'{word}'" for word in self.unknown)
-            return f"I don't know {words} without a text model; {used}."
+            near = dict(self.near)
+            words = " and ".join(
+                f"'{word}' (did you mean '{near[word]}'?)" if word in near else f"'{word}'"
+                for word in self.unknown
+            )
+            return f"I don't know {words} without a name you give, guessed names or a text model; {used}."
         return "" if self.used else "Say what to look for, for example: the large red thing."
 
 

@@ -183,3 +183,13 @@ EXCLUSIONS: tuple[tuple[str, ...], ...] = (
 UNIVERSAL = _words("all any anything every everything each whatever anyone everyone")
 """After one of these, "but" leaves something out."""
 PHOTO_WORDS = _words("photo picture image view")
+
+KNOWN = frozenset(
+    word
+    for words in (
+        *COLOURS.values(), *PROPERTIES.values(), SHAPE_NOUNS, SUPERLATIVES, COMPARATIVES, THINGS, SUPPORTS, NUMBERS,
+        ORDINALS, SILENT, NEGATIONS, UNIVERSAL, PHOTO_WORDS, *(phrase for phrase, _ in RELATIONS),
+    )
+    for word in words
+)  # fmt: skip
+"""Single words that mean something without anybody having given a name."""

@@ -36,7 +36,7 @@ def views_of(session: "Session") -> "list[PaneView]":
 
 def answer_shown(state: "ObjectState | None", colour: str) -> tuple[ShownObject, ...]:
     """The pane's answer, lit in the object's colour; nothing without an answer."""
-    if state is None or state.answer is None or state.answer.result.empty:
+    if state is None or state.answer is None or not state.count:
         return ()
     return (ShownObject(state.id, state.answer, state.answer.selected, rgb(colour)),)
 

@@ -22,11 +22,11 @@ from liftlab.pictures.palette import PALETTE
 from liftlab.view3d.drawing import Look, Picture
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import tone_colours
-from liftlab.view3d.viewer import Viewer
+from liftlab.view3d.viewer import Stand, Viewer
 from liftlab.web.wire.messages import Compared, Comparing, NotCompared, PaneRow, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from liftlab.engine.lab import Lab
     from liftlab.session.objects import ObjectState
@@ -52,6 +52,9 @@ class Panes:
         self._dark = False
         self.software = False
         """Whether the browser has no graphics card."""
+        self.first_stand: Callable[[], Stand | None] = lambda: None
+        """Where the cameras of new panes start; None for the first photo's."""
+        self._start: Stand | None = None
         self.comparison: Comparison | None = None
         self.linked = True
         """Whether the cameras of all panes follow each other."""
@@ -85,9 +88,11 @@ class Panes:
         before = (
             [] if self.comparison is None else list(zip(self.comparison.choices, self.views, strict=True))
         )
+        stands = [viewer.stand for _, viewer in sorted(self._viewers.items()) if viewer.stand is not None]
         self.close()
         if not methods:
             return
+        self._start = stands[0] if stands else self.first_stand()
         name = self._session.scene_name
         if name is None:
             raise InputError("No scene is open; choose one first.")
@@ -175,6 +180,8 @@ class Panes:
             scene = self.comparison.sessions[pane].scene
             assert scene is not None
             viewer.show_scene(scene)
+            if self._start is not None:
+                viewer.start_from(self._start)
             self._viewers[pane] = viewer
             self._draw(pane)
         return self._viewers[pane]

@@ -24,6 +24,14 @@ log = logging.getLogger("liftlab.engine")
 T = TypeVar("T")
 SECS_PER_PHOTO = {"reconstruct": 5.0, "gaussians": 6.0, "masks": 3.0, "prepare": 1.0}
 """Expected seconds until this workspace has measured its own."""
+PREPARE_SECS = {
+    "wildseg3d": 5.0, "ovseg3r": 5.0, "gaga": 35.0, "proto_saga": 40.0, "unic_lift": 45.0, "contrastive_lift": 45.0,
+    "saga": 90.0,
+}  # fmt: skip
+"""Per method with its defaults, on two cores and splats that are there: benchmarks/results/methods.md, SAGA's 60 s led
+over to its own number of steps."""
+_prepared_in: dict[str, float] = {}
+"""By key of a prepared method, what it took: read once, for it never changes."""
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
     "prepare": "Preparing the method", "search": "Measuring every object",
@@ -136,3 +144,18 @@ def expected_secs(workspace: Workspace, step: str, photos: int) -> float:
         if record and record.get("photos") and record.get("seconds"):
             known.append(record["seconds"] / record["photos"])
     return photos * (statistics.median(known) if known else SECS_PER_PHOTO[step])
+
+
+def expected_preparation_secs(workspace: Workspace) -> dict[str, float]:
+    """By method, expected seconds of its own preparation: the median of this workspace's scenes, else what was measured
+    elsewhere; methods that nobody has measured are left out.
+    """
+    known: dict[str, list[float]] = {}
+    for name in workspace.scene_names():
+        entry = workspace.scene_entry(name)
+        for method, key in ((entry.methods if entry is not None else None) or {}).items():
+            if key not in _prepared_in and (record := step_record(workspace.method_folder(key))):
+                _prepared_in[key] = float(record["seconds"])
+            if key in _prepared_in:
+                known.setdefault(method, []).append(_prepared_in[key])
+    return PREPARE_SECS | {method: statistics.median(seconds) for method, seconds in known.items()}

@@ -54,6 +54,8 @@ COLMAP = EXPORT_FORMATS.register(
         content="text model, one OPENCV camera per photo, up to 20 000 points without tracks",
         opens_in="COLMAP, nerfstudio, 3DGS trainers",
         needs_objects=False,
+        needs_place=False,
+        purpose="training",
     )
 )
 TRANSFORMS = EXPORT_FORMATS.register(
@@ -68,6 +70,8 @@ TRANSFORMS = EXPORT_FORMATS.register(
         content="OPENCV model, OpenGL camera_to_world, `file_path` `images/NAME`",
         opens_in="nerfstudio, instant-ngp",
         needs_objects=False,
+        needs_place=False,
+        purpose="training",
     )
 )
 DATASET = EXPORT_FORMATS.register(
@@ -84,5 +88,7 @@ DATASET = EXPORT_FORMATS.register(
         opens_in="nerfstudio, COLMAP, 3DGS trainers",
         needs_objects=False,
         in_everything=False,
+        needs_place=False,
+        purpose="training",
     )
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import inside
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NEEDS_SPLATS = "Train splats first, in the cell Splats"
 EVERYTHING_OFFER = {
     "kind": EVERYTHING, "title": "Everything", "format": "ZIP",
-    "summary": "Everything above, in one ZIP (splats only where they are trained)", "missing": "",
+    "summary": "All of these, in one ZIP (splats only where they are trained)", "missing": "", "purpose": "all",
 }  # fmt: skip
 
 
@@ -39,9 +39,9 @@ class Download:
         self._folder.close()
 
 
-def offers(*, splats: bool) -> list[dict[str, str]]:
-    """Kinds of export for the page: kind, title, format, the full sentence, and what is missing for it (empty when
-    it can be had).
+def offers(*, splats: bool) -> list[dict[str, Any]]:
+    """Kinds of export for the page: kind, title, format, the full sentence, what is missing for it (empty when it can
+    be had), and what people want it for.
 
     Args:
         splats: The scene's splats are trained.
@@ -49,7 +49,7 @@ def offers(*, splats: bool) -> list[dict[str, str]]:
     offered = [
         {
             "kind": record.name, "title": record.title, "format": record.short, "summary": record.summary,
-            "missing": NEEDS_SPLATS if record.needs_splats and not splats else "",
+            "missing": NEEDS_SPLATS if record.needs_splats and not splats else "", "purpose": record.purpose,
         }
         for record in EXPORT_FORMATS.records()
     ]  # fmt: skip

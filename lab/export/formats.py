@@ -9,11 +9,11 @@ import importlib
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import inside
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("liftlab.export")
 
+Purpose = Literal["3d", "splats", "share", "training", "again"]
+"""For 3D programs; for viewers of splats; to show others; to train and annotate; to go on another day."""
 EVERYTHING = "all"
 """Not a format: stands for all that have `in_everything`."""
 OBJECT = "OBJECT"
@@ -89,6 +91,12 @@ class ExportRequest:
     """What happens to splats across an object's outline: "keep", "trim" or "split"."""
 
     @cached_property
+    def placed(self) -> "ExportRequest":
+        """The request without objects that have no place in 3D."""
+        some = tuple(state for state in self.objects if not state.photo_only)
+        return self if len(some) == len(self.objects) else replace(self, objects=some)
+
+    @cached_property
     def unit(self) -> Unit:
         """Of the coordinates that are written."""
         return Unit.of(self.session, metres=self.metres)
@@ -147,6 +155,10 @@ class ExportFormat:
     """The scene's splats must be trained."""
     needs_objects: bool = True
     """Something must be selected."""
+    needs_place: bool = True
+    """Its objects must have a place in 3D; others, which are outlines in a photo, are left out."""
+    purpose: Purpose = "3d"
+    """What people want it for: where the page's menu has it."""
     in_everything: bool = True
     """"Everything" holds it."""
 

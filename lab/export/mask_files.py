@@ -53,6 +53,8 @@ MASKS = EXPORT_FORMATS.register(
         write=write_masks,
         content="as above",
         opens_in="anything",
+        needs_place=False,
+        purpose="training",
     )
 )
 COCO = EXPORT_FORMATS.register(
@@ -68,5 +70,7 @@ COCO = EXPORT_FORMATS.register(
         "are two mugs, unnamed objects instances of `object`), `object` in each annotation the whole name and "
         " `instance_id` its number, the same in all photos; photos without the object have no annotation",
         opens_in="pycocotools, CVAT",
+        needs_place=False,
+        purpose="training",
     )
 )

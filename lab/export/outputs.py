@@ -125,6 +125,7 @@ def export(
     if not objects and any(record.needs_objects for record in records):
         raise InputError("Nothing is selected yet; click on an object first.")
     records = _with_what_they_need(records, session, tell)
+    records = _with_a_place(records, request, tell)
     out = out.expanduser()
     with output_folder(out, workspace=session.lab.workspace) as folder:
         taken: set[str] = set()
@@ -155,6 +156,26 @@ def _with_what_they_need(
     return records
 
 
+def _with_a_place(
+    records: list[ExportFormat], request: ExportRequest, tell: Callable[[str], None]
+) -> list[ExportFormat]:
+    """The kinds that can be written of objects of which some have no place in 3D; InputError when none can."""
+    flat = [state.name for state in request.objects if state.photo_only]
+    if not flat:
+        return records
+    some = len(flat) < len(request.objects)
+    able = [record for record in records if some or not (record.needs_place and record.needs_objects)]
+    verb = "has" if len(flat) == 1 else "have"
+    sentence = (
+        f"{listed(flat)} {verb} no place in 3D, only an outline in a photo: its masks can be taken away."
+    )
+    if not able:
+        raise InputError(sentence)
+    if any(record.needs_place and record.needs_objects for record in records):
+        tell(f"Left out of what is in 3D: {sentence}")
+    return able
+
+
 def _write(record: ExportFormat, request: ExportRequest, folder: Path, taken: set[str]) -> str:
     """Write one format to files whose names nothing else has.
 
@@ -165,7 +186,7 @@ def _write(record: ExportFormat, request: ExportRequest, folder: Path, taken: se
         The folder of its own that they needed; "" where their names are free.
     """
     written = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    record.write(request, written)
+    record.write(request.placed if record.needs_place else request, written)
     names = [path.relative_to(written) for path in sorted(written.rglob("*")) if path.is_file()]
     if not names:
         raise InputError(f"The export '{record.name}' gave no file.")

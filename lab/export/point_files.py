@@ -36,12 +36,17 @@ def write_object_ply(request: ExportRequest, state: "ObjectState", folder: Path)
 
 
 def object_cloud(request: ExportRequest, state: "ObjectState") -> "PointCloud":
-    """The object's points where it stands now, and those of its doubles, in the request's unit."""
+    """The object's points where it stands now, and those of its doubles, in the request's unit.
+
+    Points that are few and far from the rest are left out: a handful on the wall behind would stretch a mug to a metre.
+    """
     from liftlab.components.export import cloud_of
+    from liftlab.components.geometry.strays import stray_points
 
     scene, stage = request.scene, request.session.stage
     count = int(scene.pointmap.offsets[-1])
     selected = state.answer.selected("points") if state.answer is not None else np.zeros(count, bool)
+    selected[np.flatnonzero(selected)[stray_points(scene.pointmap.points[selected])]] = False
     cloud, place = cloud_of(scene, selected), stage.arrangement.of(state.id)
     if place.untouched:
         return cloud

@@ -91,6 +91,8 @@ SEGMENTATION = EXPORT_FORMATS.register(
         file="segmentation.json",
         write=write_segmentation_json,
         content="as above",
+        needs_place=False,
+        purpose="again",
     )
 )
 NOTEBOOK = EXPORT_FORMATS.register(
@@ -105,5 +107,7 @@ NOTEBOOK = EXPORT_FORMATS.register(
         content="see below",
         opens_in="`liftlab run`",
         needs_objects=False,
+        needs_place=False,
+        purpose="again",
     )
 )

@@ -44,9 +44,10 @@ def write_mp4(request: ExportRequest, folder: Path) -> None:
 
 
 def write_page(request: ExportRequest, folder: Path) -> None:
-    from liftlab.export.static_viewer import write_viewer
+    from liftlab.export.static_viewer import About, write_viewer
 
-    write_viewer(folder / VIEWER.file, *request.splats.lit(request.objects))
+    about = About(request.session.scene_name or "", tuple(state.name for state in request.objects))
+    write_viewer(folder / VIEWER.file, *request.splats.lit(request.objects), about)
 
 
 def _save(request: ExportRequest, path: Path, gaussians: "Gaussians") -> None:
@@ -69,6 +70,7 @@ SPLATS = EXPORT_FORMATS.register(
         content="the object's Gaussians, layout of Inria's trainer (log-scales, logits, harmonics)",
         opens_in="SuperSplat, gsplat, nerfstudio viewers",
         needs_splats=True,
+        purpose="splats",
     )
 )
 SPZ = EXPORT_FORMATS.register(
@@ -83,6 +85,7 @@ SPZ = EXPORT_FORMATS.register(
         content="the same at about a tenth of the size, Y up as the format wants it",
         opens_in="SPZ viewers",
         needs_splats=True,
+        purpose="splats",
     )
 )
 WITHOUT = EXPORT_FORMATS.register(
@@ -97,6 +100,7 @@ WITHOUT = EXPORT_FORMATS.register(
         content="the scene's Gaussians without this one object",
         opens_in="as `splats`",
         needs_splats=True,
+        purpose="splats",
     )
 )
 WITHOUT_ALL = EXPORT_FORMATS.register(
@@ -111,6 +115,7 @@ WITHOUT_ALL = EXPORT_FORMATS.register(
         content="the scene's Gaussians without any of the objects",
         opens_in="as `splats`",
         needs_splats=True,
+        purpose="splats",
     )
 )
 GIF = EXPORT_FORMATS.register(
@@ -125,6 +130,7 @@ GIF = EXPORT_FORMATS.register(
         content="a turn around the object; where photos show one side only, to and fro over that side",
         opens_in="anything",
         needs_splats=True,
+        purpose="share",
     )
 )
 MP4 = EXPORT_FORMATS.register(
@@ -139,6 +145,7 @@ MP4 = EXPORT_FORMATS.register(
         content="the same as a film",
         opens_in="anything",
         needs_splats=True,
+        purpose="share",
     )
 )
 VIEWER = EXPORT_FORMATS.register(
@@ -150,9 +157,11 @@ VIEWER = EXPORT_FORMATS.register(
         media_type="text/html",
         file="viewer.html",
         write=write_page,
-        content="the scene's Gaussians (100 000 at most) with the objects lit, all in one file; opened from the disk "
-        "or put on any web server",
+        content="the scene's Gaussians (100 000 at most) with the objects lit, the scene's name, a legend, a "
+        "button that hides everything else and a licence line, all in one file; opened from the disk or put on any web "
+        "server",
         opens_in="any browser",
         needs_splats=True,
+        purpose="share",
     )
 )

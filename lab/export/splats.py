@@ -113,8 +113,11 @@ class ObjectSplats:
         return subset(whole, within(whole, self.session.stage.arrangement.crop))
 
     def thing(self, state: "ObjectState") -> Gaussians:
-        """The object's splats."""
+        """The object's splats, without those that are few and far from the rest."""
+        from liftlab.components.geometry.strays import stray_points
+
         thing = self.part(state).thing
+        thing = subset(thing, ~stray_points(thing.means))
         if len(thing.means) < LEAST:
             raise InputError(
                 f"No splats lie inside '{state.name}'; choose a larger object, or train them longer."

@@ -30,8 +30,6 @@ TEMPLATE = f"""
         title="Click two places, in a photo or in 3D, to measure between them">
         <i class="ico ico-ruler"></i>Measure</button>
     </div>
-    <label class="brush-size" hidden title="Size of the brush ([ and ])"><span>Size</span>
-      <input type="range" min="1" max="60" value="12" aria-label="Size of the brush"></label>
     <div class="group">
       <button type="button" class="tool" data-do="undo" title="Undo the last click (Z)" aria-label="Undo">
         <i class="ico ico-undo"></i></button>
@@ -53,22 +51,9 @@ TEMPLATE = f"""
         title="Add a rim to the selection (G)">Grow</button>
     </div>
     <label class="pick method"><span>Method</span><select aria-label="Method"></select></label>
-    <button type="button" class="tool wide" data-all hidden
+    <button type="button" class="tool wide" data-all
       title="Have this method answer all objects, not the current one alone">For all</button>
     <button type="button" class="tool" data-keys title="Keys and clicks (?)" aria-label="Keys and clicks">?</button>
-    <span class="ws-time" role="status" aria-label="Time of the last click"></span>
-  </div>
-  <div class="ruler" hidden role="group" aria-label="Measure">
-    <output aria-live="polite"></output>
-    <form hidden><label>In reality this is <input type="number" min="0" step="any" required
-      aria-label="Real distance"></label>
-      <select aria-label="Unit"><option>cm</option><option>mm</option><option>m</option><option>in</option>
-        <option>ft</option></select>
-      <button type="submit" class="tool wide" title="From then on sizes are real, for everybody who opens the scene">
-        Set scale</button></form>
-    <span class="ruler-scale"></span>
-    <button type="button" class="tool wide" data-unscale hidden title="Go back to a scene without real units">
-      Forget scale</button>
   </div>
   <div class="ws-main">
     <figure class="pane pane-3d">
@@ -103,6 +88,8 @@ TEMPLATE = f"""
           <option value="">Photo</option>
         </select>
       </figcaption>
+      <label class="brush-size" hidden title="Size of the brush ([ and ])"><span>Size</span>
+        <input type="range" min="1" max="60" value="12" aria-label="Size of the brush"></label>
       <label class="wipe" hidden><span>Photo</span>
         <input type="range" min="0" max="100" value="50" aria-label="How much of the photo is shown">
         <span class="wipe-name"></span></label>
@@ -118,15 +105,15 @@ TEMPLATE = f"""
         <button type="button" class="mini ico-x" data-work="delete" title="Delete this work"
           aria-label="Delete this work"></button>
       </div>
-      <header><h3>Objects</h3>
+      <header><h2>Objects</h2>
         <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
           <i class="ico ico-add"></i>New</button></header>
-      <ul role="listbox" aria-label="Objects"></ul>
+      <ul role="list" aria-label="Objects"></ul>
       <div class="stage" hidden aria-label="The current object in the scene" role="group">
         <p class="slow" hidden><span>Made by a slow click.</span>
           <button type="button" class="tool wide" data-keep
             title="Save it for this scene: from then on one click finds it, for everybody">Keep</button></p>
-        <h3>In the scene</h3>
+        <h2>In the scene</h2>
         <div class="stage-tools">
           <button type="button" class="tool wide" data-stage="remove"
             title="Take the object out of the scene">Take out</button>
@@ -142,16 +129,32 @@ TEMPLATE = f"""
         <div class="nudge" role="group" aria-label="Move the object" hidden></div>
       </div>
       <div class="take">
-        <h3>Take it away</h3>
-        <div class="take-links"></div>
-        <label class="take-metres" hidden><input type="checkbox" data-metres> Coordinates in metres</label>
+        <button type="button" class="take-open" popovertarget="take-menu" aria-haspopup="dialog"
+          title="Files of the objects for other programs">Take it away</button>
+        <div id="take-menu" class="take-menu" popover role="dialog" aria-label="Take it away">
+          <label class="take-metres" hidden><input type="checkbox" data-metres> Coordinates in metres</label>
+          <div class="take-links"></div>
+        </div>
       </div>
     </aside>
     <div class="ws-veil" role="status">
       <div class="ws-veil-box"><p></p>
 {PROGRESS}</div></div>
   </div>
-  <p class="ws-hint" role="status" aria-live="polite"></p>
+  <div class="ruler" hidden role="group" aria-label="Measure">
+    <output aria-live="polite"></output>
+    <form hidden><label>In reality this is <input type="number" min="0" step="any" required
+      aria-label="Real distance"></label>
+      <select aria-label="Unit"><option>cm</option><option>mm</option><option>m</option><option>in</option>
+        <option>ft</option></select>
+      <button type="submit" class="tool wide" title="From then on sizes are real, for everybody who opens the scene">
+        Set scale</button></form>
+    <span class="ruler-scale"></span>
+    <button type="button" class="tool wide" data-unscale hidden title="Go back to a scene without real units">
+      Forget scale</button>
+  </div>
+  <div class="ws-said"><p class="ws-hint" role="status" aria-live="polite"></p>
+    <span class="ws-time" title="What the last answer took"></span></div>
   <div class="ws-strip" role="listbox" aria-label="Photos" aria-orientation="horizontal"></div>
 </section>
 """

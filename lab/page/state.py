@@ -102,7 +102,7 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         version=visitor.version,
         scene_key=scene.key,
         warn=bool(visitor.note),
-        hint=hint_of(visitor, scene, current),
+        hint=hint_of(visitor, current),
         scene=visitor.scene_name,
         photos=photos,
         show=visitor.photo,
@@ -151,10 +151,14 @@ def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
         colour=entry.colour,
         visible=entry.id not in visitor.hidden,
         note="nothing selected yet" if empty else _note(visitor, entry),
-        slow=entry.result is not None and not empty and entry.result.provenance.slow_path,
+        slow=entry.result is not None
+        and not empty
+        and entry.result.provenance.slow_path
+        and not entry.photo_only,
         removed=place.removed,
         moved=not place.removed and not place.untouched,
         method=entry.method,
+        photo_only=entry.photo_only,
     )
 
 

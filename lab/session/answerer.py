@@ -22,7 +22,7 @@ from liftlab.session.given_names import update_names
 from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
 from liftlab.session.objects import Answer, MethodChoice, ObjectRequest, Result
 from liftlab.session.packed import PackedBits, PackedMasks
-from liftlab.session.parts import refined
+from liftlab.session.parts import kept_to_photos, refined
 from liftlab.session.prompts import to_prompts
 
 if TYPE_CHECKING:
@@ -287,9 +287,10 @@ class Answerer:
         masks = tuple(found.mask_of_view(view) for view in range(len(scene.views)))
         if asked.adjust or asked.strokes:
             found, masks = refined(scene, found, masks, asked, nearest, self.cancel)
+        found, masks, photo_only = kept_to_photos(scene, found, masks, asked)
         result = Result(
             found.geometry, PackedBits(found.selected), found.object_ids, found.provenance, found.candidates,
-            found.message,
+            found.message, photo_only,
         )  # fmt: skip
         packed = PackedMasks(masks)
         return Answer(result, packed, (time.perf_counter() - started) * 1000, scene, nearest)

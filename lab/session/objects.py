@@ -81,6 +81,8 @@ class Result:
     candidates: tuple[int, ...]
     """Cached objects under the first click, smallest first: the steps of the granularity slider."""
     message: str
+    photo_only: bool = False
+    """It has no place in 3D: only masks in the photos that were clicked (`liftlab.session.parts.kept_to_photos`)."""
 
     @property
     def selected(self) -> np.ndarray:
@@ -94,7 +96,8 @@ class Result:
 
     @property
     def empty(self) -> bool:
-        return self.packed.count == 0
+        """Nothing is shown of it anywhere."""
+        return self.packed.count == 0 and not self.photo_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +130,8 @@ class Answer:
         """
         if surface == ("points" if self.result.geometry == "points" else "splats"):
             return self.result.selected
+        if surface not in self._lit and self.result.photo_only:
+            return np.zeros(_size(self.scene, surface), bool)
         if surface not in self._lit:
             self._lit[surface] = PackedBits(
                 points_under(self.scene, tuple(self.masks))
@@ -134,6 +139,13 @@ class Answer:
                 else values_for_gaussians(self.result.selected, self.nearest(), default=False)
             )
         return self._lit[surface].unpacked()
+
+
+def _size(scene: Scene, surface: Literal["points", "splats"]) -> int:
+    """How many primitives a surface of a scene has."""
+    if surface == "points":
+        return int(scene.pointmap.offsets[-1])
+    return 0 if scene.gaussians is None else len(scene.gaussians.means)
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,11 @@ class ObjectState:
     @property
     def result(self) -> Result | None:
         return self.answer.result if self.answer else None
+
+    @property
+    def photo_only(self) -> bool:
+        """It has no place in 3D, only masks in the photos that were clicked."""
+        return self.result is not None and self.result.photo_only
 
     @property
     def count(self) -> int:

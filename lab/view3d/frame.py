@@ -11,6 +11,8 @@ from liftlab.components.types import Array, Camera, Scene, View, focal_of
 TINT = 0.8
 """Share of the object's colour in a lit point, shaded like the photo; the rest is the photo's own colour."""
 THUMBNAIL_PX = 128
+ROOM = 1.6
+"""The sphere around a framed object touches the picture's edge from 1 on."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,26 @@ class ViewerFrame:
         distance = max(float(-center @ forward), 0.2)
         fov = 2 * math.atan(camera.height / (2 * focal_of(camera)))
         return tuple(center), tuple(center + distance * forward), fov
+
+
+def framed(
+    position: Float[Array, "3"], low: Float[Array, "3"], high: Float[Array, "3"], fov: float
+) -> tuple[Float[Array, "3"], Float[Array, "3"]]:
+    """Where to stand, on the side of `position`, so that a box is in the middle and fills a good part of the picture.
+
+    Args:
+        low: Lowest corner of the box; `high` the highest. All in one frame.
+        fov: Vertical field of view, radians.
+
+    Returns:
+        Position and target.
+    """
+    middle, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    away = position - middle
+    distance = float(np.linalg.norm(away))
+    if distance == 0 or radius == 0:
+        return position, middle
+    return middle + away / distance * ROOM * radius / math.sin(fov / 2), middle
 
 
 def frame_of(scene: Scene) -> ViewerFrame:

@@ -45,6 +45,8 @@ RayHandler = Callable[[np.ndarray, np.ndarray, bool], None]
 """Called with ray origin [3], direction [3] (world frame) and whether shift was held."""
 CameraHandler = Callable[[tuple[np.ndarray, np.ndarray, np.ndarray]], None]
 """Called with wxyz [4], position [3] and target [3] in the viewer's frame when a person moved the camera."""
+Stand = tuple[Float[Array, "3"], Float[Array, "3"]]
+"""Where a camera is and what it looks at, viewer frame."""
 MoveHandler = Callable[[Offset], None]
 """Called when the handles were let go of, with how far they were dragged, world frame."""
 
@@ -85,6 +87,7 @@ class Viewer:
         self._crop: tuple[Offset, Offset] | None = None
         self.on_camera: CameraHandler | None = None
         self._placed_at = -math.inf
+        self._stand: Stand | None = None
         self._marker_names: list[str] = []
         self._rule: list[Any] = []
         self._ruled: tuple[tuple[float, ...], ...] = ()
@@ -102,6 +105,17 @@ class Viewer:
     def port(self) -> int:
         """On loopback."""
         return self._server.get_port()
+
+    @property
+    def stand(self) -> Stand | None:
+        """The browser's camera as it reported it last; None before it did, or after another scene was shown."""
+        return self._stand
+
+    def start_from(self, stand: Stand) -> None:
+        """Have browsers that join from now on start here."""
+        with self._lock:
+            initial = self._server.initial_camera
+            initial.position, initial.look_at = tuple(stand[0]), tuple(stand[1])
 
     def close(self) -> None:
         """Stop, and let go of the arrays at once: what is left is small, but in circles, collected later."""
@@ -121,7 +135,7 @@ class Viewer:
             self._preview.clear()
             self._rule, self._ruled = [], ()
             self._gizmo = self._crop_box = self._crop = None
-            self._scene, self._frame = scene, frame_of(scene)
+            self._scene, self._frame, self._stand = scene, frame_of(scene), None
             self._drawing = Drawing(self._server.scene, self._frame, BACKGROUNDS[self._dark])
             self._drawing.surfaces["points"] = point_surface(scene, self._frame, self._max_points)
             if scene.gaussians is not None:
@@ -233,6 +247,8 @@ class Viewer:
                 return
             camera = self._scene.views[view].camera
             self._aim(camera)
+            position, target, _ = self._frame.pose(camera)
+            self._stand = np.array(position), np.array(target)
             for client in self._server.get_clients().values():
                 with client.atomic():
                     client.camera.position, client.camera.look_at, client.camera.fov = self._frame.pose(
@@ -252,6 +268,7 @@ class Viewer:
 
         def moved(_: Any) -> None:
             nonlocal first
+            self._stand = np.array(client.camera.position), np.array(client.camera.look_at)
             if not first and self.on_camera is not None and time.monotonic() - self._placed_at > ECHO_SECS:
                 camera = client.camera
                 self.on_camera((camera.wxyz, camera.position, camera.look_at))

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, WebSocket
 from fastapi.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from liftlab.components.errors import InputError
 from liftlab.export.downloads import Download, comparison_report, export_file
@@ -63,6 +63,9 @@ def live_routes(visitors: Visitors) -> APIRouter:
                     log.exception("a command of the live line failed")
         except (WebSocketDisconnect, KeyError):  # KeyError: a binary frame, which the page never sends
             pass
+        except RuntimeError:  # the page went away while it was being told something
+            if websocket.client_state is WebSocketState.CONNECTED is websocket.application_state:
+                raise
         finally:
             visitor.leave(outgoing)
             sender.cancel()

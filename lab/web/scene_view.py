@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liftlab.components.errors import InputError
 from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE, Offset
 from liftlab.view3d.drawing import Picture, ShownObject
+from liftlab.view3d.frame import frame_of, framed
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
 from liftlab.view3d.viewer import Viewer, ViewerMarker
@@ -16,6 +18,7 @@ from liftlab.view3d.viewer import Viewer, ViewerMarker
 if TYPE_CHECKING:
     from liftlab.components.types import Gaussians
     from liftlab.session.objects import ObjectState
+    from liftlab.view3d.viewer import Stand
     from liftlab.web.visitor import Visitor
 
 
@@ -52,6 +55,23 @@ class SceneView:
             self.draw()
         return self._viewer
 
+    def framed_stand(self) -> "Stand | None":
+        """A camera on the side where the browser's stands, with the current object in the middle; None for that of the
+        first photo.
+        """
+        session, scene = self._visitor.session, self._visitor.scene
+        stand = None if self._viewer is None else self._viewer.stand
+        if scene is None or session.current is None:
+            return stand
+        frame, camera = frame_of(scene), scene.views[0].camera
+        position, _, fov = frame.pose(camera)
+        try:
+            low, high = session.stage.extent(session.current.id)
+        except InputError:  # it selects nothing, or has no place in 3D
+            return stand
+        start = np.array(position) if stand is None else stand[0]
+        return framed(start, frame.from_world(low), frame.from_world(high), fov)
+
     def draw(self) -> None:
         """Bring the 3D view up to the session: the scene if it changed, the objects, markers and handles."""
         viewer, session, scene = self._viewer, self._visitor.session, self._visitor.scene
@@ -77,7 +97,7 @@ class SceneView:
         arrangement = session.stage.arrangement
         shown = []
         for entry in session.objects:
-            if entry.answer is None or entry.answer.result.empty:
+            if entry.answer is None or not entry.count:
                 continue
             place = arrangement.of(entry.id)
             shown.append(
@@ -101,12 +121,7 @@ class SceneView:
 
     def _draw_handles(self, viewer: Viewer, current: "ObjectState | None") -> None:
         visitor, at = self._visitor, None
-        if (
-            visitor.moving
-            and current is not None
-            and current.answer is not None
-            and not current.answer.result.empty
-        ):
+        if visitor.moving and current is not None and current.answer is not None and current.count:
             at = (current.id, current.answer, visitor.session.stage.arrangement.of(current.id).offset)
         if at == self._handles_at:
             return

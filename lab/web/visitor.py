@@ -86,6 +86,7 @@ class Visitor(CellWork):
         self.seen_at = time.monotonic()
         self.view = SceneView(self, most=viewer_points)
         """Its 3D view."""
+        self.panes.first_stand = self.view.framed_stand
         self._lines: dict[asyncio.Queue, asyncio.AbstractEventLoop] = {}
         self.works = SavedWorks(lab.workspace, self.id if person is None else person)
         """What it has of every scene, on disk."""

@@ -42,6 +42,7 @@ def test_click_upload_viewer_and_export_through_a_proxy(
         assert all(cookie.get("secure") == outer.startswith("https") for cookie in cookies)
         click_photo(page, RED)
         assert covered(page, RED) > 0.9
+        page.get_by_role("button", name="Take it away").click()
         with page.expect_download(timeout=30_000) as waiting:
             page.get_by_role("link", name="Point cloud, PLY").click()
         waiting.value.save_as(tmp_path / "object.ply")

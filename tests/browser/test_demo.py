@@ -51,6 +51,7 @@ def test_from_an_empty_workspace_to_an_object_in_a_file(browser: Browser, tmp_pa
         assert (lit & truth).sum() / (lit | truth).sum() > 0.8
         page.screenshot(path=artifact("demo-lit.png"))
 
+        page.get_by_role("button", name="Take it away").click()
         with page.expect_download(timeout=60_000) as waiting:
             page.get_by_role("link", name="Prompts, timings, JSON").click()
         waiting.value.save_as(tmp_path / "segmentation.json")

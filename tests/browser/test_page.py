@@ -103,7 +103,7 @@ def canvas_3d(page: Page, name: str) -> np.ndarray:
 
 
 def objects(page: Page) -> Locator:
-    return page.get_by_role("listbox", name="Objects").get_by_role("option")
+    return page.get_by_role("list", name="Objects").get_by_role("listitem")
 
 
 def test_a_click_lights_the_object_in_photo_and_3d_and_corrections_follow(open_page: OpenPage) -> None:
@@ -268,6 +268,14 @@ def test_export_downloads(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     assert not page.get_by_text("Take it away").is_visible()
     click_photo(page, RED)
+    page.get_by_role("button", name="Take it away").click()
+    menu = page.get_by_role("dialog", name="Take it away")
+    headings = menu.get_by_role("heading").all_inner_texts()
+    assert headings == [
+        "For 3D programs", "As splats", "To show others", "To annotate or train", "To go on later, or in Python",
+        "All of it",
+    ]  # fmt: skip
+    page.screenshot(path=artifact("take-it-away.png"))
     for title, check in (
         ("Point cloud, PLY", is_ply),
         ("Masks, every photo", are_masks),
@@ -278,6 +286,45 @@ def test_export_downloads(open_page: OpenPage, tmp_path: Path) -> None:
         path = tmp_path / waiting.value.suggested_filename
         waiting.value.save_as(path)
         check(path)
+    page.keyboard.press("Escape")
+    menu.wait_for(state="hidden")
+
+
+def test_scene_photo_and_objects_stay_in_view_whatever_is_open(open_page: OpenPage) -> None:
+    page = open_page()
+    click_photo(page, RED)
+
+    def in_view() -> bool:
+        return page.evaluate(
+            """() => ['.pane-3d', '.pane-photo', '.ws-objects'].every((part) => {
+                const {top, bottom, left, right} = document.querySelector(part).getBoundingClientRect();
+                return right - left > 150 && top >= 0 && bottom <= innerHeight && right <= innerWidth;
+            })"""
+        )
+
+    assert in_view()
+    for cell in ("capture", "reconstruct", "masks", "gaussians", "methods", "models"):
+        page.locator(f"[data-cell-head={cell}]").click()
+        page.locator(f"#cell-{cell} .cell-body").wait_for(state="visible")
+        page.screenshot(path=artifact(f"open-{cell}.png"))
+        assert in_view(), cell
+        page.locator(f"[data-cell-head={cell}]").click()
+    page.get_by_label("Find by words").fill("red")
+    page.get_by_role("button", name="Find", exact=True).click()
+    page.locator(".find-body").wait_for(state="visible", timeout=30_000)
+    page.screenshot(path=artifact("open-search.png"))
+    assert in_view()
+
+
+def test_tools_never_move_the_photo(open_page: OpenPage) -> None:
+    page = open_page()
+    photo = page.locator(".photo-layers")
+    before = photo.bounding_box()
+    for tool in ("Brush", "Measure", "Box", "Remove", "Add"):
+        page.get_by_role("radio", name=tool).click()
+        assert photo.bounding_box() == before, tool
+    click_photo(page, RED)
+    assert photo.bounding_box() == before, "nor does an object"
 
 
 def is_ply(path: Path) -> None:

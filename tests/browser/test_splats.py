@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Position
 
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.components.types import Gaussians
-from liftlab.export.static_viewer import write_viewer
+from liftlab.export.static_viewer import About, write_viewer
 from tests.browser.conftest import OpenPage, artifact
 from tests.browser.test_page import RED, act, canvas_3d, click_photo, covered, in_3d, objects
-from tests.toy import make_toy
+from tests.toy import BOXES, make_toy
 
 pytestmark = pytest.mark.browser
 
@@ -50,8 +51,10 @@ def test_splats_are_drawn_lit_dimmed_and_taken_out(open_page: OpenPage) -> None:
 def test_a_saved_run_is_opened_again(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     click_photo(page, RED)
+    page.get_by_role("button", name="Take it away").click()
     with page.expect_download(timeout=30_000) as waiting:
         page.get_by_role("link", name="Run, to repeat it").click()
+    page.keyboard.press("Escape")
     waiting.value.save_as(tmp_path / "notebook.json")
     act(page, lambda: page.get_by_role("button", name="Delete object 1").click())
     assert objects(page).count() == 0
@@ -81,7 +84,7 @@ def test_the_page_to_share_opened_from_the_disk_shows_what_is_in_front(
         sh=(np.array([[[1, 0, 0]], [[0, 0, 1]]], np.float32) - 0.5) / 0.28209479,
     )
     path = tmp_path / "viewer.html"
-    write_viewer(path, replace(scene, gaussians=sheet), [])
+    write_viewer(path, replace(scene, gaussians=sheet), [], About("sheet"))
     page = browser.new_page(viewport={"width": 400, "height": 300})
     page.goto(path.as_uri())
     page.locator("canvas").first.wait_for(timeout=30_000)
@@ -92,3 +95,45 @@ def test_the_page_to_share_opened_from_the_disk_shows_what_is_in_front(
     page.close()
     red, _, blue = picture[145:155, 195:205].reshape(-1, 3).mean(axis=0)
     assert red > 200 and blue < 80
+
+
+def test_the_page_to_share_names_what_it_shows_and_hides_the_rest(browser: Browser, tmp_path: Path) -> None:
+    toy = make_toy(width=160, height=120, views=3)
+    scene = replace(
+        toy.scene, gaussians=gaussians_from_pointmap(toy.scene.pointmap, toy.scene.views, count=3000)
+    )
+    means = scene.gaussians.means if scene.gaussians is not None else np.zeros((0, 3))
+    low, high, _ = BOXES[0]
+    red_box = ((means >= low - 0.03) & (means <= high + 0.03)).all(axis=1)
+    path = tmp_path / "viewer.html"
+    write_viewer(path, scene, [((230, 159, 0), red_box)], About("My <desk>", ("big & red",)))
+    page = browser.new_page(viewport={"width": 500, "height": 360})
+    page.goto(path.as_uri())
+    page.locator("canvas").first.wait_for(timeout=30_000)
+    assert page.title() == "My <desk>"
+    about = page.get_by_role("complementary")
+    assert about.get_by_role("heading").inner_text() == "My <desk>"
+    assert about.get_by_role("listitem").all_inner_texts() == ["big & red"]
+    swatch = about.locator("li i").evaluate("node => getComputedStyle(node).backgroundColor")
+    assert swatch == "rgb(230, 159, 0)"
+    assert "Apache-2.0" in about.inner_text()
+
+    def drawn(name: str) -> tuple[float, int]:
+        """Below viser's notes and left of the legend: share of empty pixels, and pixels in the object's colour."""
+        page.locator("canvas").first.wait_for(timeout=30_000)
+        page.wait_for_timeout(2500)
+        shot = page.screenshot(path=artifact(f"share-{name}.png"))
+        picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)[140:, :220]
+        orange = (picture[..., 0] > 150) & (picture[..., 2] < 90)
+        return float((picture.min(axis=2) > 245).mean()), int(orange.sum())
+
+    empty, lit = drawn("all")
+    assert empty < 0.1 and lit > 1000
+    switch = page.locator("#ll-alone")  # clicked from within: a page that draws in software is never still
+    switch.evaluate("button => button.click()")
+    page.get_by_role("button", name="Show everything").wait_for(timeout=30_000)
+    alone, still_lit = drawn("objects")
+    assert alone > 0.3 and still_lit > 1000
+    switch.evaluate("button => button.click()")
+    page.get_by_role("button", name="Hide everything else").wait_for(timeout=30_000)
+    page.close()

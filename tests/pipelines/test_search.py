@@ -68,7 +68,8 @@ def test_results_are_ranked_and_nothing_is_listed_for_nonsense(index: SearchInde
         (
             "two red wugs",
             2,
-            "I don't know 'wugs' without a text model; used: two, red. You asked for 2, and 1 fits.",
+            "I don't know 'wugs' without a name you give, guessed names or a text model; used: two, red. "
+            "You asked for 2, and 1 fits.",
         ),
     ],
 )

@@ -33,7 +33,8 @@ TEMPLATE = f"""
         <table class="cmp-table"><thead><tr><th>Method</th>
           <th title="Intersection over union with the right answer, all its photos together">IoU</th>
           <th title="The same along the outline only">Outline</th>
-          <th>Time</th><th>Selected</th><th>Pixels</th><th></th></tr></thead><tbody></tbody></table>
+          <th>Time</th><th>Selected</th><th>Pixels</th>
+          <th><span class="unseen-text">Choose</span></th></tr></thead><tbody></tbody></table>
         <a class="cmp-report" href="lab/compare-report" download
           title="Table, outlines in all photos, prompts and settings as one HTML file">
           &darr; Report of this comparison</a>

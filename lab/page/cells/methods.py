@@ -7,6 +7,7 @@ import gradio as gr
 
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
+from liftlab.engine.step_runner import expected_preparation_secs
 from liftlab.machine.device import about_device
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, Curve, with_job
@@ -77,7 +78,12 @@ def start(visitor: "Visitor", methods: list[str]) -> None:
 
     memory.warnings = ()
     memory.inputs = {"methods": methods}
-    visitor.start(ID, f"Preparing {', '.join(methods)}", work, then=opened)
+    known = expected_preparation_secs(visitor.lab.workspace)
+    each = [known.get(method) for method in methods]
+    expected = None if None in each else sum(secs for secs in each if secs is not None)
+    if expected is not None and any(get_method(method).make.geometry == "gaussians" for method in methods):
+        expected += _splats_secs(visitor)
+    visitor.start(ID, f"Preparing {', '.join(methods)}", work, expected_secs=expected, then=opened)
 
 
 def _config(entry: "MethodEntry", settings: dict[str, str]) -> Any:
@@ -136,26 +142,37 @@ def _rows(visitor: "Visitor", ready: tuple[str, ...]) -> list[MethodRow]:
     name, memory = visitor.scene_name, visitor.cells[ID]
     records = visitor.lab.step_records(name) if name is not None and ready else {}
     trained = visitor.status is not None and visitor.status.gaussians
+    expected, splats_secs = expected_preparation_secs(visitor.lab.workspace), _splats_secs(visitor)
     rows = []
     for entry in list_methods():
         record = records.get(entry.name) if entry.name in ready else None
+        splats, own = entry.make.geometry == "gaussians", expected.get(entry.name)
         rows.append(
             MethodRow(
                 name=entry.name,
                 summary=entry.summary,
                 paper=entry.paper,
                 licence=entry.licence,
-                splats=entry.make.geometry == "gaussians",
+                splats=splats,
                 trained=trained,
                 ready=record is not None,
                 answers=entry.name == visitor.method,
                 seconds=record["seconds"] if record else None,
+                expected_secs=None if own is None else own + (splats_secs if splats else 0.0),
                 bytes=_bytes(visitor, record["key"]) if record else None,
                 settings=visitor.settings.get(entry.name, {}),
                 curve=memory.curves.get(entry.name),
             )
         )
     return rows
+
+
+def _splats_secs(visitor: "Visitor") -> float:
+    """How long the splats will be trained that a method needs; 0 where they are there."""
+    status, scene = visitor.status, visitor.scene
+    if scene is None or (status is not None and status.gaussians):
+        return 0.0
+    return visitor.lab.expected_secs("gaussians", len(scene.views))
 
 
 def _bytes(visitor: "Visitor", key: str) -> int:

@@ -19,7 +19,7 @@ TEMPLATE = """
     <button type="submit" class="find-go">Find</button>
     <button type="button" class="find-also" title="Keep the earlier question and ask another one, in its own colour">
       Find also</button>
-    <label class="find-with"><span>Read by</span><select data-encoder aria-label="What reads the words">
+    <label class="find-with"><span>Words read by</span><select data-encoder aria-label="What reads the words">
       ENCODERS</select></label>
   </form>
   <p class="find-note" role="status"></p>

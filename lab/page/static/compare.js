@@ -2,7 +2,7 @@
 // The Compare cell: panes that turn together, one table, and where the methods disagree.
 
 import { command, showCode } from "./cells.js";
-import { button, finder, made, startIn } from "./dom.js";
+import { button, finder, load3D, made, startIn } from "./dom.js";
 import { Swipe } from "./swipe.js";
 
 /** @import {Compared, Comparing, PaneRow, Ready} from "./wire.js" */
@@ -128,7 +128,7 @@ class Compare {
     this.find(".cmp-panes").style.setProperty("--panes", String(rows.length));
     const panes = rows.map((pane, index) => view(pane.method, index));
     this.find(".cmp-panes").replaceChildren(...panes);
-    panes.forEach((pane, index) => (finder(pane)("iframe", HTMLIFrameElement).src = address(pane, index, compared?.software ?? false)));
+    panes.forEach((pane, index) => load3D(finder(pane)("iframe", HTMLIFrameElement), address(pane, index, compared?.software ?? false)));
     this.find(".cmp-picks").replaceChildren(...rows.map((pane, index) => this.pick(pane.method, index)));
     this.find("[data-add]", HTMLButtonElement).disabled = rows.length >= MOST;
     const named = rows.map((pane, index) => new Option(`${index + 1} · ${pane.method}`, String(index)));

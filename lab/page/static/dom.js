@@ -64,6 +64,24 @@ export function drawsInSoftware() {
 }
 
 /**
+ * Load a 3D view, and say so over it until it is there.
+ * @param {HTMLIFrameElement} frame
+ * @param {string} address
+ */
+export function load3D(frame, address) {
+  frame.src = address;
+  const sign = made("p", { className: "pane-wait", textContent: "Loading the 3D view \u2026" });
+  sign.setAttribute("role", "status");
+  frame.after(sign);
+  const look = setInterval(() => {
+    const drawn = [...(frame.contentDocument?.querySelectorAll("canvas") ?? [])].some((canvas) => canvas.width > 0);
+    if (frame.isConnected && !drawn) return;
+    clearInterval(look);
+    sign.remove();
+  }, 250);
+}
+
+/**
  * Have a name typed: Enter or leaving the field takes it, Escape does not.
  * @param {string} name
  * @param {number} longest

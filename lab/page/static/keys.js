@@ -53,7 +53,7 @@ export function toggleSheet() {
   for (const [keys, meaning] of SHEET) list.append(made("dt", { textContent: keys }), made("dd", { textContent: meaning }));
   const close = button("tool wide", "Close (Escape)", () => dialog.close());
   close.textContent = "Close";
-  dialog.append(made("h3", { textContent: "Keys and clicks" }), list, close);
+  dialog.append(made("h2", { textContent: "Keys and clicks" }), list, close);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -40,6 +40,7 @@ class Methods {
     this.ticked ??= new Set(rows.filter((row) => row.answers).map((row) => row.name));
     for (const row of rows) this.fill(row);
     this.go.disabled = this.ticked.size === 0 || busy;
+    this.go.title = rows.filter((row) => this.ticked?.has(row.name) && !row.ready).map((row) => `${row.name}: ${about(row) || "nobody knows how long"}`).join("\n");
   }
 
   /** @param {MethodRow[]} rows */
@@ -79,7 +80,7 @@ class Methods {
     if (!node) return;
     const find = finder(node);
     find("input", HTMLInputElement).checked = Boolean(this.ticked?.has(row.name));
-    const parts = row.ready ? [`ready in ${seconds(row.seconds ?? 0)}`, size(row.bytes ?? 0)] : [row.splats && !row.trained ? "not prepared, trains splats first" : "not prepared"];
+    const parts = row.ready ? [`ready in ${seconds(row.seconds ?? 0)}`, size(row.bytes ?? 0)] : [row.splats && !row.trained ? "not prepared, trains splats first" : "not prepared", about(row)].filter(Boolean);
     if (row.answers && row.ready) parts.unshift("answers");
     const state = find(".m-state");
     state.textContent = parts.join(" · ");
@@ -181,7 +182,15 @@ function mark(input, own) {
   input.classList.toggle("changed", changed);
 }
 
+/**
+ * How long a method's preparation will take; empty where nobody knows.
+ * @param {MethodRow} row
+ */
+function about(row) {
+  return row.expected_secs === null ? "" : `about ${seconds(row.expected_secs).replace(".0 ", " ")}`;
+}
+
 /** @param {number} bytes */
 function size(bytes) {
-  return bytes >= 1e6 ? `${(bytes / 1e6).toPrecision(2)} MB` : `${Math.max(Math.round(bytes / 1000), 1)} kB`;
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${Math.max(Math.round(bytes / 1000), 1)} kB`;
 }

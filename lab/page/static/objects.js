@@ -5,6 +5,13 @@ import { button, finder, made, typeName } from "./dom.js";
 
 /** @import {ExportOffer, ObjectRow, Ready, Send} from "./wire.js" */
 
+/** @type {[ExportOffer["purpose"], string][]} */
+const PURPOSES = [
+  ["3d", "For 3D programs"], ["splats", "As splats"], ["share", "To show others"], ["training", "To annotate or train"],
+  ["again", "To go on later, or in Python"], ["all", "All of it"],
+];
+const GAP_PX = 6; // between the button and its menu
+
 export class Objects {
   /** @type {Ready | null} */
   state = null;
@@ -21,6 +28,8 @@ export class Objects {
     this.links = find(".take-links");
     this.tell = tell;
     this.busy = busy;
+    const menu = find(".take-menu");
+    menu.addEventListener("beforetoggle", () => placeBeside(menu, find(".take-open")));
   }
 
   /** @param {Ready} state */
@@ -29,7 +38,7 @@ export class Objects {
     const field = this.list.querySelector("input");
     if (field && document.activeElement === field) return; // somebody is typing a name
     this.list.replaceChildren(...state.objects.map((object) => this.row(object, object.id === state.current)));
-    this.links.replaceChildren(...state.exports.map((entry) => exportLink(entry)));
+    this.links.replaceChildren(...PURPOSES.flatMap(([purpose, title]) => group(title, state.exports.filter((entry) => entry.purpose === purpose))));
     this.take.hidden = state.exports.length === 0;
   }
 
@@ -39,8 +48,7 @@ export class Objects {
    */
   row(object, current) {
     const row = document.createElement("li");
-    row.setAttribute("role", "option");
-    row.setAttribute("aria-selected", String(current));
+    row.toggleAttribute("data-current", current);
     row.dataset.id = String(object.id);
     row.style.setProperty("--own", object.colour);
     const eye = button("swatch", object.visible ? "Hide" : "Show", () =>
@@ -48,6 +56,7 @@ export class Objects {
     eye.setAttribute("aria-pressed", String(object.visible));
     eye.setAttribute("aria-label", `${object.visible ? "Hide" : "Show"} ${object.name}`);
     const name = button("name", "Select (double click to rename)", () => this.busy("select", { id: object.id }));
+    if (current) name.setAttribute("aria-current", "true");
     name.append(made("b", { textContent: object.name }), made("small", { textContent: object.note }));
     name.addEventListener("dblclick", () => this.rename(name, object));
     const edit = button("mini ico-pencil", "Rename", () => this.rename(name, object));
@@ -70,6 +79,35 @@ export class Objects {
       else if (this.state) this.render(this.state);
     });
   }
+}
+
+/**
+ * Put a menu above its button, or below where there is more room.
+ * @param {HTMLElement} menu
+ * @param {HTMLElement} opener
+ */
+function placeBeside(menu, opener) {
+  const { top, bottom, right } = opener.getBoundingClientRect();
+  const above = top > innerHeight - bottom;
+  Object.assign(menu.style, {
+    right: `${Math.max(innerWidth - right, GAP_PX)}px`,
+    top: above ? "auto" : `${bottom + GAP_PX}px`,
+    bottom: above ? `${innerHeight - top + GAP_PX}px` : "auto",
+    maxHeight: `${(above ? top : innerHeight - bottom) - 3 * GAP_PX}px`,
+  });
+}
+
+/**
+ * What serves one purpose, under its heading.
+ * @param {string} title
+ * @param {ExportOffer[]} entries
+ * @returns {HTMLElement[]}
+ */
+function group(title, entries) {
+  if (!entries.length) return [];
+  const box = made("section", {});
+  box.append(made("h2", { textContent: title }), ...entries.map((entry) => exportLink(entry)));
+  return [box];
 }
 
 /** @param {ExportOffer} entry */

@@ -39,7 +39,7 @@ export function render(message) {
 
 /** @param {SceneCard} scene */
 function card(scene) {
-  const node = document.createElement("article");
+  const node = document.createElement("div");
   node.setAttribute("role", "listitem");
   node.className = "scene";
   node.dataset.scene = scene.name;

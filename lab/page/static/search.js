@@ -7,8 +7,9 @@ import { finder, made, startIn } from "./dom.js";
 
 /** @type {{[encoder: string]: string}} */
 const HOW = {
-  attributes: "Read by measured colours, sizes, shapes, places and the names you gave. For any word, choose the image-text model (its weights: liftlab models).",
-  open_clip: "Read by an image-text model. For exact colours, sizes and places, choose measured attributes.",
+  attributes: "Understands colours, sizes, shapes, places and names given on this scene (everybody shares them). Other words need a name, guesses or a model.",
+  words: "Also guesses what things are, offline: mug finds mugs, and so does cup. Guesses are often wrong, and are called guesses.",
+  open_clip: "Compares pictures of the objects with any words (needs weights: liftlab models). For exact colours, sizes and places, choose measured attributes.",
   votes: "SAGA's own way: masks of all photos vote by an image-text model. Prepare and choose SAGA for it.",
 };
 /** @type {string[]} */

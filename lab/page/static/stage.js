@@ -88,7 +88,7 @@ export class Stage {
     this.find("[value=features]").hidden = !state.features && state.look.tone !== "features";
     this.find("[value=heat]").hidden = !state.heat && state.look.tone !== "heat";
     this.find("[data-rest]", HTMLSelectElement).value = state.look.rest;
-    this.find(".stage").hidden = !state.lit;
+    this.find(".stage").hidden = !state.lit || Boolean(this.object?.photo_only);
     this.find(".slow").hidden = !this.object?.slow;
     const removed = Boolean(this.object?.removed);
     this.find("[data-stage=remove]").textContent = removed ? "Put in again" : "Take out";

@@ -662,6 +662,8 @@ export interface ObjectRow {
   moved: boolean;
   /** What answers it. */
   method: string;
+  /** It has no place in 3D. */
+  photo_only: boolean;
 }
 
 /** A click where a photo shows it. */
@@ -704,6 +706,8 @@ export interface ExportOffer {
   summary: string;
   /** What it needs first; empty when it can be had. */
   missing: string;
+  /** What people want it for: where the menu has it. */
+  purpose: "3d" | "splats" | "share" | "training" | "again" | "all";
 }
 
 /** Masks over the photo on the screen. */
@@ -836,6 +840,8 @@ export interface MethodRow {
   answers: boolean;
   /** Its preparation took. */
   seconds: number | null;
+  /** Its preparation will take, with splats that are missing; None where nobody knows. */
+  expected_secs: number | null;
   /** Its preparation takes on disk. */
   bytes: number | null;
   /** Those that were changed for the next preparation. */

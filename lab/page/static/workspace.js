@@ -5,7 +5,7 @@ import * as cells from "./cells.js";
 import * as compare from "./compare.js";
 import * as scenes from "./scenes.js";
 import * as search from "./search.js";
-import { button, drawsInSoftware, finder, made, startIn } from "./dom.js";
+import { button, drawsInSoftware, finder, load3D, made, startIn } from "./dom.js";
 import { clicksIn3D, PhotoCursor } from "./cursor.js";
 import { actionOf, toggleSheet } from "./keys.js";
 import { Live } from "./live.js";
@@ -259,7 +259,7 @@ class Workspace {
     hint.textContent = state.hint;
     hint.classList.toggle("warn", state.warn);
     if (state.phase !== "ready") return;
-    if (!this.frame.src) this.frame.src = this.frame.dataset.src ?? "";
+    if (!this.frame.src) load3D(this.frame, this.frame.dataset.src ?? "");
     this.renderTools(state);
     this.stage.render(state);
     this.ruler.render(state);
@@ -284,7 +284,7 @@ class Workspace {
       select.title = state.methods.map((m) => `${m.title}: ${m.summary}`).join("\n");
     }
     select.value = state.method;
-    this.find("[data-all]").hidden = state.objects.every((object) => object.method === state.method);
+    this.find("[data-all]").style.visibility = state.objects.every((object) => object.method === state.method) ? "hidden" : ""; // its place stays
     this.find(".ws-time").textContent = state.ms === null ? "" : `${state.ms < 10 ? state.ms.toFixed(1) : Math.round(state.ms)} ms`;
   }
 
@@ -319,10 +319,10 @@ class Workspace {
       thumb.setAttribute("aria-selected", String(chosen));
       thumb.tabIndex = chosen ? 0 : -1;
       const seen = state.seen[name];
-      thumb.classList.toggle("unseen", state.lit && !seen);
+      thumb.classList.toggle("unseen", state.lit && seen === undefined); // 0 is the version of work that was restored
       const mask = finder(thumb)(".t-mask", HTMLImageElement);
-      mask.hidden = !seen;
-      if (seen) {
+      mask.hidden = seen === undefined;
+      if (seen !== undefined) {
         const url = `${this.url("overlay", name, THUMB_WIDTH)}&v=${seen}`;
         if (mask.getAttribute("src") !== url) mask.src = url;
       }
@@ -357,7 +357,7 @@ class Workspace {
     this.canvas.show({ ...photo, url: this.url("photo", photo.name, width) });
     const seen = state.seen[photo.name];
     if (state.overlay?.photo === photo.name) this.canvas.setOverlay(state.overlay.url);
-    else this.canvas.setOverlay(seen ? `${this.url("overlay", photo.name, width)}&v=${seen}` : null);
+    else this.canvas.setOverlay(seen !== undefined ? `${this.url("overlay", photo.name, width)}&v=${seen}` : null);
     this.canvas.setMarks(state.marks[photo.name] ?? [], state.boxes[photo.name] ?? []);
     this.canvas.setRuler({ points: state.ruler.points[photo.name] ?? [], label: state.ruler.length });
     this.renderLayer(state, photo, width);

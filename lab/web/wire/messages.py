@@ -92,6 +92,8 @@ class ObjectRow(Struct, frozen=True):
     """It stands elsewhere, or there are doubles of it."""
     method: str
     """What answers it."""
+    photo_only: bool
+    """It has no place in 3D."""
 
 
 class MethodOffer(Struct, frozen=True):
@@ -113,6 +115,8 @@ class ExportOffer(Struct, frozen=True):
     """The full sentence."""
     missing: str
     """What it needs first; empty when it can be had."""
+    purpose: Literal["3d", "splats", "share", "training", "again", "all"]
+    """What people want it for: where the menu has it."""
 
 
 class Overlay(Struct, frozen=True):
@@ -244,6 +248,8 @@ class MethodRow(Struct, frozen=True, kw_only=True):
     """It answers the clicks."""
     seconds: float | None
     """Its preparation took."""
+    expected_secs: float | None
+    """Its preparation will take, with splats that are missing; None where nobody knows."""
     bytes: int | None
     """Its preparation takes on disk."""
     settings: dict[str, str]

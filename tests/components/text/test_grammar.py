@@ -3,6 +3,7 @@
 import pytest
 
 from liftlab.components.text.grammar import parse
+from liftlab.components.text.names import answers_to, callable_names
 from liftlab.components.text.query import (
     Colour,
     Description,
@@ -142,7 +143,10 @@ def test_unknown_words_are_reported_and_change_nothing() -> None:
     query = parse("the red teapot on the left")
     assert query.wanted == parse("the red thing on the left").wanted
     assert query.unknown == ("teapot",)
-    assert query.sentence == "I don't know 'teapot' without a text model; used: red, left."
+    assert (
+        query.sentence
+        == "I don't know 'teapot' without a name you give, guessed names or a text model; used: red, left."
+    )
 
 
 def test_a_relation_to_something_unknown_keeps_its_side() -> None:
@@ -253,3 +257,14 @@ def test_lengths_without_a_scale_are_said_to_be_left_out() -> None:
 def test_what_is_no_length_is_read_as_before(text: str) -> None:
     query = parse(text)
     assert not any(isinstance(term, Length) for term in query.wanted.terms) and query.unscaled == ()
+
+
+def test_names_match_in_parts_and_near_spellings_are_suggested() -> None:
+    assert answers_to("big purple mug 2") == {"big purple mug 2", "big purple mug", "purple mug", "mug"}
+    assert "left" not in answers_to("box left") and "box" not in answers_to("yellow box"), (
+        "what they mean anyway stays"
+    )
+    query = parse("the puprle kettel left of the mug", names=callable_names(["tea kettle", "purple mug"]))
+    assert dict(query.near) == {"puprle": "purple", "kettel": "kettle"}
+    assert "'puprle' (did you mean 'purple'?)" in query.sentence
+    assert parse("zzyzx").near == () and parse("red mug", names=["mug"]).near == ()

@@ -16,7 +16,10 @@ def test_search_writes_the_masks_of_what_it_finds(liftlab, tmp_path: Path, toy) 
     code, result, said = liftlab("search", NAME, "the red thing left of the teapot", "--out", out)
     assert code == 0
     assert (result["used"], result["unknown"]) == (["red", "left"], ["teapot"])
-    assert "I don't know 'teapot' without a text model; used: red, left." in said
+    assert (
+        "I don't know 'teapot' without a name you give, guessed names or a text model; used: red, left."
+        in said
+    )
     best = result["results"][0]
     assert 0 < best["score"] <= 1
     assert Path(best["masks"]) == out / "masks" / best["object"]
@@ -35,7 +38,7 @@ def test_nonsense_finds_nothing_and_says_so(liftlab, tmp_path: Path) -> None:  #
     code, result, said = liftlab("search", NAME, "flurbish wug", "--out", tmp_path / "out")
     assert (code, result["results"], result["used"]) == (0, [], [])
     assert result["unknown"] == ["flurbish", "wug"]
-    assert "I don't know 'flurbish' and 'wug' without a text model" in said
+    assert "I don't know 'flurbish' and 'wug' without a name you give, guessed names or a text model" in said
 
 
 def test_an_empty_search_is_refused_with_a_sentence(liftlab, tmp_path: Path) -> None:  # noqa: F811

@@ -171,6 +171,18 @@ def test_the_python_beneath_gives_the_same_table(
     assert printed == [entry.iou for entry in message.panes]
 
 
+def test_panes_start_where_the_workspace_stands_and_a_further_one_where_they_are(panes: Panes) -> None:
+    stand = np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.5, 0.5])
+    panes.first_stand = lambda: stand
+    panes.choose(["wildseg3d", "wildseg3d"])
+    first = not_none(panes.viewer(0))
+    assert tuple(first._server.initial_camera.position) == (1, 2, 3)
+    assert tuple(first._server.initial_camera.look_at) == (0.5, 0.5, 0.5)
+    first._stand = stand[1], stand[0]  # as if a browser had turned it
+    panes.choose(["wildseg3d", "wildseg3d", "wildseg3d"])
+    assert tuple(not_none(panes.viewer(2))._server.initial_camera.position) == (0.5, 0.5, 0.5)
+
+
 def test_a_closed_comparison_has_no_panes(panes: Panes) -> None:
     panes.choose(["wildseg3d"])
     assert panes.viewer(0) is not None

@@ -171,11 +171,20 @@ def test_what_the_page_shows_of_a_kind() -> None:
     shown = {entry["kind"]: entry for entry in offers(splats=False)}
     assert shown["glb"] == {
         "kind": "glb", "title": "For 3D programs", "format": "GLB",
-        "summary": "Point cloud for 3D viewers (GLB)", "missing": "",
+        "summary": "Point cloud for 3D viewers (GLB)", "missing": "", "purpose": "3d",
     }  # fmt: skip
     assert {kind for kind, entry in shown.items() if entry["missing"]} == {
         "splats", "spz", "without", "without_all", "gif", "mp4", "viewer",
     }  # fmt: skip
+    by_purpose = [entry["purpose"] for entry in shown.values()]
+    assert by_purpose[-1] == "all" and set(by_purpose) == {
+        "3d",
+        "splats",
+        "share",
+        "training",
+        "again",
+        "all",
+    }
 
 
 @pytest.mark.parametrize(

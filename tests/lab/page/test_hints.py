@@ -1,13 +1,10 @@
 """The line under the workspace: what it says of an answer."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from liftlab.engine.lab import Lab
-from liftlab.page.hints import CHOOSE, EMPTY, FIRST_HINT, NEXT_HINT, UNPREPARED, has_depth
+from liftlab.page.hints import CHOOSE, EMPTY, FIRST_HINT, NEXT_HINT, UNPREPARED
 from liftlab.page.state import state_of
-from liftlab.session.prompts import WorldClick
-from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
@@ -27,20 +24,6 @@ def test_what_the_workspace_says(lab: Lab, toy: Toy) -> None:
     visitor.act(lambda session: session.undo())
     assert state_of(visitor).hint == NEXT_HINT
     visitor.close()
-
-
-def test_a_click_where_there_is_no_depth_is_known(session: Session, toy: Toy) -> None:
-    x, y = box_center(toy, 0, 1)
-    scene = session.need_scene()
-    valid = scene.pointmap.valid.copy()
-    valid[0, int(y) - 4 : int(y) + 5, int(x) - 4 : int(x) + 5] = False
-    holed = replace(scene, pointmap=replace(scene.pointmap, valid=valid))
-    state = session.click("000.png", x, y)
-    assert has_depth(scene, state) and not has_depth(holed, state)
-    again = session.click("001.png", *box_center(toy, 1, 1))
-    assert has_depth(holed, again), "the last click counts"
-    in_3d = session.add(WorldClick((0.0, 0.0, 0.0), False))
-    assert has_depth(holed, in_3d)
 
 
 def test_an_empty_workspace_asks_for_photos(tmp_path: Path) -> None:

@@ -8,9 +8,13 @@ import pytest
 from liftlab.cli import steps
 from liftlab.cli.commands import Prepare
 from liftlab.components.errors import InputError
-from liftlab.page.cells.methods import _config, settings_for_page
+from liftlab.engine.lab import Lab
+from liftlab.engine.step_runner import PREPARE_SECS
+from liftlab.page.cells.methods import _config, settings_for_page, status
 from liftlab.pipelines.base import get_method
+from liftlab.web.visitor import Visitor
 from tests.not_none import not_none
+from tests.toy_workspace import NAME, VIEWS
 
 
 def test_the_page_offers_the_presets_before_all_settings() -> None:
@@ -45,3 +49,19 @@ def test_prepare_takes_a_preset(
     assert (asked[0].channels, asked[0].pixels) == (channels, pixels)
     with pytest.raises(InputError, match="no preset 'papre'"):
         steps.run_prepare(Prepare(name="room", method="saga", preset="papre"))
+
+
+def test_a_preparation_is_estimated_from_scenes_of_this_workspace_else_from_what_was_measured(
+    lab: Lab,
+) -> None:
+    visitor = Visitor("visitor-of-the-tests-1", lab)
+    visitor.open(NAME)
+    rows = {row.name: row for row in not_none(status(visitor).detail)}
+    took = lab.step_records(NAME)["wildseg3d"]["seconds"]
+    assert rows["wildseg3d"].ready and rows["wildseg3d"].expected_secs == took
+    alone = PREPARE_SECS["gaga"]
+    assert rows["gaga"].expected_secs == alone + lab.expected_secs("gaussians", VIEWS), (
+        "with the splats it needs"
+    )
+    assert rows["ovseg3r"].expected_secs == PREPARE_SECS["ovseg3r"]
+    visitor.close()

@@ -44,7 +44,10 @@ def test_a_question_is_answered_with_what_was_read_and_what_was_not(panel: WordP
     panel.ask("the red teapot", "attributes")
     (ask,) = panel.state().asks
     assert (ask.used, ask.unknown) == (["red"], ["teapot"])
-    assert ask.message == "I don't know 'teapot' without a text model; used: red."
+    assert (
+        ask.message
+        == "I don't know 'teapot' without a name you give, guessed names or a text model; used: red."
+    )
     assert sum(ask.histogram) >= ask.count >= 1
     assert best_id(panel) == 1
     assert panel.state().encoder == "attributes"

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from liftlab.components.geometry.projection import project
 from liftlab.view3d.drawing import Picture
-from liftlab.view3d.frame import ViewerFrame, chunks_of, frame_of, scene_colours, thin
+from liftlab.view3d.frame import ViewerFrame, chunks_of, frame_of, framed, scene_colours, thin
 from liftlab.view3d.viewer import GIZMO, KEY_HEADER, Viewer, ViewerMarker
 from liftlab.web.proxy import is_passed
 from tests.toy import make_toy
@@ -50,6 +50,19 @@ def test_the_scene_has_size_one_in_the_viewer() -> None:
 def test_every_point_has_the_colour_of_its_pixel() -> None:
     view, row, column = TOY.scene.pointmap.point_index[12345]
     assert (scene_colours(TOY.scene)[12345] == TOY.scene.views[view].image[row, column]).all()
+
+
+def test_a_framed_box_is_in_the_middle_and_fills_the_picture() -> None:
+    low, high, fov = np.array([-1.0, -1, -1]), np.array([1.0, 1, 1]), 0.8
+    for start in (np.array([0.0, -30, 0]), np.array([2.0, 1, 0.5])):
+        position, target = framed(start, low, high, fov)
+        assert np.allclose(target, 0)
+        assert np.allclose(position / np.linalg.norm(position), start / np.linalg.norm(start)), (
+            "from the same side"
+        )
+        edge = np.arcsin(np.sqrt(3) / np.linalg.norm(position))
+        assert 0.2 * fov < edge < 0.5 * fov
+    assert np.allclose(framed(np.zeros(3), low, high, fov)[0], 0)
 
 
 @pytest.mark.parametrize(("count", "most"), [(0, 5), (5, 5), (6, 5), (1000, 10)])
