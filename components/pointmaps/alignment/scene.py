@@ -79,8 +79,9 @@ class SceneAlignmentConfig:
     matching: Literal["own", "sift"] = field(default="own", metadata=OMIT_DEFAULT_FROM_KEY)
     """Where DGA's matching maps come from: the pairs' own matches (descriptors of MASt3R, details of stereo, neighbours
     in 3D of DUSt3R), or SIFT, as the paper has it for DUSt3R (D-DGA)."""
-    softening: Softening = field(default="distance", metadata=OMIT_DEFAULT_FROM_KEY)
-    """How masks become soft: by distance to their outline, or by a blur."""
+    softening: Softening = field(default="kept", metadata=OMIT_DEFAULT_FROM_KEY)
+    """How masks become soft: as they were kept with the masks (a network's logits, else by distance), by distance to
+    their outline, or by a blur."""
 
 
 @dataclass(frozen=True)
