@@ -36,8 +36,8 @@ from liftlab.pipelines.methods.wildseg3d import WildSeg3D, WildSeg3DConfig
 from liftlab.pipelines.steps import masks as masks_step
 from liftlab.pipelines.steps import reconstruct as reconstruct_step
 
-VERSION = 1
-"""Raised when what a row says changes."""
+VERSION, SOLVED_VERSION = 1, 2
+"""Raised when what a row says changes; the second where the alignment solves the cameras."""
 Cameras = Literal["known", "solved"]
 """Of the alignment: the reconstruction's, or found by it from the pairs alone, as in the paper."""
 AskMasks = Callable[[int, float, float], Callable[[int], Bool[Array, "_ _"]]]
@@ -88,7 +88,8 @@ class Case:
 
 def state_of(case: Case) -> str:
     """Key of what a row stands on; a row with another one is out of date."""
-    steps = [reconstruct_step.STEP_VERSION, masks_step.STEP_VERSION, WildSeg3D.STEP_VERSION, VERSION]
+    version = SOLVED_VERSION if case.cameras == "solved" else VERSION
+    steps = [reconstruct_step.STEP_VERSION, masks_step.STEP_VERSION, WildSeg3D.STEP_VERSION, version]
     return content_key(steps, repr(case.variant))
 
 

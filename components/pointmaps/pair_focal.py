@@ -21,7 +21,7 @@ ERROR_PX = 1.0
 
 
 def shared_focal(views: Sequence[View], max_features: int = 3000) -> float | None:
-    """Focal length as a share of the photos' longer side; None where no pair tells.
+    """Focal length as a share of the photos' longer side; None where no pair tells, or only that it is out of range.
 
     Pairs whose cameras look at one point from equal distances tell nothing: their cost is flat, and the others decide.
 
@@ -49,7 +49,8 @@ def shared_focal(views: Sequence[View], max_features: int = 3000) -> float | Non
         scaled = np.diag([sides[m], sides[m], 1.0]) @ found["F"] @ np.diag([sides[n], sides[n], 1.0])
         total += count * _inequality(scaled, shares)
         weight += count
-    return float(shares[total.argmin()]) if weight else None
+    best = int(total.argmin())
+    return float(shares[best]) if weight and 0 < best < STEPS - 1 else None
 
 
 def _inequality(F: Float[Array, "3 3"], shares: Float[Array, "S"]) -> Float[Array, "S"]:

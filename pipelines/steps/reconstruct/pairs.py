@@ -72,8 +72,10 @@ def reconstruct_by_pairs(
     known = config.cameras == "auto" and capture.known_cameras is not None
     with clock.stage("working images"):
         seen = _views(capture, known, _side(config, predictor), cancel)
-        if config.pointmaps == "stereo" and _fixed(capture, known) == "unknown":
+        fixed = _fixed(capture, known)
+        if config.pointmaps == "stereo" and fixed == "unknown":
             seen = _of_one_lens(seen, shared_focal(seen))
+            fixed = "known_focal"  # pairs by stereo hold the lens they were made with, and tell nothing else of it
         views = tuple(shrunk(view, predictor.max_side) for view in seen)
     with clock.stage("pairs"):
         pairs, failures = predict_pairs(
@@ -87,7 +89,7 @@ def reconstruct_by_pairs(
                 progress=part_of(progress, 0.6, 0.75), cancel=cancel,
             )  # fmt: skip
     with clock.stage("alignment"):
-        fixed, rest = _fixed(capture, known), part_of(progress, 0.75, 0.95)
+        rest = part_of(progress, 0.75, 0.95)
         alignment = _align(views, pairs, config, fixed, predictor, masks, rest, cancel)
     with clock.stage("planes"):
         views, pointmap = _world(views, alignment, keep_frame=known)

@@ -113,7 +113,7 @@ def glimpse_of(
     regions: RegionProposer,
     threshold: float,
 ) -> Glimpse:
-    """Depth, regions and surroundings of a photo by the pair that is sure of most of it; without one, by colour alone."""
+    """Depth, regions and surroundings of a photo by the pair that is sure of most of it; without one, colour alone."""
     own = [pair for (first, _), pair in pairs.items() if first == index]
     shape = (view.camera.height, view.camera.width)
     depth, points, sure = np.zeros(shape, np.float32), np.zeros((0, 3)), np.zeros(shape, bool)
