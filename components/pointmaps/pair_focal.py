@@ -43,7 +43,7 @@ def shared_focal(views: Sequence[View], max_features: int = 3000) -> float | Non
         centred = [
             xy - np.array(view.image.shape[1::-1]) / 2 for xy, view in ((xy_1, views[n]), (xy_2, views[m]))
         ]
-        found = pycolmap.estimate_fundamental_matrix(*centred, options)
+        found = pycolmap.estimate_fundamental_matrix(centred[0], centred[1], options)
         if found is None or (count := int(np.sum(found["inlier_mask"]))) < MIN_MATCHES:
             continue
         scaled = np.diag([sides[m], sides[m], 1.0]) @ found["F"] @ np.diag([sides[n], sides[n], 1.0])
