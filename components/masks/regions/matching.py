@@ -64,7 +64,7 @@ def objects_of_matches(
         return []
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(int)
     votes = _votes(proposals, pairs, starts, config)
-    iou = _agreement(votes)
+    iou = _agreement(votes, config)
     parts = [iou[:, a:b].max(axis=1, initial=0) for a, b in pairwise(starts.tolist())]
     best = np.stack(parts, axis=1)
     asked = votes.able.sum(axis=1)
@@ -115,11 +115,12 @@ def _votes(
     return _Votes(photo, common, seen, able)
 
 
-def _agreement(votes: _Votes) -> Float[Array, "M M"]:
-    """Intersection over union of every two proposals of different photos, of the pixels their pair matches."""
+def _agreement(votes: _Votes, config: AgreementConfig) -> Float[Array, "M M"]:
+    """Intersection over union of every two proposals of different photos, of the pixels their pair matches; 0 where
+    these are few. A pixel without a match may be seen all the same, so that their share is not asked here."""
     own = votes.seen[:, votes.photo]  # [M, M]: matches of the row's proposal with the column's photo
-    able = votes.able[:, votes.photo]
-    return np.where(able & able.T, votes.common / np.maximum(own + own.T - votes.common, 1), 0)
+    enough = own >= config.min_voxels
+    return np.where(enough & enough.T, votes.common / np.maximum(own + own.T - votes.common, 1), 0)
 
 
 def _members(

@@ -181,7 +181,7 @@ def find_by_votes(
     if among:
         each = np.stack([relevancy_of_text(embeddings, one, encoder).astype(np.float64) for one in among])
         own = categories_of(each, voted.clusters) == list(among).index(text)
-        elected = tuple(one for one in elect(relevancies, voted.clusters, least=-1) if own[one.cluster])
+        elected = tuple(one for one in elect(relevancies, voted.clusters, least=-1.0) if own[one.cluster])
     hits = []
     for one in elected:
         view, object_id = voted.places[one.member].tolist()
