@@ -196,4 +196,4 @@ def test_sam2_follows_its_own_proposals_only() -> None:
     from liftlab.pipelines.steps.reconstruct.config import PhotoMasksConfig
 
     with pytest.raises(InputError, match=r"photo_masks\.proposer=sam2"):
-        PhotoMasksConfig(following="sam2")
+        PhotoMasksConfig(following="sam2").check_pair()

@@ -47,6 +47,7 @@ def reconstruct(
     chosen, clock = PAIR_PREDICTORS.get(config.pointmaps), Clock()
     if config.in_order_of_masks:
         check_number(capture)
+        config.photo_masks.check_pair()
     elif not chosen.makes_scenes:
         return reconstruct_by_photos(capture, config, key=key, clock=clock, progress=progress, cancel=cancel)
     with clock.stage("load network"):

@@ -27,7 +27,7 @@ class PhotoMasksConfig:
     """Choices of the masks of photos that are found before cameras and depth.
 
     Raises:
-        InputError: There is no such proposer or option.
+        InputError: There is no such proposer or option. Whether the two fit is asked when they are used.
     """
 
     proposer: str = field(default="regions", metadata=chosen_from(PROPOSERS))
@@ -48,6 +48,9 @@ class PhotoMasksConfig:
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    def check_pair(self) -> None:
+        """Raises InputError when SAM 2.1 is to follow what another proposer proposes."""
         if self.following == "sam2" and self.proposer != "sam2":
             raise InputError("SAM 2.1 follows its own proposals only: set photo_masks.proposer=sam2 as well.")
 
