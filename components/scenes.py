@@ -1,4 +1,5 @@
-"""A `Scene` on disk: `scene.json` (views, lenses, planes), `images/`, `pointmap_*.npy`, `gaussians.npz`.
+"""A `Scene` on disk: `scene.json` (views, lenses, planes), `images/`, `pointmap_*.npy`, `gaussians.npz`; and
+`photo_masks/` where masks helped to make it.
 
 Every format is open and lossless. Pointmaps are memory-mapped on loading, so a scene opens at once however
 large it is. The caller decides about sealing the folder (`liftlab.components.files.sealed_folder`).
@@ -16,11 +17,12 @@ from liftlab.components.errors import InputError
 from liftlab.components.files import write_json
 from liftlab.components.geometry.photo_masks import MASKS_FOLDER, load_mask, write_mask
 from liftlab.components.png import png_bytes
-from liftlab.components.types import Camera, Gaussians, Lens, Plane, Pointmap, Scene, View
+from liftlab.components.types import Camera, Gaussians, Lens, PhotoMasks, Plane, Pointmap, Scene, View
 
 SCHEMA_VERSION = 1
 SCENE_FILE = "scene.json"
 GAUSSIANS_FILE = "gaussians.npz"
+PHOTO_MASKS_FOLDER = "photo_masks"
 _POINTMAP_FILES = {
     "pts3d": "pointmap_points.npy",
     "conf": "pointmap_confidence.npy",
@@ -50,6 +52,9 @@ def save_scene(scene: Scene, folder: Path) -> None:
     if scene.gaussians is not None:
         arrays = {name: getattr(scene.gaussians, name) for name in _GAUSSIAN_FIELDS}
         np.savez(folder / GAUSSIANS_FILE, **arrays)
+    if scene.photo_masks is not None:
+        (folder / PHOTO_MASKS_FOLDER).mkdir(exist_ok=True)
+        scene.photo_masks.save(folder / PHOTO_MASKS_FOLDER)
     write_json(folder / SCENE_FILE, _scene_to_json(scene))
 
 
@@ -146,7 +151,16 @@ def _scene_from_json(record: dict[str, Any], folder: Path) -> Scene:
         missing=tuple(record["missing"]),
         doubtful=tuple(record.get("doubtful", ())),  # scenes of before have no such entry
         photo_sizes={name: (int(size[0]), int(size[1])) for name, size in record["photo_sizes"].items()},
+        photo_masks=_read_photo_masks(folder / PHOTO_MASKS_FOLDER, record["key"]),
     )
+
+
+def _read_photo_masks(folder: Path, key: str) -> PhotoMasks | None:
+    if not folder.is_dir():
+        return None
+    from liftlab.components.masks.cache import MaskCache  # only such scenes need it
+
+    return MaskCache.load(folder, scene_key=key)
 
 
 def _view_from_json(entry: dict[str, Any], folder: Path) -> View:

@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt8
@@ -143,9 +144,36 @@ class Plane:
     """Share of the scene's voxels that lie on it, in [0, 1]."""
 
 
+@runtime_checkable
+class PhotoMasks(Protocol):
+    """Objects of photos, found before their cameras were; `liftlab.components.masks.cache.MaskCache` is one."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Per object: "part", "object", "group" or "plane"."""
+        ...
+
+    @property
+    def foreground(self) -> Bool[Array, "O"]:
+        """Objects that are things rather than surroundings."""
+        ...
+
+    @property
+    def scores(self) -> Float[Array, "O"]:
+        """Quality of each object in [0, 1]."""
+        ...
+
+    def mask(self, view: int, object_id: int) -> Bool[Array, "H W"]:
+        """The object's mask in view pixels; ids count from 1."""
+        ...
+
+    def save(self, folder: Path) -> None: ...
+
+
 @dataclass(frozen=True)
 class Scene:
-    """What reconstruction gives. It owns no masks, prompts or method state: those refer to it by `key`."""
+    """What reconstruction gives. It owns no prompts or method state: those refer to it by `key`. Nor masks, but those
+    that helped to make it."""
 
     views: tuple[View, ...]
     pointmap: Pointmap
@@ -165,6 +193,8 @@ class Scene:
     """Content key of `gaussians`; empty without them. State prepared on them refuses others."""
     doubtful: tuple[str, ...] = ()
     """Names of photos that are in the scene though the others do not confirm where they were taken from."""
+    photo_masks: PhotoMasks | None = None
+    """Masks that were found before cameras and depth, for the alignment (WildSeg3D's order); None in other scenes."""
 
     def view_index(self, name: str) -> int:
         """Index of the view of photo `name`. Raises KeyError when it is not registered."""
@@ -252,6 +282,6 @@ def focal_of(camera: Camera) -> float:
 
 
 __all__ = [
-    "Array", "Bool", "Camera", "Float", "Gaussians", "Int", "Lens", "MaskSet", "Plane", "Pointmap", "Prompt",
-    "Provenance", "Scene", "Segmentation", "Shaped", "UInt8", "View", "focal_of",
+    "Array", "Bool", "Camera", "Float", "Gaussians", "Int", "Lens", "MaskSet", "PhotoMasks", "Plane", "Pointmap",
+    "Prompt", "Provenance", "Scene", "Segmentation", "Shaped", "UInt8", "View", "focal_of",
 ]  # fmt: skip

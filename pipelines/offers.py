@@ -3,7 +3,7 @@
 Features that can be drawn are offered by prepared state: `HoldsFeatures` of `pipelines.methods.shared.feature_views`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -66,8 +66,17 @@ class VotedObject:
     """The selection in every view, view pixels."""
 
 
-Voter = Callable[[str], tuple[VotedObject, ...]]
-"""Words to what they name, best first; empty when nothing was agreed on."""
+@runtime_checkable
+class Voter(Protocol):
+    """Words to what they name."""
+
+    def __call__(self, text: str, among: Sequence[str] = ()) -> tuple[VotedObject, ...]:
+        """What the words name, best first; empty when nothing was agreed on.
+
+        Args:
+            among: Categories of which each thing belongs to one, the text among them.
+        """
+        ...
 
 
 @runtime_checkable

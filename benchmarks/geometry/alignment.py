@@ -27,8 +27,8 @@ from liftlab.components.geometry.projection import (
     register_similarity,
     transform,
 )
+from liftlab.components.masks.softening import SOFT_CUT, SOFT_SIGMA_PX
 from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align
-from liftlab.components.pointmaps.alignment.weights import SOFT_CUT, SOFT_SIGMA_PX
 from liftlab.components.pointmaps.pairs import Edge, PairResult, pair_graph, predict_pairs, shrunk
 from liftlab.components.pointmaps.stereo_pairs import StereoPairConfig, StereoPairPredictor
 from liftlab.components.types import Lens, View

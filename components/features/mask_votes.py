@@ -38,6 +38,22 @@ class Elected:
     """Its most relevant mask, whose feature asks for the Gaussians."""
 
 
+def categories_of(relevancies: Float[Array, "T M"], clusters: Int[Array, "M"]) -> Int[Array, "C"]:
+    """The category of each cluster: that to which its masks are most relevant on average (ties: the first).
+
+    So the paper's 3D-OVS protocol reads eq. (15): every cluster belongs to one of the categories, however relevant.
+
+    Args:
+        relevancies: Of every mask to every category.
+        clusters: Of every mask, -1 = noise.
+    """
+    found = [
+        relevancies[:, clusters == one].mean(axis=1).argmax()
+        for one in range(int(clusters.max(initial=-1)) + 1)
+    ]
+    return np.array(found, np.int64)
+
+
 def elect(
     relevancies: Float[Array, "M"], clusters: Int[Array, "M"], *, least: float = RELEVANT
 ) -> tuple[Elected, ...]:

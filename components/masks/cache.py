@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float16, Float32, Int, UInt8
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
@@ -20,6 +20,7 @@ from liftlab.components.masks.judging.inputs import (
     object_inputs,
 )
 from liftlab.components.masks.judging.network import judge
+from liftlab.components.masks.softening import cut_soft, soft_by_distance
 from liftlab.components.types import Array
 
 SOLVER_FOLDER = "solver"
@@ -28,6 +29,7 @@ KINDS = ("part", "object", "group", "plane")
 OWN_SHARE = 0.5
 """Of the area of an object that a person added: from there up the judge's choice is the same thing, drawn worse, or one
 that holds it."""
+SOFT_FILE = "soft.npy"
 _MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
@@ -59,6 +61,8 @@ class MaskCache:
     """What a click solver needs for what no cached mask covers; None when the masks came from elsewhere."""
     measured: Measured | None = field(default=None, repr=False)
     """What the judge knows of the objects of the build; None when nobody measured them."""
+    soft: tuple[Float16[Array, "_ _"], ...] | None = field(default=None, repr=False)
+    """Soft mask of every view by `soft_views`, view pixels; None in caches of before, and of those who built none."""
     order: Int[Array, "V O"] = field(init=False, repr=False)
     """Object indices by ascending area in each view (ties: smaller id first)."""
 
@@ -241,10 +245,20 @@ class MaskCache:
             scores=np.append(self.scores, np.float32(score)),
             placement=np.concatenate([self.placement, row], axis=1),
             blocks=(*self.blocks, bits),
+            soft=self._soft_with(masks_per_view) if foreground else self.soft,
         )
 
+    def _soft_with(
+        self, masks_per_view: Sequence[Bool[Array, "_ _"]]
+    ) -> tuple[Float16[Array, "_ _"], ...] | None:
+        """The soft masks with one thing more in them."""
+        if self.soft is None:
+            return None
+        both = zip(self.soft, masks_per_view, strict=True)
+        return tuple(np.maximum(s, cut_soft(soft_by_distance(m)).astype(np.float16)) for s, m in both)
+
     def save(self, folder: Path) -> None:
-        """Write `masks.npy` (bits), `placement.npy`, `masks.json`, measures and `solver/` into an existing folder."""
+        """Write `masks.npy` (bits), `placement.npy`, `masks.json`, soft masks, measures and `solver/` into a folder."""
         starts = np.concatenate([[0], np.cumsum([len(bits) for bits in self.blocks])])
         placement = self.placement.copy()
         placement[..., 1] += starts[placement[..., 0]]
@@ -266,6 +280,9 @@ class MaskCache:
                 ],
             },
         )
+        if self.soft is not None:
+            with atomic_write(folder / SOFT_FILE) as file:
+                np.save(file, np.concatenate([soft.ravel() for soft in self.soft]), allow_pickle=False)
         if self.measured is not None:
             for name, array in zip(_MEASURED, vars(self.measured).values(), strict=True):
                 with atomic_write(folder / name) as file:
@@ -294,10 +311,10 @@ class MaskCache:
             )
         bits = np.load(folder / "masks.npy", mmap_mode="r", allow_pickle=False)
         placement = np.load(folder / "placement.npy", allow_pickle=False)
-        objects = meta["objects"]
+        objects, sizes = meta["objects"], tuple((int(h), int(w)) for h, w in meta["sizes"])
         return MaskCache(
             scene_key=meta["scene_key"],
-            sizes=tuple((int(h), int(w)) for h, w in meta["sizes"]),
+            sizes=sizes,
             kinds=_checked_kinds([entry["kind"] for entry in objects]),
             foreground=np.array([entry["foreground"] for entry in objects], bool),
             scores=np.array([entry["score"] for entry in objects], np.float32),
@@ -313,6 +330,7 @@ class MaskCache:
                 if (folder / SOLVER_FOLDER).is_dir()
                 else None
             ),
+            soft=_read_soft(folder / SOFT_FILE, sizes),
         )
 
     def _index(self, object_id: int) -> int:
@@ -326,6 +344,15 @@ class MaskCache:
         position = dy * int(row[5]) + dx
         byte = self.blocks[int(row[0])][int(row[1]) + (position >> 3)]
         return bool((int(byte) >> (7 - (position & 7))) & 1)
+
+
+def _read_soft(path: Path, sizes: Sequence[tuple[int, int]]) -> tuple[Float16[Array, "_ _"], ...] | None:
+    """The soft masks that `MaskCache.save` wrote, memory-mapped; None where there are none."""
+    if not path.exists():
+        return None
+    stops = np.cumsum([height * width for height, width in sizes])[:-1]
+    pieces = np.split(np.load(path, mmap_mode="r", allow_pickle=False), stops)
+    return tuple(piece.reshape(size) for piece, size in zip(pieces, sizes, strict=True))
 
 
 def _pack_object(

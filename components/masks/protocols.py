@@ -67,6 +67,9 @@ class TrackedMasks:
     """Leaves of the scene graph that make it up, ascending; of a thing smaller than a leaf, none."""
     agreement: float = 0.0
     """How well regions of single photos agree on it, in [0, 1]; 0 for what comes from geometry."""
+    certainty: tuple[UInt8[Array, "_ _"] | None, ...] = ()
+    """Per view the sigmoid of a network's logits, times 255 and of any size; None in views, and empty in all, where
+    there are none."""
 
 
 @runtime_checkable

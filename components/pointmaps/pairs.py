@@ -206,7 +206,10 @@ def shrunk(view: View, max_side: int) -> View:
     width, height = max(1, round(camera.width * ratio)), max(1, round(camera.height * ratio))
     K = scaled_intrinsics(camera.K, width / camera.width, height / camera.height)
     image = cv2.resize(view.image, (width, height), interpolation=cv2.INTER_AREA)
-    return View(view.name, Camera(K, camera.world_to_camera, width, height), image, view.lens)
+    used = view.used
+    if used is not None:
+        used = cv2.resize(used.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    return View(view.name, Camera(K, camera.world_to_camera, width, height), image, view.lens, used)
 
 
 def nearby_graph(

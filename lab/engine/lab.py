@@ -27,7 +27,7 @@ from liftlab.engine.scene_status import KnownVersions, SceneStatus, gaussians_ar
 from liftlab.engine.splat_step import train, training_report, with_splats
 from liftlab.engine.step_keys import masks_key, prepared_key, scene_inputs, scene_key
 from liftlab.engine.step_runner import expected_secs, note_method, records_of, run_step
-from liftlab.engine.steps import SHARE_OF_STEP, load_masks, parts_of_bar, save_reconstruction
+from liftlab.engine.steps import SHARE_OF_STEP, load_masks, own_masks, parts_of_bar, save_reconstruction
 from liftlab.engine.workspace import SceneEntry, Workspace
 from liftlab.files.config_records import recorded_config, to_plain
 from liftlab.machine.device import network_device, render_device
@@ -213,14 +213,16 @@ class Lab(CaptureShelf):
         progress: Progress = no_progress,
         cancel: CancelToken | None = None,
     ) -> "MaskCache":
-        """The objects of a scene in all views; reconstructs first when that is missing."""
+        """The objects of a scene in all views; reconstructs first when that is missing. Without `config`: as they were
+        found before, else those that the scene was made with, else by the defaults.
+        """
         from liftlab.pipelines.steps import masks as step
 
         cancel = cancel or CancelToken()
         scene, progress = self.scene_before("masks", name, progress, cancel)
         entry = self.entry(name)
         if config is None:
-            config = recorded_config(step.MasksConfig, entry.masks_config or {})
+            config = recorded_config(step.MasksConfig, entry.masks_config or own_masks(scene))
         inputs = {"scene": scene.key}
         key = masks_key(scene.key, config)
         cache = run_step(

@@ -10,7 +10,7 @@ from liftlab.files.config_records import to_plain
 
 if TYPE_CHECKING:  # these import torch: only when a step needs them
     from liftlab.components.masks.cache import MaskCache
-    from liftlab.components.types import Gaussians
+    from liftlab.components.types import Gaussians, Scene
 
 GAUSSIANS_FILE = "gaussians.ply"
 SHARE_OF_STEP = {"reconstruct": 0.6, "gaussians": 0.6, "masks": 0.3, "prepare": 0.1}
@@ -45,6 +45,11 @@ def load_gaussians(folder: Path) -> "Gaussians":
     from liftlab.components.gaussians.files import read_gaussians
 
     return read_gaussians(folder / GAUSSIANS_FILE)
+
+
+def own_masks(scene: "Scene") -> dict[str, Any]:
+    """Settings of the mask cache that differ from the defaults: a scene with masks of its own keeps those."""
+    return {} if scene.photo_masks is None else {"following": "photos"}
 
 
 def load_masks(folder: Path, scene_key: str) -> "MaskCache":

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int32
 
-from liftlab.components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint
+from liftlab.components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, ovs3d
 from liftlab.components.captures.benchmark_layouts.scene import resized_labels
 from liftlab.components.geometry.projection import labels_in_photo, mask_in_photo
 from liftlab.components.progress import CancelToken, no_progress
@@ -113,18 +113,23 @@ class Answers:
         if self._voter is None:
             self._voter = need_votes(self._segmenter).voter(self._prepared, encoder, cancel=CancelToken())
         started = time.perf_counter()
-        hits = self._voter(text)
+        texts = tuple(entry.text for entry in self.bench.objects if entry.text is not None)
+        among = texts if self.bench.layout == ovs3d.NAME else ()
+        hits = self._voter(text, among)
         self.seconds.append(time.perf_counter() - started)
         self.selection = None
         self.message = "" if hits else "The masks agree on nothing that these words could name."
         if not hits:
             return self._in_photos({})
-        best = hits[0]
+        # of the clusters that words name the best; of a category, which shares all clusters with the others, all
+        named = hits if among else hits[:1]
+        selected = np.any([hit.selected for hit in named], axis=0)
         self.selection = Segmentation(
-            self._segmenter.geometry, best.selected, best.selected.astype(np.float32), 0.5, (),
+            self._segmenter.geometry, selected, selected.astype(np.float32), 0.5, (),
             Provenance("search", {}, "votes", self.seconds[-1]),
         )  # fmt: skip
-        return self._in_photos(dict(enumerate(best.masks)))
+        views = range(len(self._scene.views))
+        return self._in_photos({view: np.any([hit.masks[view] for hit in named], axis=0) for view in views})
 
     def _measured_objects(self) -> SearchIndex:
         """What words are looked for in, made once; the image-text model looks at each object once."""

@@ -33,6 +33,12 @@ def _sam2(config: Any, *, device: Any) -> Any:
     return Sam2Tracker(sam2_network(config.sam2, device), config.sam2.tracking)
 
 
+def _photos(config: Any, *, device: Any) -> Any:
+    from liftlab.components.masks.photo_tracker import PhotoTracker
+
+    return PhotoTracker()
+
+
 TRACKERS.register(
     TrackerRecord(
         name="geometry",
@@ -40,6 +46,15 @@ TRACKERS.register(
         summary="Pieces of the scene that the photos' masks hold together become objects; without weights.",
         licence="Apache-2.0 (our implementation)",
         make=_geometry,
+    )
+)
+TRACKERS.register(
+    TrackerRecord(
+        name="photos",
+        label="the masks that the photos' alignment was solved with",
+        summary="Of a scene that was made with masks first (alignment=dga): its own masks, as they are.",
+        licence="Apache-2.0 (our implementation)",
+        make=_photos,
     )
 )
 TRACKERS.register(

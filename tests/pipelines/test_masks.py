@@ -49,6 +49,12 @@ def test_the_floor_is_a_plane_and_not_foreground(toy: Toy, cache: MaskCache) -> 
     assert not cache.foreground[np.array(cache.kinds) == "plane"].any()
 
 
+def test_the_soft_masks_hold_the_boxes_and_not_the_floor(toy: Toy, cache: MaskCache) -> None:
+    assert cache.soft is not None
+    for soft, instance in zip(cache.soft, toy.instance, strict=True):
+        assert soft[instance != FLOOR].mean() > 0.7 and soft[instance == FLOOR].mean() < 0.3
+
+
 def test_boxes_that_touch_are_offered_together(toy: Toy, cache: MaskCache) -> None:
     assert best_iou(cache, (toy.instance == 2) | (toy.instance == 3), "group") > 0.7
 

@@ -51,6 +51,23 @@ def test_a_word_finds_the_box_of_its_colour(prepared: SagaPrepared, toy: Toy, bo
     assert best.selected[owner == other].mean() < 0.1
 
 
+def test_among_categories_each_cluster_is_one_of_them(prepared: SagaPrepared, toy: Toy) -> None:
+    encoder, voted = ColourEncoder(), SAGA.votes(prepared)
+    embeddings = embed_masks(toy.scene, toy.masks, voted, encoder, PAPER_CROPS, cancel=CancelToken())
+    affinity, names = SAGA._affinity(prepared), ("red", "green")
+    found = {
+        name: [
+            voted.clusters[voted.places.tolist().index(list(hit.place))]
+            for hit in find_by_votes(affinity, voted, embeddings, encoder, name, names)
+        ]
+        for name in names
+    }
+    assert sorted([*found["red"], *found["green"]]) == list(range(voted.clusters.max() + 1))
+    assert found["red"] and found["green"]
+    alone = [hit.score for hit in find_by_votes(affinity, voted, embeddings, encoder, "red", ("red",))]
+    assert len(alone) == voted.clusters.max() + 1 and alone == sorted(alone, reverse=True)
+
+
 def test_the_score_is_the_mean_relevancy_of_the_masks_of_a_cluster(prepared: SagaPrepared, toy: Toy) -> None:
     encoder, voted = ColourEncoder(), SAGA.votes(prepared)
     cancel = CancelToken()

@@ -40,7 +40,7 @@ class Sam2Tracker:
         return [
             TrackedMasks(
                 one.masks, kind, thing and kind != "plane", float(np.clip(one.score, 0, 1)),
-                leaves_of(one, given.state.leaf_of_pixel, given.state.graph.num_leaves),
+                leaves_of(one, given.state.leaf_of_pixel, given.state.graph.num_leaves), certainty=one.certainty,
             )
             for one, kind, thing in zip(tracked, kinds, foreground, strict=True)
         ]  # fmt: skip

@@ -44,6 +44,9 @@ class TrackedObject:
     """Of the proposal it started from."""
     first_view: int
     """The view of that proposal."""
+    certainty: tuple[UInt8[Array, "h h"] | None, ...] = ()
+    """Per view the sigmoid of the network's logits times 255, at the network's size; None in the first view, whose mask
+    was given, and empty where what was followed is from before these were kept."""
 
 
 class Sam2VideoTracker:
@@ -91,8 +94,9 @@ class Sam2VideoTracker:
                 )
                 batch = seeds[start : start + per_pass]
                 followed = self._followed(images, names, view, proposals[view].masks[batch], cancel)
-                for seed, masks in zip(batch, followed, strict=True):
-                    objects.append(TrackedObject(masks, float(proposals[view].scores[seed]), view))
+                for seed, (masks, certainty) in zip(batch, followed, strict=True):
+                    score = float(proposals[view].scores[seed])
+                    objects.append(TrackedObject(masks, score, view, certainty))
                     covered = [known | mask for known, mask in zip(covered, masks, strict=True)]
         progress(1.0, f"{len(objects)} objects followed through {len(images)} photos")
         return objects
@@ -114,8 +118,8 @@ class Sam2VideoTracker:
         start: int,
         masks: Bool[Array, "B H W"],
         cancel: CancelToken,
-    ) -> list[tuple[Bool[Array, "_ _"], ...]]:
-        """Per object its masks in all views: kept ones as they are, the others computed together."""
+    ) -> list[tuple[tuple[Bool[Array, "_ _"], ...], tuple[UInt8[Array, "h h"] | None, ...]]]:
+        """Per object its masks and certainty in all views: kept ones as they are, the others computed together."""
         sizes = [(image.shape[0], image.shape[1]) for image in images]
         keys = [
             self.network.key_of("track", list(names), start, packed(mask[None]).numpy().tobytes().hex())
@@ -128,21 +132,26 @@ class Sam2VideoTracker:
             for i, per_view in zip(
                 missing, self._follow(embeddings, start, masks[missing], cancel), strict=True
             ):
-                bits = {f"view_{v}": packed(mask[None]) for v, mask in enumerate(per_view)}
+                bits = {f"view_{v}": packed(mask[None]) for v, (mask, _) in enumerate(per_view)}
+                bits |= {f"sure_{v}": sure for v, (_, sure) in enumerate(per_view) if sure is not None}
                 known[i] = self.network.results.get(keys[i], lambda bits=bits: bits)
         return [
-            tuple(unpacked(found[f"view_{v}"], 1, size)[0] for v, size in enumerate(sizes))
+            (
+                tuple(unpacked(found[f"view_{v}"], 1, size)[0] for v, size in enumerate(sizes)),
+                _certainty(found, len(sizes)),
+            )
             for found in known
             if found is not None
         ]
 
     def _follow(
         self, embeddings: Sequence[Embedding], start: int, masks: Bool[Array, "B H W"], cancel: CancelToken
-    ) -> list[list[Bool[Array, "_ _"]]]:
-        """Run the memory forward from `start`, then backward."""
+    ) -> list[list[tuple[Bool[Array, "_ _"], Tensor | None]]]:
+        """Run the memory forward from `start`, then backward; masks with their certainty as `TrackedObject` has it."""
         memory: dict[str, dict[int, Any]] = {"cond_frame_outputs": {}, "non_cond_frame_outputs": {}}
-        out: list[list[Bool[Array, "_ _"]]] = [[] for _ in masks]
+        out: list[list[tuple[Bool[Array, "_ _"], Tensor | None]]] = [[] for _ in masks]
         drawn: dict[int, Bool[Array, "B _ _"]] = {start: masks}
+        sure: dict[int, Tensor] = {}
         side = (self.network.image_side,) * 2
         seeds = torch.from_numpy(masks[:, None].astype(np.float32)).to(self.network.device)
         square = F.interpolate(seeds, size=side, mode="bilinear", align_corners=False, antialias=True)
@@ -156,9 +165,14 @@ class Sam2VideoTracker:
                 memory["cond_frame_outputs"][view] = seen
             else:
                 memory["non_cond_frame_outputs"][view] = seen
-                drawn[view] = masks_of_logits(seen["pred_masks"][:, 0].float(), embeddings[view].size)
+                logits = seen["pred_masks"][:, 0].float()
+                drawn[view] = masks_of_logits(logits, embeddings[view].size)
+                sure[view] = (logits.sigmoid() * 255).round().byte().cpu()
         for index, per_view in enumerate(out):
-            per_view.extend(drawn[view][index] for view in range(len(embeddings)))
+            per_view.extend(
+                (drawn[view][index], sure[view][index] if view in sure else None)
+                for view in range(len(embeddings))
+            )
         return out
 
     def _step(
@@ -191,6 +205,14 @@ class Sam2VideoTracker:
                 track_in_reverse=reverse,
             )
         return {name: out[name] for name in REMEMBERED}
+
+
+def _certainty(found: dict[str, Tensor], num_views: int) -> tuple[UInt8[Array, "h h"] | None, ...]:
+    """What was kept of the logits; empty where nothing was."""
+    names = [f"sure_{v}" for v in range(num_views)]
+    if not any(name in found for name in names):
+        return ()
+    return tuple(found[name].numpy() if name in found else None for name in names)
 
 
 def _batch_of(memory: dict[str, dict[int, Any]]) -> int:

@@ -174,6 +174,9 @@ def start_from_tree(
 ) -> Start:
     """Chain the pairs along their spanning tree; the world is the camera of the best edge's first view.
 
+    Pairs that know their own relative pose are placed by it, and only their scale is measured: pointmaps by stereo hold
+    depths that are wrong by multiples, and their registration may turn a photo by many degrees.
+
     Args:
         cameras: Image sizes, and intrinsics when `focals_known`; their poses are not looked at.
         pairs: Pointmaps per edge.
@@ -196,10 +199,14 @@ def start_from_tree(
             world[first], conf[first] = points[first].astype(np.float64), confs[first]
             poses[first] = np.eye(4)
         old = first if new == second else second
-        scale, R, t = register_pair(points[old], world[old], confs[old])
+        if pair.second_from_first is not None:
+            scale, R, t = register_posed(pair, int(old == second), poses[old], world[old])
+            poses[new] = _pose_of(pair, int(new == second), scale, R, t)
+        else:
+            scale, R, t = register_pair(points[old], world[old], confs[old])
+            if new == first:  # its pointmap is in its own camera frame
+                poses[new] = _rigid_inverse(R, t)
         world[new], conf[new] = scale * points[new] @ R.T + t, confs[new]
-        if new == first:  # its pointmap is in its own camera frame
-            poses[new] = _rigid_inverse(R, t)
     if not tree:
         raise InputError("A single photo cannot be aligned: take at least two.")
     Ks = [_intrinsics(v, camera, pairs, focals_known) for v, camera in enumerate(cameras)]
@@ -212,7 +219,10 @@ def start_from_tree(
     )
     pair_poses = {}
     for edge, pair in pairs.items():
-        scale, R, t = register_pair(pair.pts3d_1, world[edge[0]], pair.conf_1)
+        if pair.second_from_first is not None:
+            scale, R, t = register_posed(pair, 0, placed[edge[0]].world_to_camera, world[edge[0]])
+        else:
+            scale, R, t = register_pair(pair.pts3d_1, world[edge[0]], pair.conf_1)
         pair_poses[edge] = Similarity(scale, R, t / scale)
     return Start(tuple(placed), depths, pair_poses)
 
@@ -283,6 +293,51 @@ def register_pair(source: Array, target: Array, conf: Array) -> tuple[float, Arr
         distance = np.linalg.norm(scale * source @ R.T + t - target, axis=1)
         weights = trust / np.maximum(distance, 0.01 * np.median(distance) + 1e-12)
     return register_similarity(source, target, weights)
+
+
+def register_posed(
+    pair: PairResult, side: int, pose: Float[Array, "4 4"], world: Array
+) -> tuple[float, Array, Array]:
+    """Similarity that takes a pair with a known relative pose to the world of one of its views, whose pose is known.
+
+    Only the scale is measured: the median ratio of the view's two depths, weighed by C - 1.
+
+    Args:
+        pair: With `second_from_first`.
+        side: 0 for its first view, 1 for its second.
+        pose: world_to_camera of that view.
+        world: World point of each of that view's pixels.
+    """
+    own, points, conf = _own_frame(pair, side)
+    before, after = transform(own, points.astype(np.float64))[..., 2], transform(pose, world)[..., 2]
+    good = (before > 0) & (after > 0)
+    ratio, trust = after[good] / before[good], np.maximum(conf[good].astype(np.float64) - 1, 1e-6)
+    scale = 1.0
+    if len(ratio):
+        order = np.argsort(ratio)
+        reached = np.cumsum(trust[order])
+        scale = float(ratio[order][np.searchsorted(reached, 0.5 * reached[-1])])
+    R_world = pose[:3, :3].T
+    return scale, R_world @ own[:3, :3], R_world @ (scale * own[:3, 3] - pose[:3, 3])
+
+
+def _pose_of(pair: PairResult, side: int, scale: float, R: Array, t: Array) -> Float[Array, "4 4"]:
+    """world_to_camera of a view of a pair that is placed by a similarity."""
+    own = _own_frame(pair, side)[0]
+    out = np.eye(4)
+    out[:3, :3] = own[:3, :3] @ R.T
+    out[:3, 3] = scale * own[:3, 3] - out[:3, :3] @ t
+    return out
+
+
+def _own_frame(pair: PairResult, side: int) -> tuple[Float[Array, "4 4"], Array, Array]:
+    """Camera of a view from the pair's frame, and the view's points and confidence in that frame."""
+    assert pair.second_from_first is not None
+    return (
+        (np.eye(4), pair.pts3d_1, pair.conf_1)
+        if side == 0
+        else (pair.second_from_first, pair.pts3d_2, pair.conf_2)
+    )
 
 
 def _intrinsics(

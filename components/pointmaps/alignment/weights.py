@@ -13,17 +13,13 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.masks.softening import SOFT_SIGMA_PX, cut_soft, soft_by_distance
 from liftlab.components.types import Array
 
 Adjustment = Literal["paper", "arctan", "logistic", "log"]
 ConfTransform = Literal["raw", "minus_one", "log"]
 MaskScope = Literal["all_objects", "target", "none"]
-Softening = Literal["distance", "blur"]
-
-SOFT_SIGMA_PX = 5.0
-"""Spread of the edge of a soft mask, pixels: of the blur, and of the logistic curve over distance."""
-SOFT_CUT = 0.05
-"""Soft values below this are background."""
+Softening = Literal["kept", "distance", "blur"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,7 @@ def soft_masks(
     scope: MaskScope,
     *,
     target: int | None = None,
-    softening: Softening = "distance",
+    softening: Softening = "kept",
 ) -> list[Float[Array, "_ _"]]:
     """S of eq. (1), one map per view: the union of the scope's objects with a soft edge, cut to 0 where it is faint.
 
@@ -162,8 +158,9 @@ def soft_masks(
         sizes: (height, width) of every view in the alignment; masks are resized to it.
         scope: All foreground objects, one object, or "none": S = 1 everywhere.
         target: Id of the object of scope "target".
-        softening: By distance to the outline, as the sigmoid of a network's logits falls: one half on the outline and
-            above it inside, however thin a thing is. Or a blur, in which thin things fade.
+        softening: The maps that were kept with the masks (of all objects; where there are none, or of one object, by
+            distance). Or by distance to the outline, as the sigmoid of a network's logits falls: one half on the
+            outline and above it inside, however thin a thing is. Or a blur, in which thin things fade.
     """
     if scope == "none":
         return [np.ones(size, np.float32) for size in sizes]
@@ -175,32 +172,25 @@ def soft_masks(
         ids = masks.object_ids[masks.foreground].tolist()
     else:
         assert_never(scope)
+    if softening == "kept" and scope == "all_objects" and masks.soft is not None:
+        kept = zip(masks.soft, sizes, strict=True)
+        return [cut_soft(_resized(soft.astype(np.float32), size)) for soft, size in kept]
     out = []
     for view, (height, width) in enumerate(sizes):
         union = np.zeros(masks.sizes[view], np.float32)
         for object_id in ids:
             union[masks.mask(view, object_id)] = 1.0
-        if union.shape != (height, width):
-            union = cv2.resize(union, (width, height), interpolation=cv2.INTER_AREA)
-        soft = cv2.GaussianBlur(union, (0, 0), SOFT_SIGMA_PX) if softening == "blur" else _by_distance(union)
-        out.append(np.where(soft < SOFT_CUT, 0, soft).astype(np.float32))
+        union = _resized(union, (height, width))
+        blurred = softening == "blur"
+        soft = cv2.GaussianBlur(union, (0, 0), SOFT_SIGMA_PX) if blurred else soft_by_distance(union > 0.5)
+        out.append(cut_soft(soft).astype(np.float32))
     return out
 
 
-def _by_distance(inside: Float[Array, "H W"]) -> Float[Array, "H W"]:
-    """Logistic curve over the signed distance to the outline, with the standard deviation of the blur; 0 for an empty
-    mask. The photo's border is no outline: things go on behind it.
-    """
-    covered = (inside > 0.5).astype(np.uint8)
-    if not covered.any():
-        return np.zeros(inside.shape)
-    if covered.all():
-        return np.ones(inside.shape)
-    within = cv2.distanceTransform(covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    beyond = cv2.distanceTransform(1 - covered, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # the outline runs between two pixels, half a pixel from the centre of either
-    signed = np.where(covered, within - 0.5, 0.5 - beyond).astype(np.float64)
-    return _sigmoid(signed * np.pi / (np.sqrt(3) * SOFT_SIGMA_PX))
+def _resized(values: Float[Array, "_ _"], size: tuple[int, int]) -> Float[Array, "_ _"]:
+    if values.shape == size:
+        return values
+    return cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_AREA)
 
 
 def _sigmoid(x: Float[Array, "*N"]) -> Float[Array, "*N"]:

@@ -9,7 +9,7 @@ from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.engine.demo import bundled_capture
 from liftlab.engine.workspace import DEFAULT_ROOT
-from liftlab.page.cells import scenes
+from liftlab.page.cells import reconstruct, scenes
 from liftlab.page.cells.frame import cell
 from liftlab.page.cells.status import CellStatus, with_job
 from liftlab.page.visiting import visitor_of
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from liftlab.web.visitors import Visitors
 
 ID = "capture"
-IMPORT_SHARE = 0.05
+IMPORT_SHARE, RECONSTRUCT_SHARE = 0.05, 0.6
+"""Of the progress bar; the second of what is left."""
 EXAMPLE_PHOTOS = 12
 """Of an example, for the time that is expected."""
 FILE_TYPES = [
@@ -38,9 +39,9 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
     with cell(ID, 1, "Capture"):
         scenes.panel()
         with gr.Row():
-            files, name, go, references = _inputs()
+            files, name, order, go, references = _inputs()
 
-    def bring(given: str, wanted: str, request: gr.Request) -> None:
+    def bring(given: str, wanted: str, first: str, request: gr.Request) -> None:
         visitor = visitor_of(visitors, request)
         if not given:
             raise InputError("Choose photos, a video or a zip first.")
@@ -48,14 +49,14 @@ def build(lab: "Lab", visitors: "Visitors") -> None:
         if len(files) == 1 and files[0].suffix.lower() == ".json":
             reopen(visitor, files[0])
         else:
-            start_import(visitor, files, wanted.strip() or None)
+            start_import(visitor, files, wanted.strip() or None, order=first)
 
     files.change(None, files, references, js=REFERENCES, show_progress="hidden")
-    go.click(bring, [references, name], None, show_progress="hidden")
+    go.click(bring, [references, name, order], None, show_progress="hidden")
 
 
-def _inputs() -> tuple[gr.File, gr.Textbox, gr.Button, gr.Textbox]:
-    """What one brings: files, the scene's name, the button, and what the upload answered."""
+def _inputs() -> tuple[gr.File, gr.Textbox, gr.Dropdown, gr.Button, gr.Textbox]:
+    """What one brings: files, the scene's name, what comes first, the button, and what the upload answered."""
     files = gr.File(
         label="Photos, a video, a zip, or a saved run (notebook.json)",
         file_count="multiple",
@@ -65,13 +66,18 @@ def _inputs() -> tuple[gr.File, gr.Textbox, gr.Button, gr.Textbox]:
     )
     with gr.Column(scale=2):
         name = gr.Textbox(label="Name", placeholder="taken from the files", max_lines=1, max_length=64)
+        order = gr.Dropdown(list(reconstruct.ORDERS), value="usual", label="Order of the steps")
         go = gr.Button("Build the scene", variant="primary")
         references = gr.Textbox(visible="hidden", label="References of the files")
-    return files, name, go, references
+    return files, name, order, go, references
 
 
-def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> None:
-    """Queue import and everything after it, up to a scene that can be clicked."""
+def start_import(visitor: "Visitor", paths: list[Path], name: str | None, *, order: str = "usual") -> None:
+    """Queue import and everything after it, up to a scene that can be clicked.
+
+    Args:
+        order: One of `liftlab.page.cells.reconstruct.ORDERS`.
+    """
     lab, method = visitor.lab, visitor.method
 
     def work(progress: Progress, cancel: CancelToken) -> str:
@@ -89,7 +95,14 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None) -> Non
         if visitor.scene is None:
             visitor.scene_name = scene  # the cells are about it from now on
         memory.inputs = {"source": paths[0].name if len(paths) == 1 else "photos/"}
-        lab.prepare(scene, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
+        rest = part_of(progress, IMPORT_SHARE, 1.0)
+        if order != "usual":
+            from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+
+            config = ReconstructConfig(**reconstruct.settings_of(order))
+            lab.reconstruct(scene, config, progress=part_of(rest, 0.0, RECONSTRUCT_SHARE), cancel=cancel)
+            rest = part_of(rest, RECONSTRUCT_SHARE, 1.0)
+        lab.prepare(scene, method, progress=rest, cancel=cancel)
         return scene
 
     visitor.start(ID, "Building a scene from your photos", work, then=visitor.open)

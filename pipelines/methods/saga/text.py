@@ -4,6 +4,7 @@ Source: "Segment Any 3D Gaussians", AAAI 2025 (arXiv:2312.00860); equation numbe
 differ: a cluster needs masks in half of the photos rather than 30, for scenes of few photos; 30 is the most asked for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from liftlab.components.features.clusters import clusters_of_distances
-from liftlab.components.features.mask_votes import elect, mask_distances
+from liftlab.components.features.mask_votes import categories_of, elect, mask_distances
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken
 from liftlab.components.text.encoder import CropConfig, TextImageEncoder, crop, relevancy_of_text
@@ -151,8 +152,8 @@ def voter_of(
     """Steps 5 and 6 for any words: masks are looked at once, on black as published. Raises Cancelled."""
     embeddings = embed_masks(views.scene, masks, voted, encoder, PAPER_CROPS, cancel=cancel)
 
-    def named(text: str) -> tuple[VotedObject, ...]:
-        hits = find_by_votes(affinity, voted, embeddings, encoder, text)
+    def named(text: str, among: Sequence[str] = ()) -> tuple[VotedObject, ...]:
+        hits = find_by_votes(affinity, voted, embeddings, encoder, text, among)
         places = range(len(views.scene.views))
         return tuple(
             VotedObject(one.score, one.selected, tuple(views.mask(one.selected, view) for view in places))
@@ -168,11 +169,21 @@ def find_by_votes(
     embeddings: Float32[Array, "M E"],
     encoder: TextImageEncoder,
     text: str,
+    among: Sequence[str] = (),
 ) -> tuple[TextHit, ...]:
-    """What a text names, best first (step 6); empty when no masks agree on anything."""
+    """What a text names, best first (step 6); empty when no masks agree on anything.
+
+    Args:
+        among: Categories of which each cluster belongs to one, the text among them; then its hits are its clusters.
+    """
     relevancies = relevancy_of_text(embeddings, text, encoder).astype(np.float64)
+    elected = elect(relevancies, voted.clusters)
+    if among:
+        each = np.stack([relevancy_of_text(embeddings, one, encoder).astype(np.float64) for one in among])
+        own = categories_of(each, voted.clusters) == list(among).index(text)
+        elected = tuple(one for one in elect(relevancies, voted.clusters, least=-1.0) if own[one.cluster])
     hits = []
-    for one in elect(relevancies, voted.clusters):
+    for one in elected:
         view, object_id = voted.places[one.member].tolist()
         hits.append(TextHit(one.score, like_mask(affinity, voted, one.member), (view, object_id)))
     return tuple(hits)

@@ -62,7 +62,7 @@ SCHEMA_VERSION = 1
 class WildSeg3D:
     """Cached lookup and multi-view group mapping."""
 
-    STEP_VERSION = 3
+    STEP_VERSION = 4
     geometry: Literal["points", "gaussians"] = "points"
 
     def __init__(self, config: WildSeg3DConfig, *, device: torch.device) -> None:

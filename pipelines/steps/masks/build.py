@@ -34,6 +34,7 @@ from liftlab.components.masks.protocols import (
 from liftlab.components.masks.regions.agreeing import voxels_of_proposals
 from liftlab.components.masks.regions.proposals import RegionProposer
 from liftlab.components.masks.regions.tracking import MergeTreeBuilder
+from liftlab.components.masks.softening import soft_views
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.types import Array, MaskSet, Scene, focal_of
 from liftlab.pipelines.choices.proposers import PROPOSERS
@@ -218,13 +219,18 @@ def _state(
 def _cache(
     scene: Scene, tracked: Sequence[TrackedMasks], state: SolverState, measured: Measured
 ) -> MaskCache:
+    sizes = [(view.camera.height, view.camera.width) for view in scene.views]
     cache = MaskCache.build(
         scene.key,
         [one.masks for one in tracked],
-        sizes=[(view.camera.height, view.camera.width) for view in scene.views],
+        sizes=sizes,
         kinds=[one.kind for one in tracked],
         foreground=[one.foreground for one in tracked],
         scores=[one.score for one in tracked],
     )
     state = replace(state, leaves=tuple(one.leaves for one in tracked))
-    return replace(cache, solver_state=state, measured=measured)
+    soft = tuple(
+        one if view.used is None else np.where(view.used, one, np.float16(0))
+        for one, view in zip(soft_views(tracked, sizes), scene.views, strict=True)
+    )
+    return replace(cache, solver_state=state, measured=measured, soft=soft)

@@ -47,8 +47,9 @@ class MasksConfig:
     proposer: str = field(default="regions", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(PROPOSERS))
     """Who proposes masks in each photo: regions of even colour and geometry, without weights, or SAM 2.1."""
     following: str = field(default="geometry", metadata=OMIT_DEFAULT_FROM_KEY | chosen_from(TRACKERS))
-    """Who gives objects one id over all photos: association through the pointmaps, or SAM 2.1 following its own
-    proposals from photo to photo (`proposer` must be sam2)."""
+    """Who gives objects one id over all photos: association through the pointmaps, the masks that a scene was made with
+    (photos; the default of such a scene), or SAM 2.1 following its own proposals from photo to photo (`proposer` must
+    be sam2)."""
     sam2: Sam2Config = field(default_factory=Sam2Config, metadata=OMIT_DEFAULT_FROM_KEY)
     """Which SAM 2.1, and how."""
     options: dict[str, dict[str, Any]] = field(

@@ -10,7 +10,7 @@ from liftlab.components.types import Scene
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import settings_for
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
-from liftlab.pipelines.steps.reconstruct.pairs import reconstruct_by_pairs
+from liftlab.pipelines.steps.reconstruct.pairs import check_number, reconstruct_by_pairs
 from liftlab.pipelines.steps.reconstruct.photos import reconstruct_by_photos
 from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport
 from liftlab.pipelines.steps.reconstruct.splat_scene import scene_of_splats
@@ -45,10 +45,13 @@ def reconstruct(
     if capture.splats is not None:
         return scene_of_splats(capture, config, key=key, progress=progress, cancel=cancel)
     chosen, clock = PAIR_PREDICTORS.get(config.pointmaps), Clock()
-    if not chosen.makes_scenes:
+    if config.in_order_of_masks:
+        check_number(capture)
+        config.photo_masks.check_pair()
+    elif not chosen.makes_scenes:
         return reconstruct_by_photos(capture, config, key=key, clock=clock, progress=progress, cancel=cancel)
     with clock.stage("load network"):
         predictor = chosen.make(settings_for(chosen, config), device=torch.device(device))
     return reconstruct_by_pairs(
-        capture, config, predictor, key=key, clock=clock, progress=progress, cancel=cancel
+        capture, config, predictor, key=key, device=device, clock=clock, progress=progress, cancel=cancel
     )

@@ -1,6 +1,7 @@
-"""Photos to a scene by a two-view network: pairs by MASt3R or DUSt3R, then global alignment.
+"""Photos to a scene by pairs of them: by MASt3R or DUSt3R, then global alignment; or in WildSeg3D's order, where masks
+of the photos come between the two, and pairs may be by stereo as well.
 
-Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; the alignment is
+Source: DUSt3R (CVPR 2024, arXiv:2312.14132), section 3.4; WildSeg3D (ICCV 2025, arXiv:2503.08407); the alignment is
 `liftlab.components.pointmaps.alignment.solve` or, by matches alone, `liftlab.components.pointmaps.alignment.sparse`.
 """
 
@@ -15,14 +16,26 @@ from liftlab.components.captures.capture import Capture, load_photo
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.planes import find_planes
 from liftlab.components.geometry.projection import undistort_photo
-from liftlab.components.pointmaps.alignment.solve import Alignment, AlignmentConfig, align
+from liftlab.components.masks.cache import MaskCache
+from liftlab.components.pointmaps.alignment.choices import WeightsConfig, dense_config, soft_masks_of
+from liftlab.components.pointmaps.alignment.sift import with_sift_matches
+from liftlab.components.pointmaps.alignment.solve import Alignment, align
 from liftlab.components.pointmaps.alignment.sparse import SparseAlignmentConfig, align_sparse
-from liftlab.components.pointmaps.pairs import Edge, PairPredictor, PairResult, pair_graph, predict_pairs
+from liftlab.components.pointmaps.pair_focal import shared_focal
+from liftlab.components.pointmaps.pairs import (
+    Edge,
+    PairPredictor,
+    PairResult,
+    pair_graph,
+    predict_pairs,
+    shrunk,
+)
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.frame import up_direction
 from liftlab.components.sfm.undistort import covered_by_photo, working_camera
 from liftlab.components.types import Array, Camera, Lens, Pointmap, Scene, View
 from liftlab.pipelines.steps.reconstruct.config import ReconstructConfig
+from liftlab.pipelines.steps.reconstruct.photo_masks import masks_of_photos
 from liftlab.pipelines.steps.reconstruct.photos import used_in_view
 from liftlab.pipelines.steps.reconstruct.report import Clock, ReconstructReport, depth_warnings
 
@@ -30,6 +43,8 @@ COMPLETE_VIEWS = 10
 """Up to this many photos every pair is looked at; of more, each photo with its neighbours in order."""
 WINDOW = 4
 ITERATIONS, PIXEL_STRIDE = 300, 2
+FEWEST, MOST = 3, 9
+"""Photos in WildSeg3D's order, as in its Table 4."""
 GUESSED_FOCAL = 1.2
 """Focal length as a share of the longer side where neither EXIF data nor cameras tell; only where to start."""
 
@@ -40,6 +55,7 @@ def reconstruct_by_pairs(
     predictor: PairPredictor,
     *,
     key: str,
+    device: str = "cpu",
     clock: Clock,
     progress: Progress,
     cancel: CancelToken,
@@ -47,22 +63,34 @@ def reconstruct_by_pairs(
     """Build the scene of a capture without structure from motion; few photos with little overlap will do.
 
     Cameras that came with the capture are kept, and depths are fitted to them. Without, lenses are taken as free of
-    distortion.
+    distortion. Pairs by stereo know their own relative pose from details of the two photos, and no more of cameras.
 
     Raises:
-        InputError: The pairs do not connect the photos, or hardly any depth is confident.
+        InputError: The pairs do not connect the photos, no masks agree, or hardly any depth is confident.
         Cancelled: `cancel` was set.
     """
     known = config.cameras == "auto" and capture.known_cameras is not None
     with clock.stage("working images"):
-        views = _views(capture, known, min(config.max_side, predictor.max_side), cancel)
+        seen = _views(capture, known, _side(config, predictor), cancel)
+        fixed = _fixed(capture, known)
+        if config.pointmaps == "stereo" and fixed == "unknown":
+            seen = _of_one_lens(seen, shared_focal(seen))
+            fixed = "known_focal"  # pairs by stereo hold the lens they were made with, and tell nothing else of it
+        views = tuple(shrunk(view, predictor.max_side) for view in seen)
     with clock.stage("pairs"):
         pairs, failures = predict_pairs(
-            views, graph_of(len(views)), predictor, progress=part_of(progress, 0.05, 0.7), cancel=cancel
+            seen, graph_of(len(views)), predictor, progress=part_of(progress, 0.05, 0.6), cancel=cancel
         )
+    masks = None
+    if config.in_order_of_masks:
+        with clock.stage("masks of the photos"):
+            masks = masks_of_photos(
+                views, pairs, config.photo_masks, key=key, threshold=predictor.conf_valid_threshold, device=device,
+                progress=part_of(progress, 0.6, 0.75), cancel=cancel,
+            )  # fmt: skip
     with clock.stage("alignment"):
-        fixed = _fixed(capture, known)
-        alignment = _align(views, pairs, config, fixed, predictor, part_of(progress, 0.7, 0.95), cancel)
+        rest = part_of(progress, 0.75, 0.95)
+        alignment = _align(views, pairs, config, fixed, predictor, masks, rest, cancel)
     with clock.stage("planes"):
         views, pointmap = _world(views, alignment, keep_frame=known)
         share = float(pointmap.valid.sum() / sum(view.camera.width * view.camera.height for view in views))
@@ -83,6 +111,7 @@ def reconstruct_by_pairs(
         up=up_direction(np.stack([view.camera.world_to_camera for view in views]), planes),
         missing=missing,
         photo_sizes={photo.name: (photo.width, photo.height) for photo in capture.photos},
+        photo_masks=masks,
     )
     progress(1.0, "The scene is ready")
     report = ReconstructReport(
@@ -113,25 +142,64 @@ def _align(
     config: ReconstructConfig,
     cameras: Literal["known", "known_focal", "unknown"],
     predictor: PairPredictor,
+    masks: MaskCache | None,
     progress: Progress,
     cancel: CancelToken,
 ) -> Alignment:
-    """Put the pairs together as the configuration says."""
+    """Put the pairs together as the configuration says; `masks` are there where they come first."""
     threshold = predictor.conf_valid_threshold
+    if config.aligning.matching == "sift" and masks is not None:
+        pairs = with_sift_matches(views, pairs)
     if config.alignment == "sparse_ga":
         sparse = SparseAlignmentConfig(
             cameras=cameras, matching_threshold=threshold, valid_confidence=threshold
         )
         return align_sparse(views, pairs, sparse, progress=progress, cancel=cancel)
-    dense = AlignmentConfig(
-        method="ga",
-        conf_transform="log",
-        cameras=cameras,
-        iterations=ITERATIONS,
-        pixel_stride=PIXEL_STRIDE,
-        valid_confidence=threshold,
+    iterations, stride, method = ITERATIONS, PIXEL_STRIDE, config.alignment
+    if masks is not None:
+        iterations, stride = config.aligning.iterations, config.aligning.pixel_stride
+    weights = config.aligning if masks is not None else WeightsConfig()
+    dense = dense_config(
+        weights, method, cameras=cameras, iterations=iterations, pixel_stride=stride, threshold=threshold
     )
-    return align(views, pairs, dense, progress=progress, cancel=cancel)
+    soft = None
+    if method == "dga" and masks is not None:
+        soft = soft_masks_of(masks, [(v.camera.height, v.camera.width) for v in views], weights)
+    return align(views, pairs, dense, soft_masks=soft, progress=progress, cancel=cancel)
+
+
+def check_number(capture: Capture) -> None:
+    """Raise InputError where a capture has too few or too many photos for WildSeg3D's order."""
+    count = len(capture.photos)
+    takes = f"Masks first (WildSeg3D) takes {FEWEST} to {MOST} photos; '{capture.name}' has {count}"
+    if count < FEWEST:
+        raise InputError(f"{takes}: bring more that overlap.")
+    if count > MOST:
+        raise InputError(
+            f"{takes}: bring some of them as a capture of their own, or reconstruct all of them without masks first "
+            "(alignment=ga)."
+        )
+
+
+def _side(config: ReconstructConfig, predictor: PairPredictor) -> int:
+    """Longer side of the photos that pairs are predicted from: stereo looks for details in larger ones than it matches
+    densely."""
+    return config.max_side if config.pointmaps == "stereo" else min(config.max_side, predictor.max_side)
+
+
+def _of_one_lens(views: tuple[View, ...], share: float | None) -> tuple[View, ...]:
+    """The views with a focal length of this share of the longer side; as they are where it is not known."""
+    if share is None:
+        return views
+    out = []
+    for view in views:
+        camera, lens = view.camera, view.lens
+        K, own = camera.K.copy(), lens.K.copy()
+        K[0, 0] = K[1, 1] = share * max(camera.width, camera.height)
+        own[0, 0] = own[1, 1] = share * max(lens.width, lens.height)
+        placed = Camera(K, camera.world_to_camera, camera.width, camera.height)
+        out.append(replace(view, camera=placed, lens=Lens(lens.width, lens.height, own)))
+    return tuple(out)
 
 
 def graph_of(num_views: int) -> list[Edge]:

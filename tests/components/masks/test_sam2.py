@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -186,6 +187,10 @@ def test_a_mask_is_followed_as_the_published_tracker_does(network: Sam2Network, 
         ours, theirs = tracked[0].masks[view], found[view]
         assert (ours == theirs).mean() > 0.97
     assert 0 < tracked[0].masks[0].mean() < 1
+    sure = tracked[0].certainty
+    assert sure[start] is None and sure[2] is not None
+    grown = cv2.resize(sure[2], tracked[0].masks[2].shape[::-1], interpolation=cv2.INTER_LINEAR)
+    assert ((grown > 127) == tracked[0].masks[2]).mean() > 0.97  # a half is the outline
 
 
 def _state_of(predictor, network: Sam2Network, embeddings: list[Embedding]) -> dict:

@@ -10,8 +10,11 @@ from liftlab.components.pointmaps.alignment.start import (
     camera_of_points,
     focal_from_pointmap,
     spanning_tree,
+    start_from_tree,
 )
-from tests.toy import make_toy
+from liftlab.components.pointmaps.pairs import PairResult
+from tests.not_none import not_none
+from tests.toy import Toy, make_toy
 
 
 def test_spanning_tree_takes_the_best_edges_first() -> None:
@@ -86,3 +89,47 @@ def test_pnp_without_sure_pixels_finds_nothing() -> None:
 def test_similarity_scales_its_translation() -> None:
     moved = Similarity(2.0, np.eye(3), np.array([1.0, 0, 0]))(np.array([[1.0, 2, 3]]))
     assert moved.tolist() == [[4, 4, 6]]
+
+
+def pairs_by_stereo(toy: Toy, *, wrong: float) -> dict[tuple[int, int], PairResult]:
+    """Pairs of a photo with its neighbours in both orders, with their relative pose in a unit of each pair's own. A
+    share of all depths is wrong by multiples, and nearly as sure as the others."""
+    rng = np.random.default_rng(0)
+    pairs = {}
+    for n in range(len(toy.scene.views) - 1):
+        first, second = (toy.scene.views[v].camera for v in (n, n + 1))
+        unit = float(rng.uniform(0.5, 2))
+        pose = second.world_to_camera @ first.camera_to_world
+        pose[:3, 3] *= unit
+        points, confs = [], []
+        for v, camera in ((n, first), (n + 1, second)):
+            own = unit * transform(camera.world_to_camera, toy.scene.pointmap.pts3d[v].astype(np.float64))
+            bad = rng.random(own.shape[:2]) < wrong
+            own[bad] *= rng.uniform(2, 6, (int(bad.sum()), 1))
+            confs.append(np.where(bad, 2.0, 2.5).astype(np.float32))
+            points.append(own)
+        second_points = transform(np.linalg.inv(pose), points[1])
+        pair = PairResult(
+            points[0].astype(np.float32), second_points.astype(np.float32), confs[0], confs[1],
+            np.zeros((0, 4), np.float32), second_from_first=pose,
+        )  # fmt: skip
+        pairs[n, n + 1], pairs[n + 1, n] = pair, pair.swapped()
+    return pairs
+
+
+def test_pairs_that_know_their_pose_are_chained_by_it_however_wrong_their_depths() -> None:
+    toy = make_toy()
+    cameras = [view.camera for view in toy.scene.views]
+    pairs = pairs_by_stereo(toy, wrong=0.4)
+    start = start_from_tree(cameras, pairs, focals_known=True, threshold=1.5)
+    lengths = []
+    for n, m in ((0, 1), (1, 2), (2, 3), (0, 3)):
+        found = start.cameras[m].world_to_camera @ start.cameras[n].camera_to_world
+        truth = cameras[m].world_to_camera @ cameras[n].camera_to_world
+        assert np.allclose(found[:3, :3], truth[:3, :3], atol=1e-6)
+        lengths.append(np.linalg.norm(found[:3, 3]) / np.linalg.norm(truth[:3, 3]))
+    assert np.ptp(lengths) < 0.02 * np.mean(lengths)
+    for edge, placed in start.pair_poses.items():  # the pair's second camera lies where the view's is
+        pose = not_none(pairs[edge].second_from_first)
+        center = placed(-pose[:3, :3].T @ pose[:3, 3])
+        assert np.allclose(center, start.cameras[edge[1]].center, atol=0.03 * np.mean(lengths))

@@ -1,13 +1,17 @@
 """What the cells Reconstruct and Objects let one choose, without a browser."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from liftlab.page.cells import masks, methods, reconstruct, search
+from liftlab.components.errors import InputError
+from liftlab.components.pointmaps.alignment.choices import PhotoAlignmentConfig
+from liftlab.components.progress import CancelToken, no_progress
+from liftlab.page.cells import capture, masks, methods, reconstruct, search
 from liftlab.page.cells.choices import options_of, say_what_is_missing
 from liftlab.page.cells.status import CellMemory
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
@@ -40,7 +44,7 @@ def test_every_entry_is_offered_by_its_label() -> None:
     assert options_of(PROPOSERS) == [
         ("Regions of even colour and geometry", "regions"), ("SAM 2.1 automatic masks", "sam2")
     ]  # fmt: skip
-    assert [name for _, name in options_of(TRACKERS)] == ["geometry", "sam2"]
+    assert [name for _, name in options_of(TRACKERS)] == ["geometry", "photos", "sam2"]
     assert options_of(PAIR_PREDICTORS, "scene_label")[1] == ("MASt3R pairs with global alignment", "mast3r")
 
 
@@ -52,6 +56,40 @@ def test_what_is_chosen_is_what_is_run(visitor: Any) -> None:
     reconstruct.start(visitor, 320, "auto", keep_doubtful=True)
     assert visitor.asked[-1] == ReconstructConfig(max_side=320, doubtful="keep")
     assert visitor.cells["reconstruct"].inputs["doubtful"] == "keep"
+
+
+def test_masks_first_is_offered_with_each_alignment(visitor: Any) -> None:
+    found = {}
+    for _, order in reconstruct.ORDERS:
+        reconstruct.start(visitor, 320, "none", order=order)
+        found[order] = visitor.asked[-1]
+    usual = ReconstructConfig(max_side=320, cameras="none")
+    raw = PhotoAlignmentConfig(confidence="raw")
+    assert found == {
+        "usual": usual,
+        "dga": replace(usual, alignment="dga"),
+        "ga": replace(usual, masks_first=True, aligning=raw),
+        "ga_log": replace(usual, masks_first=True),
+        "sparse_ga": replace(usual, masks_first=True, alignment="sparse_ga"),
+    }
+    assert visitor.cells["reconstruct"].inputs["masks_first"] is True
+    with pytest.raises(InputError, match="There is no order 'dgga'"):
+        reconstruct.settings_of("dgga")
+
+
+def test_photos_that_are_brought_can_be_built_masks_first(
+    visitor: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    visitor.method = "wildseg3d"
+    visitor.lab.import_capture = lambda *_, **__: ("room", SimpleNamespace(kept=[1, 2, 3], warnings=()))
+    visitor.lab.reconstruct = lambda name, config, **_: done.append(config.alignment)
+    visitor.lab.prepare = lambda name, method, **_: done.append(method)
+    visitor.start = lambda cell, label, work, **_: visitor.made.append(work(no_progress, CancelToken()))
+    capture.start_import(visitor, [tmp_path / "a.jpg"], None, order="dga")
+    assert done == ["dga", "wildseg3d"] and visitor.made == ["room"]
+    capture.start_import(visitor, [tmp_path / "a.jpg"], None)
+    assert done[2:] == ["wildseg3d"]
 
 
 def test_a_model_that_is_missing_is_said_with_its_command_and_nothing_starts(visitor: Any) -> None:
