@@ -10,7 +10,7 @@ working image that `Camera` describes: everything computed uses them. `Lens` map
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,6 +102,12 @@ class Pointmap:
     def measured(self) -> Bool[Array, "V H W"]:
         """Valid points that were measured by themselves."""
         return self.valid if self.filled is None else self.valid & ~self.filled
+
+    def of_views(self, views: Sequence[int]) -> "Pointmap":
+        """The pointmap of some views, in their order."""
+        rows = list(views)
+        filled = None if self.filled is None else self.filled[rows]
+        return Pointmap(self.pts3d[rows], self.conf[rows], self.valid[rows], filled)
 
     @cached_property
     def point_index(self) -> Int[Array, "N 3"]:

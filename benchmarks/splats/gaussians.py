@@ -66,9 +66,7 @@ def split(folder: Path, scene: Scene) -> tuple[list[View], Pointmap, list[View]]
     if (folder / "test").is_dir():
         return list(scene.views), scene.pointmap, unseen_views(folder)
     rows = [v for v in range(len(scene.views)) if v % EVERY]
-    points = scene.pointmap
-    fitted = Pointmap(points.pts3d[rows], points.conf[rows], points.measured[rows])
-    return [scene.views[v] for v in rows], fitted, list(scene.views[::EVERY])
+    return [scene.views[v] for v in rows], scene.pointmap.of_views(rows), list(scene.views[::EVERY])
 
 
 def unseen_views(folder: Path) -> list[View]:

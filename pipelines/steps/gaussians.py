@@ -100,13 +100,7 @@ def build_gaussians(
     """
     left_out = _held_out(len(scene.views), config.held_out_every)
     fitted = [v for v in range(len(scene.views)) if v not in left_out]
-    pointmap = replace(
-        scene.pointmap,
-        pts3d=scene.pointmap.pts3d[fitted],
-        conf=scene.pointmap.conf[fitted],
-        valid=scene.pointmap.measured[fitted],
-        filled=None,
-    )
+    pointmap = scene.pointmap.of_views(fitted)
     views, unseen = ([scene.views[v] for v in chosen] for chosen in (fitted, sorted(left_out)))
     start = gaussians_from_pointmap(pointmap, views, count=config.start_count)
     fit = partial(

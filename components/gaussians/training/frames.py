@@ -32,10 +32,10 @@ class TrainingImage:
 
 
 def depth_of_view(pointmap: Pointmap, index: int, camera: Camera) -> Float[Array, "H W"]:
-    """Depth of the valid points of view `index` along +Z; 0 elsewhere."""
+    """Depth of the measured points of view `index` along +Z; 0 elsewhere."""
     crop = (index, slice(camera.height), slice(camera.width))
     depth = transform(camera.world_to_camera, pointmap.pts3d[crop].astype(np.float64))[..., 2]
-    return np.where(pointmap.valid[crop] & (depth > 0), depth, 0).astype(np.float32)
+    return np.where(pointmap.measured[crop] & (depth > 0), depth, 0).astype(np.float32)
 
 
 def make_frames(

@@ -298,6 +298,21 @@ def test_the_wanted_number_of_gaussians_from_confident_points(toy: tuple[list[Vi
     assert len(only_first.means) == pointmap.valid[0].sum()
 
 
+def test_splats_start_on_filled_points_and_their_depth_is_held_to_measured_ones(
+    toy: tuple[list[View], Pointmap],
+) -> None:
+    views, pointmap = toy
+    filled = np.zeros_like(pointmap.valid)
+    filled[:, :18] = pointmap.valid[:, :18]
+    completed = dataclasses.replace(pointmap, filled=filled).of_views([0, 3])
+    frames = make_frames([views[0], views[3]], max_side=48, pointmap=completed)
+    for frame, whole in zip(frames, make_frames(views, max_side=48, pointmap=pointmap)[::3], strict=False):
+        depth, before = not_none(frame.depth), not_none(whole.depth)
+        assert not depth[:18].any() and bool((depth[18:] == before[18:]).all())
+    start = gaussians_from_pointmap(completed, [views[0], views[3]], count=10**6)
+    assert len(start.means) == pointmap.valid[[0, 3]].sum()
+
+
 def test_frames_shrink_image_camera_and_depth_together(toy: tuple[list[View], Pointmap]) -> None:
     views, pointmap = toy
     full, half = (make_frames(views, max_side=side, pointmap=pointmap)[2] for side in (48, 24))
