@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,12 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 """By name: smoke test, shipped weights, ablations, the paper's sizes."""
+
+
+def fitting(config: TrainConfig, encoder: TextEncoder) -> TrainConfig:
+    """The configuration with a text head as wide as the encoder's vectors."""
+    width = encoder.encode_texts(["thing"]).shape[1]
+    return replace(config, network=replace(config.network, text_dim=width))
 
 
 @dataclass(frozen=True)

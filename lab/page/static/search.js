@@ -9,6 +9,7 @@ import { finder, made, startIn } from "./dom.js";
 const HOW = {
   attributes: "Read by measured colours, sizes, shapes, places and the names you gave. For any word, choose the image-text model (its weights: liftlab models).",
   open_clip: "Read by an image-text model. For exact colours, sizes and places, choose measured attributes.",
+  words: "Read as measured attributes, and words for things by what they mean. Names with a question mark are guesses of a network that was trained on generated rooms; click one to accept it.",
   votes: "SAGA's own way: masks of all photos vote by an image-text model. Prepare and choose SAGA for it.",
 };
 /** @type {string[]} */
@@ -168,6 +169,12 @@ class Panel {
     text.append(made("span", { textContent: found.title }), made("small", { textContent: found.score.toFixed(2) }));
     const add = small("Add", `Add ${found.title} to the selection`, () => this.talk("/add", { object_id: found.id }, "Adding …"));
     card.append(image, text, add);
+    for (const guess of found.guesses) {
+      const accept = small(`${guess.name}? ${Math.round(100 * guess.score)} %`, `A guess. Accept it: this is a ${guess.name}`, () =>
+        this.talk("/add", { object_id: found.id, name: guess.name }, "Naming …"));
+      accept.className = "guess";
+      card.append(accept);
+    }
     return card;
   }
 

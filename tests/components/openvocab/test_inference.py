@@ -16,6 +16,7 @@ from liftlab.components.openvocab.inference import (
 )
 from liftlab.components.openvocab.losses import Prediction
 from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
+from liftlab.components.openvocab.relations import RELATIONS
 from liftlab.components.openvocab.scene_inputs import normalised, scene_inputs
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -78,6 +79,9 @@ def test_queries_are_thinned_farthest_first() -> None:
     assert farthest_first(centres, 9).tolist() == [0, 1, 2, 3, 4]
 
 
+RELATIONS_OF_EIGHT = np.random.default_rng(3).random((8, 8, RELATIONS)).astype(np.float32)
+
+
 def scene(order: np.ndarray | None = None):
     rng = np.random.default_rng(0)
     points, rgb = rng.normal(size=(40, 3)), rng.random((40, 3))
@@ -89,7 +93,7 @@ def scene(order: np.ndarray | None = None):
     back = np.argsort(order)
     return scene_inputs(
         normalised(points)[order], rgb[order], points[order], back[neighbours[order]], superpoint[order], 8, images,
-        view[order], at[order],
+        view[order], at[order], RELATIONS_OF_EIGHT,
     )  # fmt: skip
 
 
@@ -111,9 +115,13 @@ def test_every_layer_predicts_and_queries_are_independent_of_names_elsewhere(
 ) -> None:
     inputs = scene()
     text = torch.nn.functional.normalize(torch.randn(5, 3), dim=1)
-    out = network.decode(network.tokens(inputs), torch.tensor([0, 3, 5]), text, inputs.centres)
+    out = network.decode(
+        network.tokens(inputs), torch.tensor([0, 3, 5]), text, inputs.centres, inputs.relations
+    )
     assert len(out) == 3 and all(one.masks.shape == (3, 8) and one.classes.shape == (3, 6) for one in out)
-    fewer = network.decode(network.tokens(inputs), torch.tensor([0, 3, 5]), text[:2], inputs.centres)
+    fewer = network.decode(
+        network.tokens(inputs), torch.tensor([0, 3, 5]), text[:2], inputs.centres, inputs.relations
+    )
     assert torch.equal(out[-1].masks, fewer[-1].masks)
     assert torch.allclose(out[-1].classes[:, :2], fewer[-1].classes[:, :2])
     assert all(torch.isfinite(one.masks).all() for one in out)
@@ -122,5 +130,5 @@ def test_every_layer_predicts_and_queries_are_independent_of_names_elsewhere(
 def test_a_query_that_blocks_everything_still_sees(network: OpenVocabNetwork) -> None:
     inputs = scene()
     far = inputs.centres + torch.tensor([[100.0, 0, 0]]) * torch.arange(8)[:, None]
-    out = network.decode(network.tokens(inputs), torch.tensor([0]), torch.eye(3), far)
+    out = network.decode(network.tokens(inputs), torch.tensor([0]), torch.eye(3), far, inputs.relations)
     assert torch.isfinite(out[-1].masks).all() and torch.isfinite(out[-1].classes).all()
