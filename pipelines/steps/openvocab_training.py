@@ -88,10 +88,10 @@ PRESETS: dict[str, TrainConfig] = {
     "cpu": TrainConfig(
         supervision=SupervisionConfig(negatives=200, views=4),
         loss=LossConfig(class_weight=1.0),
-        steps=2000,
+        steps=1040,
         scenes=1,
         rate=1e-3,
-        hold=0.7,
+        hold=0.68,
     ),
     "ablation": TrainConfig(
         supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50

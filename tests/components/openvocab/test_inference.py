@@ -132,3 +132,32 @@ def test_a_query_that_blocks_everything_still_sees(network: OpenVocabNetwork) ->
     far = inputs.centres + torch.tensor([[100.0, 0, 0]]) * torch.arange(8)[:, None]
     out = network.decode(network.tokens(inputs), torch.tensor([0]), torch.eye(3), far, inputs.relations)
     assert torch.isfinite(out[-1].masks).all() and torch.isfinite(out[-1].classes).all()
+
+
+def test_masks_follow_relations_where_these_are_used(network: OpenVocabNetwork) -> None:
+    inputs = scene()
+    tokens, text = network.tokens(inputs), torch.eye(3)
+
+    def masks(one: OpenVocabNetwork, relations: torch.Tensor) -> torch.Tensor:
+        return one.decode(tokens, torch.tensor([0, 3]), text, inputs.centres, relations)[-1].masks
+
+    assert not torch.allclose(masks(network, inputs.relations), masks(network, inputs.relations * 0))
+    torch.manual_seed(0)
+    config = NetworkConfig(dim=16, point_dim=8, layers=2, heads=2, features=4, text_dim=3, kin=0)
+    without = OpenVocabNetwork(config).eval()
+    assert torch.equal(masks(without, inputs.relations), masks(without, inputs.relations * 0))
+
+
+def test_queries_of_one_thing_say_together_what_it_holds() -> None:
+    # Three queries of a thing of superpoints 0 and 1; the best of them misses 1, and says it is the second name.
+    masks = torch.tensor([[4.0, -0.5, -8, -8], [4, 3, -8, -8], [4, 3, -8, -8], [-8, -8, 8, -8]])
+    classes = torch.tensor([[0.0, 5, 0], [5, 0, 0], [5, 0, 0], [0, 6, 0]])
+    embedding = torch.nn.functional.normalize(classes[:, :2] + 0.01, dim=1)
+    said = Prediction(masks, classes, torch.tensor([0.95, 0.9, 0.9, 0.7]), embedding)
+    sizes = np.array([50, 50, 50, 50])
+    alone = objects_of(said, np.arange(4), sizes, InferenceConfig(threshold=0.4, vote=2.0), CHAIN)
+    together = objects_of(said, np.arange(4), sizes, InferenceConfig(threshold=0.4, vote=0.5), CHAIN)
+    assert alone.queries[0] == together.queries[0] == 0
+    assert alone.masks[0].tolist() == [True, False, False, False] and alone.names[0].argmax() == 1
+    assert together.masks[0].tolist() == [True, True, False, False] and together.names[0].argmax() == 0
+    assert np.allclose(np.linalg.norm(together.embeddings, axis=1), 1, atol=1e-5)
