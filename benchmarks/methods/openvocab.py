@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.common.tables import markdown, write_result
 from liftlab.components.masks.regions.proposals import RegionConfig, RegionProposer
 from liftlab.components.metrics.instances import InstanceScene, average_precision
-from liftlab.components.openvocab.augmentation import STUFF, MaskNoise, spoilt_map
+from liftlab.components.openvocab.augmentation import MaskNoise, spoilt_map
 from liftlab.components.openvocab.cloud import sampled_points
 from liftlab.components.openvocab.inference import InferenceConfig
 from liftlab.components.openvocab.records import SceneRecord, load_record
@@ -44,6 +44,8 @@ from liftlab.pipelines.steps.openvocab_data import (
 
 REGION_SCALE = 400.0
 """Size of the regions that are lifted: the third of the four of `RegionConfig`."""
+REGIONS_MOST = 60
+"""Largest regions of a photo that are lifted."""
 BUNDLED = ("assets/captures/desk", "assets/captures/shelf")
 
 
@@ -58,6 +60,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--bundled", action="store_true", help="desk and shelf too")
     parser.add_argument("--no-default-objects", action="store_true", help="leave the slow row out")
+    parser.add_argument("--no-lifted", action="store_true", help="leave the rows of lifted masks out")
     options = parser.parse_args()
     trained = load_trained(options.weights)
     with tempfile.TemporaryDirectory(prefix="liftlab-openvocab-") as folder:
@@ -100,9 +103,15 @@ def _section(
         ("**ovseg3r**", network),
         ("superpoints, at best (oracle)", lambda record: scoring.superpoint_ceiling(trained, record)),
         ("superpoints alone", lambda record: scoring.superpoints_alone(trained, record)),
-        ("regions of the photos lifted and merged", lambda record: scoring.lifted_only(_regions(record))),
-        ("noisy true masks lifted and merged (oracle)", lambda record: scoring.lifted_only(_noisy(record))),
     ]
+    if not options.no_lifted:
+        rows += [
+            ("regions of the photos lifted and merged", lambda record: scoring.lifted_only(_regions(record))),
+            (
+                "noisy true masks lifted and merged (oracle)",
+                lambda record: scoring.lifted_only(_noisy(record)),
+            ),
+        ]
     table = []
     for name, make in rows:
         score = average_precision([make(record) for record in records], min_points=scoring.MIN_POINTS)
@@ -135,7 +144,7 @@ def _regions(record: SceneRecord) -> SceneRecord:
         photo = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         nothing = np.zeros(photo.shape[:2], np.float32)
         (labels,) = finder.levels(photo, nothing, np.zeros(photo.shape, np.float32))
-        largest = np.argsort(-np.bincount(labels.ravel()), kind="stable")[: STUFF - 1]
+        largest = np.argsort(-np.bincount(labels.ravel()), kind="stable")[:REGIONS_MOST]
         for number, label in enumerate(largest):
             maps[view][labels == label] = number + 1
         names.append({number + 1: "region" for number in range(len(largest))})
