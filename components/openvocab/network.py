@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from liftlab.components.openvocab.kernels import handed_back, largest_of
+from liftlab.components.masks.graph.graph_kernels import handed_back, largest_of
 from liftlab.components.openvocab.losses import Prediction
-from liftlab.components.openvocab.relations import RELATIONS
+from liftlab.components.openvocab.superpoints import RELATIONS
 
 POINT_CHANNELS = 9
 """Position, colour, normal."""
@@ -71,7 +71,7 @@ class SceneInputs:
     at: Float[Tensor, "N 2"]
     """Where in that view: x and y from -1 to 1."""
     relations: Float[Tensor, "S S R"]
-    """See `relations.RELATIONS`."""
+    """See `superpoints.RELATIONS`."""
 
 
 class OpenVocabNetwork(nn.Module):

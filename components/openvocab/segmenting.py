@@ -23,7 +23,6 @@ from liftlab.components.openvocab.inference import (
 )
 from liftlab.components.openvocab.lifting import Links
 from liftlab.components.openvocab.network import SceneInputs
-from liftlab.components.openvocab.relations import relations_of
 from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained
 from liftlab.components.types import Array
@@ -130,7 +129,7 @@ def relations_of_cloud(
     rgb = cloud.rgb / np.float32(255)
     weights = sp.edge_weights(cloud.normals, rgb, edges)
     count = int(superpoint.max(initial=-1)) + 1
-    return relations_of(edges, weights, superpoint, count, rgb, cloud.normals)
+    return sp.relations_of(edges, weights, superpoint, count, rgb, cloud.normals)
 
 
 def segment_cloud(

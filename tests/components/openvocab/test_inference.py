@@ -16,8 +16,8 @@ from liftlab.components.openvocab.inference import (
 )
 from liftlab.components.openvocab.losses import Prediction
 from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
-from liftlab.components.openvocab.relations import RELATIONS
 from liftlab.components.openvocab.scene_inputs import normalised, scene_inputs
+from liftlab.components.openvocab.superpoints import RELATIONS
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 ONES = np.ones(6, np.int64)

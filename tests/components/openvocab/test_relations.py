@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from liftlab.components.openvocab.relations import APART, RELATIONS, borders, clearest_border, relations_of
+from liftlab.components.openvocab.superpoints import APART, RELATIONS, borders, clearest_border, relations_of
 
 EDGES = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [1, 3]])
 WEIGHTS = np.array([0.01, 0.4, 0.02, 0.1, 0.01, 0.2])
