@@ -1,7 +1,8 @@
 """Stray points: a few that lie apart from the rest, on what is seen past an object's outline."""
 
+from itertools import product
+
 import numpy as np
-import scipy.ndimage
 from jaxtyping import Bool, Float
 
 from liftlab.components.types import Array
@@ -40,9 +41,23 @@ def stray_points(points: Float[Array, "N 3"]) -> Bool[Array, "N"]:
 
 
 def _touching(cells: np.ndarray) -> np.ndarray:
-    """Number of the piece that each cell [C, 3] belongs to."""
-    grid = np.zeros(cells.max(axis=0) + 1, bool)
-    grid[tuple(cells.T)] = True
-    labels = np.zeros(grid.shape, np.int32)
-    scipy.ndimage.label(grid, np.ones((3, 3, 3), bool), output=labels)
-    return labels[tuple(cells.T)]
+    """Number of the piece that each cell [C, 3] belongs to.
+
+    At most some thousand cells: not worth loading scipy for on the way of a click.
+    """
+    left = {cell: number for number, cell in enumerate(map(tuple, cells.tolist()))}
+    piece = np.zeros(len(cells), np.int64)
+    for count in range(len(cells)):
+        if not left:
+            break
+        cell, number = left.popitem()
+        piece[number] = count
+        reached = [cell]
+        while reached:
+            x, y, z = reached.pop()
+            for beside in product((x - 1, x, x + 1), (y - 1, y, y + 1), (z - 1, z, z + 1)):
+                number = left.pop(beside, None)
+                if number is not None:
+                    piece[number] = count
+                    reached.append(beside)
+    return piece

@@ -75,7 +75,7 @@ class ReconstructConfig:
     """Views from which the depth of a view is measured."""
     num_planes: Annotated[int, within(2, 2048)] = 128
     """Depths tried per pixel."""
-    complete: bool = True
+    complete: bool = field(default=True, metadata=OMIT_DEFAULT_FROM_KEY)
     """Whether bare surfaces, where photos show nothing to measure, get depth from what is measured around them."""
     seed: Seed = 0
     """Of every random choice."""

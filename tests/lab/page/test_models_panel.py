@@ -62,7 +62,7 @@ def test_a_scene_by_sam2_says_so(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> N
     now = {c.step: c.now for c in choices_of(lab, NAME)}
     assert now["Proposals in each photo"] == "SAM 2.1 automatic masks (sam2.1-tiny)"
     assert now["One id over all photos"] == "SAM 2.1 following objects from photo to photo (sam2.1-tiny)"
-    assert models.finder_of(QuietVisitor(lab, NAME)) == models.finders()[2][1]
+    assert models.finder_of(QuietVisitor(lab, NAME)) == "sam2 sam2" in dict(models.finders()).values()
 
 
 def test_the_table_escapes_what_a_catalogue_says(folder: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_method_that_votes_for_words_answers_by_itself(setting: Setting) -> No
 
     class Voting(type(setting.segmenter)):
         def voter(self, prepared: Any, encoder: Any, *, cancel: CancelToken) -> Any:
-            return lambda text: (VotedObject(0.9, selected, masks),) if text == "it" else ()
+            return lambda text, among: (VotedObject(0.9, selected, masks),) if text == "it" else ()
 
     method = Voting(setting.segmenter.config, device=setting.segmenter.device)
     bench = replace(bench_of(toy), protocol="text")
