@@ -11,16 +11,10 @@ from liftlab.components.geometry.projection import camera_centers, register_simi
 from liftlab.components.progress import CancelToken, no_progress
 from liftlab.components.sfm import SfmOptions, SfmPhoto, SparseModel, gates, reduced_photo
 from liftlab.components.sfm.child import Matcher
+from liftlab.components.sfm.judging import MOST_COMPARED, Judged, compared_with, judge, photo_lens
 from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmEvidence
 from liftlab.components.sfm.relations import Relations, relations_of
-from liftlab.components.sfm.search import (
-    MOST_COMPARED,
-    Judged,
-    compared_with,
-    find_cameras,
-    judge,
-    photo_lens,
-)
+from liftlab.components.sfm.search import find_cameras
 from tests.textured_scene import render, room, walk
 
 CAMERAS = walk(7, 240, 180, span=2.0)
