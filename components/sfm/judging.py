@@ -115,8 +115,8 @@ def judge(
     believed = np.array(shares) >= CONFIRMED
     small = [in_reduced_frame(photos[photo], lens) for photo, lens in zip(model.photos, lenses, strict=True)]
     relations = relations_of(views, partners, model.photos, small, matches, verified)
-    confirmed = tuple(int(view) for view in np.flatnonzero(relations.consistent(believed)))
-    return Judged(model, tuple(views), tuple(shares), confirmed)
+    confirmed = relations.main_part(relations.consistent(believed))
+    return Judged(model, tuple(views), tuple(shares), tuple(int(view) for view in np.flatnonzero(confirmed)))
 
 
 def compared_with(view: int, nearest: Sequence[int], count: int) -> list[int]:

@@ -15,6 +15,7 @@ from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
 from liftlab.components.sfm.confirmation import verdict_on
+from liftlab.components.sfm.dense import dense_matches
 from liftlab.components.sfm.frame import normalised
 from liftlab.components.sfm.judging import (
     JUDGED_SIDE,
@@ -37,6 +38,17 @@ PARTNERS = 8
 """Views from which candidates for a photo's pose are made, those with most matches."""
 MAX_ROUNDS = 3
 """Of placing what is left, with the depth of what was placed before."""
+MIN_FOLLOWED = 30
+"""Details followed from or to each photo from which cameras are adjusted to them alone: as many as COLMAP asks for to
+place a photo."""
+GOOD_ERROR_PX = 0.3
+"""Median distance from the epipolar lines up to which nothing is adjusted: half as much again as adjusted cameras have
+(docs/notes.md 7)."""
+MIN_GAIN = 0.7
+"""Of that distance, so much at most must be left afterwards."""
+SHARE_NOISE = 0.03
+"""By so much of itself the photos' confirmation may fall: it is measured at 160 pixels, and did so beside cameras that
+came nearer to the truth (docs/notes.md 7)."""
 
 
 def find_cameras(
@@ -54,8 +66,11 @@ def find_cameras(
     photos confirm each other, or with `keep_doubtful`, the model is given as it is. `verified` says by pair of photos
     how many matches agreed with one motion.
     """
-    best = _Search(matcher, verified, cancel).run(first, progress)
-    return best if best is None or keep_doubtful else best.without_doubtful()
+    search = _Search(matcher, verified, cancel)
+    best = search.run(first, part_of(progress, 0.0, 0.8))
+    if best is None or keep_doubtful:
+        return best
+    return search.adjusted(best.without_doubtful(), part_of(progress, 0.8, 1.0))
 
 
 class _Search:
@@ -208,6 +223,36 @@ class _Search:
         names = ", ".join(self._photos[photo].name for photo in sorted(found))
         joined = self._judge(f"placed anew: {names}", model, part_of(progress, 0.3, 1.0))
         return joined if joined is not None and len(joined.confirmed) > len(best.confirmed) else best
+
+    def adjusted(self, best: Judged, progress: Progress) -> Judged:
+        """The cameras adjusted to many more matches, without those that they do not confirm any more.
+
+        Such matches fit right cameras to a fifth of a pixel. Where they do not, details of look-alike things bent the
+        lens and the path; a photo that was confirmed only so is in the wrong place.
+        """
+        if len(best.confirmed) < 3:
+            return best
+        dense = dense_matches(self._photos, best, self._cancel)
+        before = dense.errors_px(self._photos, best.model)
+        if dense.fewest(best.model) < MIN_FOLLOWED or before.max() <= GOOD_ERROR_PX:
+            return best
+        given = zip(best.model.photos, best.model.params, best.model.world_to_camera, strict=True)
+        views = [_entry(*view) for view in given]
+        task: Task = {
+            "kind": "adjusted",
+            "views": views,
+            "dense": self._matcher.write_dense(dense.details, dense.pairs),
+        }
+        [model] = self._matcher.run(task, progress=part_of(progress, 0.0, 0.4))
+        after = self._judge("adjusted to details followed by depth", model, part_of(progress, 0.4, 1.0))
+        if after is None or len(after.confirmed) < max(3, SMALL_CORE * len(best.confirmed)):
+            return best
+        closer = np.median(dense.errors_px(self._photos, after.model)) <= MIN_GAIN * np.median(before)
+        same = len(after.confirmed) == len(best.confirmed)
+        falls = sum(after.shares) < (1 - SHARE_NOISE) * sum(best.shares)
+        if not closer or (same and falls):
+            return best
+        return replace(after.without_doubtful(), tried=tuple(self._tried))
 
     def _judge(self, name: str, model: FoundModel | None, progress: Progress) -> Judged | None:
         if model is None or not len(model.points):

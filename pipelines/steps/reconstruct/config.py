@@ -9,7 +9,7 @@ from liftlab.components.registry import chosen_from
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import check_settings
 
-STEP_VERSION = 3
+STEP_VERSION = 4
 """Raised when the computation changes; part of the key of a scene."""
 SPLAT_STEP_VERSION = 1
 """The same of the scene of a splat file; part of its key as well."""
