@@ -14,7 +14,7 @@ from jaxtyping import Float
 from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
-from liftlab.components.sfm.confirmation import verdict_on
+from liftlab.components.sfm.confirmation import CONFIRMED, verdict_on
 from liftlab.components.sfm.dense import dense_matches
 from liftlab.components.sfm.frame import normalised
 from liftlab.components.sfm.judging import (
@@ -228,7 +228,8 @@ class _Search:
         """The cameras adjusted to many more matches, without those that they do not confirm any more.
 
         Such matches fit right cameras to a fifth of a pixel. Where they do not, details of look-alike things bent the
-        lens and the path; a photo that was confirmed only so is in the wrong place.
+        lens and the path; a photo that was confirmed only so, and shows nothing of what the others know any more, is
+        in the wrong place. As before when the matches come no nearer, or the photos confirm less otherwise.
         """
         if len(best.confirmed) < 3:
             return best
@@ -248,9 +249,9 @@ class _Search:
         if after is None or len(after.confirmed) < max(3, SMALL_CORE * len(best.confirmed)):
             return best
         closer = np.median(dense.errors_px(self._photos, after.model)) <= MIN_GAIN * np.median(before)
-        same = len(after.confirmed) == len(best.confirmed)
-        falls = sum(after.shares) < (1 - SHARE_NOISE) * sum(best.shares)
-        if not closer or (same and falls):
+        lost = [share for view, share in enumerate(after.shares) if view not in after.confirmed]
+        falls = not lost and sum(after.shares) < (1 - SHARE_NOISE) * sum(best.shares)
+        if not closer or falls or any(share >= CONFIRMED for share in lost):
             return best
         return replace(after.without_doubtful(), tried=tuple(self._tried))
 
