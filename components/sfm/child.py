@@ -1,7 +1,7 @@
 """Run the SfM worker in child processes: progress out, cancellation in, a native crash becomes a sentence."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,25 @@ class Matcher:
         self.run({"kind": "matches"})
         with np.load(self._folder / "matches.npz") as arrays:
             return Matches(arrays["pairs"], arrays["offsets"], arrays["xy"])
+
+    def write_dense(self, details: Sequence[np.ndarray], pairs: Mapping[tuple[int, int], np.ndarray]) -> str:
+        """Put matches beside the photos, for a task that names them as `dense`; returns the name.
+
+        Args:
+            details: Per photo [N, 2], pixels of its image.
+            pairs: By pair of photos, rows [M, 2] of indices of `details`.
+        """
+        self._models += 1
+        name = f"dense{self._models}.npz"
+        np.savez(
+            self._folder / name,
+            details=np.concatenate(details),
+            starts=np.cumsum([0, *map(len, details)]),
+            pairs=np.array(list(pairs), np.int64).reshape(-1, 2),
+            offsets=np.cumsum([0, *map(len, pairs.values())]),
+            rows=np.concatenate([np.zeros((0, 2), np.int64), *pairs.values()]),
+        )
+        return name
 
     def _entry(self, task: Task) -> Task:
         self._models += 1

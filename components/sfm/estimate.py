@@ -12,8 +12,9 @@ from liftlab.components.geometry.projection import camera_centers, scaled_intrin
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.sfm.child import Matcher, pairs_of
 from liftlab.components.sfm.gates import judged, judged_known, require_enough, require_parallax, with_doubtful
+from liftlab.components.sfm.judging import judge, photo_lens
 from liftlab.components.sfm.model import FoundModel, SfmEvidence, SfmOptions, SfmPhoto, SparseModel
-from liftlab.components.sfm.search import find_cameras, judge, photo_lens
+from liftlab.components.sfm.search import find_cameras
 from liftlab.components.types import Array, Lens
 
 

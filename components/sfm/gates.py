@@ -13,8 +13,9 @@ import numpy as np
 
 from liftlab.components.errors import InputError, listed
 from liftlab.components.sfm.confirmation import CONFIRMED
+from liftlab.components.sfm.gaps import advice
+from liftlab.components.sfm.judging import Judged
 from liftlab.components.sfm.model import SfmEvidence, SfmPhoto, SparseModel
-from liftlab.components.sfm.search import Judged
 
 MIN_FEATURES = 100
 """Fewer details in a photo are reported."""
@@ -99,7 +100,7 @@ def judged(
             )
         raise InputError(
             f"The {len(photos)} photos do not connect to each other; take more photos with at least half of the "
-            "picture in common between neighbours."
+            f"picture in common between neighbours.{_ending(advice(names, evidence.pairs, None))}"
         )
     warnings = []
     if found is not None and len(found.confirmed) < 2 and not keep_doubtful:
@@ -107,12 +108,15 @@ def judged(
             f"The {len(photos)} photos do not connect to each other: from the cameras that were found they would not "
             "look as they do. Take more photos with at least half of the picture in common between neighbours, or "
             "bring cameras; to look at it all the same, keep doubtful photos (in the page, or --set doubtful=keep)."
+            f"{_ending(advice(names, evidence.pairs, None))}"
         )
     if model.missing:
         warnings.append(
             f"Only {len(model.names)} of {len(photos)} photos connect: {listed(model.missing)} left out; "
             "add photos in between."
         )
+    if (one_more := advice(names, evidence.pairs, model)) is not None:
+        warnings.append(one_more)
     if evidence.still:
         warnings.append(
             f"{evidence.still:.0%} of the details stand still in the pictures while the rest moves (text in them, or a "
@@ -197,6 +201,10 @@ def with_doubtful(model: SparseModel, found: Judged) -> SparseModel:
             f"in the picture. It should be {CONFIRMED:.0%} and more, and none of the others should contradict it."
         ],
     )
+
+
+def _ending(sentence: str | None) -> str:
+    return f" {sentence}" if sentence else ""
 
 
 def _only_turned(photos: Sequence[SfmPhoto], evidence: SfmEvidence) -> bool:

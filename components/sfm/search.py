@@ -6,81 +6,49 @@ confirmed are taken out and placed anew, by candidates from their matches and fr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float
 
-from liftlab.components.geometry.photo_masks import as_picture
-from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics, undistort_photo
-from liftlab.components.pointmaps.stereo.multiview import (
-    MultiviewOptions,
-    coarse_depths,
-    confirmed_depths,
-)
-from liftlab.components.pointmaps.stereo.sources import select_sources
+from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
-from liftlab.components.sfm.confirmation import CONFIRMED, DepthView, verdict_on
+from liftlab.components.sfm.confirmation import CONFIRMED, verdict_on
+from liftlab.components.sfm.dense import dense_matches
 from liftlab.components.sfm.frame import normalised
-from liftlab.components.sfm.model import FoundModel, Matches, SfmPhoto
+from liftlab.components.sfm.judging import (
+    JUDGED_SIDE,
+    Judged,
+    compared_with,
+    grey_of,
+    judge,
+    photo_lens,
+    reduced_frame,
+    undistorted,
+)
+from liftlab.components.sfm.model import FoundModel, SfmPhoto
 from liftlab.components.sfm.placing import MIN_MATCHES, lifted, pose_by_other_model, poses_from, rays_of
-from liftlab.components.sfm.relations import relations_of
 from liftlab.components.sfm.undistort import working_camera
-from liftlab.components.types import Array, Camera, Lens
+from liftlab.components.types import Array
 
-JUDGED_SIDE = 160
-"""Longer side in pixels of the pictures in which depth is measured and photos are compared: at 320 the same cameras
-were told apart, in five times the time (docs/notes.md 7)."""
-JUDGED_PLANES = 64
-NEAREST_COMPARED, MOST_COMPARED = 12, 40
-"""Views that a photo is compared with: those that share most with it, and others evenly over the capture, so that time
-grows with the number of photos and not with its square."""
 SMALL_CORE = 0.6
 """With fewer of the photos confirmed, other mappers are asked for a better beginning."""
 PARTNERS = 8
 """Views from which candidates for a photo's pose are made, those with most matches."""
 MAX_ROUNDS = 3
 """Of placing what is left, with the depth of what was placed before."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A model and what the photos say about it."""
-
-    model: FoundModel
-    views: tuple[DepthView, ...]
-    """Per placed photo, longer side `JUDGED_SIDE`."""
-    shares: tuple[float, ...]
-    """Per placed photo: how much of what the others know it shows."""
-    confirmed: tuple[int, ...]
-    """Which views the photos confirm, and that do not contradict each other."""
-    tried: tuple[str, ...] = ()
-    """What was done to get here, for people."""
-
-    def without_doubtful(self) -> "Judged":
-        """Only the confirmed views and the points that two of them see; as it is when fewer than two are confirmed."""
-        keep = list(self.confirmed)
-        if len(keep) < 2 or len(keep) == len(self.shares):
-            return self
-        visible = self.model.visible[keep]
-        seen = visible.sum(axis=0) >= 2
-        model = replace(
-            self.model,
-            photos=tuple(self.model.photos[view] for view in keep),
-            params=tuple(self.model.params[view] for view in keep),
-            world_to_camera=self.model.world_to_camera[keep],
-            points=self.model.points[seen],
-            visible=visible[:, seen],
-        )
-        views, shares = (tuple(values[view] for view in keep) for values in (self.views, self.shares))
-        return replace(self, model=model, views=views, shares=shares, confirmed=tuple(range(len(keep))))
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """To compare models by: photos confirmed, then how much of them."""
-        return len(self.confirmed), float(sum(self.shares))
+MIN_FOLLOWED = 30
+"""Details followed from or to each photo from which cameras are adjusted to them alone: as many as COLMAP asks for to
+place a photo."""
+GOOD_ERROR_PX = 0.3
+"""Median distance from the epipolar lines up to which nothing is adjusted: half as much again as adjusted cameras have
+(docs/notes.md 7)."""
+MIN_GAIN = 0.7
+"""Of that distance, so much at most must be left afterwards."""
+SHARE_NOISE = 0.03
+"""By so much of itself the photos' confirmation may fall: it is measured at 160 pixels, and did so beside cameras that
+came nearer to the truth (docs/notes.md 7)."""
 
 
 def find_cameras(
@@ -98,8 +66,11 @@ def find_cameras(
     photos confirm each other, or with `keep_doubtful`, the model is given as it is. `verified` says by pair of photos
     how many matches agreed with one motion.
     """
-    best = _Search(matcher, verified, cancel).run(first, progress)
-    return best if best is None or keep_doubtful else best.without_doubtful()
+    search = _Search(matcher, verified, cancel)
+    best = search.run(first, part_of(progress, 0.0, 0.8))
+    if best is None or keep_doubtful:
+        return best
+    return search.adjusted(best.without_doubtful(), part_of(progress, 0.8, 1.0))
 
 
 class _Search:
@@ -181,7 +152,7 @@ class _Search:
             params = _params_of(self._photos, photo, best.model)
             lens = photo_lens(self._photos[photo], params)
             camera = working_camera(lens, np.eye(4), JUDGED_SIDE)
-            grey = _grey(_undistorted(self._photos[photo], lens, camera))
+            grey = grey_of(undistorted(self._photos[photo], lens, camera))
             poses = [
                 *self._by_matches(photo, params, best, core),
                 *self._by_other_models(photo, best, core),
@@ -253,6 +224,37 @@ class _Search:
         joined = self._judge(f"placed anew: {names}", model, part_of(progress, 0.3, 1.0))
         return joined if joined is not None and len(joined.confirmed) > len(best.confirmed) else best
 
+    def adjusted(self, best: Judged, progress: Progress) -> Judged:
+        """The cameras adjusted to many more matches, without those that they do not confirm any more.
+
+        Such matches fit right cameras to a fifth of a pixel. Where they do not, details of look-alike things bent the
+        lens and the path; a photo that was confirmed only so, and shows nothing of what the others know any more, is
+        in the wrong place. As before when the matches come no nearer, or the photos confirm less otherwise.
+        """
+        if len(best.confirmed) < 3:
+            return best
+        dense = dense_matches(self._photos, best, self._cancel)
+        before = dense.errors_px(self._photos, best.model)
+        if dense.fewest(best.model) < MIN_FOLLOWED or before.max() <= GOOD_ERROR_PX:
+            return best
+        given = zip(best.model.photos, best.model.params, best.model.world_to_camera, strict=True)
+        views = [_entry(*view) for view in given]
+        task: Task = {
+            "kind": "adjusted",
+            "views": views,
+            "dense": self._matcher.write_dense(dense.details, dense.pairs),
+        }
+        [model] = self._matcher.run(task, progress=part_of(progress, 0.0, 0.4))
+        after = self._judge("adjusted to details followed by depth", model, part_of(progress, 0.4, 1.0))
+        if after is None or len(after.confirmed) < max(3, SMALL_CORE * len(best.confirmed)):
+            return best
+        closer = np.median(dense.errors_px(self._photos, after.model)) <= MIN_GAIN * np.median(before)
+        lost = [share for view, share in enumerate(after.shares) if view not in after.confirmed]
+        falls = not lost and sum(after.shares) < (1 - SHARE_NOISE) * sum(best.shares)
+        if not closer or falls or any(share >= CONFIRMED for share in lost):
+            return best
+        return replace(after.without_doubtful(), tried=tuple(self._tried))
+
     def _judge(self, name: str, model: FoundModel | None, progress: Progress) -> Judged | None:
         if model is None or not len(model.points):
             self._tried.append(f"{name}: nothing")
@@ -272,100 +274,6 @@ class _Search:
         placed, good = len(judged.shares), len(judged.confirmed)
         self._tried.append(f"{name}: {placed} of {len(self._photos)} photos placed, {good} confirmed")
         return judged
-
-
-def judge(
-    photos: Sequence[SfmPhoto],
-    model: FoundModel,
-    lenses: Sequence[Lens],
-    matches: Matches,
-    verified: dict[tuple[int, int], int],
-    *,
-    progress: Progress,
-    cancel: CancelToken,
-) -> Judged:
-    """Measure depth roughly, then ask of each photo what the others' depth says.
-
-    Args:
-        photos: All photos; the model says which it placed.
-        model: Cameras and sparse points.
-        lenses: Per placed photo, in photo pixels.
-        matches: Of all photos.
-        verified: By pair of photos, the number of matches that agreed with one motion.
-    """
-    images, cameras, used = [], [], []
-    for photo, lens, pose in zip(model.photos, lenses, model.world_to_camera, strict=True):
-        camera, own = working_camera(lens, pose, JUDGED_SIDE), photos[photo].used
-        images.append(_undistorted(photos[photo], lens, camera))
-        cameras.append(camera)
-        mask = None if own is None else replace(photos[photo], image=as_picture(own))
-        used.append(None if mask is None else _undistorted(mask, lens, camera)[..., 0] > 127)
-    stereo = MultiviewOptions(num_planes=JUDGED_PLANES)
-    coarse = coarse_depths(
-        images, cameras, model.points, model.visible, stereo, used=used, progress=progress, cancel=cancel
-    )
-    pointmap = confirmed_depths(coarse, cameras, stereo, used=used, cancel=cancel)
-    views = []
-    for view, (image, camera) in enumerate(zip(images, cameras, strict=True)):
-        points = pointmap.pts3d[view, : camera.height, : camera.width]
-        depth = points @ camera.world_to_camera[2, :3] + camera.world_to_camera[2, 3]
-        known = pointmap.valid[view, : camera.height, : camera.width]
-        views.append(DepthView(_grey(image), camera, np.where(known, depth, 0).astype(np.float32)))
-    nearest = select_sources(cameras, model.points, model.visible, NEAREST_COMPARED)
-    partners = [compared_with(index, nearest[index], len(views)) for index in range(len(views))]
-    shares = [
-        verdict_on(view.grey, view.camera, [views[other] for other in others]).share
-        for view, others in zip(views, partners, strict=True)
-    ]
-    believed = np.array(shares) >= CONFIRMED
-    small = [in_reduced_frame(photos[photo], lens) for photo, lens in zip(model.photos, lenses, strict=True)]
-    relations = relations_of(views, partners, model.photos, small, matches, verified)
-    confirmed = tuple(int(view) for view in np.flatnonzero(relations.consistent(believed)))
-    return Judged(model, tuple(views), tuple(shares), confirmed)
-
-
-def compared_with(view: int, nearest: Sequence[int], count: int) -> list[int]:
-    """The views out of `count` that a view is compared with: all, or at most `MOST_COMPARED`."""
-    if count <= MOST_COMPARED:
-        return [other for other in range(count) if other != view]
-    spread = np.linspace(0, count - 1, MOST_COMPARED - len(nearest)).round().astype(int)
-    return sorted({*nearest, *spread.tolist()} - {view})
-
-
-def _grey(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W"]:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-
-
-def _undistorted(photo: SfmPhoto, lens: Lens, camera: Camera) -> UInt8[Array, "H W 3"]:
-    """The photo in a camera that may be much smaller than it, without aliasing."""
-    height, width = photo.image.shape[:2]
-    shrink = min(1.0, 2 * camera.width / width)
-    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    image = cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else photo.image
-    K = scaled_intrinsics(lens.K, size[0] / lens.width, size[1] / lens.height)
-    return undistort_photo(image, Lens(*size, K, lens.distortion), camera)
-
-
-def reduced_frame(photo: SfmPhoto) -> SfmPhoto:
-    """The photo as if its reduced copy were all there is."""
-    height, width = photo.image.shape[:2]
-    return replace(photo, width=width, height=height)
-
-
-def in_reduced_frame(photo: SfmPhoto, lens: Lens) -> Lens:
-    """A lens in photo pixels, in those of the reduced copy."""
-    height, width = photo.image.shape[:2]
-    K = scaled_intrinsics(lens.K, width / lens.width, height / lens.height)
-    return Lens(width, height, K, lens.distortion)
-
-
-def photo_lens(photo: SfmPhoto, params: Sequence[float]) -> Lens:
-    """Photo-pixel lens of SIMPLE_RADIAL parameters f, cx, cy, k of the reduced copy."""
-    focal, cx, cy, k1 = params
-    height, width = photo.image.shape[:2]
-    K = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]])
-    K = scaled_intrinsics(K, photo.width / width, photo.height / height)
-    return Lens(photo.width, photo.height, K, np.array([k1, 0.0, 0.0, 0.0]))
 
 
 def _params_of(photos: Sequence[SfmPhoto], photo: int, model: FoundModel) -> tuple[float, ...]:

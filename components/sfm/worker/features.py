@@ -1,5 +1,6 @@
 """In the child process: details of every photo, and matches between all pairs, in the database."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,63 @@ def write_matches(request: dict[str, Any], database: Path, path: Path) -> None:
         offsets=np.cumsum([0, *map(len, parts)]),
         xy=np.concatenate([np.zeros((0, 4)), *parts]).astype(np.float32),
     )
+
+
+def add_matches(
+    request: dict[str, Any],
+    folder: Path,
+    database: Path,
+    keypoints: list[np.ndarray],
+    found: dict[tuple[int, int], np.ndarray],
+) -> None:
+    """Append details to those of the photos, and matches of pairs to those that are there; then check these pairs.
+
+    Args:
+        keypoints: Per photo [N, 2], pixels of the reduced copies, centres at whole numbers.
+        found: By pair of photos, rows [M, 2] of indices of `keypoints`.
+    """
+    with pycolmap.Database.open(database) as db:
+        id_of = {image.name: image.image_id for image in db.read_all_images()}
+        ids = [id_of[photo["path"]] for photo in request["photos"]]
+        offsets = []
+        for image_id, xy in zip(ids, keypoints, strict=True):
+            before = db.read_keypoints(image_id)
+            before = before.reshape(-1, before.shape[1] or 4)
+            offsets.append(len(before))
+            rows = np.zeros((len(xy), before.shape[1]), np.float32)
+            rows[:, :2] = xy + 0.5  # pixel centres are at .5 in COLMAP
+            if before.shape[1] == 6:  # x, y and an affine shape
+                rows[:, [2, 5]] = 1
+            db.update_keypoints(image_id, np.concatenate([before, rows]).astype(np.float32))
+        for (first, second), matches in found.items():
+            key = ids[first], ids[second]
+            rows = matches + np.array([offsets[first], offsets[second]], np.uint32)
+            if db.exists_matches(*key):
+                rows = np.concatenate([db.read_matches(*key), rows])
+                db.delete_matches(*key)
+            if db.exists_two_view_geometry(*key):
+                db.delete_two_view_geometry(*key)
+            db.write_matches(*key, rows.astype(np.uint32))
+    listing = folder / "pairs.txt"
+    paths = [photo["path"] for photo in request["photos"]]
+    listing.write_text(
+        "\n".join(f"{paths[first]} {paths[second]}" for first, second in found), encoding="utf-8"
+    )
+    pycolmap.verify_matches(database, listing, verification(request))
+
+
+def followed_only(request: dict[str, Any], folder: Path, database: Path, path: Path) -> Path:
+    """A copy of the database with the matches of `path` instead of its own: `details` [N, 2] with `starts` per photo,
+    `pairs` [P, 2] with `offsets` into `rows` [M, 2] (`liftlab.components.sfm.dense`).
+    """
+    copy = path.with_suffix(".db")
+    shutil.copyfile(database, copy)
+    with pycolmap.Database.open(copy) as db:
+        db.clear_matches()
+        db.clear_two_view_geometries()
+    with np.load(path) as arrays:
+        details = np.split(arrays["details"] - 0.5, arrays["starts"][1:-1])
+        rows = np.split(arrays["rows"].astype(np.uint32), arrays["offsets"][1:-1])
+        found = {(int(a), int(b)): part for (a, b), part in zip(arrays["pairs"], rows, strict=True)}
+    add_matches(request, folder, copy, details, found)
+    return copy

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycolmap
 import torch
 from PIL import Image
 
 from liftlab.components.progress import Progress
-from liftlab.components.sfm.worker.features import in_sight, verification
+from liftlab.components.sfm.worker.features import add_matches, in_sight
 from liftlab.components.sfm.worker.still import moving_only
 
 MAX_DETAILS = 1024
@@ -53,13 +52,7 @@ def add_learned_matches(
         matches = matcher(_pair_input(details[first], details[second]), min_conf=MIN_CONFIDENCE)["matches"][0]
         at = [details[index]["keypoints"].numpy() for index in (first, second)]
         found[first, second] = moving_only(folder, at[0], at[1], matches.numpy().astype(np.uint32))
-    _store(request, database, [d["keypoints"].numpy() for d in details], found)
-    listing = folder / "pairs.txt"
-    paths = [photo["path"] for photo in request["photos"]]
-    listing.write_text(
-        "\n".join(f"{paths[first]} {paths[second]}" for first, second in found), encoding="utf-8"
-    )
-    pycolmap.verify_matches(database, listing, verification(request))
+    add_matches(request, folder, database, [d["keypoints"].numpy() for d in details], found)
     return len(pairs)
 
 
@@ -106,34 +99,3 @@ def _pair_input(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor])
         for side, details in enumerate((first, second))
         for name, key in (("keypoints", "keypoints"), ("descriptors", "descriptors"), ("image_size", "size"))
     }
-
-
-def _store(
-    request: dict[str, Any],
-    database: Path,
-    keypoints: list[np.ndarray],
-    found: dict[tuple[int, int], np.ndarray],
-) -> None:
-    """Append the details behind those of SIFT, and the matches to those that are there."""
-    with pycolmap.Database.open(database) as db:
-        id_of = {image.name: image.image_id for image in db.read_all_images()}
-        ids = [id_of[photo["path"]] for photo in request["photos"]]
-        offsets = []
-        for image_id, xy in zip(ids, keypoints, strict=True):
-            before = db.read_keypoints(image_id)
-            before = before.reshape(-1, before.shape[1] or 4)
-            offsets.append(len(before))
-            rows = np.zeros((len(xy), before.shape[1]), np.float32)
-            rows[:, :2] = xy + 0.5  # pixel centres are at .5 in COLMAP
-            if before.shape[1] == 6:  # x, y and an affine shape
-                rows[:, [2, 5]] = 1
-            db.update_keypoints(image_id, np.concatenate([before, rows]).astype(np.float32))
-        for (first, second), matches in found.items():
-            key = ids[first], ids[second]
-            rows = matches + np.array([offsets[first], offsets[second]], np.uint32)
-            if db.exists_matches(*key):
-                rows = np.concatenate([db.read_matches(*key), rows])
-                db.delete_matches(*key)
-            if db.exists_two_view_geometry(*key):
-                db.delete_two_view_geometry(*key)
-            db.write_matches(*key, rows.astype(np.uint32))

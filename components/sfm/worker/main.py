@@ -56,6 +56,13 @@ def _do(
     if kind == "given":
         progress(0.0, "Placing points with the given cameras")
         model = mapping.of_poses(request, folder, database, task["views"], refine=task["refine"])
+    elif kind == "adjusted":
+        progress(0.0, "Adjusting the cameras to each other")
+        followed = features.followed_only(request, folder, database, folder / task["dense"])
+        views = mapping.views_of(
+            request, mapping.of_poses(request, folder, followed, task["views"], refine=True)
+        )
+        model = mapping.of_poses(request, folder, database, views, refine=False)
     elif kind == "global":
         progress(0.0, f"Placing {len(request['photos'])} cameras at once")
         model = mapping.all_at_once(request, folder, database)

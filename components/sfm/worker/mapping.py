@@ -104,7 +104,18 @@ def description(
     """Cameras of a model as JSON, its points in `path`; None for a model of fewer than two photos."""
     if reconstruction is None or reconstruction.num_reg_images() < 2:
         return None
-    index_of = {photo["path"]: index for index, photo in enumerate(request["photos"])}
+    _write_points(reconstruction, _indices(request), path)
+    error = reconstruction.compute_mean_reprojection_error() if reconstruction.num_points3D() else 0.0
+    return {
+        "views": views_of(request, reconstruction),
+        "reprojection_error_px": float(error),
+        "points": path.name,
+    }
+
+
+def views_of(request: dict[str, Any], reconstruction: pycolmap.Reconstruction) -> list[dict[str, Any]]:
+    """Per placed photo `photo` (index), `params` of its lens and `world_to_camera`, in the order of the photos."""
+    index_of = _indices(request)
     views = [
         {
             "photo": index_of[image.name],
@@ -114,13 +125,11 @@ def description(
         for image in reconstruction.images.values()
         if image.has_pose
     ]
-    _write_points(reconstruction, index_of, path)
-    error = reconstruction.compute_mean_reprojection_error() if reconstruction.num_points3D() else 0.0
-    return {
-        "views": sorted(views, key=lambda view: view["photo"]),
-        "reprojection_error_px": float(error),
-        "points": path.name,
-    }
+    return sorted(views, key=lambda view: view["photo"])
+
+
+def _indices(request: dict[str, Any]) -> dict[str, int]:
+    return {photo["path"]: index for index, photo in enumerate(request["photos"])}
 
 
 def _write_points(reconstruction: pycolmap.Reconstruction, index_of: dict[str, int], path: Path) -> None:
