@@ -23,19 +23,19 @@ def stray_points(points: Float[Array, "N 3"]) -> Bool[Array, "N"]:
 
     Pieces are sets of occupied cells of a grid that touch, also at a corner. Points that are not finite are stray.
     """
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.asarray(np.isfinite(points).all(axis=1))
     if finite.sum() < LEAST:
-        return ~finite
+        return np.logical_not(finite)
     known = np.asarray(points, np.float64)[finite]
     low, high = np.quantile(known, [0.01, 0.99], axis=0)
     cell = APART * float((high - low).max())
     if cell <= 0:
-        return ~finite
+        return np.logical_not(finite)
     at = np.clip(np.floor((known - low) / cell), -FAR_CELLS, FAR_CELLS).astype(np.int64)
     at -= at.min(axis=0)
     cells, of_point = np.unique(at, axis=0, return_inverse=True)
     pieces = _touching(cells)[of_point.ravel()]
-    stray = ~finite
+    stray = np.logical_not(finite)
     stray[finite] = (np.bincount(pieces) < FEW * len(known))[pieces]
     return stray
 

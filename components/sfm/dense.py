@@ -176,6 +176,7 @@ def _filled(depth: Float32[Array, "H W"]) -> tuple[Float32[Array, "H W"], Bool[A
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    labels = labels.astype(np.int64)
     of_label = np.zeros(labels.max() + 1, np.float32)
     of_label[labels[known]] = depth[known]
     square = np.ones((3, 3), np.uint8)

@@ -87,7 +87,7 @@ class Relations:
         kept = np.zeros_like(candidates)
         parts, link = self._parts(np.flatnonzero(candidates))
         for part in parts:
-            doubted = np.any(link[np.ix_(part, kept)]) or np.any(self.conflict[np.ix_(part, kept)])
+            doubted = np.any(link[part][:, kept]) or np.any(self.conflict[part][:, kept])
             kept[part] = not doubted
         return kept
 

@@ -104,7 +104,7 @@ def test_the_page_to_share_names_what_it_shows_and_hides_the_rest(browser: Brows
     )
     means = scene.gaussians.means if scene.gaussians is not None else np.zeros((0, 3))
     low, high, _ = BOXES[0]
-    red_box = ((means >= low - 0.03) & (means <= high + 0.03)).all(axis=1)
+    red_box = np.asarray(((means >= low - 0.03) & (means <= high + 0.03)).all(axis=1))
     path = tmp_path / "viewer.html"
     write_viewer(path, scene, [((230, 159, 0), red_box)], About("My <desk>", ("big & red",)))
     page = browser.new_page(viewport={"width": 500, "height": 360})

@@ -1,5 +1,6 @@
 """Objects that a method finds by its own votes: kept with the lookup, asked for once, and shown by the page."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ class Votes:
     def __init__(self, toy: Toy) -> None:
         self.toy, self.asked = toy, list[str]()
 
-    def __call__(self, text: str) -> tuple[VotedObject, ...]:
+    def __call__(self, text: str, among: Sequence[str] = ()) -> tuple[VotedObject, ...]:
         self.asked.append(text)
         nothing = tuple(np.zeros(view.shape, bool) for view in self.toy.instance)
         if "half" not in text:
