@@ -50,6 +50,18 @@ def colour_costs(
 
 @njit(cache=True, nogil=True)
 @no_type_check
+def _seen(move, K, x, y, z):
+    """Depth and image place of a point (x, y, z) of one camera's frame in another; nowhere behind that camera."""
+    depth = move[2, 0] * x + move[2, 1] * y + move[2, 2] * z + move[2, 3]
+    if depth <= 0:
+        return depth, 0.0, 0.0
+    u = (move[0, 0] * x + move[0, 1] * y + move[0, 2] * z + move[0, 3]) / depth * K[0, 0] + K[0, 2]
+    v = (move[1, 0] * x + move[1, 1] * y + move[1, 2] * z + move[1, 3]) / depth * K[1, 1] + K[1, 2]
+    return depth, u, v
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
 def _colour_costs(
     colours, measured, K, move, sizes, view, others, pixels, depths, limit, apart, out, start, stop
 ):  # fmt: skip
@@ -64,12 +76,10 @@ def _colour_costs(
             px, py = (column - cx) / fx * z, (row - cy) / fy * z
             count = 0
             for s in range(len(others)):
-                j, T = others[s], move[s]
-                qz = T[2, 0] * px + T[2, 1] * py + T[2, 2] * z + T[2, 3]
+                j = others[s]
+                qz, u, v = _seen(move[s], K[j], px, py, z)
                 if qz <= 0:
                     continue
-                u = (T[0, 0] * px + T[0, 1] * py + T[0, 2] * z + T[0, 3]) / qz * K[j, 0, 0] + K[j, 0, 2]
-                v = (T[1, 0] * px + T[1, 1] * py + T[1, 2] * z + T[1, 3]) / qz * K[j, 1, 1] + K[j, 1, 2]
                 if u < 0 or v < 0 or u > sizes[j, 0] - 1.001 or v > sizes[j, 1] - 1.001:
                     continue
                 there = measured[j, int(v + 0.5), int(u + 0.5)]
@@ -146,12 +156,10 @@ def _votes(
                 continue
             px, py = (x - cx) / fx * z, (y - cy) / fy * z
             for s in range(len(others)):
-                j, T = others[s], move[s]
-                qz = T[2, 0] * px + T[2, 1] * py + T[2, 2] * z + T[2, 3]
+                j = others[s]
+                qz, u, v = _seen(move[s], K[j], px, py, z)
                 if qz <= 0:
                     continue
-                u = (T[0, 0] * px + T[0, 1] * py + T[0, 2] * z + T[0, 3]) / qz * K[j, 0, 0] + K[j, 0, 2]
-                v = (T[1, 0] * px + T[1, 1] * py + T[1, 2] * z + T[1, 3]) / qz * K[j, 1, 1] + K[j, 1, 2]
                 c, r = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
                 if c < 0 or r < 0 or c >= sizes[j, 0] or r >= sizes[j, 1]:
                     continue
