@@ -58,7 +58,8 @@ def agreed_regions(
         region = _gathered(index, best[index], partner[index], every, visible, starts, config)
         if region is not None:
             found.append(AgreedRegion(*region, float(support[index])))
-    return _distinct(found, visible.shape[1], config)
+    kept = distinct_sets([region.voxels for region in found], visible.shape[1], config)
+    return [found[index] for index in kept]
 
 
 def voxels_of_proposals(
@@ -139,16 +140,16 @@ def voxel_rows(voxels: Sequence[Int[Array, "_"]], num_voxels: int) -> scipy.spar
     )
 
 
-def _distinct(found: list[AgreedRegion], num_voxels: int, config: AgreementConfig) -> list[AgreedRegion]:
-    """Without those that nearly equal a better supported one."""
-    held = voxel_rows([region.voxels for region in found], num_voxels)
+def distinct_sets(sets: Sequence[Int[Array, "_"]], size: int, config: AgreementConfig) -> list[int]:
+    """Which sets of numbers below `size` do not nearly equal one before them; at most `config.max_regions`."""
+    held = voxel_rows(sets, size)
     common = (held @ held.T).toarray()
-    size = common.diagonal()
-    same = common > config.duplicate * (size[:, None] + size[None, :] - common)
+    count = common.diagonal()
+    same = common > config.duplicate * (count[:, None] + count[None, :] - common)
     kept: list[int] = []
-    for index in range(len(found)):
+    for index in range(len(sets)):
         if len(kept) >= config.max_regions:
             break
         if not same[index, kept].any():
             kept.append(index)
-    return [found[index] for index in kept]
+    return kept

@@ -9,6 +9,7 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from liftlab.components.masks.judging.relations import INSIDE
+from liftlab.components.masks.regions.agreeing import distinct_sets
 from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.pointmaps.pairs import Edge, PairResult
 from liftlab.components.types import Array, MaskSet
@@ -171,21 +172,4 @@ def _distinct(found: list[MatchedObject], config: AgreementConfig) -> list[Match
         for one in found
     ]
     width = sum(mask[::STRIDE, ::STRIDE].size for mask in found[0].masks)
-    rows = scipy.sparse.csr_array(
-        (
-            np.ones(sum(map(len, flat)), np.float32),
-            np.concatenate(flat),
-            np.cumsum([0, *map(len, flat)]),
-        ),
-        shape=(len(flat), width),
-    )
-    common = (rows @ rows.T).toarray()
-    size = common.diagonal()
-    same = common > config.duplicate * (size[:, None] + size[None, :] - common)
-    kept: list[int] = []
-    for index in range(len(found)):
-        if len(kept) >= config.max_regions:
-            break
-        if not same[index, kept].any():
-            kept.append(index)
-    return [found[index] for index in kept]
+    return [found[index] for index in distinct_sets(flat, width, config)]
