@@ -27,10 +27,7 @@ OURS = ("components", "pipelines", "lab")
 IMPORTS = re.compile(r"^\s*(import|from) pycolmap\b", re.MULTILINE)
 MAY_IMPORT = {
     "components/sfm/colmap_library.py",
-    *(
-        f"components/sfm/worker/{name}.py"
-        for name in ("main", "features", "evidence", "mapping", "learned", "still")
-    ),
+    *(f"components/sfm/worker/{name}.py" for name in ("main", "features", "evidence", "mapping", "still")),
 }
 TAKEN_OVER = """
 import os, signal, sys, threading, time
