@@ -88,7 +88,7 @@ PRESETS: dict[str, TrainConfig] = {
     "cpu": TrainConfig(
         supervision=SupervisionConfig(negatives=200, views=4),
         loss=LossConfig(class_weight=1.0),
-        steps=3000,
+        steps=820,
         scenes=1,
         rate=1e-3,
         hold=0.86,

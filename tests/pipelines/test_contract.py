@@ -163,25 +163,8 @@ def test_nothing_asked_selects_nothing(case: Case, prompts: Sequence[Prompt]) ->
     assert not case.masks(result).any()
 
 
-@pytest.fixture
-def touching(case: Case, request: pytest.FixtureRequest) -> None:
-    """For tests that ask about boxes 2 and 3, which touch."""
-    if case.entry.name == "ovseg3r":
-        why = "the weights that ship join these touching boxes (docs/ovseg3r.md): when they no longer do, this goes"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True, raises=AssertionError))
-
-
-@pytest.mark.parametrize("box", [1, 3])
+@pytest.mark.parametrize("box", [1, 2, 3])
 def test_one_click_finds_the_box_in_every_view(case: Case, box: int) -> None:
-    one_click_finds(case, box)
-
-
-@pytest.mark.usefixtures("touching")
-def test_one_click_finds_a_box_that_touches_another(case: Case) -> None:
-    one_click_finds(case, 2)
-
-
-def one_click_finds(case: Case, box: int) -> None:
     result = case.segment(click(case.toy, box, view=1))
     assert result.selected.dtype == np.bool_ and result.selected.shape == (count(case, result),)
     assert np.array_equal(result.selected, result.score > result.threshold)
@@ -191,7 +174,6 @@ def one_click_finds(case: Case, box: int) -> None:
     assert result.provenance.method == case.entry.name and result.provenance.seconds >= 0
 
 
-@pytest.mark.usefixtures("touching")
 def test_selected_primitives_lie_on_the_box(case: Case) -> None:
     result = case.segment(click(case.toy, 2, view=1))
     if result.geometry == "points":
@@ -303,15 +285,12 @@ def test_segment_everything_labels_every_view(case: Case, granularity: float | N
     labels: Any = case.method.decompose(case.prepared, granularity)
     assert [image.shape for image in labels] == [image.shape for image in case.toy.instance]
     assert all(image.dtype == np.uint16 for image in labels)
-
-
-@pytest.mark.usefixtures("touching")
-def test_segment_everything_finds_every_box(case: Case) -> None:
-    stacked = np.stack(case.method.decompose(case.prepared, None))
-    for box in (1, 2, 3):
-        truth = case.toy.instance == box
-        label = np.bincount(stacked[truth]).argmax()
-        assert label > 0 and iou(stacked == label, truth) > IOU_FLOOR
+    if granularity is None:
+        stacked = np.stack(labels)
+        for box in (1, 2, 3):
+            truth = case.toy.instance == box
+            label = np.bincount(stacked[truth]).argmax()
+            assert label > 0 and iou(stacked == label, truth) > IOU_FLOOR
 
 
 def test_cancelling_stops_preparation(case: Case) -> None:
