@@ -41,6 +41,8 @@ def made_photos(captures: Path) -> Iterator[MadePhoto]:
     """Every photo with truth of every capture in a folder."""
     for file in sorted(captures.glob("*/truth/instance/*.png")):
         capture = file.parents[2]
+        if not (capture / "truth/objects.json").exists():  # still being made
+            continue
         depth = np.load(capture / "truth/depth" / f"{file.stem}.npz")["depth"].astype(np.float32)
         ids = cv2.resize(read_ids(file).astype(np.int32), depth.shape[::-1], interpolation=cv2.INTER_NEAREST)
         yield MadePhoto(read_rgb(next((capture / "images").glob(f"{file.stem}.*"))), ids, depth)

@@ -198,7 +198,9 @@ def barcode(
     x = x0 + 2
     while x < x1 - 3:
         width = int(rng.integers(1, 4))
-        draw.rectangle([x, y0 + 1, x + width - 1, y1 - 1], fill=(10, 10, 10))
+        draw.rectangle(
+            [x, y0 + 1, x + (width - 1), y1 - 1], fill=(10, 10, 10)
+        )  # never left of x, even rounded
         x += width + int(rng.integers(1, 4))
 
 

@@ -111,6 +111,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(tmp_path: Path) 
         cv2.imwrite(str(captures / name / "images/0.png"), image)
         cv2.imwrite(str(captures / name / "truth/instance/0.png"), inside.astype(np.uint8))
         np.savez(captures / name / "truth/depth/0.npz", depth=depth)
+        (captures / name / "truth/objects.json").write_text("[]")
     whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
     main(captures, tmp_path / "whole", steps=4, batch=2, size=32, weights=whole)
     main(captures, tmp_path / "parts", steps=4, batch=2, size=32, weights=parts, stop_after=2)
