@@ -1,7 +1,6 @@
 """Objects with one id over all views from the scene's own pieces: what of their merge tree is kept, drawn."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -13,7 +12,6 @@ from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_f
 from liftlab.components.masks.regions.agreeing import (
     AgreedRegion,
     agreed_regions,
-    distinct_sets,
     voxel_rows,
 )
 from liftlab.components.masks.regions.agreement import AgreementConfig
@@ -29,10 +27,6 @@ from liftlab.components.masks.regions.outline import (
 from liftlab.components.masks.regions.tracking import Track
 from liftlab.components.progress import CancelToken, Progress
 from liftlab.components.types import Array
-
-SAME_THING = 0.5
-"""Intersection over union from which what the click network sees is a thing that is known already: that of a match in
-panoptic quality (Kirillov et al., CVPR 2019). Its outlines are coarser than those of anything else."""
 
 
 class GeometryTracker:
@@ -75,38 +69,21 @@ class GeometryTracker:
         return found
 
     def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> list[AgreedRegion]:
-        """Agreed regions that are not nearly one of the tracks; then what the click network sees alike in several
-        photos and none of those is."""
-        known = _voxels_of_tracks(given.state.graph, tracks)
+        """Agreed regions that are not nearly one of the tracks."""
+        graph = given.state.graph
         regions = agreed_regions(given.held, given.visible, self.agreement)
-        regions = _unlike(regions, known, self.candidates.duplicate)
-        if not given.clicked:
+        if not regions or not tracks:
             return regions
-        known = scipy.sparse.vstack([known, voxel_rows([one.voxels for one in regions], known.shape[1])])
-        seen = _unlike(agreed_regions(given.clicked, given.visible, self.agreement), known, SAME_THING)
-        alone = replace(self.agreement, duplicate=SAME_THING)
-        return regions + [seen[i] for i in distinct_sets([one.voxels for one in seen], known.shape[1], alone)]
-
-
-def _voxels_of_tracks(graph: SceneGraph, tracks: Sequence[Track]) -> scipy.sparse.csr_array:
-    """Which voxels each track holds: ones in [T, N]."""
-    member = scipy.sparse.lil_array((len(tracks), graph.num_leaves + 1), dtype=np.float32)
-    for index, track in enumerate(tracks):
-        member[index, track.leaves] = 1
-    return member.tocsr()[:, np.asarray(graph.leaf)]  # leaf -1 is the last column, which no track has
-
-
-def _unlike(
-    regions: Sequence[AgreedRegion], known: scipy.sparse.csr_array, share: float
-) -> list[AgreedRegion]:
-    """Regions whose intersection over union, in voxels, with every known set [T, N] is at most `share`."""
-    if not regions or known.shape[0] == 0:
-        return list(regions)
-    mine = voxel_rows([region.voxels for region in regions], known.shape[1])
-    common = (mine @ known.T).toarray()
-    either = mine.sum(axis=1)[:, None] + known.sum(axis=1)[None, :] - common
-    fresh = (common <= share * either).all(axis=1)
-    return [region for region, new in zip(regions, fresh, strict=True) if new]
+        leaf = np.asarray(graph.leaf)
+        member = scipy.sparse.lil_array((len(tracks), graph.num_leaves + 1), dtype=np.float32)
+        for index, track in enumerate(tracks):
+            member[index, track.leaves] = 1
+        by_track = member.tocsr()[:, leaf]  # leaf -1 is the last column, which no track has
+        by_region = voxel_rows([region.voxels for region in regions], len(graph.points))
+        common = (by_region @ by_track.T).toarray()
+        either = by_region.sum(axis=1)[:, None] + by_track.sum(axis=1)[None, :] - common
+        fresh = (common <= self.candidates.duplicate * either).all(axis=1)
+        return [region for region, new in zip(regions, fresh, strict=True) if new]
 
 
 def leaves_within(graph: SceneGraph, voxels: Int[Array, "K"]) -> Int[Array, "_"]:

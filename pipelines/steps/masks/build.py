@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float16, Float32, UInt16
 
-from liftlab.components.click_network.proposals import ClickProposer, click_network
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import inradius
 from liftlab.components.masks.clicks.state import SolverState
@@ -76,22 +75,15 @@ def build_masks(
     cancel.check()
     depths = view_depths(scene)
     start = 0.25 if PROPOSERS.get(config.proposer).needs is None else 0.1
-    proposals, clicked, regions, borders = _proposed(
-        scene,
-        graph,
-        depths,
-        proposer,
-        _others(config, torch.device(device)),
-        part_of(progress, start, 0.55),
-        cancel,
+    proposals, regions, borders = _proposed(
+        scene, graph, depths, proposer, RegionProposer(config.regions), part_of(progress, start, 0.55), cancel
     )
     progress(0.55, "Giving objects one name over all photos")
     state = _state(scene, fill_surfaces(graph, regions), depths, proposals, regions, config)
     voxel_of_pixel, count = np.asarray(state.graph.voxel_of_pixel), len(state.graph.points)
     found = [voxels_of_proposals(*each, count) for each in zip(voxel_of_pixel, proposals, strict=True)]
     held, visible = [masks for masks, _ in found], np.stack([seen for _, seen in found])
-    by_clicks = [voxels_of_proposals(*each, count)[0] for each in zip(voxel_of_pixel, clicked, strict=False)]
-    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels, by_clicks)
+    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels)
     tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
     tracked = [_cut(one, scene) for one in tracked]
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
@@ -113,27 +105,17 @@ def _made(config: MasksConfig, device: torch.device) -> tuple[Proposer, Tracker]
     )
 
 
-def _others(config: MasksConfig, device: torch.device) -> tuple[RegionProposer, ClickProposer | None]:
-    """Who looks at each photo beside the proposer: regions, which clicks flood, and the click network if it helps."""
-    if not (config.clicked.enabled and PROPOSERS.get(config.proposer).with_clicks):
-        return RegionProposer(config.regions), None
-    return RegionProposer(config.regions), ClickProposer(click_network().to(device), config.clicked)
-
-
 def _proposed(
     scene: Scene,
     graph: SceneGraph,
     depths: Float32[Array, "V H W"],
     proposer: Proposer,
-    others: tuple[RegionProposer, ClickProposer | None],
+    by_regions: RegionProposer,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[list[MaskSet], list[MaskSet], UInt16[Array, "V H W"], list[Float16[Array, "_ _"]]]:
-    """Proposals of every view, those of the click network if it is asked, its finest regions, and the borders of
-    regions of all sizes."""
-    by_regions, by_clicks = others
+) -> tuple[list[MaskSet], UInt16[Array, "V H W"], list[Float16[Array, "_ _"]]]:
+    """Proposals of every view, its finest regions, and the borders of regions of all sizes."""
     proposals: list[MaskSet] = []
-    clicked: list[MaskSet] = []
     borders: list[Float16[Array, "_ _"]] = []
     regions = np.zeros(graph.voxel_of_pixel.shape, np.uint16)
     started = time.monotonic()
@@ -144,13 +126,11 @@ def _proposed(
         normals = graph.normals_in_view(index)[:height, :width]
         depth = depths[index, :height, :width]
         levels = by_regions.levels(view.image, depth, normals)
-        photo = ProposalInput(view.image, depth, normals, levels)
-        proposals.append(_within(proposer.propose(photo, cancel=cancel), view.used))
-        if by_clicks is not None:
-            clicked.append(_within(by_clicks.propose(photo, cancel=cancel), view.used))
+        found = proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel)
+        proposals.append(_within(found, view.used))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
         borders.append(region_borders(levels))
-    return proposals, clicked, regions, borders
+    return proposals, regions, borders
 
 
 def _within(found: MaskSet, used: Bool[Array, "H W"] | None) -> MaskSet:
