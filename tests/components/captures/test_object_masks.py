@@ -152,7 +152,7 @@ def test_labels_that_jpeg_mixed_are_refused_by_name(tmp_path: Path) -> None:
         line.startswith("1.jpg tells several") and "save such pictures as PNG" in line
         for line in report.warnings
     )
-    assert any("masks/0.jpg" in line and "masks nothing" in line for line in report.warnings)
+    assert any("masks/0.jpg" in line and "mask nothing" in line for line in report.warnings)
 
 
 def test_objects_turn_with_their_photo(tmp_path: Path) -> None:
