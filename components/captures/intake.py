@@ -189,11 +189,11 @@ def _used(
     (mask_name, path), used = found.masks[name], clean.used
     height, width = clean.pixels.shape[:2]
     try:
+        mask = read_mask(path, (width, height), limits, orientation=orientation)
         if name in found.may_be_labels and holds_labels(read_labels(path, limits)):
             raise InputError(
                 f"{path.name} tells several things apart, unlike those beside it; it masks nothing."
             )
-        mask = read_mask(path, (width, height), limits, orientation=orientation)
     except InputError as error:
         unfit.append((mask_name, str(error)))
         return used
