@@ -81,7 +81,9 @@ def take_in_photos(
             continue
         if clean.of_several:
             first_ones.append(original_name)
-        stored = stored_as(path) or Stored(clean.pixels.shape[1::-1], 1)
+        height, width = clean.pixels.shape[:2]
+        size = (width, height)
+        stored = stored_as(path) or Stored(size, 1)
         used = _used(found, original_name, clean, stored.orientation, limits, unfit)
         camera, flat, undistort = None, clean, None
         try:
@@ -99,7 +101,7 @@ def take_in_photos(
         (images / name).write_bytes(flat.encoded)
         if used is not None:
             write_mask(images.parent / MASKS_FOLDER / f"{stem}.png", used)
-        objects.take(original_name, stem, clean.pixels.shape[1::-1], stored.orientation, undistort)
+        objects.take(original_name, stem, size, stored.orientation, undistort)
         height, width = flat.pixels.shape[:2]
         kept.append(
             KeptPhoto(
