@@ -88,7 +88,7 @@ def _own(view: View, brought: BroughtMasks | None) -> _Own:
 
 
 def _of_number(own: Sequence[_Own], number: int) -> Masks:
-    return tuple(one.masks[one.numbers == number].any(axis=0) for one in own)
+    return tuple(np.asarray(one.masks[one.numbers == number].any(axis=0)) for one in own)
 
 
 def _pairs(scene: Scene, own: Sequence[_Own]) -> Iterator[_Pair]:
