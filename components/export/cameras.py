@@ -37,10 +37,14 @@ def write_colmap(folder: Path, scene: Scene, *, offset: Offset = NOWHERE) -> Non
                 params=[fx, fy, cx, cy, *lens.distortion.tolist()],
             )
         )  # fmt: skip
-        pose = view.camera.world_to_camera[:3].astype(np.float64)
-        pose[:, 3] -= pose[:, :3] @ offset
+        pose = pycolmap.Rigid3d(view.camera.world_to_camera[:3].astype(np.float64))
+        if any(
+            offset
+        ):  # by the rotation that is written: a rounded one would move a camera on a map by metres
+            moved = -pose.rotation.matrix() @ (view.camera.center + np.array(offset))
+            pose = pycolmap.Rigid3d(pose.rotation, moved)
         image = pycolmap.Image(name=view.name, camera_id=number, image_id=number)
-        model.add_image_with_trivial_frame(image, pycolmap.Rigid3d(pose))
+        model.add_image_with_trivial_frame(image, pose)
     count = int(scene.pointmap.offsets[-1])
     chosen = np.unique(np.linspace(0, count - 1, min(count, COLMAP_POINTS_MAX)).astype(np.int64))
     index = scene.pointmap.point_index[chosen]
