@@ -41,6 +41,11 @@ def listed(names: Sequence[str], *, most: int = 6) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
+def counted(number: int, thing: str) -> str:
+    """ "1 object", "3 objects"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def told_once(sentences: Sequence[tuple[str, str]]) -> list[str]:
     """Sentences about named things, each kind once: "a.jpg is cut short; copy it again. Likewise b.jpg and c.jpg."
 

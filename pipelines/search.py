@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Float32, Integer
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.text.attributes import Attributes, measure
 from liftlab.components.text.encoder import TextImageEncoder, relevancy_of_text
-from liftlab.components.text.grammar import parse
+from liftlab.components.text.grammar import parse, separate_texts
 from liftlab.components.text.matching import MATCHES, rank
 from liftlab.components.text.names import answers_to, callable_names
 from liftlab.components.text.query import Named, Query
@@ -176,13 +176,16 @@ def search_by_model(
         index: Of the scene.
         embeddings: Of its objects (`embed_objects`), in the order of `index.objects`.
         encoder: The model that made them.
-        text: What a person typed; what follows "not" or "without" counts against.
+        text: What a person typed; what follows "not" or "without" counts against, commas and semicolons between noun
+            phrases look for each.
         names: Object id to the name a person gave it; an object that is named in the text fits it fully.
     """
     query = _query_of_model(text, names)
     wanted = (query.wanted, *query.others)
     named = {term.name.casefold() for one in wanted for term in one.terms if isinstance(term, Named)}
-    scores = relevancy_of_text(embeddings, text, encoder) * index.prior**PRIOR_BY_MODEL
+    texts = separate_texts(text, names=callable_names((names or {}).values()))
+    fits = [relevancy_of_text(embeddings, one, encoder) for one in texts]
+    scores = np.max(fits, axis=0) * index.prior**PRIOR_BY_MODEL
     for place, object_id in enumerate(index.objects.object_ids.tolist()):
         if answers_to((names or {}).get(object_id, "")) & named:
             scores[place] = 1.0
@@ -196,9 +199,11 @@ def voted_result(text: str, found: Sequence[Found]) -> SearchResult:
 
 def _query_of_model(text: str, names: dict[int, str] | None) -> Query:
     """A text for an image-text model, which knows every word; only names and a number are read."""
-    read = parse(text, names=callable_names((names or {}).values()))
+    called = callable_names((names or {}).values())
+    read = [parse(one, names=called) for one in separate_texts(text, names=called)]
+    wanted = [one for query in read for one in (query.wanted, *query.others)]
     words = tuple(word for word in tokenise(text) if word not in SILENT and word not in (",", ";"))
-    return Query(text, read.wanted, tuple(dict.fromkeys(words)), (), others=read.others)
+    return Query(text, wanted[0], tuple(dict.fromkeys(words)), (), others=tuple(wanted[1:]))
 
 
 def _result(query: Query, found: tuple[Found, ...]) -> SearchResult:

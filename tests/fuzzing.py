@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import io
 import json
 import random
 import shutil
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from liftlab.components.captures.limits import ImportLimits
+from liftlab.components.captures.read_masks import holds_labels, read_labels
 from liftlab.components.captures.readers.photos import read_photo
 from liftlab.components.captures.readers.video import extract_frames
 from liftlab.components.captures.reading import read_in_child
@@ -444,6 +447,24 @@ def _mask_seeds() -> list[bytes]:
     return [png(mask * 255), png(mask), png(mask.astype(np.uint16) * 900)]
 
 
+def _label_seeds() -> list[bytes]:
+    labels = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3), np.ones((20, 16), np.uint8))
+    colours = np.stack([labels * 40, labels, 255 - labels], axis=-1)
+    palette = Image.fromarray(labels, "P")
+    palette.putpalette(list(range(18)))
+    buffer = io.BytesIO()
+    palette.save(buffer, "PNG")
+    return [png(labels), png(labels.astype(np.uint16) * 900), png(colours), buffer.getvalue()]
+
+
+def _read_labels(data: bytes, folder: Path) -> None:
+    path = folder / "labels.png"
+    path.write_bytes(data)
+    values = read_labels(path, LIMITS)
+    assert values.ndim == 2 and values.dtype == np.uint32
+    holds_labels(values)
+
+
 KINDS: dict[str, Kind] = {
     "photo": Kind(_photo_seeds, _read_photo),
     "zip": Kind(_zip_seeds, _read_zip),
@@ -470,4 +491,5 @@ KINDS: dict[str, Kind] = {
     },
     "prompts": Kind(_prompt_seeds, _read_prompts, text=True),
     "mask": Kind(_mask_seeds, _read_mask),
+    "labels": Kind(_label_seeds, _read_labels),
 }

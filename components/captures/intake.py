@@ -3,19 +3,27 @@
 import itertools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from liftlab.components.captures.known_cameras import KnownCamera
-from liftlab.components.captures.lenses import camera_of_photo
+from liftlab.components.captures.lenses import BroughtCamera, camera_of_photo
 from liftlab.components.captures.limits import ImportLimits
 from liftlab.components.captures.matching import without_ending
+from liftlab.components.captures.object_masks import (
+    OBJECTS_FOLDER,
+    ObjectsTaken,
+    Undistort,
+    label_folders,
+)
 from liftlab.components.captures.quality import picture_hash, sharpness_of
-from liftlab.components.captures.read_masks import read_mask
-from liftlab.components.captures.readers.photos import CleanPhoto, clean_photo, read_photo
-from liftlab.components.captures.readers.sources import Source
+from liftlab.components.captures.read_masks import holds_labels, read_labels, read_mask
+from liftlab.components.captures.readers.found import Source
+from liftlab.components.captures.readers.mask_files import ObjectPicture
+from liftlab.components.captures.readers.photos import CleanPhoto, Stored, clean_photo, read_photo, stored_as
 from liftlab.components.errors import InputError, listed, told_once
 from liftlab.components.files import is_device_name
 from liftlab.components.geometry.photo_masks import MASKS_FOLDER, as_picture, write_mask
@@ -58,6 +66,7 @@ def take_in_photos(
     numbered: list[str] = []
     unfit: list[tuple[str, str]] = []
     taken: set[str] = set()
+    found, objects = with_objects(found, images.parent / OBJECTS_FOLDER, limits)
     for index, (original_name, path) in enumerate(found.photos):
         progress(index / len(found.photos), f"Reading {path.name}")
         try:
@@ -72,55 +81,109 @@ def take_in_photos(
             continue
         if clean.of_several:
             first_ones.append(original_name)
-        camera, used = None, _used(found, original_name, clean, limits, unfit)
-        if found.cameras is not None and original_name in found.cameras.of_photo:
-            brought, orientation = (
-                found.cameras.of_photo[original_name],
-                found.cameras.orientation[original_name],
-            )
-            try:
-                with reading(path.name):
-                    camera, pixels = camera_of_photo(brought, clean.pixels, orientation, original_name)
-                    if pixels is not clean.pixels:
-                        undistorted.append(original_name)
-                        if used is not None:
-                            _, flat = camera_of_photo(brought, as_picture(used), orientation, original_name)
-                            used = flat[..., 0] > 127
-                        clean = clean_photo(pixels, lossless=clean.suffix == ".png")
-            except InputError as error:
-                refused.append((original_name, str(error)))
+        height, width = clean.pixels.shape[:2]
+        size = (width, height)
+        stored = stored_as(path) or Stored(size, 1)
+        used = _used(found, original_name, clean, stored.orientation, limits, unfit)
+        camera, flat, undistort = None, clean, None
+        try:
+            with reading(path.name):
+                camera, flat, undistort = _with_camera(found, original_name, clean)
+        except InputError as error:
+            refused.append((original_name, str(error)))
+        if undistort is not None:
+            undistorted.append(original_name)
+            used = None if used is None else undistort(as_picture(used))[..., 0] > 127
         stem = _free_stem(original_name, taken)
         if stem != safe_stem(original_name):
             numbered.append(f"{original_name} is {stem}")
         name = stem + clean.suffix
-        (images / name).write_bytes(clean.encoded)
+        (images / name).write_bytes(flat.encoded)
         if used is not None:
             write_mask(images.parent / MASKS_FOLDER / f"{stem}.png", used)
-        height, width = clean.pixels.shape[:2]
+        objects.take(original_name, stem, size, stored.orientation, undistort)
+        height, width = flat.pixels.shape[:2]
         kept.append(
             KeptPhoto(
-                name, width, height, sharpness_of(clean.pixels), clean.exif_focal_px, original_name,
-                picture_hash(clean.pixels), camera, used is not None,
+                name, width, height, sharpness_of(flat.pixels), flat.exif_focal_px, original_name,
+                picture_hash(flat.pixels), camera, used is not None,
             )
         )  # fmt: skip
-    notes = told_once(refused)
-    if unfit:
-        names = listed([name for name, _ in unfit])
-        notes.append(f"Masks that cannot be used mask nothing: {names}. The first: {unfit[0][1]}")
     masked = [photo.original_name for photo in kept if photo.masked]
-    if masked:
-        notes.append(f"By masks or transparency, parts of photos take no part: {listed(masked)}.")
-    if first_ones:
-        notes.append(f"Of several pictures in one file the first was taken: {listed(first_ones)}.")
-    if numbered:
-        notes.append(f"Names that no two photos can share were numbered: {listed(numbered)}.")
-    if undistorted:
-        notes.append(f"Their lens distorts them much, so these were undistorted: {listed(undistorted)}.")
-    return kept, notes
+    said = {
+        "By masks or transparency, parts of photos take no part": masked,
+        "Of several pictures in one file the first was taken": first_ones,
+        "Names that no two photos can share were numbered": numbered,
+        "Their lens distorts them much, so these were undistorted": undistorted,
+    }
+    notes = [*told_once(refused), *_about_unfit(unfit), *objects.finish()]
+    return kept, notes + [f"{what}: {listed(names)}." for what, names in said.items() if names]
+
+
+def _about_unfit(masks: list[tuple[str, str]]) -> list[str]:
+    if not masks:
+        return []
+    names = listed([name for name, _ in masks])
+    return [f"Masks that cannot be used mask nothing: {names}. The first: {masks[0][1]}"]
+
+
+def _with_camera(
+    found: Source, name: str, clean: CleanPhoto
+) -> tuple[KnownCamera | None, CleanPhoto, Undistort | None]:
+    """The camera that came with a photo, the photo as that took it, and what undistorted it; None where nothing did."""
+    if found.cameras is None or name not in found.cameras.of_photo:
+        return None, clean, None
+    brought, orientation = found.cameras.of_photo[name], found.cameras.orientation[name]
+    camera, pixels = camera_of_photo(brought, clean.pixels, orientation, name)
+    if pixels is clean.pixels:
+        return camera, clean, None
+    flat = clean_photo(pixels, lossless=clean.suffix == ".png")
+    return camera, flat, partial(_undistorted, brought, orientation, name)
+
+
+def with_objects(found: Source, folder: Path, limits: ImportLimits) -> tuple[Source, ObjectsTaken]:
+    """The source without the masks that are maps of labels, and what takes these in with all pictures of objects."""
+    groups: dict[str, list[Path]] = {}
+    for name, (mask, path) in found.masks.items():
+        if name in found.may_be_labels:
+            groups.setdefault(_group(mask), []).append(path)
+    labelled = label_folders(groups, limits)
+    maps = {
+        name: ObjectPicture(mask, path, _group(mask))
+        for name, (mask, path) in found.masks.items()
+        if name in found.may_be_labels and _group(mask) in labelled
+    }
+    pictures = {
+        name: (*found.objects.get(name, ()), *([maps[name]] if name in maps else []))
+        for name in (*found.objects, *maps)
+    }
+    others: dict[str, list[Path]] = {}
+    for picture in itertools.chain.from_iterable(found.objects.values()):
+        if not picture.label:
+            others.setdefault(picture.group, []).append(picture.path)
+    labelled |= label_folders(others, limits)
+    masks = {name: mask for name, mask in found.masks.items() if name not in maps}
+    return replace(found, masks=masks), ObjectsTaken(pictures, limits, folder, labelled)
+
+
+def _group(mask: str) -> str:
+    """Where a mask lies: pictures of one folder are of one kind."""
+    return mask.rpartition("/")[0]
+
+
+def _undistorted(
+    camera: BroughtCamera, orientation: int, name: str, picture: UInt8[Array, "h w 3"]
+) -> UInt8[Array, "H W 3"]:
+    return camera_of_photo(camera, picture, orientation, name)[1]
 
 
 def _used(
-    found: Source, name: str, clean: CleanPhoto, limits: ImportLimits, unfit: list[tuple[str, str]]
+    found: Source,
+    name: str,
+    clean: CleanPhoto,
+    orientation: int,
+    limits: ImportLimits,
+    unfit: list[tuple[str, str]],
 ) -> Bool[Array, "h w"] | None:
     """What of a photo counts: where it is opaque and its mask white; None where that is everywhere."""
     if name not in found.masks:
@@ -128,7 +191,11 @@ def _used(
     (mask_name, path), used = found.masks[name], clean.used
     height, width = clean.pixels.shape[:2]
     try:
-        mask = read_mask(path, (width, height), limits)
+        mask = read_mask(path, (width, height), limits, orientation=orientation)
+        if name in found.may_be_labels and holds_labels(read_labels(path, limits)):
+            raise InputError(
+                f"{path.name} tells several things apart, unlike those beside it; it masks nothing."
+            )
     except InputError as error:
         unfit.append((mask_name, str(error)))
         return used

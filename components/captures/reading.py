@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from liftlab.components.captures.capture import SCHEMA_VERSION, SPLATS_FILE
 from liftlab.components.captures.intake import KeptPhoto, take_in_photos
 from liftlab.components.captures.known_cameras import KnownCameras, write_cameras_json
@@ -14,11 +16,17 @@ from liftlab.components.captures.quality import (
     expected_reconstruction_secs,
     groups_of_copies,
 )
-from liftlab.components.captures.readers.sources import Source, find_source
+from liftlab.components.captures.readers.found import Source
+from liftlab.components.captures.readers.sources import find_source
 from liftlab.components.errors import InputError, listed, printable
 from liftlab.components.files import write_json
+from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.processes.untrusted import reading
 from liftlab.components.progress import Progress, part_of, repeated
+
+FINEST_STEP = 1e-5
+"""Coordinates are as fine as this share of the extent of the cameras, or these are moved to the origin."""
+FINEST_FLOAT = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -97,10 +105,11 @@ def _take_in(found: Source, target: Path, limits: ImportLimits, progress: Progre
     kept, skipped = take_in_photos(found, target / "images", limits, progress)
     _check_enough(kept, skipped, limits)
     known, camera_notes = _known_cameras(found, kept, skipped)
+    known, found, moved = _brought_near(known, found)
     groups = groups_of_copies([photo.bits for photo in kept])
     copies = [tuple(kept[i].name for i in group) for group in groups]
     quality = [] if found.drawn else _quality_warnings(kept, copies)
-    warnings = [printable(line) for line in (*found.notes, *skipped, *camera_notes, *quality)]
+    warnings = [printable(line) for line in (*found.notes, *skipped, *camera_notes, *moved, *quality)]
     if known is not None:
         write_cameras_json(target / "cameras.json", known)
     report = _report(kept, copies, known, warnings)
@@ -122,6 +131,30 @@ def _known_cameras(
     without = [photo.name for photo in kept if photo.name not in frames]
     sentences = [f"No camera came with {listed(without)}."] if without else []
     return KnownCameras(frames, found.cameras.units), sentences
+
+
+def _brought_near(known: KnownCameras | None, found: Source) -> tuple[KnownCameras | None, Source, list[str]]:
+    """Cameras in the coordinates of a map, moved to the origin: what is computed has too few digits for them.
+
+    By how much they were moved is the offset of the source; exports put it back.
+    """
+    if known is None or any(found.offset):
+        return known, found, []
+    poses = np.stack([camera.world_to_camera for camera in known.frames.values()])
+    centers = camera_centers(poses)
+    middle = np.round(np.median(centers, axis=0)) + 0.0  # no -0
+    reach = float(np.abs(centers - middle).max())
+    if np.abs(middle).max() * FINEST_FLOAT <= FINEST_STEP * reach:
+        return known, found, []
+    poses[:, :3, 3] += poses[:, :3, :3] @ middle
+    frames = {
+        name: replace(camera, world_to_camera=pose)
+        for (name, camera), pose in zip(known.frames.items(), poses, strict=True)
+    }
+    x, y, z = middle.tolist()
+    place = ", ".join(f"{value:.0f}" for value in (x, y, z))
+    note = f"The cameras lie far from the origin, so they were moved there; their own origin is at {place}."
+    return replace(known, frames=frames), replace(found, offset=(x, y, z)), [note]
 
 
 def _drawn(path: Path, target: Path, scratch: Path, progress: Progress) -> Source:

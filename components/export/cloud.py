@@ -83,8 +83,11 @@ def write_point_cloud_ply(
     write_vertices(path, displaced(vertex, offset), comments=comments)
 
 
-def write_glb(path: Path, cloud: PointCloud) -> None:
+def write_glb(path: Path, cloud: PointCloud, *, offset: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
     """GLB point cloud. Vertices are world coordinates; the node turns the scene's up axis to glTF's +Y.
+
+    Args:
+        offset: What is to be added to the vertices, whose floats cannot hold it: the node moves them by it.
 
     Raises:
         ValueError: The cloud is empty: glTF has no empty point clouds.
@@ -94,7 +97,8 @@ def write_glb(path: Path, cloud: PointCloud) -> None:
     if len(cloud.points) == 0:
         raise ValueError("cloud must have points; got none. Select something first.")
     geometry = trimesh.PointCloud(np.asarray(cloud.points, np.float32), colors=cloud.colours)
-    turn = np.asarray(trimesh.geometry.align_vectors(cloud.up, [0.0, 1.0, 0.0]))
+    turn = np.array(trimesh.geometry.align_vectors(cloud.up, [0.0, 1.0, 0.0]), np.float64)
+    turn[:3, 3] = turn[:3, :3] @ offset
     model = trimesh.Scene()
     model.add_geometry(geometry, node_name="object", transform=turn)
     data = model.export(file_type="glb")

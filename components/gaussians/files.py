@@ -20,6 +20,14 @@ READERS: dict[str, Callable[[Path], SplatFile]] = {
     ".ksplat": read_ksplat,
 }
 """By the suffix; a folder's `meta.json` is read as the SOG that it describes."""
+_SIGNATURES = {
+    b"ply\n": ".ply",
+    b"ply\r": ".ply",
+    b"NGSP": ".spz",
+    b"PK\x03\x04": ".sog",
+    b"\x1f\x8b": ".spz",
+}
+"""How files of some formats begin, whatever they are called."""
 
 
 def read_gaussians(path: Path) -> Gaussians:
@@ -30,15 +38,26 @@ def read_gaussians(path: Path) -> Gaussians:
 def read_splat_file(path: Path) -> SplatFile:
     """Read a splat PLY, a PlayCanvas compressed PLY, SPZ, SOG, .splat or .ksplat, and say what is to be said of it.
 
+    What a file holds goes before what it is called.
+
     Raises:
         InputError: the format is not one of these, the content is not splats, or the file is damaged.
     """
     suffix = path.suffix.lower()
     read = read_sog if path.name.casefold() == SOG_META else READERS.get(suffix)
+    if read is not None and path.name.casefold() != SOG_META:
+        read = READERS[_by_content(path) or suffix]
     if read is None:
         raise not_splats(path, f"files named *{suffix} are not read")
     with reading(path.name, str(damaged(path, "its data cannot be read"))):
         return read(path)
+
+
+def _by_content(path: Path) -> str:
+    """Suffix of the format that a file begins like; "" when that does not tell."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    return next((suffix for start, suffix in _SIGNATURES.items() if head.startswith(start)), "")
 
 
 def write_gaussians(

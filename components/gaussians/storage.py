@@ -13,6 +13,8 @@ SCALE_MIN = 1e-12
 """A scale below this is stored as this: its logarithm must be finite."""
 FINEST_STEP = 1e-5
 """Coordinates are as fine as this share of the scene's extent, or they are moved to the origin."""
+COARSEST_STEP = 1e-3
+"""Share of the scene's extent from which steps of coordinates that are floats in the file are seen, and are said."""
 OPACITY_MARGIN = 1e-6
 """Opacities are stored at least this far from 0 and 1: their logit must be finite."""
 
@@ -68,10 +70,18 @@ def splat_file(
     An opacity of +inf is 1 and of -inf 0; a scale of -inf makes a splat flat. Splats with another value that is not
     finite, or with a zero quaternion, are left out and counted by cause: nothing can draw them.
     """
+    coarse = means.dtype != np.float64
     means, offset = _centred(means)
     if any(offset):
         place = ", ".join(f"{value:.0f}" for value in offset)
         notes = [*notes, f"It lies far from the origin, so it was moved there; its own origin is at {place}."]
+    if any(offset) and coarse:
+        step = float(np.spacing(np.float32(np.abs(offset).max())))
+        notes = [
+            *notes,
+            f"The file has too few digits for that place: its splats stand in steps of {step:.2g}; export it again "
+            "near the origin, or with double coordinates.",
+        ]
     lengths = np.linalg.norm(quats, axis=1)
     with np.errstate(over="ignore"):
         linear = np.maximum(np.exp(scales), SCALE_MIN)
@@ -97,12 +107,15 @@ def splat_file(
 
 
 def _centred(means: Float[Array, "N 3"]) -> tuple[Float[Array, "N 3"], tuple[float, float, float]]:
-    """Means of double precision moved to the origin when float32 has too few digits for them, and by how much."""
+    """Means moved to the origin when float32 has too few digits for them, and by how much; those that are float32 only
+    when that is seen.
+    """
     usable = np.isfinite(means).all(axis=1)
-    if means.dtype != np.float64 or not usable.any():
+    if not usable.any():
         return means, (0.0, 0.0, 0.0)
-    middle = np.round(np.median(means[usable], axis=0)) + 0.0  # no -0
+    finest = FINEST_STEP if means.dtype == np.float64 else COARSEST_STEP
+    middle = np.round(np.median(means[usable], axis=0).astype(np.float64)) + 0.0  # no -0
     reach = float(np.percentile(np.abs(means[usable] - middle).max(axis=1), 90))
-    if np.abs(middle).max() * np.finfo(np.float32).eps < FINEST_STEP * reach:
+    if np.abs(middle).max() * np.finfo(np.float32).eps <= finest * reach:
         return means, (0.0, 0.0, 0.0)
-    return means - middle, (float(middle[0]), float(middle[1]), float(middle[2]))
+    return means.astype(np.float64) - middle, (float(middle[0]), float(middle[1]), float(middle[2]))

@@ -37,7 +37,7 @@ class DepthView:
     """A view whose depth is known where other views confirm it."""
 
     grey: Float32[Array, "H W"]
-    """0 to 1, undistorted."""
+    """0 to 1, undistorted; NaN where the photo's mask leaves it out."""
     camera: Camera
     depth: Float32[Array, "H W"]
     """Along +Z; 0 where it is not confirmed."""
@@ -65,16 +65,23 @@ def verdict_on(grey: Float32[Array, "h w"], camera: Camera, views: Sequence[Dept
     """How much of what the views know is where the camera says, in the photo.
 
     Every view's pixels with depth are looked up in the photo; where the window round a pixel has texture, it is
-    compared with what the photo shows there, by correlation (so exposure does not matter).
+    compared with what the photo shows there, by correlation (so exposure does not matter). Pixels of the photo that are
+    NaN, as in `DepthView`, are not compared: a person who walked through it contradicts no camera.
     """
     counts = sorted((compared_pixels(grey, camera, view) for view in views), reverse=True)
     alike, compared = (sum(count[k] for count in counts[:BEST_VIEWS]) for k in (0, 1))
-    telling = [count for count in counts if count[1] >= MIN_PAIR / 2 * grey.size]
+    size = size_of(grey)
+    telling = [count for count in counts if count[1] >= MIN_PAIR / 2 * size]
     return Verdict(
-        share=alike / compared if compared >= MIN_COMPARED * grey.size else 0.0,
-        agree=sum(c for a, c in telling if a >= CONFIRMED * c) / grey.size,
-        conflict=sum(c * strangeness(a / c) for a, c in telling) / grey.size,
+        share=alike / compared if compared >= MIN_COMPARED * size else 0.0,
+        agree=sum(c for a, c in telling if a >= CONFIRMED * c) / size,
+        conflict=sum(c * strangeness(a / c) for a, c in telling) / size,
     )
+
+
+def size_of(grey: Float32[Array, "H W"]) -> int:
+    """Pixels of a picture that count; 1 where none does."""
+    return max(1, int(np.isfinite(grey).sum()))
 
 
 def strangeness(share: float) -> float:
@@ -90,7 +97,7 @@ def compared_pixels(grey: Float32[Array, "h w"], camera: Camera, view: DepthView
     mask = inside.astype(np.float32)
     count = _sums(mask)
     weight = np.maximum(count, 1)
-    here, there = view.grey * mask, looked_up * mask
+    here, there = np.where(inside, view.grey, 0), np.where(inside, looked_up, 0)
     mean_here, mean_there = _sums(here) / weight, _sums(there) / weight
     var_here = np.maximum(_sums(here * here) / weight - mean_here**2, 0)
     var_there = np.maximum(_sums(there * there) / weight - mean_there**2, 0)
@@ -115,7 +122,8 @@ def _seen_from(
     u = (points[0] / z * camera.K[0, 0] + camera.K[0, 2] - 0.5).astype(np.float32)
     v = (points[1] / z * camera.K[1, 1] + camera.K[1, 2] - 0.5).astype(np.float32)
     inside &= (u >= 0) & (v >= 0) & (u <= grey.shape[1] - 1) & (v <= grey.shape[0] - 1)
-    return cv2.remap(grey, u, v, cv2.INTER_LINEAR), inside
+    seen = cv2.remap(grey, u, v, cv2.INTER_LINEAR)
+    return seen, inside & np.isfinite(seen) & np.isfinite(view.grey)
 
 
 def _sums(values: Float32[Array, "H W"]) -> Float32[Array, "H W"]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from liftlab.components.geometry.photo_masks import as_picture
 from liftlab.components.geometry.projection import scaled_intrinsics, undistort_photo
@@ -88,24 +88,23 @@ def judge(
         matches: Of all photos.
         verified: By pair of photos, the number of matches that agreed with one motion.
     """
-    images, cameras, used = [], [], []
-    for photo, lens, pose in zip(model.photos, lenses, model.world_to_camera, strict=True):
-        camera, own = working_camera(lens, pose, JUDGED_SIDE), photos[photo].used
-        images.append(undistorted(photos[photo], lens, camera))
-        cameras.append(camera)
-        mask = None if own is None else replace(photos[photo], image=as_picture(own))
-        used.append(None if mask is None else undistorted(mask, lens, camera)[..., 0] > 127)
+    poses = zip(lenses, model.world_to_camera, strict=True)
+    cameras = [working_camera(lens, pose, JUDGED_SIDE) for lens, pose in poses]
+    placed = [photos[photo] for photo in model.photos]
+    images = [undistorted(*each) for each in zip(placed, lenses, cameras, strict=True)]
+    used = [used_in(*each) for each in zip(placed, lenses, cameras, strict=True)]
     stereo = MultiviewOptions(num_planes=JUDGED_PLANES)
     coarse = coarse_depths(
         images, cameras, model.points, model.visible, stereo, used=used, progress=progress, cancel=cancel
     )
     pointmap = confirmed_depths(coarse, cameras, stereo, used=used, cancel=cancel)
     views = []
-    for view, (image, camera) in enumerate(zip(images, cameras, strict=True)):
+    for view, camera in enumerate(cameras):
         points = pointmap.pts3d[view, : camera.height, : camera.width]
         depth = points @ camera.world_to_camera[2, :3] + camera.world_to_camera[2, 3]
         known = pointmap.valid[view, : camera.height, : camera.width]
-        views.append(DepthView(grey_of(image), camera, np.where(known, depth, 0).astype(np.float32)))
+        grey = grey_of(images[view], used[view])
+        views.append(DepthView(grey, camera, np.where(known, depth, 0).astype(np.float32)))
     nearest = select_sources(cameras, model.points, model.visible, NEAREST_COMPARED)
     partners = [compared_with(index, nearest[index], len(views)) for index in range(len(views))]
     shares = [
@@ -127,8 +126,17 @@ def compared_with(view: int, nearest: Sequence[int], count: int) -> list[int]:
     return sorted({*nearest, *spread.tolist()} - {view})
 
 
-def grey_of(image: UInt8[Array, "H W 3"]) -> Float32[Array, "H W"]:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+def grey_of(image: UInt8[Array, "H W 3"], used: Bool[Array, "H W"] | None = None) -> Float32[Array, "H W"]:
+    """Grey values from 0 to 1; NaN where `used` is False."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    return grey if used is None else np.where(used, grey, np.float32(np.nan))
+
+
+def used_in(photo: SfmPhoto, lens: Lens, camera: Camera) -> Bool[Array, "H W"] | None:
+    """What of `undistorted` counts by the photo's mask; None where all of it does."""
+    if photo.used is None:
+        return None
+    return undistorted(replace(photo, image=as_picture(photo.used)), lens, camera)[..., 0] > 127
 
 
 def undistorted(photo: SfmPhoto, lens: Lens, camera: Camera) -> UInt8[Array, "H W 3"]:

@@ -18,6 +18,7 @@ from liftlab.components.sfm.confirmation import (
     MIN_PAIR,
     DepthView,
     compared_pixels,
+    size_of,
     strangeness,
 )
 from liftlab.components.sfm.model import Matches
@@ -160,7 +161,8 @@ def relations_of(
         alike, compared = 0.0, 0.0
         for here, there in ((i, j), (j, i)):
             a, c = compared_pixels(views[here].grey, views[here].camera, views[there])
-            alike, compared = alike + a / views[here].grey.size, compared + c / views[here].grey.size
+            size = size_of(views[here].grey)
+            alike, compared = alike + a / size, compared + c / size
         if compared < MIN_PAIR:
             continue
         share = alike / compared

@@ -26,6 +26,7 @@ from liftlab.components.sfm.judging import (
     photo_lens,
     reduced_frame,
     undistorted,
+    used_in,
 )
 from liftlab.components.sfm.model import FoundModel, SfmPhoto
 from liftlab.components.sfm.placing import MIN_MATCHES, lifted, pose_by_other_model, poses_from, rays_of
@@ -152,7 +153,8 @@ class _Search:
             params = _params_of(self._photos, photo, best.model)
             lens = photo_lens(self._photos[photo], params)
             camera = working_camera(lens, np.eye(4), JUDGED_SIDE)
-            grey = grey_of(undistorted(self._photos[photo], lens, camera))
+            own = self._photos[photo], lens, camera
+            grey = grey_of(undistorted(*own), used_in(*own))
             poses = [
                 *self._by_matches(photo, params, best, core),
                 *self._by_other_models(photo, best, core),

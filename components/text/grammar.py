@@ -6,12 +6,14 @@ from itertools import pairwise
 
 from liftlab.components.text.query import Description, Not, Place, Query
 from liftlab.components.text.reader import Reader
-from liftlab.components.text.vocabulary import KNOWN
+from liftlab.components.text.vocabulary import KNOWN, NEGATIONS, SILENT
 from liftlab.components.text.words import tokenise
 
 MAX_WORDS = 60
 LIKE_ENOUGH, LEAST_LETTERS = 0.8, 4
 """Share of letters (difflib's ratio) from which a known word is suggested for an unknown one of so many letters."""
+_HANGS_ON = NEGATIONS | {"with", "that", "which", "who", "whose", "on", "in", "at", "of", "from", "for", "to"}
+"""Words that say more of what was named before."""
 Names = dict[tuple[str, ...], str]
 """Words of the names that people gave, each with the name."""
 
@@ -54,35 +56,52 @@ def _whole(reader: Reader) -> Description:
     return wanted
 
 
-def _parts(tokens: list[str], names: Names, scaled: bool) -> list[list[str]]:
-    """The words of each thing that is looked for; one list where they are of one."""
+def separate_texts(text: str, *, names: Collection[str] = ()) -> list[str]:
+    """The texts of the things that are looked for, for a reader that knows every word: an image-text model.
+
+    "coffee mug, stapler" are two; "large, red ball" and "mug, not the blue one" are one, the text itself.
+    """
+    named = {tuple(tokenise(name)): name for name in names}
+    parts = _parts(tokenise(text)[:MAX_WORDS], named, True, every_word=True)
+    return [" ".join(part) for part in parts] if len(parts) > 1 else [text]
+
+
+def _parts(tokens: list[str], names: Names, scaled: bool, *, every_word: bool = False) -> list[list[str]]:
+    """The words of each thing that is looked for; one list where they are of one.
+
+    Args:
+        every_word: Words that the grammar does not know say something, too.
+    """
     marks = [-1, *(at for at, word in enumerate(tokens) if word in (",", ";")), len(tokens)]
     pieces = [tokens[first + 1 : last] for first, last in pairwise(marks)]
     parts = [pieces[0]]
     for mark, piece in zip(marks[1:], pieces[1:], strict=False):
         bare = piece[1:] if piece[:1] == ["and"] else piece
-        apart = _names_a_thing(parts[-1], names, scaled) and _names_a_thing(bare, names, scaled)
-        if apart or (tokens[mark] == ";" and _says_something(parts[-1], bare, names, scaled)):
+        both = (parts[-1], bare)
+        apart = all(_names_a_thing(each, names, scaled, every_word) for each in both)
+        if apart or (
+            tokens[mark] == ";" and all(_says_something(e, names, scaled, every_word) for e in both)
+        ):
             parts.append(bare)
         else:
             parts[-1] = [*parts[-1], tokens[mark], *piece]
     return parts
 
 
-def _names_a_thing(tokens: list[str], names: Names, scaled: bool) -> bool:
+def _names_a_thing(tokens: list[str], names: Names, scaled: bool, every_word: bool) -> bool:
     """Whether words are a full noun phrase: a noun, what is said of it, and nothing that hangs on what was before."""
     reader = Reader(tokens, names, scaled)
     read = reader.description()
     return (
         reader.done
         and reader.noun
-        and not read.empty
+        and (not _HANGS_ON.issuperset(tokens[:1]) if every_word else not read.empty)
         and not any(isinstance(term, Not | Place) for term in read.terms[:1])
     )
 
 
-def _says_something(before: list[str], after: list[str], names: Names, scaled: bool) -> bool:
-    return all(not _whole(Reader(tokens, names, scaled)).empty for tokens in (before, after))
+def _says_something(tokens: list[str], names: Names, scaled: bool, every_word: bool) -> bool:
+    return (every_word and not SILENT.issuperset(tokens)) or not _whole(Reader(tokens, names, scaled)).empty
 
 
 def _merged(a: Description, b: Description) -> Description:

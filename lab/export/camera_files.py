@@ -12,13 +12,17 @@ def write_colmap(request: ExportRequest, folder: Path) -> None:
     from liftlab.components import export
 
     (folder / "colmap").mkdir()
-    export.write_colmap(folder / "colmap", request.scene)
+    export.write_colmap(folder / "colmap", request.scene, offset=request.offset)
 
 
 def write_transforms(request: ExportRequest, folder: Path) -> None:
+    _write_transforms(request, folder / TRANSFORMS.file)
+
+
+def _write_transforms(request: ExportRequest, path: Path) -> None:
     from liftlab.components import export
 
-    export.write_transforms(folder / TRANSFORMS.file, request.scene, metres_per_unit=request.unit.metres)
+    export.write_transforms(path, request.scene, metres_per_unit=request.unit.metres, offset=request.offset)
 
 
 def write_dataset(request: ExportRequest, folder: Path) -> None:
@@ -38,8 +42,8 @@ def write_dataset(request: ExportRequest, folder: Path) -> None:
             )
         shutil.copyfile(photos[view.name], inside(top / "images", view.name))
     (top / "sparse" / "0").mkdir(parents=True)
-    export.write_colmap(top / "sparse" / "0", scene)
-    export.write_transforms(top / TRANSFORMS.file, scene, metres_per_unit=request.unit.metres)
+    export.write_colmap(top / "sparse" / "0", scene, offset=request.offset)
+    _write_transforms(request, top / TRANSFORMS.file)
 
 
 COLMAP = EXPORT_FORMATS.register(

@@ -22,7 +22,7 @@ def write_glb(request: ExportRequest, folder: Path) -> None:
     from liftlab.components import export
 
     for state in request.objects:
-        export.write_glb(GLB.path(folder, state), object_cloud(request, state))
+        export.write_glb(GLB.path(folder, state), object_cloud(request, state), offset=request.offset)
 
 
 def write_object_ply(request: ExportRequest, state: "ObjectState", folder: Path) -> None:

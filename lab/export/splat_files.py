@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liftlab.components.files import write_json
 from liftlab.components.geometry.scale import scaled_gaussians
 from liftlab.export.formats import EXPORT_FORMATS, ExportFormat, ExportRequest
 
@@ -17,7 +18,13 @@ def write_splats(request: ExportRequest, folder: Path) -> None:
 
 def write_spz(request: ExportRequest, folder: Path) -> None:
     for state in request.objects:
-        _save(request, SPZ.path(folder, state), request.splats.standing(state))
+        path = SPZ.path(folder, state)
+        _save(request, path, request.splats.standing(state))
+        if any(request.offset):  # of which the format has no place
+            from liftlab.components.gaussians.packed import FLIP
+
+            x, y, z = (float(axis) * step for axis, step in zip(FLIP, request.offset, strict=True))
+            write_json(path.with_name(f"{path.name}.offset.json"), {"schema_version": 1, "offset": [x, y, z]})
 
 
 def write_without(request: ExportRequest, folder: Path) -> None:
@@ -82,7 +89,9 @@ SPZ = EXPORT_FORMATS.register(
         media_type="application/octet-stream",
         file="OBJECT.spz",
         write=write_spz,
-        content="the same at about a tenth of the size, Y up as the format wants it",
+        content="the same at about a tenth of the size, Y up as the format wants it; for splats of a map's size beside "
+        "it `OBJECT.spz.offset.json`, whose `offset` (x, y, z, in the file's own axes) is what the format cannot hold "
+        "and is to be added to the coordinates",
         opens_in="SPZ viewers",
         needs_splats=True,
         purpose="splats",

@@ -91,12 +91,15 @@ class WordLookup:
         A method that votes for words (SAGA) finds objects that no lookup held before: they come behind the others, once
         per text. Elsewhere this is `search`, and the lookup stays as it is. InputError for an empty or endless text.
         """
+        from liftlab.components.text.grammar import separate_texts
         from liftlab.pipelines.search import Found, with_objects
 
         text = checked_search_text(text)
         if self.voter is None or text in self.voted:
             return self, self.search(text)
-        hits = [hit for hit in self.voter(text) if any(mask.any() for mask in hit.masks)]
+        voted = [hit for one in separate_texts(text) for hit in self.voter(one)]
+        hits = [hit for hit in voted if any(mask.any() for mask in hit.masks)]
+        hits.sort(key=lambda hit: -hit.score)
         index = with_objects(scene, self.index, [hit.masks for hit in hits]) if hits else self.index
         ids = index.objects.object_ids[len(self.index.objects.object_ids) :].tolist()
         found = tuple(Found(int(i), hit.score) for i, hit in zip(ids, hits, strict=True))

@@ -3,6 +3,7 @@
 Kept objects lie beside the scene's masks, never in them, so nothing that was prepared on the masks is out of date.
 """
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +17,12 @@ from liftlab.components.progress import CancelToken
 from liftlab.engine.recent import Recent
 
 if TYPE_CHECKING:
+    from liftlab.components.captures import Capture
     from liftlab.components.masks.cache import MaskCache
     from liftlab.engine.lab import Lab
     from liftlab.pipelines.base import Prepared, Segmenter
+
+log = logging.getLogger("liftlab")
 
 _caches: "Recent[MaskCache]" = Recent(4)
 """Shared by all sessions: folder to the cache in it."""
@@ -27,9 +31,27 @@ _grown: "Recent[Prepared]" = Recent(8)
 
 
 def masks_with_kept(lab: "Lab", name: str) -> "MaskCache":
-    """The objects of a scene, those kept among them (last)."""
+    """The objects of a scene, those kept among them last, and of these first the ones that came with the photos."""
     folder = _latest(_kept_folder(lab, name))
-    return lab.masks(name) if folder is None else _load(folder, lab, name)
+    if folder is not None:
+        return _load(folder, lab, name)
+    if not _capture_with_objects(lab, name):
+        return lab.masks(name)
+    try:
+        return _kept(lab, name, ())
+    except InputError as error:  # no place to keep them; the scene opens without
+        log.warning("The objects that came with the photos of '%s' are not offered: %s", name, error)
+        return lab.masks(name)
+
+
+def _capture_with_objects(lab: "Lab", name: str) -> "Capture | None":
+    """The capture of a scene when masks of objects came with its photos."""
+    from liftlab.components.captures.object_masks import OBJECTS_FOLDER
+
+    entry = lab.workspace.scene_entry(name)
+    if entry is None or not (lab.workspace.capture_folder(entry.capture) / OBJECTS_FOLDER).is_dir():
+        return None
+    return lab.capture(entry.capture) if entry.capture in lab.captures() else None
 
 
 def keep_object(lab: "Lab", name: str, masks_of_views: Sequence[np.ndarray]) -> "MaskCache":
@@ -43,10 +65,23 @@ def keep_object(lab: "Lab", name: str, masks_of_views: Sequence[np.ndarray]) -> 
     """
     if not any(mask.any() for mask in masks_of_views):
         raise InputError("There is nothing to keep; click on an object first.")
+    return _kept(lab, name, [masks_of_views])
+
+
+def _kept(lab: "Lab", name: str, objects: Sequence[Sequence[np.ndarray]]) -> "MaskCache":
+    """Save objects, each as a mask per view, with those that are kept already or came with the photos."""
+    from liftlab.components.masks.brought import brought_objects
+
     folder = _kept_folder(lab, name)
     with lab.workspace.locked(f"kept-{folder.parent.parent.name}-{folder.name}"):
         before = _latest(folder)
-        cache = masks_with_kept(lab, name).with_object(masks_of_views)
+        cache = lab.masks(name) if before is None else _load(before, lab, name)
+        capture = _capture_with_objects(lab, name) if before is None else None
+        brought = brought_objects(capture, lab.scene(name)) if capture is not None else []
+        if not (brought or objects):
+            return cache
+        for masks_of_views in (*brought, *objects):
+            cache = cache.with_object(masks_of_views)
         added = inside(folder, f"{len(cache.object_ids):06d}")
         record = {"step": "keep", "inputs": {"scene": cache.scene_key, "masks": folder.name}}
         with lab.workspace.writing(added, record) as temporary:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from liftlab.components.progress import CancelToken, no_progress
+from liftlab.components.text.grammar import separate_texts
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.wildseg3d import WildSeg3D
 from liftlab.pipelines.search import (
@@ -156,3 +157,45 @@ def test_names_beat_the_model_and_its_words_are_all_used(index: SearchIndex) -> 
     assert result.query.used == ("red",) and result.query.unknown == () and result.found
     named = search_by_model(index, embeddings, ColourEncoder(), "my lamp", names={3: "my lamp"})
     assert named.found[0].object_id == 3 and named.found[0].score == 1.0
+
+
+def test_an_image_text_model_is_asked_for_each_thing_between_commas(index: SearchIndex) -> None:
+    """The best of several texts counts: one text of both fits neither."""
+    asked: list[str] = []
+
+    class Listening(ColourEncoder):
+        def encode_texts(self, texts):
+            asked.extend(texts)
+            return super().encode_texts(texts)
+
+    embeddings = np.eye(3, dtype=np.float32)[np.arange(index.objects.count) % 3]
+    alone = [
+        search_by_model(index, embeddings, ColourEncoder(), text) for text in ("red gizmo", "blue gadget")
+    ]
+    both = search_by_model(index, embeddings, Listening(), "red gizmo; blue gadget")
+    assert {"red gizmo", "blue gadget"} <= set(asked)
+    best = {}
+    for result in alone:
+        for found in result.found:
+            best[found.object_id] = max(best.get(found.object_id, 0.0), found.score)
+    assert {found.object_id: found.score for found in both.found} == pytest.approx(best)
+    assert both.query.used == ("red", "gizmo", "blue", "gadget") and both.query.number is None
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("coffee mug, stapler", ["coffee mug", "stapler"]),
+        ("a red thing; a stapler, and the old phone", ["a red thing", "a stapler", "the old phone"]),
+        ("Large, red ball", ["Large, red ball"]),
+        ("mug, not the blue one", ["mug, not the blue one"]),
+        ("mug, next to the ball", ["mug, next to the ball"]),
+        ("mug, without a handle", ["mug, without a handle"]),
+        ("mug, with a handle", ["mug, with a handle"]),
+        ("mug,", ["mug,"]),
+        ("; ,", ["; ,"]),
+        ("red; green", ["red", "green"]),
+    ],
+)
+def test_what_separates_texts(text: str, texts: list[str]) -> None:
+    assert separate_texts(text) == texts

@@ -63,12 +63,16 @@ def read_colmap_model(model: Path, label: str = "The COLMAP model") -> CameraFil
     Raises:
         InputError: The model cannot be read, or is empty.
     """
+    losses: list[str] = []
     with reading(label, _DAMAGED):
         files = model_files([path.name for path in model.iterdir()])
         if files is None:
             raise InputError(_DAMAGED)
-        read = _read_binary if files[0].casefold().endswith(".bin") else _read_text
-        lenses, images = read(*(model / name for name in files))
+        cameras, images_file = (model / name for name in files)
+        if files[0].casefold().endswith(".bin"):
+            lenses, images = _read_binary(cameras, images_file)
+        else:
+            lenses, images, losses = _read_text(cameras, images_file)
         frames = tuple(
             Frame(image.name, partial(_camera, lenses.get(image.camera_id), image)) for image in images
         )
@@ -76,7 +80,7 @@ def read_colmap_model(model: Path, label: str = "The COLMAP model") -> CameraFil
         raise InputError(
             "The COLMAP model has no registered images; reconstruct it again or bring photos alone."
         )
-    return CameraFile(label, frames)
+    return CameraFile(label, frames, tuple(losses))
 
 
 def _camera(lens: _Lens | None, image: _Image, _: Size) -> BroughtCamera:
@@ -110,21 +114,33 @@ def _read_binary(cameras: Path, images: Path) -> tuple[dict[int, _Lens], list[_I
     return lenses, found
 
 
-def _read_text(cameras: Path, images: Path) -> tuple[dict[int, _Lens], list[_Image]]:
+def _read_text(cameras: Path, images: Path) -> tuple[dict[int, _Lens], list[_Image], list[str]]:
+    """Lenses, images, and a sentence for each line that is none: a bad one costs itself alone."""
     lenses: dict[int, _Lens] = {}
+    losses: list[str] = []
     for line in _lines(cameras):
-        camera_id, model, width, height, *params = line.split()
-        lenses[int(camera_id)] = _Lens(model.upper(), int(width), int(height), tuple(map(float, params)))
+        try:
+            camera_id, model, width, height, *params = line.split()
+            lenses[int(camera_id)] = _Lens(model.upper(), int(width), int(height), tuple(map(float, params)))
+        except ValueError:
+            losses.append(
+                f"{cameras.name} of the COLMAP model holds a line that is no camera ({shown(line)})."
+            )
     found: list[_Image] = []
     points_may_follow = False
     for line in _lines(images):
         if points_may_follow and _lists_points(line):
             points_may_follow = False
             continue
-        _, *pose, camera_id, name = line.split(maxsplit=_NUM_POSE_WORDS)
-        found.append(_Image(name.strip(), int(camera_id), tuple(map(float, pose))))
-        points_may_follow = True
-    return lenses, found
+        try:
+            _, *pose, camera_id, name = line.split(maxsplit=_NUM_POSE_WORDS)
+            found.append(_Image(name.strip(), int(camera_id), tuple(map(float, pose))))
+            points_may_follow = True
+        except ValueError:
+            losses.append(f"{images.name} of the COLMAP model holds a line that is no image ({shown(line)}).")
+    if losses and not found:
+        raise InputError(losses[0])
+    return lenses, found, losses
 
 
 def _lists_points(line: str) -> bool:

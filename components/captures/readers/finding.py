@@ -23,8 +23,9 @@ _HELD_OUT = {"test", "val"}
 """Photos kept apart from training: taken only when there are no others."""
 _UNSEEN = {"__macosx", "@eadir", "$recycle.bin", "thumbs.db", "desktop.ini"}
 _NO_PHOTOS = re.compile(
-    r"(.*[_-])?(masks?|depths?|depth_?maps?|normals?|thumb(nail)?s?|previews?|segmentations?|alphas?|mattes?|"
-    r"flows?|disparity|disparities|confidences?|semantics?|instances?)(_\d+)?"
+    r"(.*[_-])?(masks?|depths?|depth_?maps?|normals?|thumb(nail)?s?|previews?|segmentations?|segs?|alphas?|mattes?|"
+    r"flows?|disparity|disparities|confidences?|semantics?|instances?|labels?|label_?maps?|panoptic|"
+    r"instance_?(ids?|maps?))(_\d+)?"
 )
 _SMALLER = re.compile(r"(images?|rgb)_(\d+)")
 """nerfstudio's copies, so many times smaller."""
@@ -34,6 +35,11 @@ _OF_A_PHOTO = re.compile(
     r"(.+?)([._ -](mask|matte|alpha|depth|normal|seg|segmentation|disp|thumb|thumbnail)(_?\d+)?)"
 )
 """Names of what belongs to a photo of a shorter name: NAME_mask.png, NAME_depth_0001.png."""
+_BEFORE_A_PHOTO = re.compile(r"(?:dynamic_mask|mask|depth|normal|thumb)[._ -](.+)")
+"""The same, in front: dynamic_mask_NAME.png."""
+_CAMERAS_UNREAD = {"cameras.xml", "doc.xml", "bundle.out", "reconstruction.json", "scene.mvs", "cameras.out"}
+_CAMERAS_UNREAD_ENDINGS = (".nvm", ".rcproj", ".psx", ".psz", ".p4d")
+"""Of Metashape, Bundler, OpenSfM, OpenMVS, VisualSFM, RealityCapture and Pix4D."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +125,22 @@ def holdings(items: Sequence[Item], has_truth: bool = False) -> Holdings:
         left_out={
             "as photos for tests": [item.name for item in held_out],
             "as raw files beside their pictures": [item.name for item in raws if item not in undeveloped],
+            "as cameras are read from COLMAP, nerfstudio and cameras.json only": _unread_cameras(
+                in_sight, by_kind
+            ),
         },
         has_truth=has_truth,
     )
+
+
+def _unread_cameras(items: Sequence[Item], by_kind: dict[str, list[Item]]) -> list[str]:
+    """Files of cameras of other programs, where no others are here."""
+    if by_kind.get("cameras") or _models(items):
+        return []
+    names = [(item, item.parts[-1].casefold()) for item in items]
+    return [
+        item.name for item, name in names if name in _CAMERAS_UNREAD or name.endswith(_CAMERAS_UNREAD_ENDINGS)
+    ]
 
 
 def items_below(root: Path, *, links: bool) -> tuple[list[Item], bool]:
@@ -180,8 +199,8 @@ def _without_masks(pictures: list[Item]) -> tuple[list[Item], list[Item]]:
 
     def belongs(item: Item) -> bool:
         *folders, stem = _stem_of(item)
-        match = _OF_A_PHOTO.fullmatch(stem)
-        of_another = match is not None and (*folders, match[1]) in beside
+        matches = (pattern.fullmatch(stem) for pattern in (_OF_A_PHOTO, _BEFORE_A_PHOTO))
+        of_another = any(match is not None and (*folders, match[1]) in beside for match in matches)
         doubled = (*folders, stem) in beside and without_ending(stem) != stem  # COLMAP's masks: NAME.jpg.png
         return of_another or doubled or any(_NO_PHOTOS.fullmatch(part) for part in folders)
 

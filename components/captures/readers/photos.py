@@ -21,7 +21,10 @@ from liftlab.components.types import Array
 _MAX_SIDE_PX = 32_000
 """Beyond it OpenCV cannot warp a picture, and beyond 65,500 JPEG cannot hold it."""
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"BM", b"GIF8")
+_SIGNATURES = (
+    b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+", b"BM", b"GIF8",
+)  # fmt: skip
+"""Two of TIFF are of its form for large files."""
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _DIAGONAL_35MM = math.hypot(36.0, 24.0)
 _NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE, _SUB_IFDS = 254, 258, 330
@@ -111,7 +114,7 @@ def read_photo(data: bytes, name: str, limits: ImportLimits) -> CleanPhoto:
         if keeps_bytes:
             return CleanPhoto(pixels, data, ".jpg", focal_px)
         clean = clean_photo(pixels, focal_px, lossless=lossless)
-        several = image.format in ("GIF", "WEBP", "PNG") and _is_animated(image)
+        several = image.format in ("GIF", "WEBP", "PNG", "TIFF") and _is_animated(image)
         return replace(clean, of_several=several, used=used)
 
 

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from liftlab.components.captures.known_cameras import Units
 from liftlab.components.captures.lenses import BroughtCamera
 from liftlab.components.captures.limits import ImportLimits
 from liftlab.components.captures.matching import Parts, match_names, name_parts, natural_key
@@ -20,8 +19,14 @@ from liftlab.components.captures.readers.camera_files import (
 )
 from liftlab.components.captures.readers.colmap import read_colmap_model
 from liftlab.components.captures.readers.finding import Holdings, Item, holdings, items_below, items_of
+from liftlab.components.captures.readers.found import BroughtCameras, Source
 from liftlab.components.captures.readers.kinds import CAMERAS, kind_of
-from liftlab.components.captures.readers.mask_files import masks_of_photos, with_named_masks
+from liftlab.components.captures.readers.mask_files import (
+    masks_of_photos,
+    may_hold_labels,
+    object_pictures,
+    with_named_masks,
+)
 from liftlab.components.captures.readers.nerfstudio import read_transforms_json
 from liftlab.components.captures.readers.photos import Stored, stored_as
 from liftlab.components.captures.readers.video import extract_frames
@@ -32,37 +37,6 @@ _TRAINED = re.compile(r"(?:.*/)?point_cloud/iteration_(\d+)/point_cloud\.ply")
 """Where the trainers of Gaussian splatting leave their splats."""
 _FEWEST = 2
 _HEAD_BYTES = 1 << 16
-
-
-@dataclass(frozen=True)
-class BroughtCameras:
-    """Cameras that belong to photos of a source."""
-
-    of_photo: Mapping[str, BroughtCamera]
-    """By the photo's name."""
-    orientation: Mapping[str, int]
-    """How the picture that a camera was made for is turned to be the upright photo (EXIF's number)."""
-    units: Units = "arbitrary"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Photos as they were found, with the cameras that name them."""
-
-    photos: tuple[tuple[str, Path], ...]
-    """(path below the image folder; file), in natural order."""
-    cameras: BroughtCameras | None = None
-    masks: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
-    """By the photo's name: name and file of the picture that says what of it counts."""
-    notes: tuple[str, ...] = ()
-    """Sentences for the person."""
-    has_truth: bool = False
-    splats: Path | None = None
-    """A splat file that was brought in place of photos."""
-    drawn: bool = False
-    """Whether the photos are pictures of splats."""
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """What to add to the splats' places for the coordinates of their file."""
 
 
 @dataclass(frozen=True)
@@ -377,16 +351,20 @@ def _source(
     photos = [(_name_of(item, found.home), item.path) for item in found.photos]
     place = "/".join(found.home)
     masks = {**masks_of_photos(found.masks, found.photos), **(masks or {})}
-    used = set(masks.values())
+    rest = [item for item in (*found.masks, *found.others) if item not in set(masks.values())]
+    objects = object_pictures(rest, found.photos)
+    shown = {picture.path for pictures in objects.values() for picture in pictures}
     left_out = {
-        f"since they are not in {place}": [item.name for item in found.others],
-        "as masks and the like": [item.name for item in found.masks if item not in used],
+        f"since they are not in {place}": [i.name for i in found.others if i in rest and i.path not in shown],
+        "as masks and the like": [i.name for i in found.masks if i in rest and i.path not in shown],
         **found.left_out,
     }
     return Source(
         tuple(sorted(photos, key=lambda pair: natural_key(pair[0]))),
         cameras,
         {_name_of(photo, found.home): (mask.name, mask.path) for photo, mask in masks.items()},
+        frozenset(_name_of(photo, found.home) for photo, mask in masks.items() if may_hold_labels(mask)),
+        {_name_of(photo, found.home): tuple(pictures) for photo, pictures in objects.items()},
         (*notes, *replace(found, left_out=left_out).notes),
         found.has_truth,
     )

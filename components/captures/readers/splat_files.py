@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from liftlab.components.captures.lenses import BroughtCamera
+from liftlab.components.captures.readers.found import BroughtCameras, Source
 from liftlab.components.captures.readers.photos import encode_photo
-from liftlab.components.captures.readers.sources import BroughtCameras, Source
 from liftlab.components.errors import InputError
 from liftlab.components.gaussians.virtual_views import choose_cameras, render_view
 from liftlab.components.progress import Progress, part_of, repeated

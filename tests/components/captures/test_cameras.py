@@ -1,6 +1,7 @@
 """Cameras that come with photos: every format gives the same cameras, and a round trip changes nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from liftlab.components.captures.readers.nerfstudio import read_transforms_json
 from liftlab.components.errors import InputError
 from liftlab.components.types import Lens
 from tests.components.captures.picture import cameras_record, photo_folder, write_cameras
+from tests.not_none import not_none
 
 OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 DISTORTION = np.array([0.05, -0.02, 0.001, 0.002])
@@ -212,6 +214,16 @@ def test_a_colmap_model_cut_anywhere_is_said(
             assert (kind == "txt" and 0 < len(found.frames) < 3) or name == "cameras"
 
 
+@pytest.mark.parametrize("name", ["cameras", "images"])
+def test_a_line_that_is_none_costs_itself(tmp_path: Path, cameras: KnownCameras, name: str) -> None:
+    write_colmap(tmp_path / "model", cameras, "txt")
+    path = tmp_path / "model" / f"{name}.txt"
+    path.write_text(path.read_text() + "7 what is this\n")
+    found = read_colmap_model(tmp_path / "model")
+    assert_same(cameras_of(found), cameras, tolerance=1e-6)
+    assert len(found.losses) == 1 and "7 what is this" in found.losses[0] and path.name in found.losses[0]
+
+
 def test_noise_in_a_colmap_model_is_said(tmp_path: Path, cameras: KnownCameras) -> None:
     rng = np.random.default_rng(0)
     write_colmap(tmp_path / "model", cameras, "bin")
@@ -238,6 +250,40 @@ def test_every_format_imports_the_same(tmp_path: Path, cameras: KnownCameras, ki
     assert report.num_known_cameras == 3 and report.kept == ("000.jpg", "001.jpg", "002.jpg")
     assert capture.known_cameras is not None
     assert_same(capture.known_cameras, cameras, tolerance=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["cameras.json", "transforms.json", "colmap"])
+def test_cameras_on_a_map_are_moved_to_the_origin_and_keep_their_shape(
+    tmp_path: Path, cameras: KnownCameras, kind: str
+) -> None:
+    """UTM metres: of 5 million float32 keeps half a metre."""
+    place, frames = np.array([512345.0, 5412345.0, 120.0]), {}
+    for name, camera in cameras.frames.items():
+        pose = camera.world_to_camera.copy()
+        pose[:3, 3] -= pose[:3, :3] @ place
+        frames[name] = replace(camera, world_to_camera=pose)
+    source, far = photo_folder(tmp_path / "source", 3), replace(cameras, frames=frames)
+    if kind == "cameras.json":
+        write_cameras_json(source / kind, far)
+    elif kind == "transforms.json":
+        write_transforms(source / kind, far, per_frame=False)
+    else:
+        write_colmap(source / "sparse" / "0", far, "bin")
+    report, capture = import_capture(source, tmp_path / "c"), open_capture(tmp_path / "c")
+    known = not_none(capture.known_cameras)
+    offset = np.array(capture.offset)
+    assert np.abs(offset - place).max() < 50
+    assert any(line.startswith("The cameras lie far from the origin") for line in report.warnings)
+    for name, camera in cameras.frames.items():
+        here, there = (np.linalg.inv(c.world_to_camera)[:3, 3] for c in (known.frames[name], camera))
+        assert np.abs(here + offset - (there + place)).max() < 1e-5
+
+
+def test_cameras_near_the_origin_stay(tmp_path: Path, cameras: KnownCameras) -> None:
+    source = photo_folder(tmp_path / "source", 3)
+    write_cameras_json(source / "cameras.json", cameras)
+    import_capture(source, tmp_path / "c")
+    assert open_capture(tmp_path / "c").offset == (0.0, 0.0, 0.0)
 
 
 def test_an_explicit_cameras_file_goes_first(tmp_path: Path) -> None:

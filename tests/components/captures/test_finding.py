@@ -11,7 +11,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from liftlab.components.captures import ImportLimits, import_capture, open_capture
-from liftlab.components.captures.readers.sources import Source, find_source
+from liftlab.components.captures.readers.found import Source
+from liftlab.components.captures.readers.sources import find_source
 from liftlab.components.errors import InputError
 from liftlab.components.progress import no_progress
 from tests.components.captures.picture import (
@@ -285,3 +286,14 @@ def test_cameras_that_are_named_are_known_by_their_content(tmp_path: Path) -> No
     assert import_capture(source, tmp_path / "d", with_cameras=False).num_known_cameras == 0
     (source / "cameras.json").write_text("{")
     assert import_capture(source, tmp_path / "d", with_cameras=False).num_known_cameras == 0
+
+
+def test_cameras_of_programs_that_are_not_read_are_named(tmp_path: Path) -> None:
+    source = photo_folder(tmp_path / "s", 3)
+    (source / "cameras.xml").write_text("<document/>")
+    (source / "scene.nvm").write_text("NVM_V3")
+    report = import_capture(source, tmp_path / "c")
+    assert any(
+        "COLMAP, nerfstudio and cameras.json only: cameras.xml and scene.nvm." in line
+        for line in report.warnings
+    )

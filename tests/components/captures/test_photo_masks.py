@@ -54,7 +54,7 @@ def test_a_mask_finds_its_photo(tmp_path: Path, mask: str, white: int) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["masks/mug/001.png", "depth/001.png", "sam_masks/001.png", "images/001_depth.png", "masks/009.png"],
+    ["depth/001.png", "images/001_depth.png", "masks/009.png", "normals/001.png"],
 )
 def test_other_pictures_mask_nothing(tmp_path: Path, other: str) -> None:
     report, capture = capture_of(
@@ -146,3 +146,47 @@ def test_a_smaller_mask_is_enlarged(tmp_path: Path) -> None:
     assert (
         used is not None and used.shape == (HEIGHT, WIDTH) and used.mean() == pytest.approx(1 / 3, abs=0.02)
     )
+
+
+@pytest.mark.parametrize("orientation", [6, 8, 3])
+def test_a_mask_of_the_photo_as_it_is_stored_turns_with_it(tmp_path: Path, orientation: int) -> None:
+    """Programs that pass EXIF data over paint on the stored picture; where the shape tells, that is seen."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    buffer = io.BytesIO()
+    Image.fromarray(textured(HEIGHT, WIDTH)).save(buffer, "JPEG", exif=exif)
+    _, capture = capture_of(
+        tmp_path,
+        {**photos("images/000.jpg"), "images/001.jpg": buffer.getvalue(), "masks/001.png": mask_picture()},
+    )
+    used = load_used(capture.photos[1])
+    assert used is not None
+    stored = np.zeros((HEIGHT, WIDTH), bool)
+    stored[:, : WIDTH // 3] = True
+    expected = {6: np.rot90(stored, 3), 8: np.rot90(stored), 3: stored}[
+        orientation
+    ]  # a half turn has one shape
+    assert (used == expected).all()
+
+
+def test_what_is_not_black_in_a_dynamic_mask_takes_no_part(tmp_path: Path) -> None:
+    """instant-ngp's `dynamic_mask_NAME.png`: the other way round than everybody else's."""
+    report, capture = capture_of(
+        tmp_path, {**photos("000.jpg", "001.jpg", "002.jpg"), "dynamic_mask_001.png": mask_picture(white=7)}
+    )
+    assert report.kept == ("000.jpg", "001.jpg", "002.jpg")
+    used = load_used(capture.photos[1])
+    assert used is not None and used[:, WIDTH // 3 :].all() and not used[:, : WIDTH // 3].any()
+
+
+@pytest.mark.parametrize("folders", [("masks", "masks_2"), ("masks_2", "masks_8")])
+def test_of_masks_in_several_sizes_the_largest_count(tmp_path: Path, folders: tuple[str, str]) -> None:
+    large, small = mask_picture(), mask_picture(WIDTH // 2, HEIGHT // 2, white=0)
+    _, capture = capture_of(
+        tmp_path,
+        {**photos("images/000.jpg", "images/001.jpg"), f"{folders[0]}/001.png": large,
+         f"{folders[1]}/001.png": small},
+    )  # fmt: skip
+    used = load_used(capture.photos[1])
+    assert used is not None and used.mean() == pytest.approx(1 / 3)
+    assert not (tmp_path / "c" / "objects").exists()

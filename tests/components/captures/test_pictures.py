@@ -167,3 +167,13 @@ def test_light_becomes_what_an_ordinary_screen_shows(transfer: int) -> None:
     assert (np.diff(seen[:, 0]) > 0).all() and seen[-1, 0] >= 250
     # 40 of 203 nits lie below the knee: plain sRGB of that share.
     assert abs(seen[3, 0] - 255 * (1.055 * (40 / 203) ** (1 / 2.4) - 0.055)) <= 2
+
+
+def test_large_form_and_several_pages_of_a_tiff(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    pages = {"save_all": True, "append_images": [Image.new("RGB", (96, 80))]}
+    for shift, (name, options) in enumerate({"a": {"big_tiff": True}, "b": pages}.items()):
+        Image.fromarray(textured(80, 96, shift=9 * shift)).save(tmp_path / "s" / f"{name}.tif", **options)
+    report = import_capture(tmp_path / "s", tmp_path / "c")
+    assert report.kept == ("a.jpg", "b.jpg")
+    assert "Of several pictures in one file the first was taken: b.tif." in report.warnings

@@ -453,3 +453,30 @@ def test_damaged_sog_is_said(tmp_path: Path, case: str) -> None:
             bundle.writestr(name, data)
     with pytest.raises(InputError, match=sentence):
         read_gaussians(tmp_path / "a.sog")
+
+
+@pytest.mark.parametrize("called", [".splat", ".spz", ".ksplat", ".sog", ".PLY"])
+def test_what_a_file_holds_goes_before_its_name(tmp_path: Path, called: str) -> None:
+    given = splats(30, 1)
+    write_gaussians(tmp_path / "a.ply", given)
+    (tmp_path / "a.ply").rename(tmp_path / f"b{called}")
+    assert np.array_equal(read_gaussians(tmp_path / f"b{called}").means, given.means)
+
+
+def test_a_spz_that_is_called_ply(tmp_path: Path) -> None:
+    given = splats(30, 1)
+    write_gaussians(tmp_path / "a.spz", given)
+    (tmp_path / "a.spz").rename(tmp_path / "a.ply")
+    assert np.abs(read_gaussians(tmp_path / "a.ply").means - given.means).max() < 1e-3
+
+
+def test_floats_on_a_map_are_moved_and_their_steps_are_said(tmp_path: Path) -> None:
+    given = splats(200, 1)
+    place = np.array([512345, 5412345, 0])
+    write_gaussians(tmp_path / "far.ply", replace(given, means=(given.means + place).astype(np.float32)))
+    file = read_splat_file(tmp_path / "far.ply")
+    assert np.abs(file.gaussians.means + file.offset - given.means - place).max() <= 0.5
+    assert np.abs(file.gaussians.means).max() < 20
+    assert any("steps of 0.5" in note for note in file.notes)
+    write_gaussians(tmp_path / "near.ply", replace(given, means=(given.means + 1000).astype(np.float32)))
+    assert not any(read_splat_file(tmp_path / "near.ply").offset), "of these float32 keeps what is seen"

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from liftlab.components.sfm.confirmation import DepthView, Verdict, verdict_on
+from liftlab.components.sfm.confirmation import DepthView, Verdict, compared_pixels, verdict_on
 from tests.textured_scene import looking_at, render, room, walk
 
 CAMERAS = walk(4, 160, 120)
@@ -51,3 +51,26 @@ def test_what_cannot_be_compared_confirms_nothing(views: list[DepthView]) -> Non
     turned = replace(photo.camera, world_to_camera=away)
     for camera, seen in ((photo.camera, plain), (photo.camera, blind), (turned, others), (photo.camera, [])):
         assert verdict_on(photo.grey, camera, seen) == Verdict(0.0, 0.0, 0.0)
+
+
+def test_what_a_mask_leaves_out_of_a_photo_says_nothing(views: list[DepthView]) -> None:
+    """Somebody stands before most of one photo: by its mask its camera is believed, and not without."""
+    photo, others = views[1], [views[0], *views[2:]]
+    stranger = np.random.default_rng(0).random(photo.grey.shape).astype(np.float32)
+    before = np.zeros(photo.grey.shape, bool)
+    before[:, 30:] = True
+    seen = np.where(before, cv2.GaussianBlur(stranger, (0, 0), 2), photo.grey).astype(np.float32)
+    masked = np.where(before, np.float32(np.nan), photo.grey)
+    assert not verdict_on(seen, photo.camera, others).confirmed
+    right = verdict_on(masked, photo.camera, others)
+    assert right.confirmed and right.share > 0.8 and right.agree > 0.5
+    assert verdict_on(np.full_like(photo.grey, np.nan), photo.camera, others) == Verdict(0.0, 0.0, 0.0)
+
+
+def test_what_a_mask_leaves_out_of_a_view_is_not_looked_for(views: list[DepthView]) -> None:
+    photo, others = views[1], [views[0], *views[2:]]
+    halves = [replace(view, grey=view.grey.copy()) for view in others]
+    for view in halves:
+        view.grey[:60] = np.nan
+    as_it_is, half = (compared_pixels(photo.grey, photo.camera, given[0]) for given in (others, halves))
+    assert 0 < half[1] < 0.7 * as_it_is[1] and half[0] > 0.8 * half[1]

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import av
+import numpy as np
 import pytest
 import trimesh
 from PIL import Image
@@ -21,6 +22,8 @@ from plyfile import PlyData
 
 from liftlab.cli import main as cli
 from liftlab.cli.doctor import examine
+from liftlab.components.captures.readers.colmap import read_colmap_model
+from liftlab.components.captures.readers.nerfstudio import read_transforms_json
 from liftlab.components.errors import InputError
 from liftlab.components.export import turntable_cameras
 from liftlab.components.gaussians.files import read_gaussians
@@ -273,6 +276,31 @@ def test_places_of_a_map_come_back(splat_lab: Lab, toy: Toy, tmp_path: Path) -> 
         for name, step in zip("xyz", there.offset, strict=True):
             assert moved[name].dtype == "f8"
             assert abs(moved[name] - (near[name].astype(float) + step)).max() < 1e-6
+
+
+def test_places_of_a_map_come_back_in_formats_of_floats(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    """GLB moves its node, cameras are of double precision, SPZ has a file beside it."""
+    session = objects_of(splat_lab, toy, "mug")
+    kinds = ["glb", "colmap", "transforms", "spz"]
+    export(session, kinds, tmp_path / "here")
+    there = dataclasses.replace(splat_lab.capture(NAME), offset=(512345.0, 5412345.0, -120.0))
+    with mock.patch.object(Lab, "capture", lambda lab, name: there):
+        export(session, kinds, tmp_path / "there")
+    here, away = tmp_path / "here", tmp_path / "there"
+    vertices = [trimesh.load_scene(folder / "mug.glb").to_geometry().vertices for folder in (here, away)]
+    turn = np.array(trimesh.geometry.align_vectors(toy.scene.up, [0.0, 1.0, 0.0]))[:3, :3]
+    assert np.abs(vertices[1] - (vertices[0] + turn @ there.offset)).max() < 1e-6
+    models = [read_colmap_model(folder / "colmap").frames for folder in (here, away)]
+    nerfs = [read_transforms_json(folder / "transforms.json").frames for folder in (here, away)]
+    for one, other in (*zip(*models, strict=True), *zip(*nerfs, strict=True)):
+        near, far = (np.linalg.inv(frame.camera((160, 120)).world_to_camera) for frame in (one, other))
+        assert np.abs(far[:3, 3] - (near[:3, 3] + there.offset)).max() < 1e-6
+        assert np.abs(far[:3, :3] - near[:3, :3]).max() < 1e-12
+    near, far = (read_gaussians(folder / "mug.spz").means for folder in (here, away))
+    assert np.array_equal(near, far)  # their bytes hold the time
+    assert not (here / "mug.spz.offset.json").exists()
+    beside = json.loads((away / "mug.spz.offset.json").read_text())
+    assert beside["offset"] == [512345.0, -5412345.0, 120.0], "the axes of SPZ: Y up, Z towards the viewer"
 
 
 # Names that would meet -------------------------------------------------------------------------------------

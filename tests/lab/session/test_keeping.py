@@ -1,9 +1,15 @@
 """An object made by a slow click, kept for everybody."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from liftlab.components.captures import ImportLimits
+from liftlab.components.captures.object_masks import OBJECTS_FOLDER, ObjectsTaken
+from liftlab.components.captures.readers.mask_files import ObjectPicture
 from liftlab.components.errors import InputError
+from liftlab.components.export import write_label_png
 from liftlab.engine.lab import Lab
 from liftlab.session.keeping import keep_object, masks_with_kept
 from liftlab.session.session import Session
@@ -57,3 +63,23 @@ def test_there_must_be_something_to_keep(lab: Lab) -> None:
     session.new_object()
     with pytest.raises(InputError, match="nothing to keep"):
         session.keep()
+
+
+def test_masks_that_came_with_the_photos_are_found_by_a_click(lab: Lab, tmp_path: Path) -> None:
+    """Beside what a person keeps, in whatever order, and once."""
+    scene, capture, before = lab.scene(NAME), lab.capture(NAME), len(lab.masks(NAME).object_ids)
+    pictures = {}
+    for view, mask in zip(scene.views, blob(lab), strict=True):
+        write_label_png(tmp_path / f"{view.stem}.png", mask.astype(np.uint16) * 7)
+        pictures[view.name] = (ObjectPicture(view.name, tmp_path / f"{view.stem}.png", "labels"),)
+    taken = ObjectsTaken(pictures, ImportLimits(), capture.folder / OBJECTS_FOLDER, {"labels"})
+    for photo in capture.photos:
+        taken.take(photo.name, photo.stem, (photo.width, photo.height), 1, None)
+    taken.finish()
+    session = Session(lab)
+    session.open(NAME)
+    state = session.click("000.png", 10.5, scene.views[0].image.shape[0] - 6.5)
+    assert result_of(state).object_ids == (before + 1,)
+    assert all((ours == theirs).all() for ours, theirs in zip(state.masks, blob(lab), strict=True))
+    keep_object(lab, NAME, [mask[::-1] for mask in blob(lab)])
+    assert len(masks_with_kept(lab, NAME).object_ids) == before + 2
