@@ -11,7 +11,6 @@ from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE, Offset
 from liftlab.view3d.drawing import Look, Patch, Picture, ShownObject
 from liftlab.view3d.frame import frame_of, framed
-from liftlab.view3d.patches import patch_of
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
 from liftlab.view3d.viewer import Viewer, ViewerMarker
@@ -129,6 +128,8 @@ class SceneView:
             return None
         token = (scene.gaussians_key, tuple(answers))
         if self._mended is None or self._mended.token != token:
+            from liftlab.view3d.patches import patch_of  # with scipy, which few visits need
+
             self._mended = patch_of(scene, token, [answer.selected("splats") for answer in answers])
         return self._mended
 
