@@ -138,7 +138,7 @@ class _Place:
         return np.floor((points @ self.axes.T - self.low) / self.cell).astype(int)
 
     def inside(self, cells: Int[Array, "N 2"]) -> Bool[Array, "N"]:
-        return ((cells >= 0) & (cells < self.shape)).all(axis=1)
+        return np.asarray(((cells >= 0) & (cells < self.shape)).all(axis=1))
 
     def marked(self, cells: Int[Array, "N 2"]) -> Bool[Array, "H W"]:
         out = np.zeros(self.shape, bool)
@@ -172,7 +172,7 @@ class _Place:
         out = np.zeros(len(self.cells), bool)
         if len(rows):
             tree = KDTree(self.thing.means)
-            spacing = float(np.median(tree.query(self.thing.means, k=[5])[0]))
+            spacing = float(np.median(np.asarray(tree.query(self.thing.means, k=5)[0])[:, -1]))
             away, _ = tree.query(self.whole.means[rows])
             out[rows[away < REMAINS * max(self.cell, spacing)]] = True
         return out
@@ -244,7 +244,7 @@ def _nearest(cells: Bool[Array, "H W"]) -> Int[Array, "2 H W"]:
     """Row and column of the marked cell that is nearest to each cell."""
     from scipy import ndimage
 
-    return ndimage.distance_transform_edt(~cells, return_distances=False, return_indices=True)
+    return np.asarray(ndimage.distance_transform_edt(~cells, return_distances=False, return_indices=True))
 
 
 def _axes(normal: Float[Array, "3"]) -> Float[Array, "2 3"]:

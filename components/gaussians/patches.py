@@ -41,7 +41,8 @@ def closed(cells: Bool[Array, "H W"], by: int = 3) -> Bool[Array, "H W"]:
     """Without gaps up to twice `by` and without holes."""
     side = 2 * by + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return ndimage.binary_fill_holes(cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0)
+    whole = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0
+    return np.asarray(ndimage.binary_fill_holes(whole), bool)
 
 
 def surface_colours(
@@ -73,7 +74,7 @@ def darker_around(
     """
     if not foot.any():
         return foot
-    away = ndimage.distance_transform_edt(~foot)
+    away = np.asarray(ndimage.distance_transform_edt(~foot))
     grey = ndimage.gaussian_filter(colours @ GREY, 1.0)
     far = surface & (away > reach / 2) & (away < 2 * reach)
     if far.sum() < 3:
@@ -81,7 +82,7 @@ def darker_around(
     usual = _gradient(grey, far)
     pattern = PATTERN * 1.48 * float(np.median(np.abs(grey - usual)[far]))
     dark = surface & (away <= reach) & (grey < usual - np.maximum(DARKER * usual, pattern))
-    pieces, _ = ndimage.label(dark | widened(foot, 2))
+    _, pieces = cv2.connectedComponents((dark | widened(foot, 2)).astype(np.uint8), connectivity=4)
     touching = np.unique(pieces[foot])
     return closed(np.isin(pieces, touching[touching > 0]), 1) & ~foot
 
@@ -182,7 +183,7 @@ def between(
     sides += 1e-6 * out[wanted]
     for step in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         beside = cells + step
-        inside = ((beside >= 0) & (beside < wanted.shape)).all(axis=1)
+        inside = np.asarray(((beside >= 0) & (beside < wanted.shape)).all(axis=1))
         at = tuple(np.where(inside[:, None], beside, 0).T)
         free, fixed = inside & wanted[at], inside & known[at] & ~wanted[at]
         rows.append(np.flatnonzero(free))

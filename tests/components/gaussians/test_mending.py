@@ -97,7 +97,7 @@ def test_the_same_twice(rest: Gaussians, box: Gaussians) -> None:
 
 
 def test_where_nothing_is_left_to_copy_the_colours_around_are_taken(rest: Gaussians, box: Gaussians) -> None:
-    near = (np.abs(rest.means[:, :2]) < 0.62).all(axis=1)
+    near = np.asarray((np.abs(rest.means[:, :2]) < 0.62).all(axis=1))
     small = subset(rest, near)
     points, colours = on_table(mend(small, [box], [TABLE]).applied(small), 0.3)
     assert np.abs(colours - wood(points)).mean() < 0.1
