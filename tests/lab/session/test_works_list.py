@@ -33,6 +33,8 @@ def test_what_others_wrote_meanwhile_is_read(tmp_path: Path) -> None:
     record = json.loads(SAVED.read_text(encoding="utf-8"))
     mine.write("work-of-the-tests-1", record)
     theirs.write("work-of-the-tests-1", {**record, "name": "theirs"})
-    later = mine.changed("work-of-the-tests-1") + 1_000_000_000  # two writes within a tick of the clock look alike
+    later = (
+        mine.changed("work-of-the-tests-1") + 1_000_000_000
+    )  # two writes within a tick of the clock look alike
     os.utime(workspace.sessions_folder(PERSON) / "work-of-the-tests-1.json", ns=(later, later))
     assert [work.name for work in mine.all()] == ["theirs"]
