@@ -40,7 +40,11 @@ def test_a_double_click_starts_and_deletes_one_object(open_page: OpenPage) -> No
 def test_a_mask_that_was_taken_back_does_not_come_late(open_page: OpenPage) -> None:
     page = open_page()
     held: list[Route] = []
-    page.route(f"**/lab/overlay/001.png?w={toy_workspace.WIDTH}*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/lab/overlay/001.png?w={toy_workspace.WIDTH}*", hold)
     click_photo(page, RED)
     page.get_by_role("option", name="Photo 001.png").click()
     page.wait_for_timeout(500)
