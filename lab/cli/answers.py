@@ -90,6 +90,7 @@ def run_export(command: Export) -> dict[str, Any]:
             session.open(command.name)
         files = export(
             session, command.kinds, command.out.expanduser(), boundary=command.boundary, metres=command.metres,
+            mended=command.mend,
             tell=say,
         )  # fmt: skip
         say(f"{len(files)} files written to {command.out}")

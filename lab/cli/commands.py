@@ -205,6 +205,8 @@ class Export(Common):
     """What happens to splats across an object's outline: left whole, left out, or cut."""
     metres: bool = False
     """Write coordinates in metres; the scale must be known (see `liftlab measure`)."""
+    mend: bool = False
+    """Fill in what objects leave behind (hole and shadow) in the splats of the scene without them."""
     prompts: Annotated[Path | None, arg(metavar="FILE")] = None
     """JSON file with objects and clicks; needed for all kinds but the cameras."""
     method: Annotated[str, arg(metavar="METHOD")] = DEFAULT_METHOD

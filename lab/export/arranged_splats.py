@@ -7,14 +7,10 @@ from functools import reduce
 import numpy as np
 from jaxtyping import Bool
 
+from liftlab.components.gaussians.mending import mend
 from liftlab.components.gaussians.selection import joined, subset
-from liftlab.components.types import Array, Gaussians
-from liftlab.session.arrangement import NOWHERE, Offset, Placement
-
-
-def is_displaced(placement: Placement) -> bool:
-    """Whether an object no longer stands where it was reconstructed."""
-    return placement.removed or placement.offset != NOWHERE
+from liftlab.components.types import Array, Gaussians, Plane
+from liftlab.session.arrangement import Offset, Placement
 
 
 def rearranged_object(thing: Gaussians, placement: Placement) -> Gaussians:
@@ -31,21 +27,29 @@ def arranged(
     gaussians: Gaussians,
     objects: Sequence[tuple[Bool[Array, "N"], Placement]],
     crop: tuple[Offset, Offset] | None,
+    *,
+    mend_on: Sequence[Plane] | None = None,
 ) -> tuple[Gaussians, list[Bool[Array, "P"]]]:
     """The whole scene as it stands, every Gaussian left whole, as the 3D view shows it.
 
     Args:
         objects: Which Gaussians are each object's, and what was done with it.
         crop: Lowest and highest corner of what is kept.
+        mend_on: Planes of the scene, with which the places that objects left are filled in; None leaves them as they
+            are.
 
     Returns:
         The P Gaussians left or added, and which of them are each object's.
     """
     here = np.ones(len(gaussians.means), bool)
     for chosen, place in objects:
-        here &= ~(chosen & is_displaced(place))
+        here &= ~(chosen & place.displaced)
     things = [(subset(gaussians, chosen), place) for chosen, place in objects]
-    whole = add_objects(subset(gaussians, here), things)
+    left = [thing for thing, place in things if place.displaced] if mend_on is not None else []
+    patch = mend(subset(gaussians, here), left, mend_on or ())
+    here[here] = ~patch.hidden
+    whole = add_objects(joined(subset(gaussians, here), patch.added), things)
+    new = np.zeros(len(patch.added.means), bool)
     theirs = []
     for number, (chosen, _) in enumerate(objects):
         added = [
@@ -53,7 +57,7 @@ def arranged(
             for other, thing in enumerate(things)
             for piece in _added(*thing)
         ]
-        theirs.append(np.concatenate([chosen[here], *added]))
+        theirs.append(np.concatenate([chosen[here], new, *added]))
     inside = within(whole, crop)
     return subset(whole, inside), [chosen[inside] for chosen in theirs]
 
@@ -80,5 +84,5 @@ def _added(thing: Gaussians, placement: Placement) -> list[Gaussians]:
     """What stands where the reconstruction has nothing of the object."""
     if placement.removed:
         return []
-    own = [_moved(thing, placement.offset)] if is_displaced(placement) else []
+    own = [_moved(thing, placement.offset)] if placement.displaced else []
     return [*own, *_doubles(thing, placement)]

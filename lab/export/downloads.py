@@ -56,11 +56,12 @@ def offers(*, splats: bool) -> list[dict[str, Any]]:
     return [*offered, EVERYTHING_OFFER]
 
 
-def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Download:
+def export_file(visitor: "Visitor", kind: str, *, metres: bool = False, mended: bool = False) -> Download:
     """Write one export: the file itself, or a zip when there are several.
 
     Args:
         metres: Coordinates in metres; the scene's scale must be known.
+        mended: Scenes without objects have filled in what these leave behind.
 
     Raises:
         InputError: An unknown kind, or nothing is selected.
@@ -72,7 +73,7 @@ def export_file(visitor: "Visitor", kind: str, *, metres: bool = False) -> Downl
             name = visitor.session.scene_name
             if name is None:
                 raise InputError("No scene is open; choose one first.")
-            files = visitor.session.export(kind, folder / "files", metres=metres)
+            files = visitor.session.export(kind, folder / "files", metres=metres, mended=mended)
         if len(files) == 1:
             known = EXPORT_FORMATS.get(kind).media_type if kind != EVERYTHING else "application/octet-stream"
             return Download(files[0], known, kept.pop_all())

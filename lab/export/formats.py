@@ -89,6 +89,8 @@ class ExportRequest:
     """Coordinates in metres; else in the scene's own unit."""
     boundary: "Boundary" = "split"
     """What happens to splats across an object's outline: "keep", "trim" or "split"."""
+    mended: bool = False
+    """Splats of the scene: what objects leave behind is filled in."""
 
     @cached_property
     def placed(self) -> "ExportRequest":
@@ -126,7 +128,7 @@ class ExportRequest:
         """Splats of objects and of what is around them; for formats that need splats."""
         from liftlab.export.splats import ObjectSplats
 
-        return ObjectSplats(self.session, self.boundary)
+        return ObjectSplats(self.session, self.boundary, mended=self.mended)
 
 
 @dataclass(frozen=True)

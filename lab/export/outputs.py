@@ -94,6 +94,7 @@ def export(
     *,
     boundary: "Boundary" = "split",
     metres: bool = False,
+    mended: bool = False,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> list[Path]:
     """Write exports of `kinds` for some objects (None: all that select something) into `out`.
@@ -105,6 +106,7 @@ def export(
         boundary: What happens to splats across an object's outline: left whole ("keep"), left out ("trim"), or
             cut ("split").
         metres: Write coordinates in metres, not in the scene's own unit.
+        mended: Fill in what objects leave behind (hole and shadow) where the scene is written without them.
         tell: Given a sentence about each kind that has a folder of its own, and about those that are left out since
             the scene has no splats.
 
@@ -120,7 +122,7 @@ def export(
         raise InputError("No scene is open; choose one first.")
     wanted = [state for state in session.objects if object_ids is None or state.id in object_ids]
     objects = tuple(state for state in wanted if state.result is not None and not state.result.empty)
-    request = ExportRequest(session, objects, metres, boundary)
+    request = ExportRequest(session, objects, metres, boundary, mended)
     _ = request.unit  # refused before anything is written
     if not objects and any(record.needs_objects for record in records):
         raise InputError("Nothing is selected yet; click on an object first.")

@@ -12,7 +12,7 @@ import numpy as np
 from liftlab.components.errors import InputError
 from liftlab.components.gaussians.selection import subset, under_masks
 from liftlab.components.types import Gaussians, Scene
-from liftlab.export.arranged_splats import add_objects, arranged, is_displaced, rearranged_object, within
+from liftlab.export.arranged_splats import add_objects, arranged, rearranged_object, within
 from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import Placement
 
@@ -45,10 +45,12 @@ class ObjectSplats:
     Args:
         session: Whose objects are asked for.
         boundary: What happens to splats across an object's outline: "keep", "trim" or "split".
+        mended: What objects leave behind is filled in, also where the session does not show it so.
     """
 
-    def __init__(self, session: "Session", boundary: "Boundary") -> None:
+    def __init__(self, session: "Session", boundary: "Boundary", *, mended: bool = False) -> None:
         self.session = session
+        self.mended = mended or session.stage.arrangement.mended
         self.boundary: Boundary = boundary
         self.scene = splat_scene(session)
         self._parted: dict[tuple[int, ...], SplitScene] = {}
@@ -61,8 +63,9 @@ class ObjectSplats:
         ids = {state.id for state in objects}
         every = [*objects, *(state for state in self._placed() if state.id not in ids)]
         whole, theirs = arranged(
-            gaussians, [(self._chosen(state), self._place(state)) for state in every], crop
-        )
+            gaussians, [(self._chosen(state), self._place(state)) for state in every], crop,
+            mend_on=self.scene.planes if self.mended else None,
+        )  # fmt: skip
         lit = [(rgb(state.colour), rows) for state, rows in zip(objects, theirs, strict=False)]
         return replace(self.scene, gaussians=whole), lit
 
@@ -108,7 +111,12 @@ class ObjectSplats:
         """The scene as it stands, without these objects and their doubles."""
         gone = {state.id for state in states}
         others = [other for other in self._placed() if other.id not in gone]
-        rest = self.part(*states, *(other for other in others if is_displaced(self._place(other)))).rest
+        left = [*states, *(other for other in others if self._place(other).displaced)]
+        rest = self.part(*left).rest
+        if self.mended:
+            from liftlab.components.gaussians.mending import mend
+
+            rest = mend(rest, [self.part(state).thing for state in left], self.scene.planes).applied(rest)
         whole = add_objects(rest, [(self.part(other).thing, self._place(other)) for other in others])
         return subset(whole, within(whole, self.session.stage.arrangement.crop))
 

@@ -31,7 +31,7 @@ TEMPLATE = f"""
         <i class="ico ico-ruler"></i>Measure</button>
     </div>
     <div class="group">
-      <button type="button" class="tool" data-do="undo" title="Undo the last click (Z)" aria-label="Undo">
+      <button type="button" class="tool" data-do="undo" title="Undo the last change (Z)" aria-label="Undo">
         <i class="ico ico-undo"></i></button>
       <button type="button" class="tool" data-do="redo" title="Redo (Y)" aria-label="Redo">
         <i class="ico ico-redo"></i></button>
@@ -106,7 +106,7 @@ TEMPLATE = f"""
           aria-label="Delete this work"></button>
       </div>
       <header><h2>Objects</h2>
-        <button type="button" class="tool wide" data-do="new_object" title="Start a new object (N)">
+        <button type="button" class="tool wide" data-new title="Start a new object (N)">
           <i class="ico ico-add"></i>New</button></header>
       <ul role="list" aria-label="Objects"></ul>
       <div class="stage" hidden aria-label="The current object in the scene" role="group">
@@ -125,6 +125,8 @@ TEMPLATE = f"""
             title="Keep only what is near the object">Crop</button>
           <button type="button" class="tool wide" data-stage="put_back"
             title="Back to where it was reconstructed">Put back</button>
+          <button type="button" class="tool wide" data-stage="mend" aria-pressed="false"
+            title="Fill in what it leaves behind, hole and shadow, from the surface around">Fill in</button>
         </div>
         <div class="nudge" role="group" aria-label="Move the object" hidden></div>
       </div>
@@ -133,6 +135,8 @@ TEMPLATE = f"""
           title="Files of the objects for other programs">Take it away</button>
         <div id="take-menu" class="take-menu" popover role="dialog" aria-label="Take it away">
           <label class="take-metres" hidden><input type="checkbox" data-metres> Coordinates in metres</label>
+          <label class="take-mended" hidden><input type="checkbox" data-mended>
+            Scenes without objects: fill in what these leave</label>
           <div class="take-links"></div>
         </div>
       </div>

@@ -114,6 +114,8 @@ def _ready(visitor: "Visitor", scene: "Scene") -> Ready:
         look=replace(visitor.look, surface="splats") if visitor.view.previewing else visitor.look,
         previewing=visitor.view.previewing,
         cropped=session.stage.arrangement.crop is not None,
+        mended=session.stage.arrangement.mended,
+        mendable=scene.gaussians is not None and _left_places(session, objects),
         moving=visitor.moving,
         heat=bool(visitor.words.asks),
         ruler=_ruler(scene, session),
@@ -160,6 +162,11 @@ def _object(visitor: "Visitor", entry: "ObjectState") -> ObjectRow:
         method=entry.method,
         photo_only=entry.photo_only,
     )
+
+
+def _left_places(session: "Session", objects: "Sequence[ObjectState]") -> bool:
+    """Whether an object was taken out or moved away, so that its place can be filled in."""
+    return any(entry.count and session.stage.arrangement.of(entry.id).displaced for entry in objects)
 
 
 def _works(visitor: "Visitor") -> list[WorkRow]:

@@ -40,6 +40,11 @@ class Placement:
     def untouched(self) -> bool:
         return not self.removed and self.offset == NOWHERE and not self.copies
 
+    @property
+    def displaced(self) -> bool:
+        """It no longer stands where it was reconstructed."""
+        return self.removed or self.offset != NOWHERE
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -49,6 +54,8 @@ class Arrangement:
     """Of the objects that were touched, each once."""
     crop: tuple[Offset, Offset] | None = None
     """Lowest and highest corner of what is kept, world frame; None keeps everything."""
+    mended: bool = False
+    """Splats: the surface is filled in where objects were taken out or moved away, and their shadow there goes."""
 
     def of(self, object_id: int) -> Placement:
         """What was done with an object."""
@@ -66,7 +73,7 @@ class Arrangement:
 
     @property
     def untouched(self) -> bool:
-        return not self.placements and self.crop is None
+        return not self.placements and self.crop is None and not self.mended
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,12 @@ class Stage:
     def uncrop(self) -> None:
         """Keep the whole scene again."""
         self._change(replace(self.arrangement, crop=None))
+
+    def mend(self, mended: bool = True) -> None:
+        """Fill in what objects leave behind where they are taken out or moved away, or show the scene as it was
+        trained. Of splats only.
+        """
+        self._change(replace(self.arrangement, mended=mended))
 
     def extent(self, object_id: int) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest corner [3] of the box that holds an object but for stray points, world frame.

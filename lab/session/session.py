@@ -320,9 +320,7 @@ class Session(OpenScene):
 
     @locked
     def server_ms(self, object_id: int) -> tuple[float | None, ...]:
-        """Per prompt of an object: milliseconds of the answer when it was the last one; None where not
-        measured.
-        """
+        """Per prompt of an object: milliseconds of the answer when it was the last one; None where not measured."""
         return self.answerer.ms_of(self.book.entry(object_id))
 
     def view(self, *, height: int = 480) -> EmbeddedPage:
@@ -332,12 +330,14 @@ class Session(OpenScene):
     # Saving and restoring
 
     def export(
-        self, kind: str, folder: Path, object_ids: Sequence[int] | None = None, *, metres: bool = False
-    ) -> list[Path]:
+        self, kind: str, folder: Path, object_ids: Sequence[int] | None = None, *, metres: bool = False,
+        mended: bool = False,
+    ) -> list[Path]:  # fmt: skip
         """Write one kind of export (see `liftlab.export.formats`, or "all") and return the files.
 
         Args:
             metres: Coordinates in metres; the scene's scale must be known.
+            mended: Splats of the scene have filled in what objects leave behind.
 
         Raises:
             InputError: Unknown kind, nothing selected, or the folder cannot be written.
@@ -345,7 +345,7 @@ class Session(OpenScene):
         from liftlab.export.outputs import every_kind, export
 
         kinds = every_kind(self) if kind == "all" else [kind]
-        return export(self, kinds, folder, object_ids, metres=metres)
+        return export(self, kinds, folder, object_ids, metres=metres, mended=mended)
 
     @locked
     def notebook(self) -> Notebook:

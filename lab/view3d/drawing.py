@@ -59,6 +59,18 @@ class ShownObject:
     """Also stands at its place plus each of these, world frame."""
 
 
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Splats in place of others, where objects were taken out. Drawn in the photos' colours only."""
+
+    token: Hashable
+    """Another one when it changed."""
+    hidden: Bool[Array, "N"]
+    """Of the scene's Gaussians."""
+    surface: Surface
+    """The new ones."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """Everything that should be seen of the scene."""
@@ -69,6 +81,12 @@ class Picture:
     """Lowest and highest corner of the part shown, world frame; None shows all."""
     tone_token: Hashable = None
     """Another one when the colours of a tone other than "photo" changed."""
+    patch: Patch | None = None
+
+    @property
+    def shown_patch(self) -> Patch | None:
+        """The patch, where what is drawn is what it is for."""
+        return self.patch if self.look.surface == "splats" and self.look.tone == "photo" else None
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,8 @@ class Drawing:
         for entry in picture.objects:
             wanted |= self._object(surface, entry, picture)
         owners: set[Hashable] = {"base", *((entry.id, entry.token) for entry in picture.objects)}
+        if picture.patch is not None:
+            owners.add(("mended", picture.patch.token))
         self._apply(wanted, owners)
 
     def _base(self, surface: Surface, picture: Picture, colours: Colours) -> dict[str, _Wanted]:
@@ -140,6 +160,28 @@ class Drawing:
                 )
 
             out[name] = _Wanted(key, "base", send)
+        if (patch := picture.shown_patch) is not None and surface.name == "splats":
+            out |= self._patched(patch, picture)
+        return out
+
+    def _patched(self, patch: Patch, picture: Picture) -> dict[str, _Wanted]:
+        """The splats of a patch."""
+        dimmed = picture.look.rest == "dimmed"
+        out: dict[str, _Wanted] = {}
+        for number, chunk in enumerate(patch.surface.chunks):
+            index = chunk
+            if picture.crop is not None:
+                index = chunk[~self._outside(patch.surface, picture.crop)[chunk]]
+            if len(index):
+
+                def send(name: str, index: np.ndarray = index) -> "SceneNodeHandle":
+                    shade = patch.surface.colours[index]
+                    return patch.surface.add(
+                        self._scene, name, index, self._faded(shade) if dimmed else shade
+                    )
+
+                key = (patch.token, picture.crop, dimmed and self.background)
+                out[f"/mended/{number}"] = _Wanted(key, ("mended", patch.token), send)
         return out
 
     def _object(self, surface: Surface, entry: ShownObject, picture: Picture) -> dict[str, _Wanted]:
@@ -193,6 +235,8 @@ class Drawing:
         ]
         if picture.crop is not None:
             parts.append(self._outside(surface, picture.crop))
+        if picture.shown_patch is not None and surface.name == "splats":
+            parts.append(picture.shown_patch.hidden)
         return np.any(np.stack(parts), axis=0) if parts else None
 
     def _outside(self, surface: Surface, crop: tuple[Offset, Offset]) -> np.ndarray:

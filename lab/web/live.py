@@ -135,17 +135,21 @@ def _file_routes(router: APIRouter, visitor_of: Callable[[Request], Visitor]) ->
 
     @router.get("/compare-report")
     def compare_report(request: Request) -> Response:
-        return _sent(lambda: comparison_report(visitor_of(request)))
+        visitor = visitor_of(request)
+        return _sent(visitor, lambda: comparison_report(visitor))
 
     @router.get("/export/{kind}")
-    def export(request: Request, kind: str, metres: bool = False) -> Response:
-        return _sent(lambda: export_file(visitor_of(request), kind, metres=metres))
+    def export(request: Request, kind: str, metres: bool = False, mended: bool = False) -> Response:
+        visitor = visitor_of(request)
+        return _sent(visitor, lambda: export_file(visitor, kind, metres=metres, mended=mended))
 
 
-def _sent(make: Callable[[], Download]) -> Response:
+def _sent(visitor: Visitor, make: Callable[[], Download]) -> Response:
+    """The file; why there is none is said on the page too, since a browser says of a download only that it failed."""
     try:
         return _SentOnce(make())
     except InputError as error:
+        visitor.say(str(error))
         raise HTTPException(409, str(error)) from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from liftlab.components.errors import InputError
 from liftlab.pictures.palette import rgb
 from liftlab.session.arrangement import NOWHERE, Offset
-from liftlab.view3d.drawing import Picture, ShownObject
+from liftlab.view3d.drawing import Look, Patch, Picture, ShownObject
 from liftlab.view3d.frame import frame_of, framed
 from liftlab.view3d.surfaces import MAX_POINTS, MAX_SPLATS, SurfaceName
 from liftlab.view3d.tones import heat_colours, tone_colours, tone_token
@@ -36,6 +36,7 @@ class SceneView:
         self._viewer: Viewer | None = None
         self._drawn_scene: tuple[str, str] | None = None
         self._handles_at: tuple | None = None
+        self._mended: Patch | None = None
         self.previewing = False
         """Whether splats in the making are shown in place of the scene."""
 
@@ -111,7 +112,32 @@ class SceneView:
         token = tone_token(session, look.tone)
         if look.tone == "heat":
             token = (*token, visitor.words.version)
-        return Picture(look, tuple(shown), arrangement.crop, token)
+        return Picture(look, tuple(shown), arrangement.crop, token, self._patch(look))
+
+    def _patch(self, look: Look) -> Patch | None:
+        """What is filled in where objects were taken out or moved away; computed when they are others than before."""
+        session, scene = self._visitor.session, self._visitor.scene
+        arrangement = session.stage.arrangement
+        if not arrangement.mended or scene is None or scene.gaussians is None or look.surface != "splats":
+            return None
+        left = [
+            entry.answer for entry in session.objects if arrangement.of(entry.id).displaced and entry.count
+        ]
+        answers = [answer for answer in left if answer is not None]
+        if not answers:
+            return None
+        token = (scene.gaussians_key, tuple(answers))
+        if self._mended is None or self._mended.token != token:
+            from liftlab.view3d.patches import patch_of  # with scipy, which few visits need
+
+            self._mended = patch_of(scene, token, [answer.selected("splats") for answer in answers])
+        return self._mended
+
+    @property
+    def fills_nothing(self) -> bool:
+        """Places were to be filled in, and there was nothing to do it with: the objects stand on no plane."""
+        patch = self._mended
+        return patch is not None and not patch.hidden.any() and not len(patch.surface.positions)
 
     def _colours(self, surface: SurfaceName) -> np.ndarray:
         visitor = self._visitor
@@ -159,4 +185,4 @@ class SceneView:
         """Let go of the view and its threads; what asks for it next starts it again."""
         if self._viewer is not None:
             self._viewer.close()
-        self._viewer = self._drawn_scene = self._handles_at = None
+        self._viewer = self._drawn_scene = self._handles_at = self._mended = None

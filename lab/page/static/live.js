@@ -13,6 +13,8 @@
  * @property {(connected: boolean, sentence: string) => void} line
  */
 
+const KEPT = 1000; // messages while the line is down: all that a person can do meanwhile
+
 export class Live {
   delay = 300;
   closed = false;
@@ -56,7 +58,7 @@ export class Live {
   send(command, ...fields) {
     const message = JSON.stringify({ do: command, ...fields[0] });
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(message);
-    else if (command !== "hover") this.queue = [...this.queue, message].slice(-20);
+    else if (command !== "hover") this.queue = [...this.queue, message].slice(-KEPT);
   }
 
   close() {

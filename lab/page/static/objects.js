@@ -26,8 +26,12 @@ export class Objects {
     this.list = find(".ws-objects ul");
     this.take = find(".take");
     this.links = find(".take-links");
+    this.mended = find(".take-mended");
     this.tell = tell;
     this.busy = busy;
+    find("[data-new]").addEventListener("click", (event) => {
+      if (event.detail < 2) busy("new_object"); // a double click starts one
+    });
     const menu = find(".take-menu");
     menu.addEventListener("beforetoggle", () => placeBeside(menu, find(".take-open")));
   }
@@ -40,6 +44,7 @@ export class Objects {
     this.list.replaceChildren(...state.objects.map((object) => this.row(object, object.id === state.current)));
     this.links.replaceChildren(...PURPOSES.flatMap(([purpose, title]) => group(title, state.exports.filter((entry) => entry.purpose === purpose))));
     this.take.hidden = state.exports.length === 0;
+    this.mended.hidden = !state.splats;
   }
 
   /**
@@ -61,7 +66,9 @@ export class Objects {
     name.addEventListener("dblclick", () => this.rename(name, object));
     const edit = button("mini ico-pencil", "Rename", () => this.rename(name, object));
     edit.setAttribute("aria-label", `Rename ${object.name}`);
-    const remove = button("mini ico-x", "Delete", () => this.busy("delete", { id: object.id }));
+    const remove = button("mini ico-x", "Delete", (event) => {
+      if (event.detail < 2) this.busy("delete", { id: object.id }); // the second of two hits the row that moved up
+    });
     remove.setAttribute("aria-label", `Delete ${object.name}`);
     row.append(eye, name, edit, remove);
     return row;
@@ -114,8 +121,10 @@ function group(title, entries) {
 function exportLink(entry) {
   const link = made("a", { className: "take-link", title: entry.missing || entry.summary });
   link.addEventListener("click", () => {
-    const metres = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-metres]"))?.checked;
-    if (link.hasAttribute("href")) link.href = `lab/export/${entry.kind}${metres ? "?metres=true" : ""}`;
+    const asked = ["metres", "mended"].filter((name) =>
+      /** @type {HTMLInputElement | null} */ (document.querySelector(`[data-${name}]`))?.checked);
+    const query = asked.map((name) => `${name}=true`).join("&");
+    if (link.hasAttribute("href")) link.href = `lab/export/${entry.kind}${query && `?${query}`}`;
   });
   link.setAttribute("aria-label", `${entry.title}, ${entry.format}`);
   if (entry.missing) {

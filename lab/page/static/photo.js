@@ -31,6 +31,7 @@ import { drawRuler } from "./ruler.js";
 
 const DRAG_PX = 5;
 const HOVER_MS = 60;
+const DOUBLE_MS = 400;
 const MAX_ZOOM = 8;
 const STROKE_POINTS = 200;
 const SVG = "http://www.w3.org/2000/svg";
@@ -53,6 +54,7 @@ export class PhotoCanvas {
   ruler = null;
   /** @type {Drag | null} */
   drag = null;
+  clicked = { time: -Infinity, x: 0, y: 0, positive: true }; // on the screen, last
 
   /**
    * @param {HTMLElement} stage
@@ -98,6 +100,7 @@ export class PhotoCanvas {
 
   /** @param {string | null} url */
   setOverlay(url) {
+    this.wanted = url; // also when it is none: a picture that is on its way must not come after all
     if (!url) {
       this.overlay.hidden = true;
       return;
@@ -109,7 +112,6 @@ export class PhotoCanvas {
       this.overlay.hidden = false;
       this.preview.hidden = true;
     };
-    this.wanted = url;
     ready.src = url;
   }
 
@@ -283,6 +285,10 @@ export class PhotoCanvas {
       return;
     }
     const positive = !(drag.button === 2 || event.shiftKey || this.mode === "remove");
+    const again = event.timeStamp - this.clicked.time < DOUBLE_MS && this.clicked.positive === positive;
+    const still = Math.hypot(event.clientX - this.clicked.x, event.clientY - this.clicked.y) < DRAG_PX;
+    this.clicked = { time: event.timeStamp, x: event.clientX, y: event.clientY, positive };
+    if (again && still) return; // a double click means what a click means
     this.act.click(drag.start.x, drag.start.y, positive);
   }
 

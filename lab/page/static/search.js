@@ -43,6 +43,7 @@ export function mount(element) {
 
 class Panel {
   photo = 0;
+  asked = 0; // how often
   /** @type {SearchState | null} */
   state = null;
 
@@ -84,16 +85,18 @@ class Panel {
    * @param {string} [busy]  said meanwhile
    */
   async talk(path, body, busy = "") {
+    const turn = ++this.asked;
     if (busy) this.say(busy);
     this.root.toggleAttribute("aria-busy", Boolean(busy));
     try {
       const answer = await fetch(`lab/search${path}`, body ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {});
       if (!answer.ok) throw new Error(`the lab answered ${answer.status}`);
-      this.draw(await answer.json());
+      const state = await answer.json();
+      if (turn === this.asked) this.draw(state); // else something was asked since: what comes then is newer
     } catch (error) {
-      this.say(`The search did not work: ${/** @type {Error} */ (error).message}.`, true);
+      if (turn === this.asked) this.say(`The search did not work: ${/** @type {Error} */ (error).message}.`, true);
     } finally {
-      this.root.removeAttribute("aria-busy");
+      if (turn === this.asked) this.root.removeAttribute("aria-busy");
     }
   }
 

@@ -68,6 +68,7 @@ export class Stage {
   act(what) {
     if (what === "move") this.busy("moving", { on: !this.state?.moving });
     else if (what === "crop" && this.state?.cropped) this.busy("uncrop");
+    else if (what === "mend") this.busy("mend", { on: !this.state?.mended });
     else if (what === "remove") this.withCurrent((id) => this.busy("remove", { id, removed: !this.object?.removed }));
     else this.withCurrent((id) => this.busy(/** @type {"duplicate" | "crop" | "put_back"} */ (what), { id }));
   }
@@ -96,6 +97,9 @@ export class Stage {
     this.find("[data-stage=move]").setAttribute("aria-pressed", String(state.moving));
     this.find("[data-stage=put_back]", HTMLButtonElement).disabled = !this.object?.moved;
     for (const name of ["move", "duplicate"]) this.find(`[data-stage=${name}]`, HTMLButtonElement).disabled = removed;
+    const mend = this.find("[data-stage=mend]", HTMLButtonElement);
+    mend.disabled = !state.mendable && !state.mended;
+    mend.setAttribute("aria-pressed", String(state.mended));
     this.find(".nudge").hidden = !state.moving || removed;
   }
 }

@@ -162,6 +162,13 @@ export interface Uncrop {
   do: "uncrop";
 }
 
+/** Fill in what objects leave behind where they are taken out or moved away, or leave it as it is. */
+export interface Mend {
+  do: "mend";
+  /** It is filled in; then splats are drawn, since points have nothing to be filled in with. */
+  on: boolean;
+}
+
 /** Mark an end of what is measured. */
 export interface Measure {
   do: "measure";
@@ -464,6 +471,10 @@ export interface Ready {
   /** 3D shows splats in the making in place of the scene. */
   previewing: boolean;
   cropped: boolean;
+  /** What objects leave behind is filled in. */
+  mended: boolean;
+  /** There are splats, and an object that was taken out or moved away. */
+  mendable: boolean;
   /** The current object has handles. */
   moving: boolean;
   /** Words were searched for. */
@@ -856,7 +867,7 @@ export interface Found {
   score: number;
 }
 
-export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork | ListScenes | OpenScene | RenameScene | DuplicateScene | DeleteScene;
+export type Command = Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear | NewObject | Select | Rename | Delete | Method | Keep | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Mend | Measure | SetScale | ForgetScale | Show | Visible | Cameras | Dark | Graphics | LookFrom | Look3D | Moving | Measuring | Mode | Compare | SetReference | Link | PaneGranularity | SetPaneView | Agreement | Take | SetSetting | Prepare | Cancel | UseSplats | Preview | OpenWork | NewWork | RenameWork | DeleteWork | ListScenes | OpenScene | RenameScene | DuplicateScene | DeleteScene;
 
 export type State = Waiting | Ready;
 

@@ -82,6 +82,10 @@ class Works:
         """Save a work, whole or not at all. InputError or OSError where that is not possible."""
         with self._workspace.disk_full_explained():
             write_json(self._path(work_id), record)
+        changed = self.changed(
+            work_id
+        )  # the list says what was written without reading it again, at every click
+        self._known[work_id] = changed, _listed(work_id, record, changed)
 
     def rename(self, work_id: str, name: str) -> None:
         """Give a work another name; it keeps its place in the list."""
@@ -125,6 +129,15 @@ class Works:
         if not visitor_id_is_valid(work_id):
             raise InputError("There is no such saved work; choose another one.")
         return inside(self._folder, f"{work_id}.json")
+
+
+def _listed(work_id: str, record: dict[str, Any], changed: int) -> Work | None:
+    """What the list says of a work that was just written."""
+    if record["scene"] is None:
+        return None
+    names = tuple(entry["prompts"]["object"] for entry in record["objects"])
+    name, key = record.get("name", ""), record.get("scene_key")
+    return Work(work_id, name, record["scene"], key, names, changed / 1e9)
 
 
 def is_of_scene(work: Work, name: str, scene_key: str | None, names: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """Commands that change the session: what a person does to objects, their place in the scene, and its scale."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from liftlab.components.bounds import Place
@@ -222,6 +223,26 @@ class Uncrop(Change, tag="uncrop"):
         session.stage.uncrop()
 
 
+class Mend(Change, tag="mend"):
+    """Fill in what objects leave behind where they are taken out or moved away, or leave it as it is."""
+
+    on: bool
+    """It is filled in; then splats are drawn, since points have nothing to be filled in with."""
+
+    def perform(self, visitor: "Visitor") -> None:
+        if self.on and visitor.scene is not None and visitor.scene.gaussians is not None:
+            with visitor.lock:
+                visitor.look = replace(visitor.look, surface="splats", tone="photo")
+        super().perform(visitor)
+        if self.on and visitor.view.fills_nothing:
+            visitor.say(
+                "Nothing was filled in: what was taken out or moved away stands on no flat surface of the scene."
+            )
+
+    def change(self, session: "Session") -> None:
+        session.stage.mend(self.on)
+
+
 class Measure(InPhoto, tag="measure"):
     """Mark an end of what is measured."""
 
@@ -256,6 +277,6 @@ class ForgetScale(Change, tag="forget_scale"):
 AnyChange = (
     Click | Box | Stroke | Granularity | Grow | Shrink | Undo | Redo | Clear
     | NewObject | Select | Rename | Delete | Method | Keep
-    | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop
+    | Remove | Duplicate | Nudge | PutBack | Crop | Uncrop | Mend
     | Measure | SetScale | ForgetScale
 )  # fmt: skip

@@ -169,6 +169,10 @@ class Ready(Message, tag="state", kw_only=True):
     previewing: bool
     """3D shows splats in the making in place of the scene."""
     cropped: bool
+    mended: bool
+    """What objects leave behind is filled in."""
+    mendable: bool
+    """There are splats, and an object that was taken out or moved away."""
     moving: bool
     """The current object has handles."""
     heat: bool

@@ -82,7 +82,7 @@ def test_every_change_of_the_scene_can_be_undone_and_comes_back_with_a_reload(
         lambda: stage.move(first.id, (0.1, 0.0, 0.2)), lambda: stage.duplicate(first.id),
         lambda: stage.remove(first.id), lambda: stage.crop_around(first.id), stage.uncrop,
         lambda: stage.remove(first.id, False), *(lambda way=way: stage.nudge(first.id, way) for way in WAYS),
-        lambda: stage.put_back(first.id),
+        stage.mend, lambda: stage.mend(False), lambda: stage.put_back(first.id),
     ]  # fmt: skip
     for change in changes:
         change()
