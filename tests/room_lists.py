@@ -1,4 +1,4 @@
-"""What each room makes public, in the docstring of its `__init__.py`: `python -m tests.room_lists` writes the lists anew.
+"""What each room makes public, in the docstring of its `__init__.py`; `python -m tests.room_lists` writes it anew.
 
 Public is what modules of other rooms import. A room whose `__init__.py` has `__all__` says it there.
 """
@@ -27,7 +27,9 @@ def rooms() -> dict[str, Path]:
     found = {}
     for folder, package in HOMES.items():
         for path in sorted((ROOT / folder).rglob("__init__.py")):
-            if not any("__all__" in ast.unparse(node) for node in tree_of(path).body if isinstance(node, ast.Assign)):
+            if not any(
+                "__all__" in ast.unparse(node) for node in tree_of(path).body if isinstance(node, ast.Assign)
+            ):
                 found[".".join([package, *path.parent.relative_to(ROOT / folder).parts])] = path
     return found
 
@@ -53,11 +55,14 @@ def public_names() -> dict[str, dict[str, set[str]]]:
         for path in (ROOT / folder).rglob("*.py"):
             own = path.parent
             for module, name in imported(path):
-                room, _, last = module.rpartition(".")
-                if module in known and (known[module].parent / f"{name}.py").exists():
-                    room, last, name = module, name, ""
-                if room in known and known[room].parent != own and (known[room].parent / f"{last}.py").exists():
-                    found[room].setdefault(last, set()).update({name} - {""})
+                whole = module in known and (known[module].parent / f"{name}.py").exists()
+                room, _, last = f"{module}.{name}".rpartition(".") if whole else module.rpartition(".")
+                if (
+                    room in known
+                    and known[room].parent != own
+                    and (known[room].parent / f"{last}.py").exists()
+                ):
+                    found[room].setdefault(last, set()).update(set() if whole else {name})
     return found
 
 

@@ -64,7 +64,9 @@ def test_every_room_lists_what_is_public() -> None:
     for room, taken in room_lists.public_names().items():
         path = room_lists.rooms()[room]
         listed = room_lists.listed_in(path)
-        if missing := {m: n - listed.get(m, set()) for m, n in taken.items() if m not in listed or n - listed[m]}:
+        if missing := {
+            m: n - listed.get(m, set()) for m, n in taken.items() if m not in listed or n - listed[m]
+        }:
             forgotten[room] = missing
         for module, names in listed.items():
             source = path.parent / f"{module}.py"
