@@ -62,7 +62,7 @@ def public_names() -> dict[str, dict[str, set[str]]]:
                     and known[room].parent != own
                     and (known[room].parent / f"{last}.py").exists()
                 ):
-                    found[room].setdefault(last, set()).update(set() if whole else {name})
+                    found[room].setdefault(last, set()).update(set() if whole else {name} - {""})
     return found
 
 
