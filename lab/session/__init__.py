@@ -10,5 +10,5 @@ Public, by module:
 - `prompts`: check_click, check_names, check_stroke, checked_object_name, ObjectPrompts, photo_name, PhotoBox,
     PhotoClick, PhotoStroke, read_prompts, WorldClick
 - `ruler`: metres_per_unit, Scale, write_scale
-- `session`: , ObjectState, Session
+- `session`: ObjectState, Session
 """
