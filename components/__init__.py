@@ -1,4 +1,25 @@
-"""Data types and the functions on them, by topic."""
+"""Data types and the functions on them, by topic.
+
+Public, by module:
+
+- `agreement`: agreement, disagreement, EVERYBODY, OTHERS, pairwise_iou, SELF, who_selects
+- `bounds`: Amount, Colour, Count, Digest, few, FileName, Key, Line, Name, Pixel, Place, Rate, Seconds, Seed, Share,
+    within
+- `clicks`: best_view_of_point, Box, Click, CLICK_DISC_PX, ClickList, clicks_of, obeying
+- `config_keys`: AT_QUERY, key_record, OMIT_DEFAULT_FROM_KEY
+- `errors`: Cancelled, closest, InputError, listed, printable, shown, told_once
+- `files`: atomic_write, content_key, in_writing, inside, is_device_name, is_sealed, lock_file, MANIFEST, put_in_place,
+    put_open_in_place, sealed_folder, sha256_of, write_json
+- `png`: png_bytes
+- `progress`: CancelToken, no_progress, part_of, Progress, repeated
+- `refine`: adjusted_masks, painted, points_of_masks
+- `registry`: check_choices, chosen_from, PluginError, Registry, registry_of
+- `scenes`: load_scene, save_scene
+- `threads`: PARALLEL_KERNELS
+- `types`: Array, Camera, DEGREE_0, Float, focal_of, Gaussians, Lens, MaskSet, Plane, Pointmap, Prompt, Provenance,
+    Scene, Segmentation, Shaped, UInt8, View
+- `vertex_table`: displaced, write_vertices
+"""
 
 import os
 import sys

@@ -1,8 +1,9 @@
-"""Fixtures shared by many tests; browser tests run last."""
+"""Fixtures shared by many tests, and the order of their files."""
 
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 # As components/__init__.py does, too late where torch is loaded before it: OpenMP reads this when it is loaded.
 # Without it threads that wait for others spin, and with two workers on two cores they spin where the others would run:
@@ -15,6 +16,14 @@ import torch
 from tests.page_server import ROOT, page_server, toy_root
 
 __all__ = ["page_server", "pytest_collection_modifyitems", "pytest_configure", "toy_root"]
+
+LONGEST = (
+    "browser/test_page.py",
+    "test_truth_poison.py",
+    "browser/test_compare.py",
+    "pipelines/test_contract.py",
+)
+"""Files that take longest. The first makes what every file with a browser waits for; the second needs none of it."""
 
 
 def pytest_configure() -> None:
@@ -29,18 +38,24 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last, all in one worker: Playwright keeps an event loop running in the main thread, in which
-    `asyncio.run` of other tests would fail, and two browsers at once would starve each other. Tests of another file
-    stay together, as they share what they prepare.
+    """Tests of a file stay together, as they share what they prepare; files that take longest come first, so that no
+    worker is left with one of them when the others have nothing more to do.
     """
-    items.sort(key=in_browser)
+    items.sort(key=lambda item: place_of(file_of(item)))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if in_browser(item) else item.path.as_posix()))
+        item.add_marker(pytest.mark.xdist_group(file_of(item)))
 
 
-def in_browser(item: pytest.Item) -> bool:
-    """Whether a test drives a browser."""
-    return item.path.parent.name == "browser"
+def place_of(file: str) -> int:
+    """Where a file comes in the order: files of one place stay as they were found."""
+    if file in LONGEST:
+        return LONGEST.index(file)
+    return len(LONGEST) + (not file.startswith("browser/"))
+
+
+def file_of(item: pytest.Item) -> str:
+    """The file of a test, from here."""
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture

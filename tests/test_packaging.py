@@ -1,5 +1,6 @@
 """One import name: what the package lists, what it makes importable, and what importing it costs."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import liftlab
+from tests import room_lists
 
 ROOT = Path(__file__).parent.parent
 HOMES = {"lab": "liftlab", "components": "liftlab.components", "pipelines": "liftlab.pipelines"}
@@ -55,6 +57,36 @@ def test_every_package_says_what_is_in_it() -> None:
         if not (folder / "__init__.py").read_text(encoding="utf-8").startswith('"""'):
             silent.append(package)
     assert not silent
+
+
+def test_every_room_lists_what_is_public() -> None:
+    forgotten, gone = {}, {}
+    for room, taken in room_lists.public_names().items():
+        path = room_lists.rooms()[room]
+        listed = room_lists.listed_in(path)
+        if missing := {
+            m: n - listed.get(m, set()) for m, n in taken.items() if m not in listed or n - listed[m]
+        }:
+            forgotten[room] = missing
+        for module, names in listed.items():
+            source = path.parent / f"{module}.py"
+            known = names_in(source) if source.exists() else set()
+            if not source.exists() or names - known:
+                gone[f"{room}.{module}"] = names - known
+    assert not forgotten and not gone, "python -m tests.room_lists writes the lists anew"
+
+
+def names_in(path: Path) -> set[str]:
+    """What a module defines or imports at its top, under a condition too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add(node.asname or node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
 
 
 def test_public_names_exist_and_nothing_else_is_promised() -> None:

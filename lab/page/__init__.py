@@ -1,1 +1,11 @@
-"""The page: Gradio layout, cells, and what the browser loads."""
+"""The page: Gradio layout, cells, and what the browser loads.
+
+Public, by module:
+
+- `app`: build_page
+- `canvas`: workspace
+- `scripts`: starting
+- `state`: hover_url, layer_bytes, named, overlay_of, pane_overlay_of, photo_bytes, split_of, state_of
+- `theme`: CSS, lab_theme
+- `visiting`: visitor_of
+"""

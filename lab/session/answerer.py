@@ -6,24 +6,24 @@ The session holds its lock around every call, and wakes the answerer first.
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.splat_links import nearest_points
 from liftlab.components.progress import CancelToken
-from liftlab.components.types import Scene
+from liftlab.components.types import Array, Scene, Segmentation
 from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
 from liftlab.session.given_names import update_names
 from liftlab.session.keeping import keep_object, masks_with_kept, with_kept
-from liftlab.session.objects import Answer, MethodChoice, ObjectRequest, Result
-from liftlab.session.packed import PackedBits, PackedMasks
-from liftlab.session.parts import kept_to_photos, refined
-from liftlab.session.prompts import to_prompts
+from liftlab.session.objects import Answer, MethodChoice, ObjectRequest, PackedBits, PackedMasks, Result
+from liftlab.session.parts import refined
+from liftlab.session.prompts import ObjectPrompts, WorldClick, photo_name, to_prompts
 
 if TYPE_CHECKING:
     from liftlab.components.masks.cache import MaskCache
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 ANSWERS_KEPT = 4
 """Further ones than the objects' own, so that undo and redo compute nothing."""
+KNOWN_SHARE = 0.5
+"""An answer has a place in 3D when the depth of at least this share of its pixels is known in a photo that was clicked:
+below it most of what would be shown in other photos and in 3D is a guess."""
+IN_PHOTO_ONLY = (
+    "There is no reliable depth here (sky, glass, a plain or moving surface), so this is the outline in this photo "
+    "only. To have it in another photo, click there too; Brush paints it by hand."
+)
 
 log = logging.getLogger("liftlab.session")
 
@@ -299,3 +306,37 @@ class Answerer:
 def nearest_points_of(scene: Scene) -> np.ndarray:
     """Per Gaussian of a scene the index of the point it takes after, -1 for none; found once."""
     return _nearest.get((scene.key, scene.gaussians_key), lambda: nearest_points(scene))
+
+
+def known_share(scene: Scene, view: int, mask: Bool[Array, "H W"]) -> float:
+    """Share of a mask's pixels (view pixels) whose depth is known; 1 for an empty mask."""
+    height, width = mask.shape
+    known = scene.pointmap.valid[view, :height, :width]
+    return float(known[mask].mean()) if mask.any() else 1.0
+
+
+def kept_to_photos(
+    scene: Scene, found: Segmentation, masks: Sequence[Bool[Array, "_ _"]], asked: ObjectPrompts
+) -> tuple[Segmentation, tuple[Bool[Array, "_ _"], ...], bool]:
+    """An answer without what is a guess: where it has no place in 3D, only its masks in the photos that a person
+    pointed at, and nothing in 3D.
+
+    Args:
+        masks: Of every view, view pixels.
+
+    Returns:
+        The answer, its masks, and whether it was kept to photos. An answer that a click in 3D is part of has a place.
+    """
+    if any(isinstance(click, WorldClick) and click.positive for click in asked.clicks):
+        return found, tuple(masks), False
+    names = {click.image for click in asked.clicks if click.positive and not isinstance(click, WorldClick)}
+    pointed = {scene.view_index(photo_name(scene, name)) for name in names}
+    pointed = {view for view in pointed if masks[view].any()}
+    if not pointed or any(known_share(scene, view, masks[view]) >= KNOWN_SHARE for view in pointed):
+        return found, tuple(masks), False
+    brushed = {scene.view_index(photo_name(scene, stroke.image)) for stroke in asked.strokes}
+    shown = tuple(
+        mask if view in pointed | brushed else np.zeros_like(mask) for view, mask in enumerate(masks)
+    )
+    nothing = np.zeros_like(found.selected)
+    return replace(found, selected=nothing, message=IN_PHOTO_ONLY), shown, True

@@ -4,16 +4,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
+from jaxtyping import Bool
 
 from liftlab.components.bounds import Colour, Count, Name
 from liftlab.components.geometry.splat_links import points_under, values_for_gaussians
-from liftlab.components.types import Prompt, Provenance, Scene
+from liftlab.components.types import Array, Prompt, Provenance, Scene
 from liftlab.files.config_records import config_from_record, to_plain
 from liftlab.pictures.jupyter import object_html, object_png
-from liftlab.session.packed import PackedBits, PackedMasks
 from liftlab.session.prompts import ObjectPrompts, PromptClick, to_prompts
 
 DEFAULT_METHOD = "wildseg3d"
@@ -68,6 +68,53 @@ class ObjectRequest:
         return self.method or MethodChoice()
 
 
+class PackedBits:
+    """A bool array of any shape, kept as a bit per value instead of a byte."""
+
+    def __init__(self, values: Bool[Array, "..."]) -> None:
+        self._bits = np.packbits(values)
+        self._shape = values.shape
+        self.count = int(np.count_nonzero(values))
+        """How many are True."""
+
+    @property
+    def nbytes(self) -> int:
+        return self._bits.nbytes
+
+    def unpacked(self) -> Bool[Array, "..."]:
+        """A new array each time."""
+        size = int(np.prod(self._shape))
+        return np.unpackbits(self._bits, count=size).view(bool).reshape(self._shape)
+
+
+class PackedMasks(Sequence[np.ndarray]):
+    """The masks of all views, bool [H, W] each; every access unpacks."""
+
+    def __init__(self, masks: Sequence[Bool[Array, "_ _"]]) -> None:
+        self._masks = tuple(PackedBits(mask) for mask in masks)
+
+    @overload
+    def __getitem__(self, view: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, view: slice) -> Sequence[np.ndarray]: ...
+    def __getitem__(self, view: int | slice) -> np.ndarray | Sequence[np.ndarray]:
+        if isinstance(view, slice):
+            return tuple(packed.unpacked() for packed in self._masks[view])
+        return self._masks[view].unpacked()
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Per view: pixels in the mask."""
+        return tuple(packed.count for packed in self._masks)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(packed.nbytes for packed in self._masks)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What a method said (`Segmentation`), as it is kept: without scores, and a bit per primitive."""
@@ -82,7 +129,7 @@ class Result:
     """Cached objects under the first click, smallest first: the steps of the granularity slider."""
     message: str
     photo_only: bool = False
-    """It has no place in 3D: only masks in the photos that were clicked (`liftlab.session.parts.kept_to_photos`)."""
+    """It has no place in 3D: only masks in the photos that were clicked (`liftlab.session.answerer.kept_to_photos`)."""
 
     @property
     def selected(self) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""Pieces of the session that need none of its state: the preview under the pointer, an object's mask in a photo, what
-a changed mask selects, whether an answer has a place in 3D.
+"""Pieces of the session that need none of its state: the preview under the pointer, an object's mask in a photo, and
+what a changed mask selects.
 """
 
 from collections.abc import Callable, Sequence
@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool
 
 from liftlab.components.errors import InputError
 from liftlab.components.geometry.picking import pick_point
@@ -15,20 +14,12 @@ from liftlab.components.geometry.projection import mask_in_photo, view_from_phot
 from liftlab.components.geometry.splat_links import adjusted_splats
 from liftlab.components.progress import CancelToken
 from liftlab.components.refine import adjusted_masks, painted, points_of_masks
-from liftlab.components.types import Array, Scene, Segmentation
-from liftlab.session.prompts import ObjectPrompts, PhotoStroke, WorldClick, photo_name
+from liftlab.components.types import Scene, Segmentation
+from liftlab.session.prompts import ObjectPrompts, PhotoStroke, photo_name
 
 if TYPE_CHECKING:
     from liftlab.components.masks.cache import MaskCache
     from liftlab.session.objects import Answer
-
-KNOWN_SHARE = 0.5
-"""An answer has a place in 3D when the depth of at least this share of its pixels is known in a photo that was clicked:
-below it most of what would be shown in other photos and in 3D is a guess."""
-IN_PHOTO_ONLY = (
-    "There is no reliable depth here (sky, glass, a plain or moving surface), so this is the outline in this photo "
-    "only. To have it in another photo, click there too; Brush paints it by hand."
-)
 
 
 def point_on_ray(scene: Scene, origin: Any, direction: Any) -> tuple[float, float, float]:
@@ -139,37 +130,3 @@ def brushed(
         radius = stroke.radius * view.camera.width / view.lens.width
         after[index] = painted(after[index], line, radius, inside=stroke.positive)
     return tuple(after)
-
-
-def known_share(scene: Scene, view: int, mask: Bool[Array, "H W"]) -> float:
-    """Share of a mask's pixels (view pixels) whose depth is known; 1 for an empty mask."""
-    height, width = mask.shape
-    known = scene.pointmap.valid[view, :height, :width]
-    return float(known[mask].mean()) if mask.any() else 1.0
-
-
-def kept_to_photos(
-    scene: Scene, found: Segmentation, masks: Sequence[Bool[Array, "_ _"]], asked: ObjectPrompts
-) -> tuple[Segmentation, tuple[Bool[Array, "_ _"], ...], bool]:
-    """An answer without what is a guess: where it has no place in 3D, only its masks in the photos that a person
-    pointed at, and nothing in 3D.
-
-    Args:
-        masks: Of every view, view pixels.
-
-    Returns:
-        The answer, its masks, and whether it was kept to photos. An answer that a click in 3D is part of has a place.
-    """
-    if any(isinstance(click, WorldClick) and click.positive for click in asked.clicks):
-        return found, tuple(masks), False
-    names = {click.image for click in asked.clicks if click.positive and not isinstance(click, WorldClick)}
-    pointed = {scene.view_index(photo_name(scene, name)) for name in names}
-    pointed = {view for view in pointed if masks[view].any()}
-    if not pointed or any(known_share(scene, view, masks[view]) >= KNOWN_SHARE for view in pointed):
-        return found, tuple(masks), False
-    brushed = {scene.view_index(photo_name(scene, stroke.image)) for stroke in asked.strokes}
-    shown = tuple(
-        mask if view in pointed | brushed else np.zeros_like(mask) for view, mask in enumerate(masks)
-    )
-    nothing = np.zeros_like(found.selected)
-    return replace(found, selected=nothing, message=IN_PHOTO_ONLY), shown, True

@@ -1,1 +1,10 @@
-"""The 3D view: what is drawn, in which colours, and where a person clicked."""
+"""The 3D view: what is drawn, in which colours, and where a person clicked.
+
+Public, by module:
+
+- `drawing`: Look, Picture, Rest, ShownObject, Tone
+- `frame`: frame_of, framed, tint
+- `surfaces`: MAX_POINTS, MAX_SPLATS, PointSurface, SplatSurface, Surface, SurfaceName
+- `tones`: heat_colours, offers_features, tone_colours, tone_token
+- `viewer`: KEY_HEADER, Stand, Viewer, ViewerMarker
+"""

@@ -147,6 +147,7 @@ def build_app(
     app.include_router(upload_routes(lab.workspace, max_bytes=access.max_upload_bytes))
     app.mount("/lab/static", StaticFiles(directory=STATIC), name="static")
     page = build_page(lab, visitors)
+    page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = QUEUE_SECS
     gr.mount_gradio_app(
         app,
         page,
@@ -170,6 +171,9 @@ def build_app(
     return app
 
 
+QUEUE_SECS = 0.05
+"""Between two looks of Gradio into its queue of events; on Linux it looks a thousand times a second, which keeps a core
+warm while nobody does anything. The page's own line does not pass there."""
 HEAD = """<link rel="icon" href="lab/static/mark.svg" type="image/svg+xml">"""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
 from tests.page_server import PageServer
 
@@ -22,8 +22,27 @@ HARMLESS = (
 )  # fmt: skip
 """Of Chromium without a graphics card, of viser (a deprecation, and flat corners of its splats) and of Gradio
 (during an upload)."""
-ARGUMENTS = ["--no-sandbox", "--ignore-certificate-errors"]
-"""The certificates are those of proxies that the tests make; playwright's own option leaves downloads out."""
+ARGUMENTS = [
+    "--no-sandbox", "--ignore-certificate-errors",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]  # fmt: skip
+"""The certificates are those of proxies that the tests make; playwright's own option leaves downloads out. No other
+host is ever reached; `open_page` tells when one was asked for."""
+SELDOM_DRAWN = """
+if (window !== window.top) {
+  const draw = window.requestAnimationFrame.bind(window), asked = new Set();
+  let count = 0;
+  window.requestAnimationFrame = (then) => {
+    const id = ++count;
+    asked.add(id);
+    setTimeout(() => draw((now) => { if (asked.delete(id)) then(now); }), 120);
+    return id;
+  };
+  window.cancelAnimationFrame = (id) => asked.delete(id);
+}
+"""
+"""A 3D view stands in a frame and draws again and again, changed or not. Without a graphics card that takes every core
+from the server, the page and other tests: here it rests between two pictures."""
 OpenPage = Callable[..., Page]
 
 
@@ -31,8 +50,9 @@ def chromium_path() -> str | None:
     return next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one file: while Playwright runs, its event loop stands in the way of `asyncio.run` in the files after it."""
     path = chromium_path()
     if path is None:
         if os.environ.get("REQUIRE_BROWSER") == "1":
@@ -54,12 +74,9 @@ def open_page(
         page.on("console", lambda m: complain(problems, m.type, m.text))
         page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
 
-    def guard(route) -> None:  # playwright's Route
-        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
-            route.continue_()
-        else:
-            problems.append(f"another host: {route.request.url}")
-            route.abort()
+    def told(request: Request) -> None:
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost", None):
+            problems.append(f"another host: {request.url}")
 
     def open_(
         path: str | None = None, *, ready: bool = True, with_3d: bool = False, **options: object
@@ -69,7 +86,8 @@ def open_page(
             **{"viewport": SMALL if with_3d else VIEWPORT, "accept_downloads": True, **options}
         )
         contexts.append(context)
-        context.route("**/*", guard)
+        context.on("request", told)
+        context.add_init_script(SELDOM_DRAWN)
         if not with_3d:
             context.route("**/viser/", lambda route: route.fulfill(body="", content_type="text/html"))
         page = context.new_page()

@@ -1,1 +1,10 @@
-"""Training Gaussians on photos: start, parameters, densification and the loop."""
+"""Training Gaussians on photos: start, parameters, densification and the loop.
+
+Public, by module:
+
+- `frames`: camera_extent, make_frames, TrainingImage
+- `initialise`: gaussians_from_pointmap
+- `loop`: CurvePoint, evaluate, train, TrainConfig
+- `parameters`: Parameters, parameters_from_gaussians
+- `similarity`: ssim
+"""

@@ -1,1 +1,6 @@
-"""Commands that train and score networks of our own."""
+"""Commands that train and score networks of our own.
+
+Public, by module:
+
+- `openvocab`: run
+"""

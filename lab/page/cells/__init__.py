@@ -1,5 +1,20 @@
 """The cells of the page: one module each, with its inputs (`build`), its work (`start`) and what it shows
 (`status`).
+
+Public, by module:
+
+- `capture`: open_or_build
+- `compare`: code_of
+- `frame`: PROGRESS
+- `gaussians`
+- `masks`
+- `methods`
+- `models`
+- `reconstruct`
+- `scenes`: scenes_of, thumb_of
+- `search`
+- `segment`: code_of
+- `work`: CellWork, new_memories
 """
 
 from typing import TYPE_CHECKING

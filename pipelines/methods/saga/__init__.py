@@ -1,1 +1,6 @@
-"""SAGA: affinity features, clicks on them, and words."""
+"""SAGA: affinity features, clicks on them, and words.
+
+Public, by module:
+
+- `clicks`: similarities
+"""

@@ -1,1 +1,6 @@
-"""UniC-Lift: binary codes instead of clusters."""
+"""UniC-Lift: binary codes instead of clusters.
+
+Public, by module:
+
+- `method`: decode
+"""

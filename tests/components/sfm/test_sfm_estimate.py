@@ -86,7 +86,7 @@ def test_turning_on_the_spot_is_named(cameras):
         estimate_cameras(photos, OPTIONS)
 
 
-@pytest.mark.slow  # tests/pipelines/test_reconstruct.py has such a photo too
+@pytest.mark.slow  # tests/pipelines/steps/test_reconstruct.py has such a photo too
 def test_photos_of_another_place_are_left_out_by_name(photos):
     stranger = reduced_photo("elsewhere.png", noise_texture(99)[:240, :320])
     model = estimate_cameras([*photos[:4], stranger], OPTIONS)

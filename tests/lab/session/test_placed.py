@@ -11,8 +11,8 @@ from liftlab.components.types import Scene, Segmentation
 from liftlab.engine.lab import Lab
 from liftlab.export.outputs import export
 from liftlab.page.state import state_of
-from liftlab.session import parts
-from liftlab.session.parts import IN_PHOTO_ONLY, kept_to_photos
+from liftlab.session import answerer
+from liftlab.session.answerer import IN_PHOTO_ONLY, kept_to_photos
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, PhotoStroke, WorldClick
 from liftlab.session.session import Session
 from liftlab.web.visitor import Visitor
@@ -82,7 +82,7 @@ def test_a_place_known_from_any_click_is_enough(session: Session, toy: Toy, foun
 
 
 def test_page_and_exports_tell(lab: Lab, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "known_share", lambda *_: 0.2)
+    monkeypatch.setattr(answerer, "known_share", lambda *_: 0.2)
     visitor = Visitor(ID, lab)
     visitor.open(NAME)
     visitor.act(lambda session: session.click("001.png", *box_center(toy, 1, RED)))

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from fastapi import FastAPI
+from gradio.routes import App
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from liftlab.components.errors import InputError
@@ -15,7 +18,7 @@ from liftlab.engine.lab import Lab
 from liftlab.page.app import told
 from liftlab.web.page_door import PlainValuesError, is_open, plain_event
 from liftlab.web.security import VISITOR_COOKIE
-from liftlab.web.server import build_app
+from liftlab.web.server import QUEUE_SECS, build_app
 from tests.lab.web.test_server_guard import ORIGIN, VISITOR, all_routes
 
 SECRET = "planted-content-4711"
@@ -244,3 +247,11 @@ def test_an_event_that_fails_says_a_sentence_without_places() -> None:
     assert (
         "Something went wrong inside LiftLab" in broken.value.message and "/srv" not in broken.value.message
     )
+
+
+def test_nobody_looks_for_events_all_the_time(app: FastAPI) -> None:
+    """Gradio's own pauses are a millisecond: a lab that nobody uses would be busy looking."""
+    pauses = {"sleep_when_free", "progress_update_sleep_when_free"}
+    assert pauses <= vars(gr.Blocks()._queue).keys()
+    [page] = [route.app for route in app.routes if isinstance(route, Mount) and isinstance(route.app, App)]
+    assert {vars(page.get_blocks()._queue)[pause] for pause in pauses} == {QUEUE_SECS}

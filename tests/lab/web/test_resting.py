@@ -14,7 +14,7 @@ import pytest
 from liftlab.engine.lab import Lab
 from liftlab.engine.recent import Recent
 from liftlab.export.downloads import export_file
-from liftlab.session.packed import PackedBits, PackedMasks
+from liftlab.session.objects import PackedBits, PackedMasks
 from liftlab.session.prompts import ObjectPrompts
 from liftlab.session.session import Session
 from liftlab.view3d.frame import frame_of

@@ -95,7 +95,7 @@ def test_it_ends_with_its_parent(tmp_path: Path, function: str) -> None:
         "run_in_child(sys.argv[1], {'note': sys.argv[2]})"
     )
     command = [sys.executable, "-c", code, f"{HERE}:{function}", str(tmp_path / "note")]
-    parent = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    parent = subprocess.Popen(command, cwd=Path(__file__).parents[3])
     child = psutil.Process(started(tmp_path / "note"))
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait(10)

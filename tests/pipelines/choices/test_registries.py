@@ -244,7 +244,7 @@ def test_the_granularity_of_an_object_is_the_one_that_means_it() -> None:
 
 
 def test_the_guide_shows_the_example_as_it_runs() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     code = (root / "tests/examples/bright_proposer.py").read_text(encoding="utf-8")
     assert code in (root / "docs/extend.md").read_text(encoding="utf-8")
 

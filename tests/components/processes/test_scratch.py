@@ -10,7 +10,7 @@ import pytest
 
 from liftlab.components.processes.scratch import owned_folder, scratch_folder, sweep, sweep_scratch
 
-REPOSITORY = Path(__file__).parent.parent.parent
+REPOSITORY = Path(__file__).parents[3]
 KILLED = """
 import sys, time
 from pathlib import Path
