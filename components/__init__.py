@@ -7,7 +7,7 @@ Public, by module:
     within
 - `clicks`: best_view_of_point, Box, Click, CLICK_DISC_PX, ClickList, clicks_of, obeying
 - `config_keys`: AT_QUERY, key_record, OMIT_DEFAULT_FROM_KEY
-- `errors`: Cancelled, closest, InputError, listed, printable, shown, told_once
+- `errors`: Cancelled, closest, counted, InputError, listed, printable, shown, told_once
 - `files`: atomic_write, content_key, in_writing, inside, is_device_name, is_sealed, lock_file, MANIFEST, put_in_place,
     put_open_in_place, sealed_folder, sha256_of, write_json
 - `png`: png_bytes

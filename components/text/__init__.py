@@ -4,7 +4,7 @@ Public, by module:
 
 - `attributes`: Attributes, extent_of, measure
 - `encoder`: crop, CropConfig, embed_objects, object_crops, relevancy_of_text, TextImageEncoder
-- `grammar`: parse
+- `grammar`: parse, separate_texts
 - `matching`: MATCHES, rank
 - `names`: answers_to, callable_names, kind_of
 - `open_clip`: build, load_encoder

@@ -2,8 +2,9 @@
 
 Public, by module:
 
-- `drawing`: Look, Picture, Rest, ShownObject, Tone
+- `drawing`: Look, Patch, Picture, Rest, ShownObject, Tone
 - `frame`: frame_of, framed, tint
+- `patches`: patch_of
 - `surfaces`: MAX_POINTS, MAX_SPLATS, PointSurface, SplatSurface, Surface, SurfaceName
 - `tones`: heat_colours, offers_features, tone_colours, tone_token
 - `viewer`: KEY_HEADER, Stand, Viewer, ViewerMarker

@@ -2,7 +2,9 @@
 
 Public, by module:
 
-- `photos`: clean_photo, CleanPhoto, FORMATS, read_photo
-- `sources`: find_source, Source
+- `found`: Source
+- `mask_files`: INVERTED, ObjectPicture
+- `photos`: clean_photo, CleanPhoto, FORMATS, read_photo, Stored, stored_as
+- `sources`: find_source
 - `splat_files`: photograph
 """
