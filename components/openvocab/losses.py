@@ -28,13 +28,15 @@ class LossConfig:
     """Of the squared error of the predicted IoU."""
     no_object_weight: float = 0.1
     """Of queries that match nothing, in the cross-entropy."""
-    objectness_iou: float = 0.5
-    """Matches above this IoU teach the predicted IoU."""
+    objectness_iou: float = -1.0
+    """Matches above this IoU teach the predicted IoU: all of them [ours], for a network that only ever saw good masks
+    calls every mask good; the original's is 0.5."""
     ignore_unlabelled: bool = True
     """A query on a superpoint of which more than half has no instance in the view is not taught "no object": the masks
     may have missed it [ours]."""
-    matcher: Matcher = "hungarian"
-    """Who is matched: the cheapest assignment over allowed pairs [ours], or OneFormer3D's cheapest query for each."""
+    matcher: Matcher = "own"
+    """Who is matched: every query with the instance of its own superpoint, the cheapest assignment over allowed pairs
+    (both [ours]), or OneFormer3D's cheapest query for each."""
     sparse: bool = True
     """Only queries whose own superpoint the instance covers may match it (the paper: for full 3D labels alone)."""
     assign: Literal["every", "one"] = "every"
@@ -104,9 +106,17 @@ def view_loss(prediction: Prediction, targets: ViewTargets, config: LossConfig) 
     if len(query) == 0:
         return total
     own, wanted = masks[query], targets.covers[instance]
-    total = total + config.bce_weight * mask_bce(own, wanted).mean()
-    total = total + config.dice_weight * mask_dice(own, wanted).mean()
+    share = shares(instance, masks.dtype)
+    total = total + config.bce_weight * (share * mask_bce(own, wanted)).sum() / share.sum()
+    total = total + config.dice_weight * (share * mask_dice(own, wanted)).sum() / share.sum()
     return total + config.objectness_weight * objectness_loss(objectness[query], own, wanted, config)
+
+
+def shares(instance: Int[Tensor, "M"], dtype: torch.dtype) -> Float[Tensor, "M"]:
+    """How much each match counts: 1 for an instance's only one; of n, one over the root of n [ours], so that large
+    things do not count for all."""
+    number = torch.bincount(instance)[instance]
+    return number.to(dtype).rsqrt()
 
 
 def class_loss(
@@ -123,7 +133,7 @@ def class_loss(
     if config.ignore_unlabelled:
         weight = torch.where(targets.ignored, 0.0, weight)
     target[query] = targets.labels[instance]
-    weight[query] = 1.0
+    weight[query] = shares(instance, classes.dtype)
     entropy = F.cross_entropy(classes, target, reduction="none")
     return (weight * entropy).sum() / weight.sum().clamp_min(1e-6)
 

@@ -4,7 +4,7 @@ Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,12 +13,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from liftlab.components.masks.graph.graph_kernels import handed_back, largest_of
 from liftlab.components.openvocab.losses import Prediction
+from liftlab.components.openvocab.superpoints import RELATIONS
 
 POINT_CHANNELS = 9
 """Position, colour, normal."""
-SHAPE_CHANNELS = 8
-"""Of a superpoint: log extents along its three axes, height range, steepness, number of points, height, distance."""
+SHAPE_CHANNELS = 14
+"""Of a superpoint: log extents along its three axes, height range, steepness, number of points, height, distance, mean
+colour and its spread."""
 OCTAVES = 6
 """Frequencies of the Fourier features of a position."""
 FALL, SURE, OFFSET = 3.5, 2.0, 0.1
@@ -44,6 +47,8 @@ class NetworkConfig:
     """Channels of the 2D features; 0 = colours alone."""
     text_dim: int = 128
     """Of the text encoder's vectors."""
+    kin: int = 24
+    """Channels of what a query makes of its relations to superpoints [ours]; 0 = none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class SceneInputs:
     """0..S-1."""
     centres: Float[Tensor, "S 3"]
     """Mean position of each superpoint."""
-    shapes: Float[Tensor, "S 8"]
+    shapes: Float[Tensor, "S 14"]
     """See `SHAPE_CHANNELS`."""
     images: Float[Tensor, "V 3 h w"]
     """The photos, small, -0.5 to 0.5."""
@@ -65,6 +70,8 @@ class SceneInputs:
     """Of each point's first link."""
     at: Float[Tensor, "N 2"]
     """Where in that view: x and y from -1 to 1."""
+    relations: Float[Tensor, "S S R"]
+    """See `superpoints.RELATIONS`."""
 
 
 class OpenVocabNetwork(nn.Module):
@@ -95,10 +102,18 @@ class OpenVocabNetwork(nn.Module):
         self.reach = nn.Linear(d, 5)
         self.text_query = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, config.text_dim))
         self.objectness = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 1))
-        self.gamma = nn.Parameter(torch.tensor(10.0))
+        # As CLIP learns it: a step of the optimiser changes it by a share, not by a thousandth of what it is.
+        self.log_gamma = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.thing = nn.Linear(d, 1)
+        self.kin = _Kin(d, config.kin) if config.kin else None
         self.no_object = nn.Linear(d, 1)
         nn.init.zeros_(self.no_object.weight)
         nn.init.zeros_(self.no_object.bias)
+
+    @property
+    def gamma(self) -> Float[Tensor, ""]:
+        """Sharpness of the class logits."""
+        return self.log_gamma.exp().clamp(max=LARGEST_GAMMA)
 
     def tokens(self, scene: SceneInputs) -> Float[Tensor, "S D"]:
         """h of eq. 7."""
@@ -120,6 +135,7 @@ class OpenVocabNetwork(nn.Module):
         queries: Int[Tensor, "Q"],
         text: Float[Tensor, "K T"],
         centres: Float[Tensor, "S 3"],
+        relations: Float[Tensor, "S S R"],
     ) -> list[Prediction]:
         """Predictions of the queries as they start and after every layer, the last one last.
 
@@ -128,17 +144,28 @@ class OpenVocabNetwork(nn.Module):
             queries: The superpoints that they start from.
             text: Unit vectors of the names.
             centres: Where the superpoints are.
+            relations: Of the superpoints to each other.
         """
         sides = self.mask_token(tokens) / math.sqrt(self.config.dim)
+        thing = self.thing(tokens)[:, 0]
+        kin = None if self.kin is None else self.kin(tokens, queries, centres, relations)
         q = tokens[queries]
-        out = [self._predict(q, sides, text, centres, centres[queries])]
+
+        def predicted() -> Prediction:
+            one = self._predict(q, sides, text, centres, centres[queries])
+            masks = one.masks + thing
+            if self.kin is not None and kin is not None:
+                masks = masks + self.kin.logits(self.norm(q), kin)
+            return replace(one, masks=masks)
+
+        out = [predicted()]
         for layer in self.decoder:
             blocked = out[-1].masks.detach() < 0  # mask probability below 0.5
             blocked = blocked & ~blocked.all(
                 dim=1, keepdim=True
             )  # a query that blocks all attends everywhere
             q = layer(q, tokens, blocked)
-            out.append(self._predict(q, sides, text, centres, centres[queries]))
+            out.append(predicted())
         return out
 
     def _predict(
@@ -151,7 +178,7 @@ class OpenVocabNetwork(nn.Module):
     ) -> Prediction:
         q = self.norm(q)
         embedding = F.normalize(self.text_query(q), dim=1)
-        named = embedding @ text.T * self.gamma.clamp(max=LARGEST_GAMMA)
+        named = embedding @ text.T * self.gamma
         none = self.no_object(q)
         return Prediction(
             self.mask_query(q) @ sides.T + self._near(q, centres, start),
@@ -174,6 +201,40 @@ class OpenVocabNetwork(nn.Module):
             (middle**2).sum(dim=1, keepdim=True) - 2 * middle @ centres.T + (centres**2).sum(dim=1)
         ).clamp_min(0)
         return said[:, 1:2] + SURE - (FALL + said[:, :1]).clamp(-2, 9).exp() * squared
+
+
+class _Kin(nn.Module):
+    """Part of the mask logits that follows from how each superpoint stands to the query's own [ours]: learned from
+    every pair of a scene, it needs far fewer scenes than a dot product of two tokens.
+    """
+
+    def __init__(self, dim: int, channels: int) -> None:
+        super().__init__()
+        self.pair = nn.Linear(RELATIONS + 3, channels)
+        self.first = nn.Linear(dim, channels, bias=False)
+        self.second = nn.Linear(dim, channels, bias=False)
+        self.mix = nn.Linear(channels, channels)
+        self.weight = nn.Linear(dim, channels)
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "S D"],
+        queries: Int[Tensor, "Q"],
+        centres: Float[Tensor, "S 3"],
+        relations: Float[Tensor, "S S R"],
+    ) -> Float[Tensor, "Q S K"]:
+        """What there is between every query and every superpoint."""
+        off = centres[None] - centres[queries][:, None]
+        distance = (off.square().sum(dim=2, keepdim=True) + 1e-6).sqrt()
+        seen = torch.cat(
+            [relations[queries].float(), distance, (distance + 0.02).log() / 3, off[..., 2:]], dim=2
+        )
+        pair = self.pair(seen) + self.first(tokens[queries])[:, None] + self.second(tokens)[None]
+        return F.relu(self.mix(F.relu(pair)))
+
+    def logits(self, q: Float[Tensor, "Q D"], kin: Float[Tensor, "Q S K"]) -> Float[Tensor, "Q S"]:
+        """What a query makes of it."""
+        return torch.bmm(kin, self.weight(q)[:, :, None])[:, :, 0]
 
 
 class _ImageFeatures(nn.Module):
@@ -265,10 +326,15 @@ def neighbour_max(x: Float[Tensor, "N C"], neighbours: Int[Tensor, "N k"]) -> Fl
 
 
 class _NeighbourMax(torch.autograd.Function):
-    """Remembers where each maximum came from: a tenth of the time that `x[neighbours].amax(1)` takes to go back."""
+    """Remembers where each maximum came from: a tenth of the time that `x[neighbours].amax(1)` takes to go back, and a
+    fifth of that again on a CPU, where loops are compiled."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, neighbours: Tensor) -> Tensor:
+        if x.device.type == "cpu":
+            largest, came_from = largest_of(x.detach().contiguous().numpy(), neighbours.contiguous().numpy())
+            ctx.save_for_backward(torch.from_numpy(came_from))
+            return torch.from_numpy(largest)
         best = x[neighbours[:, 0]]
         source = neighbours[:, :1].expand_as(best).contiguous()
         for column in neighbours.T[1:]:
@@ -282,6 +348,9 @@ class _NeighbourMax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (source,) = ctx.saved_tensors
+        if source.device.type == "cpu":
+            grad = grads[0].contiguous().numpy()
+            return torch.from_numpy(handed_back(grad, source.numpy())), None
         return torch.zeros_like(grads[0]).scatter_add_(0, source, grads[0]), None
 
 

@@ -22,7 +22,7 @@ from liftlab.components.openvocab.inference import (
     touching,
 )
 from liftlab.components.openvocab.lifting import Links
-from liftlab.components.openvocab.network import LARGEST_GAMMA, SceneInputs
+from liftlab.components.openvocab.network import SceneInputs
 from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained
 from liftlab.components.types import Array
@@ -67,6 +67,8 @@ class SegmentedCloud:
     objects: Objects
     tokens: Tensor = field(repr=False)
     """[S, D], for further queries."""
+    relations: Tensor = field(repr=False)
+    """[S, S, R] of the superpoints."""
 
 
 def edges_of(cloud: CloudLike) -> Int32[Array, "E 2"]:
@@ -91,13 +93,20 @@ def superpoints_of(
 def inputs_of(
     cloud: CloudLike,
     superpoint: Int[Array, "N"],
+    edges: Int[Array, "E 2"],
     *,
     places: Float[Array, "N 3"] | None = None,
     normals: Float[Array, "N 3"] | None = None,
     brightness: Float[Array, "3"] | None = None,
+    relations: Float[Array, "S S R"] | None = None,
 ) -> SceneInputs:
-    """The network's inputs; augmented where places, normals or factors of brightness are given."""
+    """The network's inputs; augmented where places, normals or factors of brightness are given.
+
+    `relations`: as computed before; they stay what they are however a scene is turned.
+    """
     factor = np.ones(3, np.float32) if brightness is None else brightness.astype(np.float32)
+    if relations is None:
+        relations = relations_of_cloud(cloud, superpoint, edges)
     view, at = first_links(cloud.links, cloud.sizes, len(cloud.points))
     return scene_inputs(
         normalised(cloud.points) if places is None else places,
@@ -109,7 +118,18 @@ def inputs_of(
         np.clip(cloud.images * factor, 0, 255).astype(np.uint8),
         view,
         at,
+        relations,
     )
+
+
+def relations_of_cloud(
+    cloud: CloudLike, superpoint: Int[Array, "N"], edges: Int[Array, "E 2"]
+) -> Float32[Array, "S S R"]:
+    """How a cloud's superpoints stand to each other."""
+    rgb = cloud.rgb / np.float32(255)
+    weights = sp.edge_weights(cloud.normals, rgb, edges)
+    count = int(superpoint.max(initial=-1)) + 1
+    return sp.relations_of(edges, weights, superpoint, count, rgb, cloud.normals)
 
 
 def segment_cloud(
@@ -135,7 +155,7 @@ def segment_cloud(
     check()
     count = int(superpoint.max(initial=-1)) + 1
     sizes = np.bincount(superpoint, minlength=count)
-    inputs = inputs_of(cloud, superpoint)
+    inputs = inputs_of(cloud, superpoint, edges)
     device = next(trained.network.parameters()).device
     if device.type != "cpu":
         inputs = SceneInputs(**{name: value.to(device) for name, value in vars(inputs).items()})
@@ -143,14 +163,17 @@ def segment_cloud(
         tokens = trained.network.tokens(inputs)
         check()
         queries = farthest_first(inputs.centres.cpu().numpy(), MAX_QUERIES)
-        objects = decoded(trained, tokens, inputs.centres, queries, text, sizes, config, pairs)
-    return SegmentedCloud(superpoint, sizes, inputs.centres, pairs, objects, tokens)
+        objects = decoded(
+            trained, tokens, inputs.centres, inputs.relations, queries, text, sizes, config, pairs
+        )
+    return SegmentedCloud(superpoint, sizes, inputs.centres, pairs, objects, tokens, inputs.relations)
 
 
 def decoded(
     trained: Trained,
     tokens: Float[Tensor, "S D"],
     centres: Float[Tensor, "S 3"],
+    relations: Float[Tensor, "S S R"],
     queries: Int[Array, "Q"],
     text: Float[Array, "K T"],
     sizes: Int[Array, "S"],
@@ -161,14 +184,14 @@ def decoded(
     with torch.no_grad():
         rows = torch.from_numpy(np.asarray(text, np.float32)).to(tokens.device)
         start = torch.from_numpy(np.asarray(queries, np.int64)).to(tokens.device)
-        last = trained.network.decode(tokens, start, rows, centres)[-1]
+        last = trained.network.decode(tokens, start, rows, centres, relations)[-1]
         return objects_of(last, queries, sizes, config, pairs)
 
 
 def named(trained: Trained, embedding: Float[Array, "T"], text: Float[Array, "K T"]) -> Float[Array, "K"]:
     """How likely each name is right, by the calibrated class logits; 1 in all: it is taken to be one of them."""
     with torch.no_grad():
-        gamma = float(trained.network.gamma.clamp(max=LARGEST_GAMMA))
+        gamma = float(trained.network.gamma)
     logits = text @ embedding * gamma / trained.calibration
     p = np.exp(logits - logits.max())
     return p / p.sum()

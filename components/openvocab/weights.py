@@ -13,7 +13,7 @@ from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 """Made by `liftlab openvocab train --config cpu`; docs/ovseg3r.md says on what."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,15 @@ from liftlab.components.text.word_vectors import TextEncoder
 from liftlab.pipelines.steps.openvocab_examples import (
     Example,
     SupervisionConfig,
+    TaughtScene,
+    taught_scene,
     text_rows,
     training_example,
 )
 
 STEP_VERSION = 1
+KEPT_SCENES = 600
+"""Scenes that stay in memory between their steps: some 6 MB each of 12,000 points."""
 CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
 
 
@@ -55,6 +59,8 @@ class TrainConfig:
     bear more [ours]."""
     warmup: int = 100
     """Steps in which the rate rises to that."""
+    hold: float = 0.0
+    """Share of the steps in which the rate does not fall yet [ours], so that a training can be made longer."""
     weight_decay: float = 0.05
     """Of AdamW, as SegDINO3D's."""
     clip: float = 10.0
@@ -79,7 +85,14 @@ PRESETS: dict[str, TrainConfig] = {
         warmup=5,
         checkpoint_every=10,
     ),
-    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1150, scenes=1, rate=1e-3),
+    "cpu": TrainConfig(
+        supervision=SupervisionConfig(negatives=200, views=4),
+        loss=LossConfig(class_weight=1.0),
+        steps=820,
+        scenes=1,
+        rate=1e-3,
+        hold=0.86,
+    ),
     "ablation": TrainConfig(
         supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50
     ),
@@ -94,6 +107,12 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 """By name: smoke test, shipped weights, ablations, the paper's sizes."""
+
+
+def fitting(config: TrainConfig, encoder: TextEncoder) -> TrainConfig:
+    """The configuration with a text head as wide as the encoder's vectors."""
+    width = encoder.encode_texts(["thing"]).shape[1]
+    return replace(config, network=replace(config.network, text_dim=width))
 
 
 @dataclass(frozen=True)
@@ -178,11 +197,12 @@ def train(
     data = training_set(files, config)
     table = dict(zip(data.vocabulary, encoder.encode_texts(list(data.vocabulary)), strict=True))
     run = _Run.started(config, out, content_key("openvocab", asdict(config), encoder.identity))
+    scenes = _Scenes(data, config)
     done = run.step
     start = time.perf_counter()
     for step in range(done, min(config.steps, until or config.steps)):
         cancel.check()
-        loss = run.train_step(_examples(data, config, step), table)
+        loss = run.train_step(scenes.examples(step), table)
         run.step = step + 1
         spent = (time.perf_counter() - start) / (step + 1 - done)
         with (out / LOG).open("a", encoding="utf-8") as log:
@@ -215,25 +235,44 @@ def train(
     return weights
 
 
-def _examples(data: TrainingSet, config: TrainConfig, step: int) -> list[Example]:
-    """The scenes of one step, in an order that shuffles anew whenever all were seen."""
-    out = []
-    for place in range(step * config.scenes, (step + 1) * config.scenes):
-        epoch, at = divmod(place, len(data.files))
-        index = int(np.random.default_rng([config.seed, 5, epoch]).permutation(len(data.files))[at])
-        example = training_example(
-            load_record(data.files[index]),
-            config.supervision,
-            config.loss,
-            config.superpoints,
-            labelled=data.labelled[index],
-            novel=data.novel,
-            vocabulary=data.vocabulary,
-            rng=np.random.default_rng([config.seed, 7, place]),
-        )
-        if example is not None:
-            out.append(example)
-    return out
+class _Scenes:
+    """The scenes of a training, read and cut when they are first needed.
+
+    What does not change from step to step is kept: that was a third of a step's time.
+    """
+
+    def __init__(self, data: TrainingSet, config: TrainConfig) -> None:
+        self.data, self.config = data, config
+        self._kept: dict[int, TaughtScene | None] = {}
+
+    def taught(self, index: int) -> TaughtScene | None:
+        if index not in self._kept:
+            while len(self._kept) >= KEPT_SCENES:
+                self._kept.pop(next(iter(self._kept)))
+            data, config = self.data, self.config
+            self._kept[index] = taught_scene(
+                load_record(data.files[index]),
+                config.supervision,
+                config.loss,
+                config.superpoints,
+                labelled=data.labelled[index],
+                novel=data.novel,
+                vocabulary=data.vocabulary,
+                rng=np.random.default_rng([config.seed, 9, index]),
+            )
+        return self._kept[index]
+
+    def examples(self, step: int) -> list[Example]:
+        """The scenes of one step, in an order that shuffles anew whenever all were seen."""
+        out, config = [], self.config
+        for place in range(step * config.scenes, (step + 1) * config.scenes):
+            epoch, at = divmod(place, len(self.data.files))
+            index = int(np.random.default_rng([config.seed, 5, epoch]).permutation(len(self.data.files))[at])
+            scene = self.taught(index)
+            if scene is not None:
+                rng = np.random.default_rng([config.seed, 7, place])
+                out.append(training_example(scene, config.supervision, self.data.vocabulary, rng))
+        return out
 
 
 def scene_loss(
@@ -241,9 +280,17 @@ def scene_loss(
 ) -> Float[Tensor, ""]:
     """L of eq. 18: mean over views of the sum over layers."""
     tokens = network.tokens(example.inputs)
-    predictions = network.decode(tokens, example.queries, text, example.inputs.centres)
+    predictions = network.decode(
+        tokens, example.queries, text, example.inputs.centres, example.inputs.relations
+    )
     losses = [view_loss(one, targets, config) for one in predictions for targets in example.targets]
     return torch.stack(losses).sum() / len(example.targets)
+
+
+def rate_at(step: int, config: TrainConfig) -> float:
+    """Learning rate of a step: it rises, perhaps stays, and falls with power 0.9 to 0."""
+    left = min((1 - step / config.steps) / (1 - config.hold), 1.0)
+    return config.rate * min((step + 1) / max(config.warmup, 1), 1.0) * left**0.9
 
 
 @dataclass
@@ -277,10 +324,8 @@ class _Run:
             (loss / len(examples)).backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        left = 1 - self.step / self.config.steps
-        rate = self.config.rate * min((self.step + 1) / max(self.config.warmup, 1), 1.0) * left**0.9
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate_at(self.step, self.config)
         self.optimiser.step()
         return total / max(len(examples), 1)
 

@@ -49,7 +49,7 @@ def prepared(toy: Toy, method: OvSeg3R) -> OvSeg3RPrepared:
     valid = toy.scene.pointmap.valid
     return replace(
         made, point_superpoint=own[valid], pixel_superpoint=own, sizes=np.full(4, 100), objects=objects,
-        tokens=made.tokens[:4], centres=made.centres[:4],
+        tokens=made.tokens[:4], centres=made.centres[:4], relations=made.relations[:4, :4],
     )  # fmt: skip
 
 

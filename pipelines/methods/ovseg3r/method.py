@@ -26,7 +26,7 @@ from liftlab.components.openvocab.inference import InferenceConfig, Objects, bes
 from liftlab.components.openvocab.segmenting import decoded, named, segment_cloud, top_names
 from liftlab.components.openvocab.weights import WEIGHTS, Trained, load_trained
 from liftlab.components.progress import CancelToken, Progress, no_progress
-from liftlab.components.text.word_vectors import word_vectors
+from liftlab.components.text.sentence_encoder import chosen_text_encoder
 from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentation
 from liftlab.pipelines.base import check_masks, empty_selection, register
 from liftlab.pipelines.methods.ovseg3r import clicks as reading
@@ -34,7 +34,7 @@ from liftlab.pipelines.methods.ovseg3r.spreading import pixels_of, spread
 from liftlab.pipelines.methods.ovseg3r.state import OvSeg3RConfig, OvSeg3RPrepared, in_view
 
 NAME = "ovseg3r"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ARRAYS, STATE = "ovseg3r.safetensors", "ovseg3r.json"
 
 
@@ -49,7 +49,7 @@ ARRAYS, STATE = "ovseg3r.safetensors", "ovseg3r.json"
 class OvSeg3R:
     """Superpoints, a superpoint transformer, names by text vectors."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 2
     geometry: Literal["points", "gaussians"] = "points"
 
     def __init__(self, config: OvSeg3RConfig, *, device: torch.device) -> None:
@@ -95,6 +95,7 @@ class OvSeg3R:
             found.objects,
             found.tokens,
             found.centres,
+            found.relations,
             text,
         )
 
@@ -186,6 +187,7 @@ class OvSeg3R:
             "pairs": prepared.pairs,
             "tokens": prepared.tokens.cpu().numpy(),
             "centres": prepared.centres.cpu().numpy(),
+            "relations": prepared.relations.cpu().numpy().astype(np.float16),
         }
         with atomic_write(folder / ARRAYS) as file:
             file.write(save({name: np.ascontiguousarray(value) for name, value in arrays.items()}))
@@ -209,21 +211,25 @@ class OvSeg3R:
         read = load_file(folder / ARRAYS)
         trained, text = self._network()
         objects = Objects(**{name: read[name] for name in Objects.__dataclass_fields__})
-        tokens, centres = (torch.from_numpy(read[name]).to(self.device) for name in ("tokens", "centres"))
+        tokens, centres, relations = (
+            torch.from_numpy(read[name]).float().to(self.device)
+            for name in ("tokens", "centres", "relations")
+        )
         return OvSeg3RPrepared(
             scene.key, scene, trained, read["point_superpoint"], read["pixel_superpoint"], read["sizes"],
             read["pairs"], objects,
-            tokens, centres, text,
+            tokens, centres, relations, text,
         )  # fmt: skip
 
     def _network(self) -> tuple[Trained, Float[Array, "K T"]]:
         """The weights and the vectors of their names."""
         file = Path(self.config.weights).expanduser() if self.config.weights else WEIGHTS
         trained = load_trained(file, device=self.device)
-        encoder = word_vectors()
+        encoder = chosen_text_encoder(self.config.text, device=self.device)
         if trained.text_identity != encoder.identity:
             raise InputError(
-                f"These weights were trained with other word vectors ({trained.text_identity}): {file}"
+                f"These weights were trained with other word vectors ({trained.text_identity}); choose those by "
+                f"`text`: {file}"
             )
         return trained, encoder.encode_texts(list(trained.names))
 
@@ -237,8 +243,8 @@ class OvSeg3R:
         """The mask of one query that starts at a superpoint, however unlikely it is."""
         any_mask = InferenceConfig(1, 1, self.config.threshold, 0.0)
         found = decoded(
-            prepared.trained, prepared.tokens, prepared.centres, np.array([superpoint]), prepared.text,
-            prepared.sizes, any_mask, prepared.pairs,
+            prepared.trained, prepared.tokens, prepared.centres, prepared.relations, np.array([superpoint]),
+            prepared.text, prepared.sizes, any_mask, prepared.pairs,
         )  # fmt: skip
         return found.masks[0].copy() if len(found.masks) else np.zeros(len(prepared.sizes), bool)
 
