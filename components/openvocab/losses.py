@@ -73,6 +73,8 @@ class Prediction:
     """Eq. 12, in (0, 1)."""
     embedding: Float[Tensor, "Q T"]
     """Unit vectors in the space of texts: the left factor of eq. 11."""
+    state: Float[Tensor, "Q D"] | None = None
+    """The queries themselves, with which other masks can be judged."""
 
 
 def mask_bce(logits: Float[Tensor, "M s"], target: Float[Tensor, "M s"]) -> Float[Tensor, "M"]:
@@ -86,8 +88,20 @@ def mask_dice(logits: Float[Tensor, "M s"], target: Float[Tensor, "M s"]) -> Flo
     return 1 - (2 * (p * target).sum(dim=1) + 1) / (p.sum(dim=1) + target.sum(dim=1) + 1)
 
 
-def view_loss(prediction: Prediction, targets: ViewTargets, config: LossConfig) -> Float[Tensor, ""]:
-    """L_v of eq. 17 for one layer; zero for a view in which nothing can be taught."""
+def view_loss(
+    prediction: Prediction,
+    targets: ViewTargets,
+    config: LossConfig,
+    sizes: Float[Tensor, "S"] | None = None,
+) -> Float[Tensor, ""]:
+    """L_v of eq. 17 for one layer; zero for a view in which nothing can be taught.
+
+    Args:
+        prediction: Of the layer.
+        targets: Of the view.
+        config: Weights.
+        sizes: Points of each superpoint, by which IoUs are measured [ours]; None counts superpoints.
+    """
     masks = prediction.masks[targets.rows][:, targets.columns]
     classes = prediction.classes[targets.rows]
     objectness = prediction.objectness[targets.rows]
@@ -109,7 +123,35 @@ def view_loss(prediction: Prediction, targets: ViewTargets, config: LossConfig) 
     share = shares(instance, masks.dtype)
     total = total + config.bce_weight * (share * mask_bce(own, wanted)).sum() / share.sum()
     total = total + config.dice_weight * (share * mask_dice(own, wanted)).sum() / share.sum()
-    return total + config.objectness_weight * objectness_loss(objectness[query], own, wanted, config)
+    counted = None if sizes is None else sizes[targets.columns]
+    return total + config.objectness_weight * objectness_loss(objectness[query], own, wanted, config, counted)
+
+
+def judging_loss(
+    masks: Float[Tensor, "Q S"],
+    objectness: Float[Tensor, "Q"],
+    targets: ViewTargets,
+    config: LossConfig,
+    sizes: Float[Tensor, "S"],
+) -> Float[Tensor, ""]:
+    """Squared error of the IoU that is predicted of any masks, such as cuts at other probabilities [ours], where each
+    query answers for the instance of its own superpoint; zero where there is none.
+
+    Args:
+        masks: Logits; those above 0 count.
+        objectness: Predicted IoU of each.
+        targets: Of the view.
+        config: Weights.
+        sizes: Points of each superpoint.
+    """
+    query, instance = targets.allowed.nonzero().T
+    if len(query) == 0 or len(targets.columns) == 0:
+        return objectness.sum() * 0
+    own = masks[targets.rows][:, targets.columns][query]
+    said = objectness[targets.rows][query]
+    return config.objectness_weight * objectness_loss(
+        said, own, targets.covers[instance], config, sizes[targets.columns]
+    )
 
 
 def shares(instance: Int[Tensor, "M"], dtype: torch.dtype) -> Float[Tensor, "M"]:
@@ -143,10 +185,13 @@ def objectness_loss(
     masks: Float[Tensor, "M s"],
     target: Float[Tensor, "M s"],
     config: LossConfig,
+    sizes: Float[Tensor, "s"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Squared error of the predicted IoU, mean over matches whose mask is good enough; zero without any."""
+    """Squared error of the predicted IoU, mean over matches whose mask is good enough; zero without any. IoUs count
+    superpoints, or their points where `sizes` are given."""
     inside, wanted = masks.detach() > 0, target > 0.5
-    iou = (inside & wanted).sum(dim=1) / (inside | wanted).sum(dim=1).clamp_min(1)
+    count = torch.ones_like(masks[0]) if sizes is None else sizes
+    iou = ((inside & wanted) * count).sum(dim=1) / ((inside | wanted) * count).sum(dim=1).clamp_min(1)
     good = iou > config.objectness_iou
     if not good.any():
         return objectness.sum() * 0

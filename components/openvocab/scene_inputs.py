@@ -32,8 +32,8 @@ def superpoint_shapes(
     normals: Float[Array, "N 3"],
     superpoint: Int[Array, "N"],
     count: int,
-) -> tuple[Float32[Array, "S 3"], Float32[Array, "S 14"]]:
-    """Mean position and own shape of every superpoint; +Z is up."""
+) -> tuple[Float32[Array, "S 3"], Float32[Array, "S 14"], Float32[Array, "S 4"]]:
+    """Mean position, own shape and second moments (xx, xy, yy, zz) of every superpoint; +Z is up."""
     size = np.maximum(np.bincount(superpoint, minlength=count), 1).astype(np.float64)
 
     def mean(values: Float[Array, "N"]) -> Float[Array, "S"]:
@@ -63,7 +63,8 @@ def superpoint_shapes(
         axis=1,
     )
     assert shapes.shape[1] == SHAPE_CHANNELS
-    return centres.astype(np.float32), shapes.astype(np.float32)
+    second = moments[:, [0, 0, 1, 2], [0, 1, 1, 2]]
+    return centres.astype(np.float32), shapes.astype(np.float32), second.astype(np.float32)
 
 
 def scene_inputs(
@@ -80,7 +81,7 @@ def scene_inputs(
 ) -> SceneInputs:
     """Everything as tensors; `places` as `normalised` gives them, `view` and `at` as `first_links` does, `relations` as
     `relations_of` does."""
-    centres, shapes = superpoint_shapes(places, rgb, normals, superpoint, count)
+    centres, shapes, moments = superpoint_shapes(places, rgb, normals, superpoint, count)
 
     def tensor(array: Array, kind: type = np.float32) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, kind))
@@ -97,6 +98,8 @@ def scene_inputs(
         tensor(view, np.int64),
         tensor(at),
         tensor(relations),
+        tensor(np.bincount(superpoint, minlength=count)),
+        tensor(moments),
     )
 
 

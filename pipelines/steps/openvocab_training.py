@@ -17,8 +17,8 @@ from torch import Tensor
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, content_key
-from liftlab.components.openvocab.losses import LossConfig, view_loss
-from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
+from liftlab.components.openvocab.losses import LossConfig, judging_loss, view_loss
+from liftlab.components.openvocab.network import CUTS, NetworkConfig, OpenVocabNetwork, cut_at
 from liftlab.components.openvocab.records import SceneRecord, load_record
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained, save_trained
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -88,10 +88,10 @@ PRESETS: dict[str, TrainConfig] = {
     "cpu": TrainConfig(
         supervision=SupervisionConfig(negatives=200, views=4),
         loss=LossConfig(class_weight=1.0),
-        steps=820,
+        steps=6000,
         scenes=1,
         rate=1e-3,
-        hold=0.86,
+        hold=0.8,
     ),
     "ablation": TrainConfig(
         supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50
@@ -128,8 +128,10 @@ class TrainingSet:
     """Instances of each name in the records that are used."""
 
 
-def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
-    """Which records are labelled in 3D, which lifted, and which names are novel.
+def training_set(
+    files: Sequence[Path], config: TrainConfig, start: Trained | None = None
+) -> TrainingSet:
+    """Which records are labelled in 3D, which lifted, and which names are novel: those of `start` stay so.
 
     Raises:
         InputError: There is no record.
@@ -139,7 +141,7 @@ def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
         raise InputError("There are no training records: make some with `liftlab openvocab data`.")
     found = [_names_of(load_record(file)) for file in files]
     names = sorted({name for own in found for name in own})
-    novel = novel_names(names, config.novel_every)
+    novel = frozenset(start.novel) if start is not None else novel_names(names, config.novel_every)
     order = np.random.default_rng([config.seed, 3]).permutation(len(files))
     count = round(config.labelled_share * len(files))
     lifted = order[count:]
@@ -176,6 +178,7 @@ def train(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     until: int | None = None,
+    start: Trained | None = None,
 ) -> Path:
     """Train, or go on with what `out` holds; returns the weights' file once all steps are done.
 
@@ -187,24 +190,25 @@ def train(
         progress: Told after every step.
         cancel: Asked before every step.
         until: Stop after so many steps in all, with a checkpoint (tests).
+        start: A network to go on from, with its novel names; what it lacks of this one starts anew.
 
     Raises:
-        InputError: There is no record, or `out` holds another training.
+        InputError: There is no record, `out` holds another training, or `start` has other sizes.
         Cancelled: `cancel` was set; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
     cancel = cancel or CancelToken()
-    data = training_set(files, config)
+    data = training_set(files, config, start)
     table = dict(zip(data.vocabulary, encoder.encode_texts(list(data.vocabulary)), strict=True))
-    run = _Run.started(config, out, content_key("openvocab", asdict(config), encoder.identity))
+    run = _Run.started(config, out, content_key("openvocab", asdict(config), encoder.identity), start)
     scenes = _Scenes(data, config)
     done = run.step
-    start = time.perf_counter()
+    began = time.perf_counter()
     for step in range(done, min(config.steps, until or config.steps)):
         cancel.check()
         loss = run.train_step(scenes.examples(step), table)
         run.step = step + 1
-        spent = (time.perf_counter() - start) / (step + 1 - done)
+        spent = (time.perf_counter() - began) / (step + 1 - done)
         with (out / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": step + 1, "loss": round(loss, 4), "secs": round(spent, 3)}) + "\n")
         progress(
@@ -278,12 +282,19 @@ class _Scenes:
 def scene_loss(
     network: OpenVocabNetwork, example: Example, text: Float[Tensor, "K T"], config: LossConfig
 ) -> Float[Tensor, ""]:
-    """L of eq. 18: mean over views of the sum over layers."""
+    """L of eq. 18: mean over views of the sum over layers; with a network that looks at masks, how well it judges cuts
+    of the last ones too."""
     tokens = network.tokens(example.inputs)
-    predictions = network.decode(
-        tokens, example.queries, text, example.inputs.centres, example.inputs.relations
-    )
-    losses = [view_loss(one, targets, config) for one in predictions for targets in example.targets]
+    predictions = network.decode(tokens, example.queries, text, example.inputs)
+    sizes = example.inputs.sizes
+    losses = [view_loss(one, targets, config, sizes) for one in predictions for targets in example.targets]
+    last = predictions[-1]
+    if network.config.looks and last.state is not None:
+        # One cut of each query, in turn: which superpoints are queries is drawn anew in every step.
+        at = last.masks.new_tensor(CUTS)[torch.arange(len(last.masks)) % len(CUTS)]
+        cut = cut_at(last.masks, at[:, None])
+        said = network.judged(last.state, cut, tokens, example.inputs)
+        losses += [judging_loss(cut, said, targets, config, sizes) for targets in example.targets]
     return torch.stack(losses).sum() / len(example.targets)
 
 
@@ -291,6 +302,16 @@ def rate_at(step: int, config: TrainConfig) -> float:
     """Learning rate of a step: it rises, perhaps stays, and falls with power 0.9 to 0."""
     left = min((1 - step / config.steps) / (1 - config.hold), 1.0)
     return config.rate * min((step + 1) / max(config.warmup, 1), 1.0) * left**0.9
+
+
+def _take_over(network: OpenVocabNetwork, start: OpenVocabNetwork) -> None:
+    """Weights of another network; parts that it does not have stay as they are. InputError when sizes differ."""
+    try:
+        left = network.load_state_dict(start.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise InputError(f"The network to start from has other sizes: {error}") from error
+    if left.unexpected_keys:
+        raise InputError(f"The network to start from has parts that this one lacks: {left.unexpected_keys}")
 
 
 @dataclass
@@ -304,10 +325,12 @@ class _Run:
     step: int = 0
 
     @staticmethod
-    def started(config: TrainConfig, out: Path, key: str) -> "_Run":
+    def started(config: TrainConfig, out: Path, key: str, start: Trained | None = None) -> "_Run":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = OpenVocabNetwork(config.network)
+        if start is not None:
+            _take_over(network, start.network)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.weight_decay)
         run = _Run(config, key, network, optimiser)
         if (out / CHECKPOINT).exists():

@@ -47,7 +47,7 @@ def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
     with working("Training") as (progress, cancel):
         weights = train(
             records_in(folder), _out(command), config, encoder, progress=progress.report,
-            cancel=cancel,
+            cancel=cancel, start=load_trained(command.weights.expanduser()) if command.weights else None,
         )  # fmt: skip
         if command.validate is not None:
             save_trained(

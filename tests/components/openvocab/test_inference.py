@@ -1,5 +1,7 @@
 """Objects from predictions: scores, matrix NMS, queries; and the network's own laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,13 +117,9 @@ def test_every_layer_predicts_and_queries_are_independent_of_names_elsewhere(
 ) -> None:
     inputs = scene()
     text = torch.nn.functional.normalize(torch.randn(5, 3), dim=1)
-    out = network.decode(
-        network.tokens(inputs), torch.tensor([0, 3, 5]), text, inputs.centres, inputs.relations
-    )
+    out = network.decode(network.tokens(inputs), torch.tensor([0, 3, 5]), text, inputs)
     assert len(out) == 3 and all(one.masks.shape == (3, 8) and one.classes.shape == (3, 6) for one in out)
-    fewer = network.decode(
-        network.tokens(inputs), torch.tensor([0, 3, 5]), text[:2], inputs.centres, inputs.relations
-    )
+    fewer = network.decode(network.tokens(inputs), torch.tensor([0, 3, 5]), text[:2], inputs)
     assert torch.equal(out[-1].masks, fewer[-1].masks)
     assert torch.allclose(out[-1].classes[:, :2], fewer[-1].classes[:, :2])
     assert all(torch.isfinite(one.masks).all() for one in out)
@@ -130,7 +128,9 @@ def test_every_layer_predicts_and_queries_are_independent_of_names_elsewhere(
 def test_a_query_that_blocks_everything_still_sees(network: OpenVocabNetwork) -> None:
     inputs = scene()
     far = inputs.centres + torch.tensor([[100.0, 0, 0]]) * torch.arange(8)[:, None]
-    out = network.decode(network.tokens(inputs), torch.tensor([0]), torch.eye(3), far, inputs.relations)
+    out = network.decode(
+        network.tokens(inputs), torch.tensor([0]), torch.eye(3), replace(inputs, centres=far)
+    )
     assert torch.isfinite(out[-1].masks).all() and torch.isfinite(out[-1].classes).all()
 
 
@@ -139,7 +139,7 @@ def test_masks_follow_relations_where_these_are_used(network: OpenVocabNetwork) 
     tokens, text = network.tokens(inputs), torch.eye(3)
 
     def masks(one: OpenVocabNetwork, relations: torch.Tensor) -> torch.Tensor:
-        return one.decode(tokens, torch.tensor([0, 3]), text, inputs.centres, relations)[-1].masks
+        return one.decode(tokens, torch.tensor([0, 3]), text, replace(inputs, relations=relations))[-1].masks
 
     assert not torch.allclose(masks(network, inputs.relations), masks(network, inputs.relations * 0))
     torch.manual_seed(0)
