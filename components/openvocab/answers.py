@@ -4,6 +4,7 @@ The original picks among the objects that are left after non-maximum suppression
 where two things touch, the mask of one of them may be lost there. A click asks only the queries under and beside it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float32, Int
 from torch import Tensor
 
-from liftlab.components.openvocab.inference import connected_pieces
+from liftlab.components.openvocab.inference import connected_pieces, mask_ious
 from liftlab.components.openvocab.losses import Prediction
 from liftlab.components.openvocab.network import CUTS, OpenVocabNetwork, SceneInputs, cut_at
 from liftlab.components.types import Array
@@ -21,11 +22,11 @@ from liftlab.components.types import Array
 class Answers:
     """Masks that a click may mean, of all queries."""
 
-    masks: Bool[Array, "A S"]
+    masks: Bool[Array, "M S"]
     """Superpoints of each; one piece."""
-    scores: Float32[Array, "A"]
+    scores: Float32[Array, "M"]
     """How likely each is a thing, times its predicted IoU with it; 0 for empty ones."""
-    starts: Int[Array, "A"]
+    starts: Int[Array, "M"]
     """The superpoint that each one's query started from."""
 
 
@@ -35,7 +36,7 @@ def answers_of(
     queries: Int[Array, "Q"],
     tokens: Tensor,
     scene: SceneInputs,
-    pairs: Int[Array, "T 2"],
+    pairs: Int[Array, "_ 2"],
 ) -> Answers:
     """Of every query the piece that it started in, at each of `CUTS`.
 
@@ -62,3 +63,35 @@ def answers_of(
         np.concatenate(scores).astype(np.float32),
         np.tile(np.asarray(queries), len(CUTS)),
     )
+
+
+def answer_at(
+    answers: Answers,
+    superpoint: int,
+    sizes: Int[Array, "S"],
+    near: Int[Array, "_"],
+    without: Sequence[int] = (),
+) -> int | None:
+    """The answer that a click on a superpoint most likely means: among those that hold it, of its own query, or of one
+    beside it, or of any, the first that there are.
+
+    A good score is not enough: of masks that are about as good, the one that the others agree with.
+
+    Args:
+        answers: Of the scene.
+        superpoint: What was clicked.
+        sizes: Points of each superpoint.
+        near: Superpoints that touch it.
+        without: Superpoints that the answer must not hold.
+
+    Returns:
+        Its number; None where no answer holds the superpoint and none of the others.
+    """
+    held = answers.masks[:, superpoint] & (answers.scores > 0)
+    held &= ~answers.masks[:, list(without)].any(axis=1)
+    for beside in (answers.starts == superpoint, np.isin(answers.starts, near), np.True_):
+        found = np.flatnonzero(held & beside)
+        if len(found):
+            agreed = mask_ious(answers.masks[found], answers.masks[found], sizes).mean(axis=1)
+            return int(found[(answers.scores[found] * agreed).argmax()])
+    return None

@@ -4,15 +4,15 @@ Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
-from torch import Tensor
 
 from liftlab.components.openvocab import superpoints as sp
+from liftlab.components.openvocab.answers import Answers, answers_of
 from liftlab.components.openvocab.inference import (
     MAX_QUERIES,
     InferenceConfig,
@@ -60,15 +60,11 @@ class SegmentedCloud:
     superpoint: Int32[Array, "N"]
     sizes: Int[Array, "S"]
     """Points of each superpoint."""
-    centres: Tensor
-    """[S, 3] of the superpoints, as the network sees them."""
     pairs: Int[Array, "A 2"]
     """Superpoints that touch."""
     objects: Objects
-    tokens: Tensor = field(repr=False)
-    """[S, D], for further queries."""
-    relations: Tensor = field(repr=False)
-    """[S, S, R] of the superpoints."""
+    answers: Answers | None
+    """What clicks may mean, where it was asked for."""
 
 
 def edges_of(cloud: CloudLike) -> Int32[Array, "E 2"]:
@@ -138,6 +134,7 @@ def segment_cloud(
     text: Float[Array, "K T"],
     config: InferenceConfig,
     *,
+    clicks: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> SegmentedCloud:
     """Superpoints, one pass, objects.
@@ -147,6 +144,7 @@ def segment_cloud(
         cloud: Points with links and photos.
         text: Unit vectors of the names that objects may have.
         config: How predictions become objects.
+        clicks: Whether clicks are to be answered, too.
         check: Called between units of work; may raise.
     """
     edges = edges_of(cloud)
@@ -163,29 +161,13 @@ def segment_cloud(
         tokens = trained.network.tokens(inputs)
         check()
         queries = farthest_first(inputs.centres.cpu().numpy(), MAX_QUERIES)
-        objects = decoded(
-            trained, tokens, inputs.centres, inputs.relations, queries, text, sizes, config, pairs
-        )
-    return SegmentedCloud(superpoint, sizes, inputs.centres, pairs, objects, tokens, inputs.relations)
-
-
-def decoded(
-    trained: Trained,
-    tokens: Float[Tensor, "S D"],
-    centres: Float[Tensor, "S 3"],
-    relations: Float[Tensor, "S S R"],
-    queries: Int[Array, "Q"],
-    text: Float[Array, "K T"],
-    sizes: Int[Array, "S"],
-    config: InferenceConfig,
-    pairs: Int[Array, "A 2"],
-) -> Objects:
-    """Objects that the queries find."""
-    with torch.no_grad():
-        rows = torch.from_numpy(np.asarray(text, np.float32)).to(tokens.device)
-        start = torch.from_numpy(np.asarray(queries, np.int64)).to(tokens.device)
-        last = trained.network.decode(tokens, start, rows, centres, relations)[-1]
-        return objects_of(last, queries, sizes, config, pairs)
+        start = torch.from_numpy(np.asarray(queries, np.int64)).to(device)
+        rows = torch.from_numpy(np.asarray(text, np.float32)).to(device)
+        last = trained.network.decode(tokens, start, rows, inputs)[-1]
+        check()
+        objects = objects_of(last, queries, sizes, config, pairs)
+        answers = answers_of(trained.network, last, queries, tokens, inputs, pairs) if clicks else None
+    return SegmentedCloud(superpoint, sizes, pairs, objects, answers)
 
 
 def named(trained: Trained, embedding: Float[Array, "T"], text: Float[Array, "K T"]) -> Float[Array, "K"]:

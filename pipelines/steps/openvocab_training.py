@@ -128,9 +128,7 @@ class TrainingSet:
     """Instances of each name in the records that are used."""
 
 
-def training_set(
-    files: Sequence[Path], config: TrainConfig, start: Trained | None = None
-) -> TrainingSet:
+def training_set(files: Sequence[Path], config: TrainConfig, start: Trained | None = None) -> TrainingSet:
     """Which records are labelled in 3D, which lifted, and which names are novel: those of `start` stay so.
 
     Raises:

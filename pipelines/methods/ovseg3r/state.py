@@ -5,10 +5,10 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
-from torch import Tensor
 
 from liftlab.components.bounds import Share, within
 from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
+from liftlab.components.openvocab.answers import Answers
 from liftlab.components.openvocab.inference import Objects
 from liftlab.components.openvocab.weights import Trained
 from liftlab.components.types import Array, Scene
@@ -50,12 +50,8 @@ class OvSeg3RPrepared:
     pairs: Int[Array, "A 2"]
     """Superpoints that touch."""
     objects: Objects
-    tokens: Tensor = field(repr=False)
-    """[S, D], from which further queries start."""
-    centres: Tensor = field(repr=False)
-    """[S, 3], as the network sees the superpoints."""
-    relations: Tensor = field(repr=False)
-    """[S, S, R] of the superpoints to each other."""
+    answers: Answers
+    """What clicks may mean."""
     text: Float32[Array, "K T"] = field(repr=False)
     """Unit vectors of the names that the network was taught."""
 
