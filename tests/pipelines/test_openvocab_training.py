@@ -140,6 +140,22 @@ def test_training_is_deterministic_and_goes_on_where_it_stopped(records: list[Pa
     assert trained.names == ("bowl", "mug", "vase") and trained.text_identity == "letters"
 
 
+def test_a_training_goes_on_from_other_weights_with_their_novel_names(
+    records: list[Path], tmp_path: Path
+) -> None:
+    before = replace(TINY, network=replace(TINY.network, looks=False), novel_every=2)
+    start = load_trained(train(records, tmp_path / "before", before, Letters()))
+    assert start.novel == ("mug",) and start.network.look is None
+    still = replace(TINY, rate=0.0)
+    after = load_trained(train(records, tmp_path / "after", still, Letters(), start=start))
+    assert after.novel == start.novel and after.network.look is not None
+    for name, value in start.network.state_dict().items():
+        assert torch.equal(value, after.network.state_dict()[name])
+    wide = replace(TINY, network=replace(TINY.network, dim=32))
+    with pytest.raises(InputError, match="other sizes"):
+        train(records, tmp_path / "wide", wide, Letters(), start=start)
+
+
 def test_another_configuration_does_not_go_on(records: list[Path], tmp_path: Path) -> None:
     train(records, tmp_path, TINY, Letters(), until=1)
     with pytest.raises(InputError, match="another configuration"):

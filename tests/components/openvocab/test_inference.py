@@ -17,7 +17,7 @@ from liftlab.components.openvocab.inference import (
     touching,
 )
 from liftlab.components.openvocab.losses import Prediction
-from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
+from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork, cut_at, mask_look
 from liftlab.components.openvocab.scene_inputs import normalised, scene_inputs
 from liftlab.components.openvocab.superpoints import RELATIONS
 
@@ -161,3 +161,33 @@ def test_queries_of_one_thing_say_together_what_it_holds() -> None:
     assert alone.masks[0].tolist() == [True, False, False, False] and alone.names[0].argmax() == 1
     assert together.masks[0].tolist() == [True, True, False, False] and together.names[0].argmax() == 0
     assert np.allclose(np.linalg.norm(together.embeddings, axis=1), 1, atol=1e-5)
+
+
+def test_a_mask_is_seen_as_large_and_high_as_its_points() -> None:
+    inputs = scene()
+    tokens = torch.zeros(8, 2)
+    whole = torch.full((1, 8), 20.0, requires_grad=True)
+    seen = mask_look(whole, tokens, inputs)[0]
+    spans, height, total = seen[16:19], seen[19], seen[21]  # after two of tokens and 14 of shapes
+    points = inputs.points[:, :3].double()
+    off = points - points.mean(dim=0)
+    flat = torch.linalg.eigvalsh(off[:, :2].T @ off[:, :2] / len(off))
+    wanted = torch.stack([flat[1], flat[0], (off[:, 2] ** 2).mean()]).log() / 6 + 1
+    assert torch.allclose(spans.double(), wanted, atol=1e-4)
+    assert height.item() == pytest.approx(points[:, 2].mean().item(), abs=1e-5)
+    assert total.item() == pytest.approx(np.log(40) / 5, abs=1e-5)
+    assert torch.equal(cut_at(torch.tensor([[-1.0, 0.1, 2]]), 0.5), torch.tensor([[-8.0, 8, 8]]))
+
+
+def test_a_new_look_changes_nothing_and_masks_do_not_learn_from_it(network: OpenVocabNetwork) -> None:
+    inputs, text = scene(), torch.eye(3)
+    config = NetworkConfig(dim=16, point_dim=8, layers=2, heads=2, features=4, text_dim=3, looks=False)
+    without = OpenVocabNetwork(config).eval()
+    without.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("look.")})
+    queries = torch.tensor([0, 3])
+    mine, other = (one.decode(one.tokens(inputs), queries, text, inputs)[-1] for one in (network, without))
+    assert torch.allclose(mine.classes, other.classes) and torch.allclose(mine.objectness, other.objectness)
+    assert mine.state is not None
+    masks = mine.masks.detach().requires_grad_()
+    network.judged(mine.state, masks, network.tokens(inputs), inputs).sum().backward()
+    assert masks.grad is None

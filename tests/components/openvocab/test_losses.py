@@ -10,6 +10,7 @@ from liftlab.components.openvocab.losses import (
     Prediction,
     ViewTargets,
     class_loss,
+    judging_loss,
     mask_bce,
     mask_dice,
     objectness_loss,
@@ -80,6 +81,26 @@ def test_objectness_loss_is_the_literal_one() -> None:
     assert objectness_loss(u[1:2], masks[1:2], wanted[1:2], original).item() == 0
     # A bad mask teaches that it is bad; a network that never saw one calls all good.
     assert objectness_loss(u[1:2], masks[1:2], wanted[1:2], LossConfig()).item() == pytest.approx(0.81)
+
+
+def test_ious_count_points_and_any_mask_can_be_judged() -> None:
+    # Superpoints of 10, 30 and 60 points; the thing holds the first two, the mask the last two: IoU 30 of 100.
+    masks, sizes = torch.tensor([[-1.0, 1, 1], [1, 1, 1]]), torch.tensor([10.0, 30, 60])
+    said, thing = torch.tensor([0.5, 0.9]), torch.tensor([[1.0, 1, 0]])
+    by_points = objectness_loss(said[:1], masks[:1], thing, LossConfig(), sizes)
+    assert by_points.item() == pytest.approx((0.5 - 0.3) ** 2)
+    allowed = torch.tensor([[True], [False]])  # the second query starts on nothing
+    targets = ViewTargets(
+        torch.arange(2), torch.arange(3), thing, torch.tensor([0]), allowed, torch.zeros(2, dtype=torch.bool)
+    )
+    config = LossConfig(objectness_weight=2.0)
+    assert judging_loss(masks, said, targets, config, sizes).item() == pytest.approx(2 * 0.2**2)
+    nothing = ViewTargets(*[*vars(targets).values()][:4], torch.zeros_like(allowed), targets.ignored)
+    assert judging_loss(masks, said, nothing, config, sizes).item() == 0
+    said = torch.tensor([0.5, 0.9], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda u: judging_loss(masks.double(), u, targets, config, sizes.double()), said
+    )
 
 
 def test_every_query_answers_for_the_thing_it_lies_on() -> None:
