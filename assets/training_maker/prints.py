@@ -198,7 +198,9 @@ def barcode(
     x = x0 + 2
     while x < x1 - 3 and y1 - y0 > 2:  # a flat box has no room for bars
         width = int(rng.integers(1, 4))
-        draw.rectangle([x, y0 + 1, x + (width - 1), y1 - 1], fill=(10, 10, 10))  # never left of x, even rounded
+        draw.rectangle(
+            [x, y0 + 1, x + (width - 1), y1 - 1], fill=(10, 10, 10)
+        )  # never left of x, even rounded
         x += width + int(rng.integers(1, 4))
 
 
