@@ -75,12 +75,12 @@ class OpenVocabNetwork(nn.Module):
         self.mask_query = nn.Linear(d, d)
         self.mask_token = nn.Linear(d, d)
         self.reach = nn.Linear(d, 5)
-        self.look = (
-            nn.Sequential(nn.Linear(d + LOOK, d), nn.ReLU(), nn.Linear(d, d)) if config.looks else None
-        )
-        if self.look is not None:
-            nn.init.zeros_(self.look[2].weight)
-            nn.init.zeros_(self.look[2].bias)
+        self.look = None
+        if config.looks:
+            last = nn.Linear(d, d)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.look = nn.Sequential(nn.Linear(d + LOOK, d), nn.ReLU(), last)
         self.text_query = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, config.text_dim))
         self.objectness = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 1))
         # As CLIP learns it: a step of the optimiser changes it by a share, not by a thousandth of what it is.
