@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from assets.training_maker.capture import write_capture
+from assets.training_maker.render import GRID
 from assets.training_maker.scenes import KINDS, make_scene
 
 
@@ -33,13 +34,18 @@ def main() -> None:
     parser.add_argument("--photos", type=int, help="default: 12 to 24, by seed")
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
+    parser.add_argument(
+        "--rays", type=int, default=GRID, help="per side of a pixel; 1 is rougher and takes half the time"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes beside each other, with --seeds")
     options = parser.parse_args()
     if (options.seed is None) == (options.seeds is None):
         parser.error("Give either --seed or --seeds.")
     if options.seed is not None and options.kind == "all":
         parser.error("--kind all needs --seeds.")
-    make = partial(make_capture, photos=options.photos, width=options.width, height=options.height)
+    make = partial(
+        make_capture, photos=options.photos, width=options.width, height=options.height, grid=options.rays
+    )
     if options.seed is not None:
         print(make((options.kind, options.seed, options.out)))
         return
@@ -52,12 +58,14 @@ def main() -> None:
             print(line, flush=True)
 
 
-def make_capture(task: tuple[str, int, Path], *, photos: int | None, width: int, height: int) -> str:
+def make_capture(
+    task: tuple[str, int, Path], *, photos: int | None, width: int, height: int, grid: int = GRID
+) -> str:
     """Make one capture of a kind and seed in a folder; returns a line that says what and how long."""
     kind, seed, out = task
     start = time.perf_counter()
     scene = make_scene(kind, seed, photos=photos, width=width, height=height)
-    write_capture(scene, out)
+    write_capture(scene, out, grid=grid)
     seconds = time.perf_counter() - start
     return f"{out}: {len(scene.placed)} things, {len(scene.cameras)} photos, {seconds:.1f} s"
 

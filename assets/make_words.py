@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
-from assets.minilm import MiniLm
 from assets.training_maker.things.base import FAMILIES
 from assets.training_maker.things.library import MODULES
+from liftlab.components.text.sentence_encoder import read_sentence_encoder
 from liftlab.components.text.word_vectors import FILE
 
 VISIBLE = {"03", "05", "06", "08", "13", "17", "18", "20", "27"}
@@ -67,7 +67,7 @@ def main(minilm: Path, wordnet: Path, scowl: Path, out: Path = FILE, count: int 
     """
     assert MODULES
     words = chosen_words(wordnet, scowl, sorted(FAMILIES), count)
-    model = MiniLm(load_file(minilm / "model.safetensors"), (minilm / "vocab.txt").read_text().splitlines())
+    model = read_sentence_encoder(minilm)
     with torch.no_grad():
         rows = [model(words[at : at + BATCH]) for at in range(0, len(words), BATCH)]
     full = torch.cat(rows).numpy().astype(np.float64)

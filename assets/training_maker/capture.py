@@ -17,8 +17,8 @@ EXPOSURE_PHOTOS = 3
 """The sensor exposes for the mean of so many first photos."""
 
 
-def write_capture(scene: SceneToPhotograph, out: Path) -> None:
-    """Render all photos with truth into `out`, which is written anew."""
+def write_capture(scene: SceneToPhotograph, out: Path, *, grid: int = render.GRID) -> None:
+    """Render all photos with truth into `out`, which is written anew; `grid` x `grid` rays a pixel."""
     for folder in ("images", "truth"):
         shutil.rmtree(out / folder, ignore_errors=True)
     for folder in ("images", "truth/depth", "truth/instance"):
@@ -34,7 +34,8 @@ def write_capture(scene: SceneToPhotograph, out: Path) -> None:
         counts = np.bincount(ids.ravel(), minlength=256)
         for object_id, seen in pixels.items():
             seen.append(int(counts[object_id]))
-        waiting.append(render.render(scene.world, camera, np.random.default_rng([scene.seed, 13, index])))
+        shot = np.random.default_rng([scene.seed, 13, index])
+        waiting.append(render.render(scene.world, camera, shot, grid=grid))
         if sensor is None and len(waiting) < min(EXPOSURE_PHOTOS, len(scene.cameras)):
             continue
         if sensor is None:

@@ -196,7 +196,7 @@ def barcode(
     x0, y0, x1, y1 = area
     draw.rectangle(area, fill=(250, 250, 248))
     x = x0 + 2
-    while x < x1 - 3:
+    while x < x1 - 3 and y1 - y0 > 2:  # a flat box has no room for bars
         width = int(rng.integers(1, 4))
         draw.rectangle(
             [x, y0 + 1, x + (width - 1), y1 - 1], fill=(10, 10, 10)

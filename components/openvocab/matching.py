@@ -16,7 +16,7 @@ from liftlab.components.types import Array
 
 FORBIDDEN = 1e6
 """Stands for infinity, with which the Hungarian algorithm fails where a row has no allowed pair (section 8)."""
-Matcher = Literal["hungarian", "sparse_top1"]
+Matcher = Literal["own", "hungarian", "sparse_top1"]
 
 
 def matching_cost(
@@ -48,11 +48,16 @@ def match(
 ) -> tuple[Int[Tensor, "M"], Int[Tensor, "M"]]:
     """Matched queries and their instances.
 
-    A query may come more than once with `sparse_top1`; its class is then that of the last.
+    A query may come more than once with `sparse_top1`; its class is then that of the last. With "own" every query
+    answers for the instance that its own superpoint lies in, whatever it costs [ours]: all of a thing's queries learn,
+    where a matching teaches one of them and calls its twins "no object".
     """
     none = torch.zeros(0, dtype=torch.long, device=masks.device)
     if len(masks) == 0 or len(labels) == 0:
         return none, none
+    if matcher == "own":
+        pairs_of_own = allowed.nonzero()
+        return pairs_of_own[:, 0], pairs_of_own[:, 1]
     cost = matching_cost(masks, classes, covers, labels, class_weight=class_weight)
     table = torch.where(allowed, cost, FORBIDDEN).double().cpu().numpy()
     if matcher == "hungarian":

@@ -27,9 +27,13 @@ def normalised(points: Float[Array, "N 3"]) -> Float32[Array, "N 3"]:
 
 
 def superpoint_shapes(
-    places: Float[Array, "N 3"], normals: Float[Array, "N 3"], superpoint: Int[Array, "N"], count: int
-) -> tuple[Float32[Array, "S 3"], Float32[Array, "S 8"]]:
-    """Mean position and own shape of every superpoint; +Z is up."""
+    places: Float[Array, "N 3"],
+    rgb: Float[Array, "N 3"],
+    normals: Float[Array, "N 3"],
+    superpoint: Int[Array, "N"],
+    count: int,
+) -> tuple[Float32[Array, "S 3"], Float32[Array, "S 14"], Float32[Array, "S 4"]]:
+    """Mean position, own shape and second moments (xx, xy, yy, zz) of every superpoint; +Z is up."""
     size = np.maximum(np.bincount(superpoint, minlength=count), 1).astype(np.float64)
 
     def mean(values: Float[Array, "N"]) -> Float[Array, "S"]:
@@ -41,6 +45,9 @@ def superpoint_shapes(
     for a in range(3):
         for b in range(a, 3):
             moments[:, a, b] = moments[:, b, a] = mean(off[:, a] * off[:, b])
+    colour = np.stack([mean(rgb[:, channel]) for channel in range(3)], axis=1)
+    square = np.stack([mean(np.square(rgb[:, channel])) for channel in range(3)], axis=1)
+    spread = np.sqrt(np.maximum(square - colour**2, 0))
     extents = np.sqrt(np.maximum(np.linalg.eigvalsh(moments), 1e-10))
     shapes = np.concatenate(
         [
@@ -50,11 +57,14 @@ def superpoint_shapes(
             np.log(size)[:, None] / 5,
             centres[:, 2:],
             np.linalg.norm(centres, axis=1)[:, None],
+            2 * colour - 1,
+            4 * spread,
         ],
         axis=1,
     )
     assert shapes.shape[1] == SHAPE_CHANNELS
-    return centres.astype(np.float32), shapes.astype(np.float32)
+    second = moments[:, [0, 0, 1, 2], [0, 1, 1, 2]]
+    return centres.astype(np.float32), shapes.astype(np.float32), second.astype(np.float32)
 
 
 def scene_inputs(
@@ -67,9 +77,11 @@ def scene_inputs(
     images: UInt8[Array, "V h w 3"],
     view: Int[Array, "N"],
     at: Float[Array, "N 2"],
+    relations: Float[Array, "S S R"],
 ) -> SceneInputs:
-    """Everything as tensors; `places` as `normalised` gives them, `view` and `at` as `first_links` does."""
-    centres, shapes = superpoint_shapes(places, normals, superpoint, count)
+    """Everything as tensors; `places` as `normalised` gives them, `view` and `at` as `first_links` does, `relations` as
+    `relations_of` does."""
+    centres, shapes, moments = superpoint_shapes(places, rgb, normals, superpoint, count)
 
     def tensor(array: Array, kind: type = np.float32) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, kind))
@@ -85,6 +97,9 @@ def scene_inputs(
         tensor(images.transpose(0, 3, 1, 2)) / 255 - 0.5,
         tensor(view, np.int64),
         tensor(at),
+        tensor(relations),
+        tensor(np.bincount(superpoint, minlength=count)),
+        tensor(moments),
     )
 
 

@@ -4,15 +4,15 @@ Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int, Int32, UInt8
-from torch import Tensor
 
 from liftlab.components.openvocab import superpoints as sp
+from liftlab.components.openvocab.answers import Answers, answers_of
 from liftlab.components.openvocab.inference import (
     MAX_QUERIES,
     InferenceConfig,
@@ -22,7 +22,7 @@ from liftlab.components.openvocab.inference import (
     touching,
 )
 from liftlab.components.openvocab.lifting import Links
-from liftlab.components.openvocab.network import LARGEST_GAMMA, SceneInputs
+from liftlab.components.openvocab.network import SceneInputs
 from liftlab.components.openvocab.scene_inputs import first_links, normalised, scene_inputs
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained
 from liftlab.components.types import Array
@@ -60,13 +60,11 @@ class SegmentedCloud:
     superpoint: Int32[Array, "N"]
     sizes: Int[Array, "S"]
     """Points of each superpoint."""
-    centres: Tensor
-    """[S, 3] of the superpoints, as the network sees them."""
     pairs: Int[Array, "A 2"]
     """Superpoints that touch."""
     objects: Objects
-    tokens: Tensor = field(repr=False)
-    """[S, D], for further queries."""
+    answers: Answers | None
+    """What clicks may mean, where it was asked for."""
 
 
 def edges_of(cloud: CloudLike) -> Int32[Array, "E 2"]:
@@ -91,13 +89,20 @@ def superpoints_of(
 def inputs_of(
     cloud: CloudLike,
     superpoint: Int[Array, "N"],
+    edges: Int[Array, "E 2"],
     *,
     places: Float[Array, "N 3"] | None = None,
     normals: Float[Array, "N 3"] | None = None,
     brightness: Float[Array, "3"] | None = None,
+    relations: Float[Array, "S S R"] | None = None,
 ) -> SceneInputs:
-    """The network's inputs; augmented where places, normals or factors of brightness are given."""
+    """The network's inputs; augmented where places, normals or factors of brightness are given.
+
+    `relations`: as computed before; they stay what they are however a scene is turned.
+    """
     factor = np.ones(3, np.float32) if brightness is None else brightness.astype(np.float32)
+    if relations is None:
+        relations = relations_of_cloud(cloud, superpoint, edges)
     view, at = first_links(cloud.links, cloud.sizes, len(cloud.points))
     return scene_inputs(
         normalised(cloud.points) if places is None else places,
@@ -109,7 +114,18 @@ def inputs_of(
         np.clip(cloud.images * factor, 0, 255).astype(np.uint8),
         view,
         at,
+        relations,
     )
+
+
+def relations_of_cloud(
+    cloud: CloudLike, superpoint: Int[Array, "N"], edges: Int[Array, "E 2"]
+) -> Float32[Array, "S S R"]:
+    """How a cloud's superpoints stand to each other."""
+    rgb = cloud.rgb / np.float32(255)
+    weights = sp.edge_weights(cloud.normals, rgb, edges)
+    count = int(superpoint.max(initial=-1)) + 1
+    return sp.relations_of(edges, weights, superpoint, count, rgb, cloud.normals)
 
 
 def segment_cloud(
@@ -118,6 +134,7 @@ def segment_cloud(
     text: Float[Array, "K T"],
     config: InferenceConfig,
     *,
+    clicks: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> SegmentedCloud:
     """Superpoints, one pass, objects.
@@ -127,6 +144,7 @@ def segment_cloud(
         cloud: Points with links and photos.
         text: Unit vectors of the names that objects may have.
         config: How predictions become objects.
+        clicks: Whether clicks are to be answered, too.
         check: Called between units of work; may raise.
     """
     edges = edges_of(cloud)
@@ -135,7 +153,7 @@ def segment_cloud(
     check()
     count = int(superpoint.max(initial=-1)) + 1
     sizes = np.bincount(superpoint, minlength=count)
-    inputs = inputs_of(cloud, superpoint)
+    inputs = inputs_of(cloud, superpoint, edges)
     device = next(trained.network.parameters()).device
     if device.type != "cpu":
         inputs = SceneInputs(**{name: value.to(device) for name, value in vars(inputs).items()})
@@ -143,32 +161,19 @@ def segment_cloud(
         tokens = trained.network.tokens(inputs)
         check()
         queries = farthest_first(inputs.centres.cpu().numpy(), MAX_QUERIES)
-        objects = decoded(trained, tokens, inputs.centres, queries, text, sizes, config, pairs)
-    return SegmentedCloud(superpoint, sizes, inputs.centres, pairs, objects, tokens)
-
-
-def decoded(
-    trained: Trained,
-    tokens: Float[Tensor, "S D"],
-    centres: Float[Tensor, "S 3"],
-    queries: Int[Array, "Q"],
-    text: Float[Array, "K T"],
-    sizes: Int[Array, "S"],
-    config: InferenceConfig,
-    pairs: Int[Array, "A 2"],
-) -> Objects:
-    """Objects that the queries find."""
-    with torch.no_grad():
-        rows = torch.from_numpy(np.asarray(text, np.float32)).to(tokens.device)
-        start = torch.from_numpy(np.asarray(queries, np.int64)).to(tokens.device)
-        last = trained.network.decode(tokens, start, rows, centres)[-1]
-        return objects_of(last, queries, sizes, config, pairs)
+        start = torch.from_numpy(np.asarray(queries, np.int64)).to(device)
+        rows = torch.from_numpy(np.asarray(text, np.float32)).to(device)
+        last = trained.network.decode(tokens, start, rows, inputs)[-1]
+        check()
+        objects = objects_of(last, queries, sizes, config, pairs)
+        answers = answers_of(trained.network, last, queries, tokens, inputs, pairs) if clicks else None
+    return SegmentedCloud(superpoint, sizes, pairs, objects, answers)
 
 
 def named(trained: Trained, embedding: Float[Array, "T"], text: Float[Array, "K T"]) -> Float[Array, "K"]:
     """How likely each name is right, by the calibrated class logits; 1 in all: it is taken to be one of them."""
     with torch.no_grad():
-        gamma = float(trained.network.gamma.clamp(max=LARGEST_GAMMA))
+        gamma = float(trained.network.gamma)
     logits = text @ embedding * gamma / trained.calibration
     p = np.exp(logits - logits.max())
     return p / p.sum()

@@ -13,7 +13,7 @@ from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 """Made by `liftlab openvocab train --config cpu`; docs/ovseg3r.md says on what."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def load_trained(file: Path = WEIGHTS, *, device: torch.device | None = None) ->
             raise InputError(
                 f"These weights have version {about['schema_version']}, not {SCHEMA_VERSION}: {file}"
             )
-        network = OpenVocabNetwork(NetworkConfig(**about["network"]))
+        network = OpenVocabNetwork(NetworkConfig(**{"looks": False, **about["network"]}))
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

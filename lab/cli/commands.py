@@ -358,7 +358,10 @@ class OpenVocab(Common):
     validate: Annotated[Path | None, arg(metavar="DIR")] = None
     """Records that are not trained on, by which names are calibrated (train)."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None
-    """What is scored (evaluate); those that ship when not given."""
+    """What is scored (evaluate), those that ship when not given; what a new training starts from (train)."""
+    text: Annotated[str, arg(metavar="WHO")] = ""
+    """Who reads names (train, evaluate): the word vectors that ship when not given, open_clip, or the folder of a
+    MiniLM."""
 
 
 Command = (

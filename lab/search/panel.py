@@ -13,11 +13,11 @@ from liftlab.pictures.overlays import photo_jpeg, photo_lookup
 from liftlab.pictures.palette import next_colour, rgb
 from liftlab.search.heat import HeatSource, heat_of_points, heat_of_view, search_heat_png
 from liftlab.search.words import WordLookup, build_word_lookup, checked_search_text, with_names_and_scale
-from liftlab.session.given_names import names_token
+from liftlab.session.given_names import given_names, names_token
 from liftlab.session.objects import MethodChoice
 from liftlab.session.prompts import ObjectPrompts, PhotoClick, checked_object_name
 from liftlab.session.ruler import metres_per_unit
-from liftlab.web.wire.search import Asked, Found, SearchState
+from liftlab.web.wire.search import Asked, Found, SearchState, Suggested
 
 if TYPE_CHECKING:
     from liftlab.components.types import Scene
@@ -122,11 +122,13 @@ class WordPanel:
             self.asks = [] if index is None else [ask for i, ask in enumerate(self.asks) if i != index]
             self.version += 1
 
-    def add(self, object_id: int, colour: str | None = None) -> None:
+    def add(self, object_id: int, colour: str | None = None, *, accepted: str = "") -> None:
         """Make a found object an object of the session, with the text that found it as its name.
 
+        `accepted`: one of the object's guesses, which thereby becomes a name that a person gave.
+
         Raises:
-            InputError: There is no such object any more, or the method is not prepared.
+            InputError: There is no such object any more, that was no guess of it, or the method is not prepared.
         """
         here, scene = self._here, self.session.scene
         if scene is None or here.lookup_of is None or not here.asks:
@@ -142,8 +144,18 @@ class WordPanel:
             raise InputError("This object is not among the results any more; search again.")
         taken = {entry.name.casefold() for entry in self.session.objects}
         text = max(scores, key=lambda one: scores[one])  # it may be found by several
-        name = _free_name(lookup.names.get(object_id) or text, taken)
-        add_to_session(self.session, lookup, object_id, name, colour, answered_by=here.lookup_of[1])
+        if accepted:
+            if accepted not in [guess.name for guess in _suggested(lookup, object_id)]:
+                raise InputError(
+                    f"“{accepted}” is not among what this object was guessed to be; search again."
+                )
+            taken |= {name.casefold() for name in given_names(self.lab.workspace, scene.key)}
+        name = _free_name(accepted or lookup.names.get(object_id) or text, taken)
+        add_to_session(
+            self.session, lookup, object_id, name, colour, answered_by=here.lookup_of[1], named=bool(accepted)
+        )
+        if accepted:
+            self._up_to_date(scene)
 
     def state(self) -> SearchState:
         """What the page draws."""
@@ -217,7 +229,12 @@ class WordPanel:
             histogram=counts.tolist(),
             count=sum(f.score >= self._least(ask) for f in found),
             found=[
-                Found(f.object_id, lookup.title(f.object_id), round(f.score, 3))
+                Found(
+                    f.object_id,
+                    lookup.title(f.object_id),
+                    round(f.score, 3),
+                    _suggested(lookup, f.object_id),
+                )
                 for f in found[:SHOWN_MAX]
                 if f.score >= self._least(ask)
             ],
@@ -285,8 +302,9 @@ def add_to_session(
     colour: str | None = None,
     *,
     answered_by: MethodChoice | None = None,
+    named: bool = False,
 ) -> None:
-    """A new object of the session that is an object found by words.
+    """A new object of the session that is an object found by words; `named` where a person accepted that name.
 
     The object is clicked where it is thickest, at the granularity at which the method's cache has it. An object that
     was put together from several masks is kept with the scene first, so that a click finds it.
@@ -308,7 +326,16 @@ def add_to_session(
 
     px, py = photo_from_view(scene.views[view], np.array([x, y])).tolist()
     click = PhotoClick(scene.views[view].name, px, py)
-    session.add_object(ObjectPrompts(name, (click,), granularity), colour=colour, answered_by=choice)
+    session.add_object(
+        ObjectPrompts(name, (click,), granularity), colour=colour, answered_by=choice, named=named
+    )
+
+
+def _suggested(lookup: WordLookup, object_id: int) -> list[Suggested]:
+    """Guesses of what an object is that nobody named."""
+    if object_id in lookup.names:
+        return []
+    return [Suggested(name, round(score, 2)) for name, score in lookup.guesses.get(object_id, ())]
 
 
 def thickest_place(scene: "Scene", lookup: WordLookup, object_id: int) -> tuple[int, float, float]:

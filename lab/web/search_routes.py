@@ -41,6 +41,8 @@ class AddBody:
     """An object to take into the selection."""
 
     object_id: int
+    name: str = ""
+    """A guess that is accepted as its name; empty: it is called by the words that found it."""
 
 
 @dataclass
@@ -111,7 +113,7 @@ def search_routes(visitors: Visitors) -> APIRouter:
         panel = visitor.words
 
         def change() -> None:
-            visitor.act(lambda session: panel.add(body.object_id))
+            visitor.act(lambda session: panel.add(body.object_id, accepted=body.name))
             panel.note = without_paths(visitor.note, (visitor.lab.workspace.root,))
 
         return answered(visitor, change)

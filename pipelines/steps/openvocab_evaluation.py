@@ -20,7 +20,6 @@ from liftlab.components.metrics.instances import (
     mean_of_group,
 )
 from liftlab.components.openvocab.inference import InferenceConfig, best_of_each
-from liftlab.components.openvocab.network import LARGEST_GAMMA
 from liftlab.components.openvocab.records import SceneRecord, load_record
 from liftlab.components.openvocab.segmenting import SegmentedCloud, named, segment_cloud, superpoints_of
 from liftlab.components.openvocab.weights import Trained
@@ -172,7 +171,7 @@ def name_trials(
     trained: Trained, record: SceneRecord, found: SegmentedCloud, text: Float[Array, "K T"]
 ) -> list[NameTrial]:
     """What the network says of every thing of a record that it found."""
-    gamma = float(trained.network.gamma.detach().clamp(max=LARGEST_GAMMA))
+    gamma = float(trained.network.gamma.detach())
     masks = found.objects.masks[:, found.superpoint]
     out = []
     for i, name in sorted(record.truth_names.items()):

@@ -4,11 +4,11 @@ Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float16, Int, Int32
 from torch import Tensor
 
 from liftlab.components.openvocab import superpoints as sp
@@ -23,7 +23,12 @@ from liftlab.components.openvocab.losses import LossConfig, ViewTargets
 from liftlab.components.openvocab.network import SceneInputs
 from liftlab.components.openvocab.records import SceneRecord
 from liftlab.components.openvocab.scene_inputs import normalised
-from liftlab.components.openvocab.segmenting import edges_of, inputs_of, superpoints_of
+from liftlab.components.openvocab.segmenting import (
+    edges_of,
+    inputs_of,
+    relations_of_cloud,
+    superpoints_of,
+)
 from liftlab.components.openvocab.supervision import partial_targets, scene_targets, view_targets
 from liftlab.components.openvocab.weights import SuperpointConfig
 from liftlab.components.types import Array
@@ -62,7 +67,23 @@ class Example:
     """Of the columns of the class logits, "no object" aside."""
 
 
-def training_example(
+@dataclass(frozen=True)
+class TaughtScene:
+    """What of a scene stays the same from step to step: its superpoints, what its masks or labels say of them."""
+
+    record: SceneRecord
+    superpoint: Int32[Array, "N"]
+    count: int
+    """Number of superpoints."""
+    edges: Int32[Array, "E 2"]
+    relations: Float16[Array, "S S R"]
+    targets: tuple[ViewTargets, ...]
+    """With every superpoint as a query; labels are places in the vocabulary."""
+    present: frozenset[str]
+    """Names of the scene."""
+
+
+def taught_scene(
     record: SceneRecord,
     supervision: SupervisionConfig,
     loss: LossConfig,
@@ -72,8 +93,10 @@ def training_example(
     novel: frozenset[str],
     vocabulary: Sequence[str],
     rng: np.random.Generator,
-) -> Example | None:
-    """One scene for one step; None where nothing of it can be taught.
+) -> TaughtScene | None:
+    """Superpoints and targets of a scene; None where nothing of it can be taught.
+
+    Masks of photos are spoilt once, as a 2D model would give one answer for each photo.
 
     Args:
         record: The scene.
@@ -82,8 +105,8 @@ def training_example(
         superpoint_config: How it is cut.
         labelled: Teach from 3D labels (base names only) instead of lifted masks of views.
         novel: Names that 3D labels leave out.
-        vocabulary: All names, for negatives and swapped labels.
-        rng: Of this step.
+        vocabulary: All names, for swapped labels.
+        rng: Of the masks' noise.
     """
     edges = edges_of(record)
     cut = None
@@ -97,31 +120,66 @@ def training_example(
             cut = sp.cut_between_instances(edges, visible, ids, supervision.cut)
     superpoint = superpoints_of(record, superpoint_config, cut, edges)
     count = int(superpoint.max()) + 1
-    queries = np.sort(rng.permutation(count)[: max(int(supervision.query_share * count), 1)])
-    present = set(record.truth_names.values()) - novel if labelled else set(names.values())
-    columns = _columns(present, vocabulary, supervision.negatives, rng)
-    column_of = {name: place for place, name in enumerate(columns)}
+    every = np.arange(count)
+    place = {name: number for number, name in enumerate(vocabulary)}
     if labelled:
         kept = {i: name for i, name in record.truth_names.items() if name not in novel}
         unsure = np.isin(record.truth, [i for i in record.truth_names if i not in kept])
         truth = np.where(unsure, 0, record.truth)
-        targets = scene_targets(superpoint, queries, truth, kept, column_of, count, known=~unsure)
+        targets = scene_targets(superpoint, every, truth, kept, place, count, known=~unsure)
+        present = set(kept.values())
     else:
         assert visible is not None and ids is not None
-        taken = rng.permutation(record.num_views)[: supervision.views].tolist()
+        present, views = set(names.values()), range(record.num_views)
         if supervision.vip:
             sees = superpoint_visibility(superpoint, visible, count)
             targets = view_targets(
-                superpoint, queries, visible, ids, sees, names, column_of, taken, assign=loss.assign
+                superpoint, every, visible, ids, sees, names, place, views, assign=loss.assign
             )
         else:
-            targets = partial_targets(superpoint, queries, visible, ids, names, column_of, taken, count)
+            targets = partial_targets(superpoint, every, visible, ids, names, place, views, count)
     if not targets:
         return None
+    relations = relations_of_cloud(record, superpoint, edges).astype(np.float16)
+    return TaughtScene(record, superpoint, count, edges, relations, tuple(targets), frozenset(present))
+
+
+def training_example(
+    scene: TaughtScene, supervision: SupervisionConfig, vocabulary: Sequence[str], rng: np.random.Generator
+) -> Example:
+    """A scene for one step: some of its superpoints as queries, some views, moved points, other names beside its own.
+
+    Args:
+        scene: What stays.
+        supervision: How it is taught.
+        vocabulary: As the scene's targets count it.
+        rng: Of this step.
+    """
+    queries = np.sort(rng.permutation(scene.count)[: max(int(supervision.query_share * scene.count), 1)])
+    columns = _columns(set(scene.present), vocabulary, supervision.negatives, rng)
+    place = {name: number for number, name in enumerate(columns)}
+    column = torch.tensor([place.get(name, -1) for name in vocabulary])
+    taken = rng.permutation(len(scene.targets))[: supervision.views]
+    row = torch.full((scene.count,), -1)
+    row[torch.from_numpy(queries)] = torch.arange(len(queries))
+    targets = []
+    for view in taken.tolist():
+        whole = scene.targets[view]
+        rows = row[whole.rows]
+        there = rows >= 0
+        targets.append(
+            replace(
+                whole, rows=rows[there], labels=column[whole.labels], allowed=whole.allowed[there],
+                ignored=whole.ignored[there],
+            )
+        )  # fmt: skip
     noise = supervision.geometry_noise
-    places, normals = moved(normalised(record.points), record.normals, noise, rng)
+    places, normals = moved(normalised(scene.record.points), scene.record.normals, noise, rng)
     brightness = 1 + rng.uniform(-noise.brightness, noise.brightness, 3)
-    inputs = inputs_of(record, superpoint, places=places, normals=normals, brightness=brightness)
+    inputs = inputs_of(
+        scene.record, scene.superpoint, scene.edges, places=places, normals=normals, brightness=brightness,
+        relations=scene.relations,
+    )  # fmt: skip
     return Example(inputs, torch.from_numpy(queries), targets, columns)
 
 

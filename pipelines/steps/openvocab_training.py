@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,8 @@ from torch import Tensor
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, content_key
-from liftlab.components.openvocab.losses import LossConfig, view_loss
-from liftlab.components.openvocab.network import NetworkConfig, OpenVocabNetwork
+from liftlab.components.openvocab.losses import LossConfig, judging_loss, view_loss
+from liftlab.components.openvocab.network import CUTS, NetworkConfig, OpenVocabNetwork, cut_at
 from liftlab.components.openvocab.records import SceneRecord, load_record
 from liftlab.components.openvocab.weights import SuperpointConfig, Trained, save_trained
 from liftlab.components.progress import CancelToken, Progress, no_progress
@@ -26,11 +26,15 @@ from liftlab.components.text.word_vectors import TextEncoder
 from liftlab.pipelines.steps.openvocab_examples import (
     Example,
     SupervisionConfig,
+    TaughtScene,
+    taught_scene,
     text_rows,
     training_example,
 )
 
 STEP_VERSION = 1
+KEPT_SCENES = 600
+"""Scenes that stay in memory between their steps: some 6 MB each of 12,000 points."""
 CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
 
 
@@ -55,6 +59,8 @@ class TrainConfig:
     bear more [ours]."""
     warmup: int = 100
     """Steps in which the rate rises to that."""
+    hold: float = 0.0
+    """Share of the steps in which the rate does not fall yet [ours], so that a training can be made longer."""
     weight_decay: float = 0.05
     """Of AdamW, as SegDINO3D's."""
     clip: float = 10.0
@@ -79,7 +85,14 @@ PRESETS: dict[str, TrainConfig] = {
         warmup=5,
         checkpoint_every=10,
     ),
-    "cpu": TrainConfig(supervision=SupervisionConfig(negatives=88), steps=1150, scenes=1, rate=1e-3),
+    "cpu": TrainConfig(
+        supervision=SupervisionConfig(negatives=200, views=4),
+        loss=LossConfig(class_weight=1.0),
+        steps=6000,
+        scenes=1,
+        rate=1e-3,
+        hold=0.8,
+    ),
     "ablation": TrainConfig(
         supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50
     ),
@@ -96,6 +109,12 @@ PRESETS: dict[str, TrainConfig] = {
 """By name: smoke test, shipped weights, ablations, the paper's sizes."""
 
 
+def fitting(config: TrainConfig, encoder: TextEncoder) -> TrainConfig:
+    """The configuration with a text head as wide as the encoder's vectors."""
+    width = encoder.encode_texts(["thing"]).shape[1]
+    return replace(config, network=replace(config.network, text_dim=width))
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Records in a fixed order with what follows from them."""
@@ -109,8 +128,8 @@ class TrainingSet:
     """Instances of each name in the records that are used."""
 
 
-def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
-    """Which records are labelled in 3D, which lifted, and which names are novel.
+def training_set(files: Sequence[Path], config: TrainConfig, start: Trained | None = None) -> TrainingSet:
+    """Which records are labelled in 3D, which lifted, and which names are novel: those of `start` stay so.
 
     Raises:
         InputError: There is no record.
@@ -120,7 +139,7 @@ def training_set(files: Sequence[Path], config: TrainConfig) -> TrainingSet:
         raise InputError("There are no training records: make some with `liftlab openvocab data`.")
     found = [_names_of(load_record(file)) for file in files]
     names = sorted({name for own in found for name in own})
-    novel = novel_names(names, config.novel_every)
+    novel = frozenset(start.novel) if start is not None else novel_names(names, config.novel_every)
     order = np.random.default_rng([config.seed, 3]).permutation(len(files))
     count = round(config.labelled_share * len(files))
     lifted = order[count:]
@@ -157,6 +176,7 @@ def train(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     until: int | None = None,
+    start: Trained | None = None,
 ) -> Path:
     """Train, or go on with what `out` holds; returns the weights' file once all steps are done.
 
@@ -168,23 +188,25 @@ def train(
         progress: Told after every step.
         cancel: Asked before every step.
         until: Stop after so many steps in all, with a checkpoint (tests).
+        start: A network to go on from, with its novel names; what it lacks of this one starts anew.
 
     Raises:
-        InputError: There is no record, or `out` holds another training.
+        InputError: There is no record, `out` holds another training, or `start` has other sizes.
         Cancelled: `cancel` was set; the last checkpoint stays.
     """
     out.mkdir(parents=True, exist_ok=True)
     cancel = cancel or CancelToken()
-    data = training_set(files, config)
+    data = training_set(files, config, start)
     table = dict(zip(data.vocabulary, encoder.encode_texts(list(data.vocabulary)), strict=True))
-    run = _Run.started(config, out, content_key("openvocab", asdict(config), encoder.identity))
+    run = _Run.started(config, out, content_key("openvocab", asdict(config), encoder.identity), start)
+    scenes = _Scenes(data, config)
     done = run.step
-    start = time.perf_counter()
+    began = time.perf_counter()
     for step in range(done, min(config.steps, until or config.steps)):
         cancel.check()
-        loss = run.train_step(_examples(data, config, step), table)
+        loss = run.train_step(scenes.examples(step), table)
         run.step = step + 1
-        spent = (time.perf_counter() - start) / (step + 1 - done)
+        spent = (time.perf_counter() - began) / (step + 1 - done)
         with (out / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps({"step": step + 1, "loss": round(loss, 4), "secs": round(spent, 3)}) + "\n")
         progress(
@@ -215,35 +237,79 @@ def train(
     return weights
 
 
-def _examples(data: TrainingSet, config: TrainConfig, step: int) -> list[Example]:
-    """The scenes of one step, in an order that shuffles anew whenever all were seen."""
-    out = []
-    for place in range(step * config.scenes, (step + 1) * config.scenes):
-        epoch, at = divmod(place, len(data.files))
-        index = int(np.random.default_rng([config.seed, 5, epoch]).permutation(len(data.files))[at])
-        example = training_example(
-            load_record(data.files[index]),
-            config.supervision,
-            config.loss,
-            config.superpoints,
-            labelled=data.labelled[index],
-            novel=data.novel,
-            vocabulary=data.vocabulary,
-            rng=np.random.default_rng([config.seed, 7, place]),
-        )
-        if example is not None:
-            out.append(example)
-    return out
+class _Scenes:
+    """The scenes of a training, read and cut when they are first needed.
+
+    What does not change from step to step is kept: that was a third of a step's time.
+    """
+
+    def __init__(self, data: TrainingSet, config: TrainConfig) -> None:
+        self.data, self.config = data, config
+        self._kept: dict[int, TaughtScene | None] = {}
+
+    def taught(self, index: int) -> TaughtScene | None:
+        if index not in self._kept:
+            while len(self._kept) >= KEPT_SCENES:
+                self._kept.pop(next(iter(self._kept)))
+            data, config = self.data, self.config
+            self._kept[index] = taught_scene(
+                load_record(data.files[index]),
+                config.supervision,
+                config.loss,
+                config.superpoints,
+                labelled=data.labelled[index],
+                novel=data.novel,
+                vocabulary=data.vocabulary,
+                rng=np.random.default_rng([config.seed, 9, index]),
+            )
+        return self._kept[index]
+
+    def examples(self, step: int) -> list[Example]:
+        """The scenes of one step, in an order that shuffles anew whenever all were seen."""
+        out, config = [], self.config
+        for place in range(step * config.scenes, (step + 1) * config.scenes):
+            epoch, at = divmod(place, len(self.data.files))
+            index = int(np.random.default_rng([config.seed, 5, epoch]).permutation(len(self.data.files))[at])
+            scene = self.taught(index)
+            if scene is not None:
+                rng = np.random.default_rng([config.seed, 7, place])
+                out.append(training_example(scene, config.supervision, self.data.vocabulary, rng))
+        return out
 
 
 def scene_loss(
     network: OpenVocabNetwork, example: Example, text: Float[Tensor, "K T"], config: LossConfig
 ) -> Float[Tensor, ""]:
-    """L of eq. 18: mean over views of the sum over layers."""
+    """L of eq. 18: mean over views of the sum over layers; with a network that looks at masks, how well it judges cuts
+    of the last ones too."""
     tokens = network.tokens(example.inputs)
-    predictions = network.decode(tokens, example.queries, text, example.inputs.centres)
-    losses = [view_loss(one, targets, config) for one in predictions for targets in example.targets]
+    predictions = network.decode(tokens, example.queries, text, example.inputs)
+    sizes = example.inputs.sizes
+    losses = [view_loss(one, targets, config, sizes) for one in predictions for targets in example.targets]
+    last = predictions[-1]
+    if network.config.looks and last.state is not None:
+        # One cut of each query, in turn: which superpoints are queries is drawn anew in every step.
+        at = last.masks.new_tensor(CUTS)[torch.arange(len(last.masks)) % len(CUTS)]
+        cut = cut_at(last.masks, at[:, None])
+        said = network.judged(last.state, cut, tokens, example.inputs)
+        losses += [judging_loss(cut, said, targets, config, sizes) for targets in example.targets]
     return torch.stack(losses).sum() / len(example.targets)
+
+
+def rate_at(step: int, config: TrainConfig) -> float:
+    """Learning rate of a step: it rises, perhaps stays, and falls with power 0.9 to 0."""
+    left = min((1 - step / config.steps) / (1 - config.hold), 1.0)
+    return config.rate * min((step + 1) / max(config.warmup, 1), 1.0) * left**0.9
+
+
+def _take_over(network: OpenVocabNetwork, start: OpenVocabNetwork) -> None:
+    """Weights of another network; parts that it does not have stay as they are. InputError when sizes differ."""
+    try:
+        left = network.load_state_dict(start.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise InputError(f"The network to start from has other sizes: {error}") from error
+    if left.unexpected_keys:
+        raise InputError(f"The network to start from has parts that this one lacks: {left.unexpected_keys}")
 
 
 @dataclass
@@ -257,10 +323,12 @@ class _Run:
     step: int = 0
 
     @staticmethod
-    def started(config: TrainConfig, out: Path, key: str) -> "_Run":
+    def started(config: TrainConfig, out: Path, key: str, start: Trained | None = None) -> "_Run":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = OpenVocabNetwork(config.network)
+        if start is not None:
+            _take_over(network, start.network)
         optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.weight_decay)
         run = _Run(config, key, network, optimiser)
         if (out / CHECKPOINT).exists():
@@ -277,10 +345,8 @@ class _Run:
             (loss / len(examples)).backward()
             total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
-        left = 1 - self.step / self.config.steps
-        rate = self.config.rate * min((self.step + 1) / max(self.config.warmup, 1), 1.0) * left**0.9
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate_at(self.step, self.config)
         self.optimiser.step()
         return total / max(len(examples), 1)
 

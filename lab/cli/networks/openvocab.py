@@ -38,15 +38,16 @@ def _data(command: OpenVocab, folder: Path) -> dict[str, Any]:
 
 def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
     from liftlab.components.openvocab.weights import load_trained, save_trained
-    from liftlab.components.text.word_vectors import word_vectors
+    from liftlab.components.text.sentence_encoder import chosen_text_encoder
     from liftlab.pipelines.steps.openvocab_evaluation import calibrated
-    from liftlab.pipelines.steps.openvocab_training import PRESETS, train
+    from liftlab.pipelines.steps.openvocab_training import PRESETS, fitting, train
 
-    encoder = word_vectors()
+    encoder = chosen_text_encoder(command.text)
+    config = fitting(PRESETS[command.config], encoder)
     with working("Training") as (progress, cancel):
         weights = train(
-            records_in(folder), _out(command), PRESETS[command.config], encoder, progress=progress.report,
-            cancel=cancel,
+            records_in(folder), _out(command), config, encoder, progress=progress.report,
+            cancel=cancel, start=load_trained(command.weights.expanduser()) if command.weights else None,
         )  # fmt: skip
         if command.validate is not None:
             save_trained(
@@ -58,13 +59,18 @@ def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
 
 def _evaluate(command: OpenVocab, folder: Path) -> dict[str, Any]:
     from liftlab.components.openvocab.weights import WEIGHTS, load_trained
-    from liftlab.components.text.word_vectors import word_vectors
+    from liftlab.components.text.sentence_encoder import chosen_text_encoder
     from liftlab.pipelines.steps.openvocab_evaluation import evaluate
 
     trained = load_trained(command.weights.expanduser() if command.weights else WEIGHTS)
+    encoder = chosen_text_encoder(command.text)
+    if encoder.identity != trained.text_identity:
+        raise InputError(
+            f"These weights were trained with other word vectors ({trained.text_identity}); choose those by --text."
+        )
     with working("Scoring") as (progress, cancel):
         scores = evaluate(
-            trained, records_in(folder), word_vectors(), counts=training_counts(trained.about),
+            trained, records_in(folder), encoder, counts=training_counts(trained.about),
             progress=progress.report,
             cancel=cancel,
         )  # fmt: skip

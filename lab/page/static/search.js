@@ -8,7 +8,7 @@ import { finder, made, startIn } from "./dom.js";
 /** @type {{[encoder: string]: string}} */
 const HOW = {
   attributes: "Understands colours, sizes, shapes, places and names given on this scene (everybody shares them). Other words need a name, guesses or a model.",
-  words: "Also guesses what things are, offline: mug finds mugs, and so does cup. Guesses are often wrong, and are called guesses.",
+  words: "Also guesses what things are, offline: mug finds mugs, and so does cup. Guesses (with a question mark) are often wrong; click one to accept it as the name.",
   open_clip: "Compares pictures of the objects with any words (needs weights: liftlab models). For exact colours, sizes and places, choose measured attributes.",
   votes: "SAGA's own way: masks of all photos vote by an image-text model. Prepare and choose SAGA for it.",
 };
@@ -172,6 +172,12 @@ class Panel {
     text.append(made("span", { textContent: found.title }), made("small", { textContent: found.score.toFixed(2) }));
     const add = small("Add", `Add ${found.title} to the selection`, () => this.talk("/add", { object_id: found.id }, "Adding …"));
     card.append(image, text, add);
+    for (const guess of found.guesses) {
+      const accept = small(`${guess.name}? ${Math.round(100 * guess.score)} %`, `A guess. Accept it: this is a ${guess.name}`, () =>
+        this.talk("/add", { object_id: found.id, name: guess.name }, "Naming …"));
+      accept.className = "guess";
+      card.append(accept);
+    }
     return card;
   }
 

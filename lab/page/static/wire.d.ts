@@ -592,6 +592,8 @@ export interface ShowBody {
 /** An object to take into the selection. */
 export interface AddBody {
   object_id: number;
+  /** A guess that is accepted as its name; empty: it is called by the words that found it. */
+  name?: string;
 }
 
 /** What the cell Search shows; it comes as the answer of a request. */
@@ -864,6 +866,15 @@ export interface MethodRow {
 export interface Found {
   id: number;
   title: string;
+  score: number;
+  /** Best first; none of an object that has a name, or where nothing guesses. */
+  guesses: Suggested[];
+}
+
+/** A guess of what an object is; no more than that until somebody accepts it. */
+export interface Suggested {
+  name: string;
+  /** How likely it is right, in [0, 1]. */
   score: number;
 }
 

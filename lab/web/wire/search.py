@@ -3,12 +3,22 @@
 from msgspec import Struct
 
 
+class Suggested(Struct, frozen=True):
+    """A guess of what an object is; no more than that until somebody accepts it."""
+
+    name: str
+    score: float
+    """How likely it is right, in [0, 1]."""
+
+
 class Found(Struct, frozen=True):
     """An object that words found."""
 
     id: int
     title: str
     score: float
+    guesses: list[Suggested] = []
+    """Best first; none of an object that has a name, or where nothing guesses."""
 
 
 class Asked(Struct, frozen=True):

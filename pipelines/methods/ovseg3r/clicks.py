@@ -1,24 +1,29 @@
 """OVSeg3R: what clicks and boxes select of the objects (docs/methods/ovseg3r.md section 6).
 
 We differ: clicks are taken one after the other, so that a positive one only adds and a negative one only takes away;
-the original picks the one mask that suits all of them best.
+the original picks the one mask that suits all of them best. And a click is answered by the queries under it, at
+several thresholds, not by the objects that are left after non-maximum suppression (`components.openvocab.answers`);
+these are the steps of granularity.
 
 Equation numbers are those of docs/methods/ovseg3r.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from liftlab.components.clicks import Box, Click, ClickList
-from liftlab.components.openvocab.inference import Objects
+from liftlab.components.openvocab.answers import answer_at
+from liftlab.components.openvocab.inference import Objects, mask_ious
 from liftlab.components.types import Array
 from liftlab.pipelines.methods.ovseg3r.state import OvSeg3RPrepared, boxes_of_superpoints
 
 BOX_IOU = 0.5
 """A box takes the object whose own box overlaps it most, if by at least this IoU."""
+SAME_IOU = 0.5
+"""What a click finds is called by the object that overlaps it most, if by at least this IoU."""
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Selection:
     missed: bool = False
     """A box fits nothing."""
     asked_again: bool = False
-    """A query was decoded because no object was there."""
+    """No object of the scene was where a click is."""
 
     @property
     def contested(self) -> list[int]:
@@ -49,16 +54,8 @@ class Selection:
         ]
 
 
-def select(
-    prepared: OvSeg3RPrepared, given: ClickList, decode: Callable[[int], Bool[Array, "S"]]
-) -> Selection:
-    """Read clicks and boxes in order.
-
-    Args:
-        prepared: Of the scene.
-        given: Clicks and boxes in view pixels.
-        decode: Superpoint to the mask of one extra query that starts there.
-    """
+def select(prepared: OvSeg3RPrepared, given: ClickList) -> Selection:
+    """Read clicks and boxes, in view pixels, in order."""
     count = len(prepared.sizes)
     out = Selection(np.zeros(count, bool), np.zeros(count, bool))
     for box in given.boxes:
@@ -72,20 +69,15 @@ def select(
         if superpoint < 0:
             continue
         if click.positive:
-            _add(prepared.objects, out, superpoint, click, decode)
+            _add(prepared, out, superpoint, click)
         else:
-            _take_away(prepared.objects, out, superpoint)
+            _take_away(prepared, out, superpoint)
         out.clicks.setdefault(superpoint, []).append(click)
     return out
 
 
-def _add(
-    objects: Objects,
-    out: Selection,
-    superpoint: int,
-    click: Click,
-    decode: Callable[[int], Bool[Array, "S"]],
-) -> None:
+def _add(prepared: OvSeg3RPrepared, out: Selection, superpoint: int, click: Click) -> None:
+    objects = prepared.objects
     steps = steps_at(objects, superpoint)
     first = not any(c.positive for own in out.clicks.values() for c in own)
     if first:
@@ -94,29 +86,57 @@ def _add(
         return
     clicked_away = [s for s, own in out.clicks.items() if any(not c.positive for c in own)]
     steps = steps[~objects.masks[steps][:, clicked_away].any(axis=1)] if len(steps) else steps
-    if len(steps):
-        if click.granularity is not None:
-            taken = int(steps[min(int(np.clip(click.granularity, 0, 1) * len(steps)), len(steps) - 1)])
-        else:
-            taken = int(steps[objects.scores[steps].argmax()])
+    out.asked_again |= len(steps) == 0
+    if len(steps) and click.granularity is not None:
+        taken = int(steps[min(int(np.clip(click.granularity, 0, 1) * len(steps)), len(steps) - 1)])
         out.objects.append(taken + 1)
         mask = objects.masks[taken]
     else:
-        out.asked_again = True
-        mask = decode(superpoint)
+        mask = _answer(prepared, superpoint, clicked_away)
+        same = object_like(prepared, mask)
+        if same is not None:
+            out.objects.append(same + 1)
     out.chosen |= mask & ~out.removed
     out.chosen[superpoint] = True
     out.removed[superpoint] = False
 
 
-def _take_away(objects: Objects, out: Selection, superpoint: int) -> None:
+def _answer(prepared: OvSeg3RPrepared, superpoint: int, without: Sequence[int]) -> Bool[Array, "S"]:
+    """What a click means, without some superpoints."""
+    answers, near = prepared.answers, _beside(prepared, superpoint)
+    row = answer_at(answers, superpoint, prepared.sizes, near, without)
+    if row is None:  # every answer holds what must not be in it
+        row = answer_at(answers, superpoint, prepared.sizes, near)
+    mask = np.zeros(len(prepared.sizes), bool) if row is None else answers.masks[row].copy()
+    mask[list(without)] = False
+    mask[superpoint] = True
+    return mask
+
+
+def _beside(prepared: OvSeg3RPrepared, superpoint: int) -> Int[Array, "_"]:
+    """Superpoints that touch one."""
+    first, second = prepared.pairs.T
+    return np.concatenate([second[first == superpoint], first[second == superpoint]])
+
+
+def object_like(prepared: OvSeg3RPrepared, mask: Bool[Array, "S"]) -> int | None:
+    """The object that a mask is, by `SAME_IOU`; None when it is none of them."""
+    if len(prepared.objects.scores) == 0:
+        return None
+    ious = mask_ious(mask[None], prepared.objects.masks, prepared.sizes)[0]
+    best = int(ious.argmax())
+    return best if ious[best] >= SAME_IOU else None
+
+
+def _take_away(prepared: OvSeg3RPrepared, out: Selection, superpoint: int) -> None:
     positive = [s for s, own in out.clicks.items() if any(c.positive for c in own)]
     if superpoint in positive:
         return  # its points are divided between the clicks
     gone = np.zeros_like(out.chosen)
-    free = [m for m in steps_at(objects, superpoint) if not objects.masks[m][positive].any()]
-    if free and out.chosen[superpoint]:  # else nothing that was right may go
-        gone = objects.masks[max(free, key=lambda m: (objects.scores[m], -m))].copy()
+    if out.chosen[superpoint]:  # else nothing that was right may go
+        row = answer_at(prepared.answers, superpoint, prepared.sizes, _beside(prepared, superpoint), positive)
+        if row is not None:
+            gone = prepared.answers.masks[row].copy()
     gone[superpoint] = True
     out.chosen &= ~gone
     out.removed |= gone

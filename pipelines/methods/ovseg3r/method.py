@@ -21,12 +21,13 @@ from liftlab.components.clicks import Click, ClickList, clicks_of, obeying
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.cache import MaskCache
+from liftlab.components.openvocab.answers import Answers
 from liftlab.components.openvocab.cloud import cloud_of
 from liftlab.components.openvocab.inference import InferenceConfig, Objects, best_of_each
-from liftlab.components.openvocab.segmenting import decoded, named, segment_cloud, top_names
+from liftlab.components.openvocab.segmenting import named, segment_cloud, top_names
 from liftlab.components.openvocab.weights import WEIGHTS, Trained, load_trained
 from liftlab.components.progress import CancelToken, Progress, no_progress
-from liftlab.components.text.word_vectors import word_vectors
+from liftlab.components.text.sentence_encoder import chosen_text_encoder
 from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentation
 from liftlab.pipelines.base import check_masks, empty_selection, register
 from liftlab.pipelines.methods.ovseg3r import clicks as reading
@@ -34,7 +35,7 @@ from liftlab.pipelines.methods.ovseg3r.spreading import pixels_of, spread
 from liftlab.pipelines.methods.ovseg3r.state import OvSeg3RConfig, OvSeg3RPrepared, in_view
 
 NAME = "ovseg3r"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 ARRAYS, STATE = "ovseg3r.safetensors", "ovseg3r.json"
 
 
@@ -49,7 +50,7 @@ ARRAYS, STATE = "ovseg3r.safetensors", "ovseg3r.json"
 class OvSeg3R:
     """Superpoints, a superpoint transformer, names by text vectors."""
 
-    STEP_VERSION = 1
+    STEP_VERSION = 3
     geometry: Literal["points", "gaussians"] = "points"
 
     def __init__(self, config: OvSeg3RConfig, *, device: torch.device) -> None:
@@ -78,7 +79,8 @@ class OvSeg3R:
         cloud = cloud_of(scene, trained.superpoints.num_points)
         cancel.check()
         progress(0.4, "Segmenting everything")
-        found = segment_cloud(trained, cloud, text, self._inference(), check=cancel.check)
+        found = segment_cloud(trained, cloud, text, self._inference(), clicks=True, check=cancel.check)
+        assert found.answers is not None
         progress(0.7, "Spreading objects over all points")
         of_points = spread(scene, cloud, found.superpoint)
         cancel.check()
@@ -93,8 +95,7 @@ class OvSeg3R:
             found.sizes,
             found.pairs,
             found.objects,
-            found.tokens,
-            found.centres,
+            found.answers,
             text,
         )
 
@@ -106,7 +107,7 @@ class OvSeg3R:
         """
         started = time.perf_counter()
         given = clicks_of(prepared.scene, prompts)
-        choice = reading.select(prepared, given, partial(self._mask_from, prepared))
+        choice = reading.select(prepared, given)
         count = len(prepared.point_superpoint)
         selected, score = empty_selection(count)
         if choice.chosen.any():
@@ -180,12 +181,13 @@ class OvSeg3R:
         """Write superpoints, objects and tokens; the scene and the weights are kept by themselves."""
         arrays = {name: np.ascontiguousarray(value) for name, value in vars(prepared.objects).items()}
         arrays |= {
+            f"answers.{name}": np.ascontiguousarray(value) for name, value in vars(prepared.answers).items()
+        }
+        arrays |= {
             "point_superpoint": prepared.point_superpoint,
             "pixel_superpoint": prepared.pixel_superpoint,
             "sizes": prepared.sizes,
             "pairs": prepared.pairs,
-            "tokens": prepared.tokens.cpu().numpy(),
-            "centres": prepared.centres.cpu().numpy(),
         }
         with atomic_write(folder / ARRAYS) as file:
             file.write(save({name: np.ascontiguousarray(value) for name, value in arrays.items()}))
@@ -209,21 +211,21 @@ class OvSeg3R:
         read = load_file(folder / ARRAYS)
         trained, text = self._network()
         objects = Objects(**{name: read[name] for name in Objects.__dataclass_fields__})
-        tokens, centres = (torch.from_numpy(read[name]).to(self.device) for name in ("tokens", "centres"))
+        answers = Answers(**{name: read[f"answers.{name}"] for name in Answers.__dataclass_fields__})
         return OvSeg3RPrepared(
             scene.key, scene, trained, read["point_superpoint"], read["pixel_superpoint"], read["sizes"],
-            read["pairs"], objects,
-            tokens, centres, text,
+            read["pairs"], objects, answers, text,
         )  # fmt: skip
 
     def _network(self) -> tuple[Trained, Float[Array, "K T"]]:
         """The weights and the vectors of their names."""
         file = Path(self.config.weights).expanduser() if self.config.weights else WEIGHTS
         trained = load_trained(file, device=self.device)
-        encoder = word_vectors()
+        encoder = chosen_text_encoder(self.config.text, device=self.device)
         if trained.text_identity != encoder.identity:
             raise InputError(
-                f"These weights were trained with other word vectors ({trained.text_identity}): {file}"
+                f"These weights were trained with other word vectors ({trained.text_identity}); choose those by "
+                f"`text`: {file}"
             )
         return trained, encoder.encode_texts(list(trained.names))
 
@@ -232,15 +234,6 @@ class OvSeg3R:
         return InferenceConfig(
             top=c.top, min_points=c.min_points, threshold=c.threshold, min_score=c.min_score
         )
-
-    def _mask_from(self, prepared: OvSeg3RPrepared, superpoint: int) -> Bool[Array, "S"]:
-        """The mask of one query that starts at a superpoint, however unlikely it is."""
-        any_mask = InferenceConfig(1, 1, self.config.threshold, 0.0)
-        found = decoded(
-            prepared.trained, prepared.tokens, prepared.centres, np.array([superpoint]), prepared.text,
-            prepared.sizes, any_mask, prepared.pairs,
-        )  # fmt: skip
-        return found.masks[0].copy() if len(found.masks) else np.zeros(len(prepared.sizes), bool)
 
 
 SAME_OBJECT = 0.3

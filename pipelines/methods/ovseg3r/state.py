@@ -5,9 +5,10 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
-from torch import Tensor
 
 from liftlab.components.bounds import Share, within
+from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
+from liftlab.components.openvocab.answers import Answers
 from liftlab.components.openvocab.inference import Objects
 from liftlab.components.openvocab.weights import Trained
 from liftlab.components.types import Array, Scene
@@ -20,6 +21,9 @@ class OvSeg3RConfig:
     weights: str = ""
     """File of trained weights (`liftlab openvocab train`); empty takes those that ship with LiftLab, which were
     trained on generated rooms."""
+    text: str = field(default="", metadata=OMIT_DEFAULT_FROM_KEY)
+    """Who reads names: empty takes the word vectors that ship, "open_clip" its text tower, else the folder of a
+    sentence encoder (MiniLM); it must be the one that the weights were trained with."""
     threshold: Share = 0.3
     """A superpoint belongs to an object above this probability."""
     min_points: Annotated[int, within(1, 1_000_000)] = 30
@@ -46,10 +50,8 @@ class OvSeg3RPrepared:
     pairs: Int[Array, "A 2"]
     """Superpoints that touch."""
     objects: Objects
-    tokens: Tensor = field(repr=False)
-    """[S, D], from which further queries start."""
-    centres: Tensor = field(repr=False)
-    """[S, 3], as the network sees the superpoints."""
+    answers: Answers
+    """What clicks may mean."""
     text: Float32[Array, "K T"] = field(repr=False)
     """Unit vectors of the names that the network was taught."""
 

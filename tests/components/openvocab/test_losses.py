@@ -1,5 +1,7 @@
 """Losses against their literal float64 reference, their gradients, the matching, and what truncation is for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,11 @@ from liftlab.components.openvocab.losses import (
     Prediction,
     ViewTargets,
     class_loss,
+    judging_loss,
     mask_bce,
     mask_dice,
     objectness_loss,
+    shares,
     view_loss,
 )
 from liftlab.components.openvocab.matching import match, matching_cost
@@ -71,9 +75,52 @@ def test_objectness_loss_is_the_literal_one() -> None:
     masks = torch.tensor([[3.0, 3, -3, -3], [3, -3, -3, -3], [3, 3, 3, -3]], dtype=torch.float64)
     wanted = torch.tensor([[1.0, 1, 1, 0], [0, 1, 1, 1], [1, 1, 1, 0]], dtype=torch.float64)
     u = torch.tensor([0.3, 0.9, 0.8], dtype=torch.float64)
-    mine = objectness_loss(u, masks, wanted, LossConfig())
-    assert mine.item() == pytest.approx(literal.objectness(u.tolist(), masks.tolist(), wanted.tolist(), 0.5))
-    assert objectness_loss(u[1:2], masks[1:2], wanted[1:2], LossConfig()).item() == 0
+    original = LossConfig(objectness_iou=0.5)
+    for least in (0.5, -1.0):
+        mine = objectness_loss(u, masks, wanted, LossConfig(objectness_iou=least))
+        reference = literal.objectness(u.tolist(), masks.tolist(), wanted.tolist(), least)
+        assert mine.item() == pytest.approx(reference)
+    assert objectness_loss(u[1:2], masks[1:2], wanted[1:2], original).item() == 0
+    # A bad mask teaches that it is bad; a network that never saw one calls all good.
+    assert objectness_loss(u[1:2], masks[1:2], wanted[1:2], LossConfig()).item() == pytest.approx(0.81)
+
+
+def test_ious_count_points_and_any_mask_can_be_judged() -> None:
+    # Superpoints of 10, 30 and 60 points; the thing holds the first two, the mask the last two: IoU 30 of 100.
+    masks, sizes = torch.tensor([[-1.0, 1, 1], [1, 1, 1]]), torch.tensor([10.0, 30, 60])
+    said, thing = torch.tensor([0.5, 0.9]), torch.tensor([[1.0, 1, 0]])
+    by_points = objectness_loss(said[:1], masks[:1], thing, LossConfig(), sizes)
+    assert by_points.item() == pytest.approx((0.5 - 0.3) ** 2)
+    allowed = torch.tensor([[True], [False]])  # the second query starts on nothing
+    targets = ViewTargets(
+        torch.arange(2), torch.arange(3), thing, torch.tensor([0]), allowed, torch.zeros(2, dtype=torch.bool)
+    )
+    config = LossConfig(objectness_weight=2.0)
+    assert judging_loss(masks, said, targets, config, sizes).item() == pytest.approx(2 * 0.2**2)
+    nothing = replace(targets, allowed=torch.zeros_like(allowed))
+    assert judging_loss(masks, said, nothing, config, sizes).item() == 0
+    said = torch.tensor([0.5, 0.9], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(
+        lambda u: judging_loss(masks.double(), u, targets, config, sizes.double()), said
+    )
+
+
+def test_every_query_answers_for_the_thing_it_lies_on() -> None:
+    logits, classes, _, covers, labels = random_case(5)
+    allowed = torch.tensor([[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0]], dtype=torch.bool)
+    query, instance = match(logits, classes, covers, labels, allowed, matcher="own")
+    assert query.tolist() == [0, 1, 2, 4] and instance.tolist() == [0, 0, 2, 0]
+    assert torch.allclose(shares(instance, torch.float64) ** -2, torch.tensor([3.0, 3, 1, 3]).double())
+    # None of them is called "no object": that is for the query on no thing alone.
+    targets = ViewTargets(
+        torch.arange(5), torch.arange(7), covers, labels, allowed, torch.zeros(5, dtype=torch.bool)
+    )
+    right = torch.full_like(classes, -30.0)
+    right[query, labels[instance]] = 30.0
+    right[3, -1] = 30.0
+    assert class_loss(right, targets, query, instance, LossConfig()).item() < 1e-9
+    matched = match(logits, classes, covers, labels, allowed, matcher="hungarian")
+    assert class_loss(right, targets, *matched, LossConfig()).item() > 1
 
 
 def test_the_cost_is_the_literal_one() -> None:

@@ -21,6 +21,7 @@ from liftlab.components.text.encoder import (
     split_negation,
 )
 from liftlab.components.text.open_clip import OpenClipEncoder, build, chosen_entry
+from liftlab.components.text.word_vectors import TextEncoder
 from liftlab.components.types import Array
 from tests.toy import Toy, make_toy
 
@@ -142,6 +143,7 @@ def test_what_is_wanted_and_what_is_not(text: str, expected: tuple[list[str], li
 
 
 def test_open_clip_gives_unit_embeddings_that_depend_on_the_input(clip: OpenClipEncoder) -> None:
+    assert isinstance(clip, TextEncoder)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (h, 40, 3), dtype=np.uint8) for h in (20, 40, 80)]
     embedded = clip.encode_images(images)

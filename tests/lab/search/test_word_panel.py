@@ -14,6 +14,7 @@ from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
 from liftlab.pictures.palette import rgb
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
+from liftlab.search import words
 from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
 from liftlab.session.objects import MethodChoice
@@ -141,6 +142,29 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
     (ask,) = panel.state().asks
     assert (ask.used, ask.unknown) == (["teapot"], [])
     assert ask.found[0].title == "teapot" and ask.count == 1
+
+
+def test_a_guess_is_a_suggestion_until_somebody_accepts_it(panel: WordPanel, monkeypatch) -> None:
+    guesses = {1: (("mug", 0.42), ("bowl", 0.2)), 2: (("bowl", 0.3),)}
+    monkeypatch.setattr(words, "_guesses", lambda *_, **__: guesses)
+    panel.ask("cup", "words")
+    (ask,) = panel.state().asks
+    best = next(found for found in ask.found if found.id == 1)
+    assert "guess" in ask.message and best.title == "object 1"
+    assert [(guess.name, guess.score) for guess in best.guesses] == [("mug", 0.42), ("bowl", 0.2)]
+    assert not panel.session.objects, "nothing is named by a guess"
+    with pytest.raises(InputError, match="not among what this object was guessed"):
+        panel.add(1, accepted="teapot")
+    panel.add(1, accepted="mug")
+    assert current_of(panel.session).name == "mug"
+    (ask,) = panel.state().asks
+    named = next(found for found in ask.found if found.id == 1)
+    assert named.title == "mug" and named.guesses == [] and "guess" not in ask.message
+    panel.ask("mug", "attributes")
+    assert panel.state().asks[0].found[0].title == "mug", "a name that a person gave, for every encoder"
+    panel.session.delete_object(current_of(panel.session).id)
+    panel.ask("cup", "words")
+    assert panel.state().asks[0].found[0].guesses, "no name any more, only a guess again"
 
 
 def test_what_a_method_offers_counts_and_not_its_name(panel: WordPanel) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from liftlab.components.clicks import Click, ClickList
 from liftlab.components.errors import InputError
+from liftlab.components.openvocab.answers import Answers, answer_at
 from liftlab.components.openvocab.cloud import cloud_of
 from liftlab.components.openvocab.inference import Objects
 from liftlab.components.openvocab.weights import WEIGHTS, load_trained
@@ -49,7 +50,7 @@ def prepared(toy: Toy, method: OvSeg3R) -> OvSeg3RPrepared:
     valid = toy.scene.pointmap.valid
     return replace(
         made, point_superpoint=own[valid], pixel_superpoint=own, sizes=np.full(4, 100), objects=objects,
-        tokens=made.tokens[:4], centres=made.centres[:4],
+        pairs=np.array([[0, 1], [0, 2], [0, 3], [2, 3]]), answers=Answers(masks, objects.scores, objects.queries),
     )  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def click(toy: Toy, box: int, view: int, positive: bool = True, granularity: flo
 
 
 def chosen(prepared: OvSeg3RPrepared, *clicks: Click) -> list[int]:
-    found = select(prepared, ClickList(clicks, ()), lambda s: np.arange(4) == s)
+    found = select(prepared, ClickList(clicks, ()))
     return np.flatnonzero(found.chosen).tolist()
 
 
@@ -69,7 +70,7 @@ def test_a_click_takes_the_best_object_and_granularity_steps_through_them(
 ) -> None:
     assert chosen(prepared, click(toy, 2, 0)) == [2]
     assert chosen(prepared, click(toy, 2, 0, granularity=1.0)) == [2, 3]
-    found = select(prepared, ClickList((click(toy, 2, 0),), ()), lambda s: np.arange(4) == s)
+    found = select(prepared, ClickList((click(toy, 2, 0),), ()))
     assert found.candidates == (2, 4)
 
 
@@ -80,11 +81,25 @@ def test_negative_clicks_exclude_and_take_away(toy: Toy, prepared: OvSeg3RPrepar
     assert chosen(prepared, click(toy, 1, 1, positive=False)) == []
 
 
-def test_where_no_object_is_a_query_is_asked_again(toy: Toy, prepared: OvSeg3RPrepared) -> None:
+def test_where_no_object_is_it_is_said(toy: Toy, prepared: OvSeg3RPrepared) -> None:
     floor = np.argwhere(toy.instance[0] > 3)[0]
     asked = Click(0, floor[1] + 0.5, floor[0] + 0.5, True)
-    found = select(prepared, ClickList((asked,), ()), lambda s: np.arange(4) == s)
+    found = select(prepared, ClickList((asked,), ()))
     assert found.asked_again and np.flatnonzero(found.chosen).tolist() == [0]
+
+
+def test_a_click_is_answered_by_its_own_query_without_what_must_not_be_in_it() -> None:
+    # Superpoints 0 and 1 are one thing, 2 another that touches it; the query at 1 sees both, and is surer of it.
+    masks = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 0], [0, 0, 1]], bool)
+    answers = Answers(masks, np.array([0.6, 0.9, 0.1, 0.8], np.float32), np.array([0, 1, 1, 2]))
+    sizes, touch = np.array([50, 50, 50]), np.array([0, 2])
+    assert answer_at(answers, 0, sizes, touch) == 0
+    assert answer_at(answers, 1, sizes, touch) == 1
+    assert answer_at(answers, 1, sizes, touch, [0]) == 2  # its own, however poor
+    assert answer_at(answers, 0, sizes, touch, [1]) is None
+    assert answer_at(answers, 2, sizes, touch) == 3
+    poor = Answers(masks, np.array([0.6, 0.0, 0.0, 0.8], np.float32), answers.starts)
+    assert answer_at(poor, 1, sizes, touch) == 0  # that of one beside it
 
 
 def test_clicks_of_both_kinds_divide_a_superpoint() -> None:

@@ -18,11 +18,16 @@ from liftlab.components.openvocab.records import load_record, save_record
 from liftlab.components.openvocab.weights import SuperpointConfig, load_trained
 from liftlab.components.progress import CancelToken
 from liftlab.pipelines.steps.openvocab_data import DataConfig, make_records, read_truth
-from liftlab.pipelines.steps.openvocab_examples import SupervisionConfig, training_example
+from liftlab.pipelines.steps.openvocab_examples import (
+    SupervisionConfig,
+    taught_scene,
+    training_example,
+)
 from liftlab.pipelines.steps.openvocab_training import (
     PRESETS,
     TrainConfig,
     novel_names,
+    rate_at,
     train,
     training_set,
 )
@@ -135,6 +140,22 @@ def test_training_is_deterministic_and_goes_on_where_it_stopped(records: list[Pa
     assert trained.names == ("bowl", "mug", "vase") and trained.text_identity == "letters"
 
 
+def test_a_training_goes_on_from_other_weights_with_their_novel_names(
+    records: list[Path], tmp_path: Path
+) -> None:
+    before = replace(TINY, network=replace(TINY.network, looks=False), novel_every=2)
+    start = load_trained(train(records, tmp_path / "before", before, Letters()))
+    assert start.novel == ("mug",) and start.network.look is None
+    still = replace(TINY, rate=0.0)
+    after = load_trained(train(records, tmp_path / "after", still, Letters(), start=start))
+    assert after.novel == start.novel and after.network.look is not None
+    for name, value in start.network.state_dict().items():
+        assert torch.equal(value, after.network.state_dict()[name])
+    wide = replace(TINY, network=replace(TINY.network, dim=32))
+    with pytest.raises(InputError, match="other sizes"):
+        train(records, tmp_path / "wide", wide, Letters(), start=start)
+
+
 def test_another_configuration_does_not_go_on(records: list[Path], tmp_path: Path) -> None:
     train(records, tmp_path, TINY, Letters(), until=1)
     with pytest.raises(InputError, match="another configuration"):
@@ -162,16 +183,34 @@ def test_novel_names_and_the_amount_of_lifted_data(records: list[Path]) -> None:
 def test_an_example_knows_no_novel_name_from_3d_labels(
     records: list[Path], labelled: bool, vip: bool
 ) -> None:
-    example = training_example(
-        load_record(records[0]), SupervisionConfig(negatives=0, vip=vip, mask_noise=NO_NOISE), TINY.loss,
-        TINY.superpoints, labelled=labelled, novel=frozenset({"mug"}), vocabulary=["bowl", "mug", "vase"],
-        rng=np.random.default_rng(0),
+    taught, names = SupervisionConfig(negatives=0, vip=vip, mask_noise=NO_NOISE), ["bowl", "mug", "vase"]
+    scene = taught_scene(
+        load_record(records[0]), taught, TINY.loss, TINY.superpoints, labelled=labelled, novel=frozenset({"mug"}),
+        vocabulary=names, rng=np.random.default_rng(0),
     )  # fmt: skip
-    assert example is not None and ("mug" in example.names) == (not labelled)
+    assert scene is not None
+    example = training_example(scene, taught, names, np.random.default_rng(0))
+    assert ("mug" in example.names) == (not labelled)
     assert len(example.queries) == pytest.approx(len(example.inputs.centres) / 2, abs=1)
     for target in example.targets:
         assert target.covers.shape == (len(target.labels), len(target.columns))
         assert target.allowed.shape == (len(target.rows), len(target.labels))
+        assert set(target.labels.tolist()) <= set(range(len(example.names)))
+        own = example.queries[target.rows]  # a query's own superpoint says what it may answer for
+        place = {int(s): k for k, s in enumerate(target.columns)}
+        for row, superpoint in enumerate(own.tolist()):
+            assert torch.equal(target.allowed[row], target.covers[:, place[superpoint]] > 0)
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    held = replace(TINY, steps=100, warmup=10, hold=0.5, rate=1.0)
+    assert [round(rate_at(step, held), 3) for step in (0, 4, 9, 30, 50)] == [0.1, 0.5, 1.0, 1.0, 1.0]
+    assert 0 < rate_at(99, held) < 0.1 and rate_at(75, held) == pytest.approx(0.5**0.9)
+    falling = replace(held, hold=0.0)
+    assert rate_at(30, falling) == pytest.approx(0.7**0.9)
+    # Made longer, a training is the same until the rate falls.
+    longer = replace(held, steps=200, hold=0.75)
+    assert all(rate_at(step, longer) == rate_at(step, held) for step in range(51))
 
 
 def test_mask_noise_drops_splits_merges_and_swaps() -> None:
