@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import av
@@ -287,7 +287,8 @@ def test_places_of_a_map_come_back_in_formats_of_floats(splat_lab: Lab, toy: Toy
     with mock.patch.object(Lab, "capture", lambda lab, name: there):
         export(session, kinds, tmp_path / "there")
     here, away = tmp_path / "here", tmp_path / "there"
-    vertices = [trimesh.load_scene(folder / "mug.glb").to_geometry().vertices for folder in (here, away)]
+    clouds = [trimesh.load_scene(folder / "mug.glb").to_geometry() for folder in (here, away)]
+    vertices = [cast(trimesh.PointCloud, cloud).vertices for cloud in clouds]
     turn = np.array(trimesh.geometry.align_vectors(toy.scene.up, [0.0, 1.0, 0.0]))[:3, :3]
     assert np.abs(vertices[1] - (vertices[0] + turn @ there.offset)).max() < 1e-6
     models = [read_colmap_model(folder / "colmap").frames for folder in (here, away)]
