@@ -9,6 +9,7 @@ Public, by module:
 - `names`: answers_to, callable_names, kind_of
 - `open_clip`: build, load_encoder
 - `query`: Named, Query
+- `sentence_encoder`: chosen_text_encoder, read_sentence_encoder
 - `things`: find_things, pieces_of_one_thing, put_together
 - `vocabulary`: SILENT
 - `word_vectors`: FILE, TextEncoder, word_vectors, WordVectors

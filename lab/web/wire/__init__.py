@@ -8,5 +8,5 @@ Public, by module:
 - `messages`: Cells, CellState, CellStatus, Compared, Comparing, Curve, ExportOffer, JobProgress, Mark, Measured,
     Message, MethodOffer, MethodRow, NotCompared, ObjectRow, Overlay, PaneRow, Photo, plain_of, Ready, Reference,
     Scenes, State, Waiting
-- `search`: Asked, Found, SearchState
+- `search`: Asked, Found, SearchState, Suggested
 """
