@@ -7,7 +7,7 @@ Public, by module:
 - `python_code`: session_lines, with_imports
 - `records`: DECOMPOSITION_VERSION, DecompositionRecord, ObjectRecord, PhotoRecord, SEGMENTATION_VERSION,
     SegmentationRecord, versions
-- `replay`: replay, Replay, require_photos
+- `replay`: Replay, replay, require_photos
 - `saved`: saved_from, saved_of, SavedSession, SavedView
 - `works`: is_of_scene, new_id, Work, Works
 """
