@@ -80,7 +80,9 @@ def list_of(names: dict[str, set[str]]) -> str:
     """The list as it stands in the docstring."""
     lines = []
     for module, taken in sorted(names.items()):
-        line = f"- `{module}`" + (f": {', '.join(sorted(taken, key=lambda name: (name.lower(), name)))}" if taken else "")
+        line = f"- `{module}`" + (
+            f": {', '.join(sorted(taken, key=lambda name: (name.lower(), name)))}" if taken else ""
+        )
         lines += textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(lines)
 
