@@ -85,10 +85,13 @@ class Matcher:
             error = RuntimeError(f"Camera estimation {ended}; try again, with fewer or smaller photos.")
             error.add_note(f"End of its log:\n{ended.details}")
             raise error from ended
-        for answer in answers:
-            if answer and "pairs" in answer:
-                self.pairs = tuple(PairEvidence(**pair) for pair in answer["pairs"])
-        return [self._model(answer) if answer and "views" in answer else answer for answer in answers]
+        return [self.taken_in(answer) for answer in answers]
+
+    def taken_in(self, answer: Any) -> Any:
+        """The answer of a child, what it says of pairs kept; typed where it is a model."""
+        if answer and "pairs" in answer:
+            self.pairs = tuple(PairEvidence(**pair) for pair in answer["pairs"])
+        return self._model(answer) if answer and "views" in answer else answer
 
     def matches(self) -> Matches:
         """All matches found so far, unchecked ones too."""

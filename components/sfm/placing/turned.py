@@ -38,11 +38,14 @@ class Details:
     xy: Float[Array, "n 2"]
     """Pixel centres at +0.5."""
     looks: Float32[Array, "n 128"]
-    """Square roots of the descriptors divided by their sum (Arandjelovic and Zisserman, CVPR 2012)."""
+    """Square roots of the descriptors divided by their sum: unit length."""
 
 
 def details_in(grey: UInt8[Array, "H W"], where: Bool[Array, "H W"] | None = None) -> Details:
-    """Details of a picture, only `where` that is True."""
+    """Details of a picture, only `where` that is True.
+
+    Source: Lowe, IJCV 2004 (SIFT, OpenCV's); square roots by Arandjelovic and Zisserman, CVPR 2012.
+    """
     mask = None if where is None else where.astype(np.uint8)
     found, looks = cv2.SIFT.create(nfeatures=MOST_DETAILS, contrastThreshold=0.02).detectAndCompute(
         grey, mask
@@ -54,7 +57,11 @@ def details_in(grey: UInt8[Array, "H W"], where: Bool[Array, "H W"] | None = Non
 
 
 def known_from_aside(view: FineView) -> list[tuple[Details, Float[Array, "n 3"]]]:
-    """Details of the view as it looks from aside, each picture with the points in the world."""
+    """Details of the view as it looks from aside, and their points in the world, one entry per `ASIDE_DEG`.
+
+    Source: Morel and Yu, SIAM Journal on Imaging Sciences 2009 (ASIFT). We differ: depth says how a view looks from aside,
+        where they try affine maps of the whole picture.
+    """
     out = []
     for camera in cameras_aside(view):
         grey, depth = drawn_from(view, camera)
@@ -85,7 +92,9 @@ def matched_with(
 
 
 def matched(first: Float32[Array, "n 128"], second: Float32[Array, "m 128"]) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of descriptors that are nearest to each other, and much nearer than to any other."""
+    """Indices of descriptors in `first` and in `second` that are nearest to each other, and much nearer than to any
+    other; none where one of the two has fewer than two.
+    """
     if len(first) < 2 or len(second) < 2:
         return np.zeros(0, int), np.zeros(0, int)
     likeness = first @ second.T
