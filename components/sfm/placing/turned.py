@@ -59,8 +59,8 @@ def details_in(grey: UInt8[Array, "H W"], where: Bool[Array, "H W"] | None = Non
 def known_from_aside(view: FineView) -> list[tuple[Details, Float[Array, "n 3"]]]:
     """Details of the view as it looks from aside, and their points in the world, one entry per `ASIDE_DEG`.
 
-    Source: Morel and Yu, SIAM Journal on Imaging Sciences 2009 (ASIFT). We differ: depth says how a view looks from aside,
-        where they try affine maps of the whole picture.
+    Source: Morel and Yu, SIAM Journal on Imaging Sciences 2009 (ASIFT). We differ: depth says how a view looks from
+        aside, where they try affine maps of the whole picture.
     """
     out = []
     for camera in cameras_aside(view):
