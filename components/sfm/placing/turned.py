@@ -56,7 +56,7 @@ def details_in(grey: UInt8[Array, "H W"], where: Bool[Array, "H W"] | None = Non
     return Details(np.array([point.pt for point in found]) + 0.5, looks)
 
 
-def known_from_aside(view: FineView) -> list[tuple[Details, Float[Array, "n 3"]]]:
+def known_from_aside(view: FineView) -> list[tuple[Details, Float[Array, "_ 3"]]]:
     """Details of the view as it looks from aside, and their points in the world, one entry per `ASIDE_DEG`.
 
     Source: Morel and Yu, SIAM Journal on Imaging Sciences 2009 (ASIFT). We differ: depth says how a view looks from
@@ -74,7 +74,7 @@ def known_from_aside(view: FineView) -> list[tuple[Details, Float[Array, "n 3"]]
 
 
 def matched_with(
-    photo: Details, fine: FineView, known: Sequence[tuple[Details, Float[Array, "n 3"]]]
+    photo: Details, fine: FineView, known: Sequence[tuple[Details, Float[Array, "_ 3"]]]
 ) -> Lifted:
     """The photo's details that look like those of known points.
 

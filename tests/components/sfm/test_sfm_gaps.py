@@ -119,7 +119,7 @@ def test_the_refusal_and_the_warnings_carry_it() -> None:
 class Asked(Matcher):
     """Answers at once what the children would."""
 
-    answers: ClassVar[list[dict[str, Any]]] = []
+    answers: ClassVar[list[Any]] = []
 
     def run(self, *tasks: Task, progress: Progress = no_progress) -> list[Any]:
         return [self.taken_in(Asked.answers.pop(0)) for _ in tasks]
@@ -138,7 +138,7 @@ def test_details_that_were_found_later_count_too(monkeypatch: pytest.MonkeyPatch
     pictures = [SfmPhoto(name, np.full((4, 4, 3), i, np.uint8), 4, 4) for i, name in enumerate(NAMES[:3])]
     Asked.answers = [
         {"num_features": [500] * 3, "pairs": pairs(3, 90)},
-        {},
+        None,
         {"compared": 2, "pairs": pairs(40, 90)},
     ]
     monkeypatch.setattr(estimate, "Matcher", Asked)
