@@ -49,6 +49,8 @@ class Matcher:
         self._scratch = scratch_folder("liftlab-sfm-")
         self._folder = self._scratch.__enter__()
         self._models = 0
+        self.pairs: tuple[PairEvidence, ...] = ()
+        """What matching has found so far, by whatever details."""
         try:
             self._request = {
                 "photos": _write_images(photos, self._folder, cameras),
@@ -83,7 +85,13 @@ class Matcher:
             error = RuntimeError(f"Camera estimation {ended}; try again, with fewer or smaller photos.")
             error.add_note(f"End of its log:\n{ended.details}")
             raise error from ended
-        return [self._model(answer) if answer and "views" in answer else answer for answer in answers]
+        return [self.taken_in(answer) for answer in answers]
+
+    def taken_in(self, answer: Any) -> Any:
+        """The answer of a child, what it says of pairs kept; typed where it is a model."""
+        if answer and "pairs" in answer:
+            self.pairs = tuple(PairEvidence(**pair) for pair in answer["pairs"])
+        return self._model(answer) if answer and "views" in answer else answer
 
     def matches(self) -> Matches:
         """All matches found so far, unchecked ones too."""
@@ -126,11 +134,6 @@ class Matcher:
             visible=visible[indices],
             reprojection_error_px=answer["reprojection_error_px"],
         )
-
-
-def pairs_of(result: dict[str, Any]) -> tuple[PairEvidence, ...]:
-    """The worker's pairs, typed."""
-    return tuple(PairEvidence(**pair) for pair in result["pairs"])
 
 
 def _write_images(

@@ -42,6 +42,12 @@ class DepthView:
     depth: Float32[Array, "H W"]
     """Along +Z; 0 where it is not confirmed."""
 
+    @classmethod
+    def unknown(cls, camera: Camera) -> "DepthView":
+        """A black view without any depth, where only the camera counts."""
+        nothing = np.zeros((camera.height, camera.width), np.float32)
+        return cls(nothing, camera, nothing)
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from liftlab.components.geometry.projection import distort, epipolar_errors, project, unproject
 from liftlab.components.progress import CancelToken
-from liftlab.components.sfm.confirmation import CONFIRMED, compared_pixels
+from liftlab.components.sfm.confirmation import CONFIRMED, DepthView, compared_pixels
 from liftlab.components.sfm.judging import (
     Judged,
     grey_of,
@@ -93,12 +93,13 @@ class DenseMatches:
 
 
 @dataclass(frozen=True)
-class _Fine:
+class FineView:
     """A view at a size at which details can be followed."""
 
     camera: Camera
     lens: Lens
     """Of the reduced copy."""
+    grey: UInt8[Array, "H W"]
     even: UInt8[Array, "H W"]
     """Grey with local mean and contrast taken out."""
     depth: Float32[Array, "H W"]
@@ -116,22 +117,26 @@ def dense_matches(
         judged: The model, with depth per view; only confirmed views take part.
         cancel: Asked between views.
     """
-    views = {view: _fine(photos, judged, view) for view in judged.confirmed}
+    model = judged.model
+    views = {
+        view: fine_view(photos[model.photos[view]], model.params[view], judged.views[view])
+        for view in judged.confirmed
+    }
     details: list[list[np.ndarray]] = [[] for _ in photos]
     pairs: dict[tuple[int, int], np.ndarray] = {}
     for view, fine in views.items():
         if cancel is not None:
             cancel.check()
-        own = _details(fine)
-        photo = judged.model.photos[view]
+        own = details_of(fine)
+        photo = model.photos[view]
         start = _add(details[photo], _in_copy(fine, own))
         for other in _partners(judged, view):
-            kept, there = _followed(own, fine, views[other])
+            kept, there = followed(own, fine, views[other])
             if not len(kept):
                 continue
-            first = _add(details[judged.model.photos[other]], _in_copy(views[other], there))
+            first = _add(details[model.photos[other]], _in_copy(views[other], there))
             rows = np.stack([start + kept, first + np.arange(len(kept))], axis=1)
-            pairs[photo, judged.model.photos[other]] = rows
+            pairs[photo, model.photos[other]] = rows
     return DenseMatches(
         tuple(np.concatenate([np.zeros((0, 2)), *parts]) for parts in details),
         pairs,
@@ -145,21 +150,21 @@ def _add(parts: list[np.ndarray], xy: np.ndarray) -> int:
     return start
 
 
-def _fine(photos: Sequence[SfmPhoto], judged: Judged, view: int) -> _Fine:
-    photo = photos[judged.model.photos[view]]
-    lens = photo_lens(photo, judged.model.params[view])
-    camera = working_camera(lens, judged.model.world_to_camera[view], SIDE)
+def fine_view(photo: SfmPhoto, params: Sequence[float], rough: DepthView) -> FineView:
+    """A view of `SIDE` pixels of one that the judge made of the photo; `params` are SIMPLE_RADIAL, of its copy."""
+    lens = photo_lens(photo, params)
+    camera = working_camera(lens, rough.camera.world_to_camera, SIDE)
     grey = grey_of(undistorted(photo, lens, camera))
-    rough = judged.views[view]
     # Rough pixels of the fine ones' centres; both cameras have no distortion and the same pose.
     K, R = camera.K, rough.camera.K
     x = ((np.arange(camera.width) + 0.5 - K[0, 2]) / K[0, 0] * R[0, 0] + R[0, 2] - 0.5).astype(np.float32)
     y = ((np.arange(camera.height) + 0.5 - K[1, 2]) / K[1, 1] * R[1, 1] + R[1, 2] - 0.5).astype(np.float32)
     u, v = np.meshgrid(x, y)
     filled, sure = _filled(rough.depth)
-    return _Fine(
+    return FineView(
         camera,
         in_reduced_frame(photo, lens),
+        np.round(255 * grey).astype(np.uint8),
         evened(grey),
         cv2.remap(filled, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
         cv2.remap(sure.astype(np.uint8), u, v, cv2.INTER_NEAREST) > 0,
@@ -191,7 +196,7 @@ def evened(grey: Float32[Array, "H W"]) -> UInt8[Array, "H W"]:
     return np.clip(128 + CONTRAST * (grey - mean) / np.maximum(spread, 0.02), 0, 255).astype(np.uint8)
 
 
-def _details(fine: _Fine) -> Float[Array, "n 2"]:
+def details_of(fine: FineView) -> Float[Array, "n 2"]:
     """Corners where depth is known, xy with pixel centres at +0.5."""
     found = cv2.goodFeaturesToTrack(fine.even, DETAILS, 0.01, APART, mask=fine.sure.astype(np.uint8))
     return np.zeros((0, 2)) if found is None else found[:, 0].astype(np.float64) + 0.5
@@ -209,7 +214,9 @@ def _partners(judged: Judged, view: int) -> list[int]:
     return [other for _, other in sorted(shown, reverse=True)[:PARTNERS]]
 
 
-def _followed(xy: Float[Array, "n 2"], fine: _Fine, other: _Fine) -> tuple[np.ndarray, Float[Array, "m 2"]]:
+def followed(
+    xy: Float[Array, "n 2"], fine: FineView, other: FineView
+) -> tuple[np.ndarray, Float[Array, "m 2"]]:
     """Which details were found in the other view, and where there.
 
     The other picture is first drawn as this view's depth says it looks from here, so that a detail has the same shape
@@ -249,7 +256,7 @@ def _alike(first: np.ndarray, second: np.ndarray, here: np.ndarray, there: np.nd
     return float(cv2.matchTemplate(patches[0], patches[1], cv2.TM_CCOEFF_NORMED)[0, 0]) >= ALIKE
 
 
-def _places(fine: _Fine, other: _Fine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _places(fine: FineView, other: FineView) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where each pixel of a view lies in the other (x, y from 0), and where that is in its picture and not hidden."""
     height, width = fine.depth.shape
     xy = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), axis=-1)
@@ -264,10 +271,11 @@ def _places(fine: _Fine, other: _Fine) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return u, v, inside & ~hidden
 
 
-def _rays(fine: _Fine, xy: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
+def rays_in(fine: FineView, xy: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
+    """x / z and y / z of pixels of a view."""
     K = fine.camera.K
     return (xy - K[:2, 2]) / np.array([K[0, 0], K[1, 1]])
 
 
-def _in_copy(fine: _Fine, xy: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
-    return distort(fine.lens, _rays(fine, xy))
+def _in_copy(fine: FineView, xy: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
+    return distort(fine.lens, rays_in(fine, xy))

@@ -10,10 +10,17 @@ from jaxtyping import Bool, Float, UInt8
 from liftlab.components.geometry.photo_masks import shrunk_mask
 from liftlab.components.geometry.projection import camera_centers, scaled_intrinsics
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
-from liftlab.components.sfm.child import Matcher, pairs_of
+from liftlab.components.sfm.child import Matcher
 from liftlab.components.sfm.gates import judged, judged_known, require_enough, require_parallax, with_doubtful
 from liftlab.components.sfm.judging import judge, photo_lens
-from liftlab.components.sfm.model import FoundModel, SfmEvidence, SfmOptions, SfmPhoto, SparseModel
+from liftlab.components.sfm.model import (
+    FoundModel,
+    PairEvidence,
+    SfmEvidence,
+    SfmOptions,
+    SfmPhoto,
+    SparseModel,
+)
 from liftlab.components.sfm.search import find_cameras
 from liftlab.components.types import Array, Lens
 
@@ -67,16 +74,16 @@ def estimate_cameras(
         seen, first = matcher.run(
             {"kind": "match"}, {"kind": "incremental"}, progress=part_of(progress, 0.0, 0.5)
         )
-        require_parallax(photos, _evidence(photos, seen, first))
+        require_parallax(photos, _evidence(photos, seen, matcher.pairs, first))
         found = find_cameras(
             matcher,
             first,
-            _verified(seen),
+            _verified(matcher.pairs),
             keep_doubtful=options.keep_doubtful,
             progress=part_of(progress, 0.5, 1.0),
             cancel=cancel,
         )
-    evidence = _evidence(photos, seen, found and found.model)
+    evidence = _evidence(photos, seen, matcher.pairs, found and found.model)
     return judged(photos, evidence, found, keep_doubtful=options.keep_doubtful)
 
 
@@ -103,13 +110,14 @@ def triangulate_known(
     with Matcher(photos, options, cameras=cameras, cancel=cancel) as matcher:
         given = {"kind": "given", "views": views, "refine": False}
         seen, model = matcher.run({"kind": "match"}, given, progress=part_of(progress, 0.0, 0.8))
-        sparse = judged_known(photos, _evidence(photos, seen, model, (lenses, world_to_camera)))
+        evidence = _evidence(photos, seen, matcher.pairs, model, (lenses, world_to_camera))
+        sparse = judged_known(photos, evidence)
         found = judge(
             photos,
             model,
             sparse.lenses,
             matcher.matches(),
-            _verified(seen),
+            _verified(matcher.pairs),
             progress=part_of(progress, 0.8, 1.0),
             cancel=cancel or CancelToken(),
         )
@@ -143,14 +151,15 @@ def _known_entry(photo: SfmPhoto, lens: Lens, world_to_camera: Float[Array, "4 4
     }
 
 
-def _verified(seen: dict[str, Any]) -> dict[tuple[int, int], int]:
+def _verified(pairs: Sequence[PairEvidence]) -> dict[tuple[int, int], int]:
     """By pair of photos, the lower index first, how many matches agreed with one motion."""
-    return {tuple(sorted((pair["first"], pair["second"]))): pair["matches"] for pair in seen["pairs"]}
+    return {(min(p.first, p.second), max(p.first, p.second)): p.matches for p in pairs}
 
 
 def _evidence(
     photos: Sequence[SfmPhoto],
     seen: dict[str, Any],
+    pairs: tuple[PairEvidence, ...],
     found: FoundModel | None,
     known: tuple[Sequence[Lens], Float[Array, "V 4 4"]] | None = None,
 ) -> SfmEvidence:
@@ -174,4 +183,4 @@ def _evidence(
             reprojection_error_px=found.reprojection_error_px,
             median_angle_deg=median_angle_deg(found.points, camera_centers(poses), found.visible),
         )
-    return SfmEvidence(np.array(seen["num_features"]), pairs_of(seen), model, seen.get("still", 0.0))
+    return SfmEvidence(np.array(seen["num_features"]), pairs, model, seen.get("still", 0.0))

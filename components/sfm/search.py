@@ -11,32 +11,18 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from liftlab.components.geometry.projection import camera_centers
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.components.sfm.child import Matcher, Task
-from liftlab.components.sfm.confirmation import CONFIRMED, verdict_on
+from liftlab.components.sfm.confirmation import CONFIRMED
 from liftlab.components.sfm.dense import dense_matches
 from liftlab.components.sfm.frame import normalised
-from liftlab.components.sfm.judging import (
-    JUDGED_SIDE,
-    Judged,
-    compared_with,
-    grey_of,
-    judge,
-    photo_lens,
-    reduced_frame,
-    undistorted,
-    used_in,
-)
-from liftlab.components.sfm.model import FoundModel, SfmPhoto
-from liftlab.components.sfm.placing import MIN_MATCHES, lifted, pose_by_other_model, poses_from, rays_of
-from liftlab.components.sfm.undistort import working_camera
+from liftlab.components.sfm.judging import Judged, judge, photo_lens
+from liftlab.components.sfm.model import FoundModel
+from liftlab.components.sfm.placing.rest import Places, params_of
 from liftlab.components.types import Array
 
 SMALL_CORE = 0.6
 """With fewer of the photos confirmed, other mappers are asked for a better beginning."""
-PARTNERS = 8
-"""Views from which candidates for a photo's pose are made, those with most matches."""
 MAX_ROUNDS = 3
 """Of placing what is left, with the depth of what was placed before."""
 MIN_FOLLOWED = 30
@@ -68,10 +54,11 @@ def find_cameras(
     how many matches agreed with one motion.
     """
     search = _Search(matcher, verified, cancel)
-    best = search.run(first, part_of(progress, 0.0, 0.8))
+    best = search.run(first, part_of(progress, 0.0, 0.7))
     if best is None or keep_doubtful:
         return best
-    return search.adjusted(best.without_doubtful(), part_of(progress, 0.8, 1.0))
+    best = search.adjusted(best.without_doubtful(), part_of(progress, 0.7, 0.8))
+    return search.completed(best, part_of(progress, 0.8, 1.0))
 
 
 class _Search:
@@ -80,7 +67,6 @@ class _Search:
     def __init__(self, matcher: Matcher, verified: dict[tuple[int, int], int], cancel: CancelToken) -> None:
         self._matcher, self._verified, self._cancel = matcher, verified, cancel
         self._photos, self._matches = matcher.photos, matcher.matches()
-        self._reduced = [reduced_frame(photo) for photo in matcher.photos]
         self._models: list[FoundModel] = []
         self._tried: list[str] = []
 
@@ -124,103 +110,42 @@ class _Search:
         task: Task = {"kind": "learned", "photos": left}
         [answer] = self._matcher.run(task, progress=progress)
         self._matches = self._matcher.matches()
-        self._tried.append(f"{answer['pairs']} pairs of photos compared again by learned details")
+        self._tried.append(f"{answer['compared']} pairs of photos compared again by learned details")
 
-    def _placed(self, best: Judged | None, progress: Progress) -> Judged | None:
-        """Photos that are not confirmed placed anew, as long as that finds some."""
+    def _placed(self, best: Judged | None, progress: Progress, *, closely: bool = False) -> Judged | None:
+        """Photos that are not confirmed placed anew, as long as that finds some.
+
+        With `closely` each is led to its place by details followed by depth, and nothing is adjusted to the matches
+        that are there: look-alike things would bend what is right.
+        """
         for turn in range(MAX_ROUNDS):
             if best is None or len(best.confirmed) < 2 or self._is_complete(best):
                 return best
             share = part_of(progress, turn / MAX_ROUNDS, (turn + 1) / MAX_ROUNDS)
-            found = self._poses_of_the_rest(best, part_of(share, 0.0, 0.4))
+            places = Places(self._photos, self._matches, self._models, best)
+            found = places.poses(closely=closely, progress=part_of(share, 0.0, 0.4), cancel=self._cancel)
             if not found:
                 return best
-            joined = self._joined(best, found, part_of(share, 0.4, 1.0))
+            joined = self._joined(best, found, part_of(share, 0.4, 1.0), refine=not closely)
             if joined is best:
                 return best
             best = joined
         return best
 
-    def _poses_of_the_rest(self, best: Judged, progress: Progress) -> dict[int, Float[Array, "4 4"]]:
-        """By photo, the pose that the views confirm most, where they confirm one."""
-        core = {best.model.photos[view]: view for view in best.confirmed}
-        rest = [index for index in range(len(self._photos)) if index not in core]
-        order = list(core.values())
-        found = {}
-        for number, photo in enumerate(rest):
-            self._cancel.check()
-            progress(number / len(rest), f"Looking for the place of photo {photo + 1}")
-            params = _params_of(self._photos, photo, best.model)
-            lens = photo_lens(self._photos[photo], params)
-            camera = working_camera(lens, np.eye(4), JUDGED_SIDE)
-            own = self._photos[photo], lens, camera
-            grey = grey_of(undistorted(*own), used_in(*own))
-            poses = [
-                *self._by_matches(photo, params, best, core),
-                *self._by_other_models(photo, best, core),
-            ]
-            near = [order.index(view) for view in self._partners_of(photo, core)]
-            asked = [best.views[order[place]] for place in compared_with(-1, near, len(order))]
-            judged = [
-                (verdict_on(grey, replace(camera, world_to_camera=pose), asked), pose) for pose in poses
-            ]
-            good = [(verdict, pose) for verdict, pose in judged if verdict.confirmed]
-            if good:
-                found[photo] = max(good, key=lambda each: each[0].agree - each[0].conflict)[1]
-        return found
-
-    def _partners_of(self, photo: int, core: dict[int, int]) -> list[int]:
-        """Views of the core with most matches with the photo."""
-        matched = {
-            o: xy for o, xy in self._matches.of(photo).items() if o in core and len(xy[0]) >= MIN_MATCHES
-        }
-        return [core[o] for o in sorted(matched, key=lambda other: -len(matched[other][0]))[:PARTNERS]]
-
-    def _by_matches(
-        self,
-        photo: int,
-        params: Sequence[float],
-        best: Judged,
-        core: dict[int, int],
-    ) -> list[Float[Array, "4 4"]]:
-        matched = self._matches.of(photo)
-        view_of = {view: other for other, view in core.items()}
-        details = []
-        for view in self._partners_of(photo, core):
-            other = view_of[view]
-            here, there = matched[other]
-            lens = photo_lens(self._reduced[other], best.model.params[view])
-            rays = rays_of(here, photo_lens(self._reduced[photo], params))
-            details.append(lifted(rays, rays_of(there, lens), best.views[view]))
-        return list(poses_from(details))
-
-    def _by_other_models(self, photo: int, best: Judged, core: dict[int, int]) -> list[Float[Array, "4 4"]]:
-        out = []
-        for model in self._models:
-            if model is best.model or photo not in model.photos:
-                continue
-            both = [other for other in model.photos if other in core]
-            if len(both) < 2:
-                continue
-            there = model.world_to_camera[[model.photos.index(other) for other in both]]
-            here = best.model.world_to_camera[[core[other] for other in both]]
-            pose = model.world_to_camera[model.photos.index(photo)]
-            distance = np.linalg.norm(camera_centers(there) - camera_centers(pose[None]), axis=1)
-            for nearest in np.argsort(distance)[:2]:
-                carried = pose_by_other_model(pose, there, here, int(nearest))
-                out += [] if carried is None else [carried]
-        return out
-
-    def _joined(self, best: Judged, found: dict[int, Float[Array, "4 4"]], progress: Progress) -> Judged:
-        """The confirmed views and the newly placed ones, adjusted together; as before when that is no gain."""
+    def _joined(
+        self, best: Judged, found: dict[int, Float[Array, "4 4"]], progress: Progress, *, refine: bool
+    ) -> Judged:
+        """The confirmed views and the newly placed ones, judged together, after `refine` adjusted them; as before when
+        that is no gain.
+        """
         views = [
             _entry(best.model.photos[v], best.model.params[v], best.model.world_to_camera[v])
             for v in best.confirmed
         ]
         views += [
-            _entry(photo, _params_of(self._photos, photo, best.model), pose) for photo, pose in found.items()
+            _entry(photo, params_of(self._photos, photo, best.model), pose) for photo, pose in found.items()
         ]
-        task: Task = {"kind": "given", "views": views, "refine": True}
+        task: Task = {"kind": "given", "views": views, "refine": refine}
         [model] = self._matcher.run(task, progress=part_of(progress, 0.0, 0.3))
         names = ", ".join(self._photos[photo].name for photo in sorted(found))
         joined = self._judge(f"placed anew: {names}", model, part_of(progress, 0.3, 1.0))
@@ -257,6 +182,16 @@ class _Search:
             return best
         return replace(after.without_doubtful(), tried=tuple(self._tried))
 
+    def completed(self, best: Judged, progress: Progress) -> Judged:
+        """What was left out, or lost when cameras were adjusted, placed in the good model and adjusted with it."""
+        if len(best.confirmed) < max(3, SMALL_CORE * len(self._photos)):
+            return best
+        again = self._placed(best, part_of(progress, 0.0, 0.7), closely=True)
+        if again is None or again is best:
+            return best
+        again = replace(again.without_doubtful(), tried=tuple(self._tried))
+        return self.adjusted(again, part_of(progress, 0.7, 1.0))
+
     def _judge(self, name: str, model: FoundModel | None, progress: Progress) -> Judged | None:
         if model is None or not len(model.points):
             self._tried.append(f"{name}: nothing")
@@ -276,18 +211,6 @@ class _Search:
         placed, good = len(judged.shares), len(judged.confirmed)
         self._tried.append(f"{name}: {placed} of {len(self._photos)} photos placed, {good} confirmed")
         return judged
-
-
-def _params_of(photos: Sequence[SfmPhoto], photo: int, model: FoundModel) -> tuple[float, ...]:
-    """Lens of a photo that is not placed: that of placed photos of its size and focal length, else a guess."""
-    own = photos[photo]
-    for view, other in enumerate(model.photos):
-        there = photos[other]
-        if (there.width, there.height, there.focal_px) == (own.width, own.height, own.focal_px):
-            return model.params[view]
-    height, width = own.image.shape[:2]
-    focal = own.focal_px * width / own.width if own.focal_px else 1.2 * max(width, height)
-    return focal, width / 2, height / 2, 0.0
 
 
 def _entry(photo: int, params: Sequence[float], pose: Float[Array, "4 4"]) -> dict[str, object]:

@@ -49,7 +49,8 @@ def _do(
     if kind == "learned":
         from liftlab.components.sfm.worker.learned import add_learned_matches  # loads torch
 
-        return {"pairs": add_learned_matches(request, folder, database, task["photos"], progress)}
+        compared = add_learned_matches(request, folder, database, task["photos"], progress)
+        return {"compared": compared, "pairs": pair_evidence(request, database)[1]}
     if kind == "matches":
         features.write_matches(request, database, folder / "matches.npz")
         return None

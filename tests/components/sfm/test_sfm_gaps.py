@@ -1,12 +1,16 @@
 """The sentence that names the two photos between which one more would help."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from liftlab.components.errors import InputError
-from liftlab.components.sfm import SfmPhoto, SparseModel
+from liftlab.components.progress import Progress, no_progress
+from liftlab.components.sfm import SfmPhoto, SparseModel, estimate
+from liftlab.components.sfm.child import Matcher, Task
 from liftlab.components.sfm.gaps import advice, view_angles
 from liftlab.components.sfm.gates import judged
 from liftlab.components.sfm.model import PairEvidence, SfmEvidence
@@ -110,3 +114,35 @@ def test_the_refusal_and_the_warnings_carry_it() -> None:
         "Only 3 of 6 photos connect: 3.jpg, 4.jpg and 5.jpg left out; add photos in between.",
         "One more photo between 2.jpg and 3.jpg would help most: they have 12 details in common.",
     )
+
+
+class Asked(Matcher):
+    """Answers at once what the children would."""
+
+    answers: ClassVar[list[Any]] = []
+
+    def run(self, *tasks: Task, progress: Progress = no_progress) -> list[Any]:
+        return [self.taken_in(Asked.answers.pop(0)) for _ in tasks]
+
+
+def test_details_that_were_found_later_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIFT found three between the first two photos; the learned details that were asked afterwards forty."""
+
+    def search(matcher: Matcher, *_: object, **__: object) -> None:
+        assert [pair.matches for pair in matcher.pairs] == [3, 90]
+        matcher.run({"kind": "learned"})
+
+    def pairs(*counts: int) -> list[dict[str, Any]]:
+        return [asdict(pair) for pair in chain(*counts)]
+
+    pictures = [SfmPhoto(name, np.full((4, 4, 3), i, np.uint8), 4, 4) for i, name in enumerate(NAMES[:3])]
+    Asked.answers = [
+        {"num_features": [500] * 3, "pairs": pairs(3, 90)},
+        None,
+        {"compared": 2, "pairs": pairs(40, 90)},
+    ]
+    monkeypatch.setattr(estimate, "Matcher", Asked)
+    monkeypatch.setattr(estimate, "find_cameras", search)
+    with pytest.raises(InputError, match="do not connect") as refused:
+        estimate.estimate_cameras(pictures)
+    assert "One more photo" not in str(refused.value) and Asked.answers == []

@@ -13,6 +13,7 @@ from liftlab.components.sfm import SfmOptions, SfmPhoto, SparseModel, gates, red
 from liftlab.components.sfm.child import Matcher
 from liftlab.components.sfm.judging import MOST_COMPARED, Judged, compared_with, judge, photo_lens
 from liftlab.components.sfm.model import FoundModel, Matches, PairEvidence, SfmEvidence
+from liftlab.components.sfm.placing.rest import Places
 from liftlab.components.sfm.relations import Relations, relations_of
 from liftlab.components.sfm.search import find_cameras
 from tests.textured_scene import render, room, walk
@@ -106,6 +107,31 @@ def test_cameras_are_adjusted_to_details_followed_by_depth(
     assert abs(found.model.params[0][3]) < 0.03 and errors_of(found).max() < 0.02
     monkeypatch.setattr(search, "MIN_GAIN", 0.0)
     assert photos.found(bent).model.params[0][3] < -0.08
+
+
+NO_MATCHES = Matches(np.zeros((0, 2), int), np.zeros(1, int), np.zeros((0, 4), np.float32))
+
+
+def test_a_lost_photo_is_placed_by_what_the_good_model_shows(
+    photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No match leads to its place: they were those of look-alikes."""
+    made = search._Search(photos.matcher, photos.verified, CancelToken())
+    monkeypatch.setattr(made, "_matches", NO_MATCHES)
+    lost = replace(photos.judged(), confirmed=(0, 1, 2, 4, 5, 6)).without_doubtful()
+    found = made.completed(lost, no_progress)
+    assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.02
+    few = replace(photos.judged(), confirmed=(0, 1, 2)).without_doubtful()
+    assert made.completed(few, no_progress) is few  # too little to trust
+
+
+def test_a_photo_of_another_place_finds_none(photos: Photos) -> None:
+    pictures = list(photos.matcher.photos)
+    pictures[3] = reduced_photo("elsewhere.png", render(room(50), CAMERAS[3])[0])
+    rest = replace(photos.judged(), confirmed=(0, 1, 2, 4, 5, 6)).without_doubtful()
+    for matches in (NO_MATCHES, photos.matches):
+        places = Places(pictures, matches, [photos.model], rest)
+        assert places.poses(closely=True, progress=no_progress, cancel=CancelToken()) == {}
 
 
 def test_the_pairs_of_right_cameras_agree_and_a_moved_part_contradicts_the_rest(photos: Photos) -> None:

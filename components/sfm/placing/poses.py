@@ -1,4 +1,4 @@
-"""Where a photo may have been taken from, given a trusted model: candidates for its pose, for the pictures to judge."""
+"""Candidates for a photo's pose, from details whose points are known and from other models."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def poses_from(details: Sequence[Lifted]) -> Iterator[Float[Array, "4 4"]]:
     The photo's wrong matches are often with one view, or with one of two equal things.
     """
     for each in details:
-        pose, _ = _pose(each)
+        pose, _ = pose_of(each)
         if pose is not None:
             yield pose
     left = Lifted(
@@ -68,15 +68,19 @@ def poses_from(details: Sequence[Lifted]) -> Iterator[Float[Array, "4 4"]]:
         np.concatenate([np.zeros((0, 3)), *(each.points for each in details)]),
     )
     for _ in range(ROUNDS):
-        pose, agreed = _pose(left)
+        pose, agreed = pose_of(left)
         if pose is None:
             return
         yield pose
         left = Lifted(left.rays[~agreed], left.points[~agreed])
 
 
-def _pose(details: Lifted) -> tuple[Float[Array, "4 4"] | None, Bool[Array, "n"]]:
-    """The pose that most details agree with, and which do; None when fewer than `MIN_MATCHES` do."""
+def pose_of(
+    details: Lifted, *, max_error: float = MAX_ERROR
+) -> tuple[Float[Array, "4 4"] | None, Bool[Array, "n"]]:
+    """The pose that most details agree with, to `max_error` of the focal length, and which do; None when fewer than
+    `MIN_MATCHES` do.
+    """
     agreed = np.zeros(len(details.rays), bool)
     if len(details.rays) < MIN_MATCHES:
         return None, agreed
@@ -86,7 +90,7 @@ def _pose(details: Lifted) -> tuple[Float[Array, "4 4"] | None, Bool[Array, "n"]
         np.eye(3),
         None,
         iterationsCount=TRIALS,
-        reprojectionError=MAX_ERROR,
+        reprojectionError=max_error,
         confidence=0.9999,
         flags=cv2.SOLVEPNP_AP3P,
     )
