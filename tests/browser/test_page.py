@@ -18,6 +18,8 @@ from tests.toy import make_toy
 
 pytestmark = pytest.mark.browser
 
+STILL_TRIES = 20
+"""Pictures of the 3D view that are taken at most until two are alike."""
 TOY = make_toy(width=toy_workspace.WIDTH, height=toy_workspace.HEIGHT, views=toy_workspace.VIEWS)
 RED, BLUE, GREEN = 1, 2, 3
 """Instances of the toy's boxes."""
@@ -95,11 +97,19 @@ def covered(page: Page, instance: int) -> float:
 
 
 def canvas_3d(page: Page, name: str) -> np.ndarray:
-    """Picture of the 3D view, after it had time to draw (software rendering)."""
+    """Picture of the 3D view once it stands still and shows something: splats are drawn late (software rendering)."""
     page.wait_for_timeout(2500)
     path = artifact(f"3d-{name}.png")
-    page.locator(".pane-3d").screenshot(path=path)
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+    picture = np.zeros(0, int)
+    for _ in range(STILL_TRIES):
+        before = picture
+        page.locator(".pane-3d").screenshot(path=path)
+        picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        shows = picture[len(picture) // 4 :].std() > 10  # below the tools: more than the empty ground
+        if shows and np.array_equal(picture, before):
+            break
+        page.wait_for_timeout(700)
+    return picture
 
 
 def objects(page: Page) -> Locator:

@@ -162,6 +162,7 @@ EXAMPLES = {
     "id": 3,
     "positive": True,
     "visible": True,
+    "on": False,
     "dark": True,
     "cell": "x",
     "unit": "cm",
