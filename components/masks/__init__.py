@@ -3,7 +3,7 @@
 Public, by module:
 
 - `boxes`: box_iou
-- `brought`: brought_objects
+- `brought`: Brought, brought_objects
 - `cache`: MaskCache
 - `photo_tracker`: PhotoTracker
 - `protocols`: is_foreground, largest_area, ProposalInput, Proposer, TrackedMasks, Tracker, TrackingInput

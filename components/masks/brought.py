@@ -49,7 +49,15 @@ class _Pair(NamedTuple):
     of_second: Int[Array, "N"]
 
 
-def brought_objects(capture: Capture, scene: Scene) -> list[Masks]:
+class Brought(NamedTuple):
+    """One object that came with photos."""
+
+    name: str | None
+    """What its file or folder calls it; None for a mere number."""
+    masks: Masks
+
+
+def brought_objects(capture: Capture, scene: Scene) -> list[Brought]:
     """Every object that came with the capture's photos, seen in one view at least.
 
     Numbers that mean the same in all photos are taken so; where every photo was numbered by itself, masks of several
@@ -63,14 +71,14 @@ def brought_objects(capture: Capture, scene: Scene) -> list[Masks]:
         _own(view, load_objects(photos[view.name]) if view.name in photos else None) for view in scene.views
     ]
     named = [number for number, label in labels.items() if not label.isdecimal()]
-    objects = [_of_number(own, number) for number in named]
+    objects = [Brought(labels[number], _of_number(own, number)) for number in named]
     numbered = [_Own(o.numbers[~np.isin(o.numbers, named)], o.masks[~np.isin(o.numbers, named)]) for o in own]
     pairs = list(_pairs(scene, numbered))
     if _same_numbers(numbered, pairs):
-        objects += [_of_number(numbered, number) for number in labels if number not in named]
+        objects += [Brought(None, _of_number(numbered, number)) for number in labels if number not in named]
     else:
-        objects += _joined(numbered, pairs)
-    return [masks for masks in objects if any(mask.any() for mask in masks)]
+        objects += [Brought(None, masks) for masks in _joined(numbered, pairs)]
+    return [one for one in objects if any(mask.any() for mask in one.masks)]
 
 
 def _own(view: View, brought: BroughtMasks | None) -> _Own:

@@ -18,6 +18,7 @@ from liftlab.engine.recent import Recent
 
 if TYPE_CHECKING:
     from liftlab.components.captures import Capture
+    from liftlab.components.masks.brought import Brought
     from liftlab.components.masks.cache import MaskCache
     from liftlab.engine.lab import Lab
     from liftlab.pipelines.base import Prepared, Segmenter
@@ -80,8 +81,9 @@ def _kept(lab: "Lab", name: str, objects: Sequence[Sequence[np.ndarray]]) -> "Ma
         brought = brought_objects(capture, lab.scene(name)) if capture is not None else []
         if not (brought or objects):
             return cache
-        for masks_of_views in (*brought, *objects):
+        for masks_of_views in (*(one.masks for one in brought), *objects):
             cache = cache.with_object(masks_of_views)
+        _keep_names(lab, cache.scene_key, brought)
         added = inside(folder, f"{len(cache.object_ids):06d}")
         record = {"step": "keep", "inputs": {"scene": cache.scene_key, "masks": folder.name}}
         with lab.workspace.writing(added, record) as temporary:
@@ -89,6 +91,17 @@ def _kept(lab: "Lab", name: str, objects: Sequence[Sequence[np.ndarray]]) -> "Ma
         if before is not None:
             shutil.rmtree(before, ignore_errors=True)
     return _load(added, lab, name)
+
+
+def _keep_names(lab: "Lab", scene_key: str, brought: "Sequence[Brought]") -> None:
+    """Let words find what came with the photos by its name there; a name that somebody gave stays theirs."""
+    from liftlab.session.given_names import given_names, keep_name
+
+    taken = {name.casefold() for name in given_names(lab.workspace, scene_key)}
+    for one in brought:
+        if one.name is not None and one.name.casefold() not in taken:
+            keep_name(lab.workspace, scene_key, one.name, one.masks)
+            taken.add(one.name.casefold())
 
 
 def kept_runs(lab: "Lab", name: str) -> tuple[tuple[str, ...], ...]:

@@ -35,7 +35,9 @@ def brought(toy: Toy, folder: Path, maps: list[np.ndarray]) -> list[tuple[np.nda
     for photo in photos:
         taken.take(photo.name, photo.stem, (photo.width, photo.height), 1, None)
     taken.finish()
-    return brought_objects(Capture("toy", folder, tuple(photos), None, False), toy.scene)
+    return [
+        one.masks for one in brought_objects(Capture("toy", folder, tuple(photos), None, False), toy.scene)
+    ]
 
 
 def things(toy: Toy) -> set[int]:

@@ -11,6 +11,7 @@ from liftlab.components.captures.readers.mask_files import ObjectPicture
 from liftlab.components.errors import InputError
 from liftlab.components.export import write_label_png
 from liftlab.engine.lab import Lab
+from liftlab.session.given_names import given_names, keep_name
 from liftlab.session.keeping import keep_object, masks_with_kept
 from liftlab.session.session import Session
 from tests.answered import result_of
@@ -65,17 +66,22 @@ def test_there_must_be_something_to_keep(lab: Lab) -> None:
         session.keep()
 
 
-def test_masks_that_came_with_the_photos_are_found_by_a_click(lab: Lab, tmp_path: Path) -> None:
-    """Beside what a person keeps, in whatever order, and once."""
-    scene, capture, before = lab.scene(NAME), lab.capture(NAME), len(lab.masks(NAME).object_ids)
-    pictures = {}
-    for view, mask in zip(scene.views, blob(lab), strict=True):
-        write_label_png(tmp_path / f"{view.stem}.png", mask.astype(np.uint16) * 7)
-        pictures[view.name] = (ObjectPicture(view.name, tmp_path / f"{view.stem}.png", "labels"),)
+def bring(lab: Lab, folder: Path, label: str) -> None:
+    """Let the blob come with the capture's photos: as number 7 of label maps, or as pictures of what has this label."""
+    capture, pictures = lab.capture(NAME), {}
+    for view, mask in zip(lab.scene(NAME).views, blob(lab), strict=True):
+        write_label_png(folder / f"{view.stem}.png", mask.astype(np.uint16) * 7)
+        pictures[view.name] = (ObjectPicture(view.name, folder / f"{view.stem}.png", "labels", label),)
     taken = ObjectsTaken(pictures, ImportLimits(), capture.folder / OBJECTS_FOLDER, {"labels"})
     for photo in capture.photos:
         taken.take(photo.name, photo.stem, (photo.width, photo.height), 1, None)
     taken.finish()
+
+
+def test_masks_that_came_with_the_photos_are_found_by_a_click(lab: Lab, tmp_path: Path) -> None:
+    """Beside what a person keeps, in whatever order, and once."""
+    scene, before = lab.scene(NAME), len(lab.masks(NAME).object_ids)
+    bring(lab, tmp_path, "")
     session = Session(lab)
     session.open(NAME)
     state = session.click("000.png", 10.5, scene.views[0].image.shape[0] - 6.5)
@@ -83,3 +89,31 @@ def test_masks_that_came_with_the_photos_are_found_by_a_click(lab: Lab, tmp_path
     assert all((ours == theirs).all() for ours, theirs in zip(state.masks, blob(lab), strict=True))
     keep_object(lab, NAME, [mask[::-1] for mask in blob(lab)])
     assert len(masks_with_kept(lab, NAME).object_ids) == before + 2
+
+
+def test_words_find_masks_that_came_with_the_photos_by_their_names(lab: Lab, tmp_path: Path) -> None:
+    """What a file calls an object, not a mere number; a name that somebody gave stays theirs."""
+    scene_key = lab.scene(NAME).key
+    bring(lab, tmp_path, "Grey stone")
+    masks_with_kept(lab, NAME)
+    named = given_names(lab.workspace, scene_key)
+    assert list(named) == ["Grey stone"]
+    assert all((ours == theirs).all() for ours, theirs in zip(named["Grey stone"], blob(lab), strict=True))
+
+
+def test_numbers_of_masks_are_no_names(lab: Lab, tmp_path: Path) -> None:
+    bring(lab, tmp_path, "")
+    masks_with_kept(lab, NAME)
+    assert not given_names(lab.workspace, lab.scene(NAME).key)
+
+
+def test_a_name_that_a_person_gave_is_not_taken_by_masks_that_come_with_photos(
+    lab: Lab, tmp_path: Path
+) -> None:
+    scene_key, own = lab.scene(NAME).key, [mask[::-1] for mask in blob(lab)]
+    keep_name(lab.workspace, scene_key, "grey STONE", own)
+    bring(lab, tmp_path, "Grey stone")
+    masks_with_kept(lab, NAME)
+    named = given_names(lab.workspace, scene_key)
+    assert list(named) == ["grey STONE"]
+    assert all((ours == theirs).all() for ours, theirs in zip(named["grey STONE"], own, strict=True))
