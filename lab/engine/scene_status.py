@@ -1,8 +1,8 @@
 """Which steps of a scene are done: a result on disk counts while today's code would make the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 
 from liftlab.components.errors import InputError
@@ -21,10 +21,15 @@ class SceneStatus:
     capture: str
     reconstructed: bool
     masks: bool
-    methods: tuple[str, ...]
-    """Prepared methods."""
-    gaussians: bool = False
+    gaussians: bool
     """Splats are trained, as far as a training that was stopped came."""
+    prepared_methods: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
+    """Finds `methods`, for which every method that has ever been prepared is imported."""
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Prepared methods; looked up when first asked for."""
+        return self.prepared_methods()
 
 
 class KnownVersions:
@@ -62,15 +67,18 @@ def scene_status_of(
         and is_sealed(workspace.masks_folder(entry.scene_key, entry.masks_key))
         and current(entry.masks_key, partial(masks_are_current, entry))
     )
-    methods = tuple(
-        method
-        for method, key in (entry.methods or {}).items()
-        if masks_done
-        and is_sealed(folder := workspace.method_folder(key))
-        and current(key, partial(method_is_current, entry, method, folder))
-    )
+
+    def prepared() -> tuple[str, ...]:
+        return tuple(
+            method
+            for method, key in (entry.methods or {}).items()
+            if masks_done
+            and is_sealed(folder := workspace.method_folder(key))
+            and current(key, partial(method_is_current, entry, method, folder))
+        )
+
     gaussians_done = scene_done and gaussians_are_there(workspace, entry)
-    return SceneStatus(entry.name, entry.capture, scene_done, masks_done, methods, gaussians_done)
+    return SceneStatus(entry.name, entry.capture, scene_done, masks_done, gaussians_done, prepared)
 
 
 def gaussians_are_there(workspace: Workspace, entry: SceneEntry) -> bool:

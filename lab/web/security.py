@@ -63,6 +63,10 @@ RESPONSE_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",  # ask again whether it changed: an upgraded page with old scripts would break
 }
+NAMED_BY_CONTENT = re.compile(r"/assets/[^/]+-[A-Za-z0-9_-]{8,}\.(?:css|js)")
+"""Gradio's scripts and styles: another content has another name. They are some ninety a page, and need not be asked for
+again."""
+KEPT_HEADERS = {**RESPONSE_HEADERS, "cache-control": "private, max-age=31536000, immutable"}
 
 
 def is_loopback(host: str) -> bool:
@@ -122,7 +126,7 @@ class Guard:
         self._attempts = Attempts() if attempts is None else attempts
         self._root = access.outside.root_path
         ancestors = " ".join(("frame-ancestors 'self'", *access.outside.frames))
-        self._headers = {**RESPONSE_HEADERS, "content-security-policy": f"{CONTENT_POLICY}; {ancestors}"}
+        self._policy = {"content-security-policy": f"{CONTENT_POLICY}; {ancestors}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -162,7 +166,8 @@ class Guard:
         if self._access.open_door and self._access.cookie not in cookies:
             fresh.append(self._cookie(scope, self._access.cookie, self._access.token))
         scope.setdefault("state", {})["visitor"] = visitor
-        await self._app(scope, _bounded(receive, limit), self._with_headers(send, fresh))
+        kept = NAMED_BY_CONTENT.fullmatch(scope["path"]) is not None
+        await self._app(scope, _bounded(receive, limit), self._with_headers(send, fresh, kept=kept))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """What no token can excuse: headers that are none, a foreign host name, a foreign site."""
@@ -239,7 +244,13 @@ class Guard:
         keep = f"; Max-Age={days * 86400}" if days else ""
         return f"{name}={value}; Path={self._access.outside.cookie_path}; HttpOnly; {site}{keep}".encode()
 
-    def _with_headers(self, send: Send, cookies: Iterable[bytes]) -> Send:
+    def _with_headers(self, send: Send, cookies: Iterable[bytes], *, kept: bool = False) -> Send:
+        """Send a response with our headers, where it has none of the name.
+
+        Args:
+            kept: A file that browsers may keep, when it is there.
+        """
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 told = [
@@ -248,8 +259,11 @@ class Guard:
                     if not k.lower().startswith(b"access-control-")
                 ]
                 names = {name.lower() for name, _ in told}
+                ours = KEPT_HEADERS if kept and message["status"] == 200 else RESPONSE_HEADERS
                 extra = [
-                    (k.encode(), v.encode()) for k, v in self._headers.items() if k.encode() not in names
+                    (k.encode(), v.encode())
+                    for k, v in {**ours, **self._policy}.items()
+                    if k.encode() not in names
                 ]
                 extra += [(b"set-cookie", cookie) for cookie in cookies]
                 message = {**message, "headers": [*told, *extra]}

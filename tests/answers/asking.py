@@ -11,26 +11,31 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from numba.core.dispatcher import Dispatcher
 
+from benchmarks.common.truth_scenes import scene_from_truth
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import MethodEntry, list_methods
+from liftlab.pipelines.steps.reconstruct import ReconstructReport
 from liftlab.session.objects import ObjectState
 from liftlab.session.prompts import PhotoClick
 from liftlab.session.session import Session
 from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
 from tests.answers.plans import PLANS, Plan
 
-OF_EVERY_METHOD = ("ply", "glb", "masks", "coco", "splats")
+OF_EVERY_METHOD = ("ply", "glb", "masks", "coco")
+WITH_SPLATS = ("splats",)
 OF_ONE_METHOD = ("without", "viewer", "colmap", "transforms")
-"""Exports that cost more, or that no method changes. Not among all these: JSON of runs, which lists every setting there
-is, and SPZ, whose packing is not the same twice.
+"""Exports: of every method, of those on splats too, and those that cost more, or that no method changes. Not among all
+these: JSON of runs, which lists every setting there is, and SPZ, whose packing is not the same twice.
 """
 ONE_METHOD = "saga"
 CLOCKS = {
@@ -98,14 +103,17 @@ def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _:
     with one_thread(), contextlib.closing(lab):
         say("scene")
         lab.import_capture(photos, plan.name)
-        lab.reconstruct(plan.name, plan.reconstruct)
+        with true_scene(plan) if plan.from_truth else contextlib.nullcontext():
+            lab.reconstruct(plan.name, plan.reconstruct)
+        say("masks")
         masks = lab.masks(plan.name)
-        say("splats")
-        lab.gaussians(plan.name, plan.gaussians)
+        if not plan.from_truth:
+            say("splats")
+            lab.gaussians(plan.name, plan.gaussians)
         scene = lab.scene(plan.name)
         sizes = tuple((view.camera.height, view.camera.width) for view in scene.views)
         found = Answers(this_machine(), sizes, parts_of(scene, masks))
-        for entry in list_methods():
+        for entry in (one for one in list_methods() if not plan.methods or one.name in plan.methods):
             say(entry.name)
             lab.prepare(plan.name, entry.name, entry.quick)
             session = Session(lab)
@@ -116,22 +124,42 @@ def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _:
     return found
 
 
+@contextlib.contextmanager
+def true_scene(plan: Plan) -> Iterator[None]:
+    """Reconstruction gives the true cameras and depths of a plan's photos."""
+    assert plan.folder is not None
+    full = scene_from_truth(plan.folder, max_side=plan.reconstruct.max_side)
+    taken = [i for i, view in enumerate(full.views) if not plan.photos or view.name in plan.photos]
+    views = tuple(full.views[i] for i in taken)
+    sizes = {view.name: (view.lens.width, view.lens.height) for view in views}
+    some = replace(full, views=views, pointmap=full.pointmap.of_views(taken), photo_sizes=sizes)
+
+    def reconstruct(capture: Any, config: Any, *, key: str, **_: Any) -> tuple[Scene, ReconstructReport]:
+        names = tuple(view.name for view in some.views)
+        return replace(some, key=key), ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())
+
+    with mock.patch("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct):
+        yield
+
+
 def parts_of(scene: Scene, masks: Any) -> dict[str, str]:
     """Digests of what all methods start from."""
     gaussians = scene.gaussians
-    assert gaussians is not None
     cameras = [np.ascontiguousarray(m) for v in scene.views for m in (v.camera.K, v.camera.world_to_camera)]
     cached = [
         masks.mask(view, object_id)
         for object_id in masks.object_ids.tolist()
         for view in range(masks.num_views)
     ]
-    return {
+    parts = {
         "cameras": digest_of(*cameras),
         "points": digest_of(scene.pointmap.points),
         "masks": digest_of(*cached),
-        "splats": digest_of(gaussians.means, gaussians.scales, gaussians.opacities, gaussians.sh),
     }
+    if gaussians is not None:
+        splats = (gaussians.means, gaussians.scales, gaussians.opacities, gaussians.sh)
+        parts["splats"] = digest_of(*splats)
+    return parts
 
 
 def asked(plan: Plan, session: Session, entry: MethodEntry) -> Iterator[tuple[str, Kept]]:
@@ -203,7 +231,11 @@ def ray_of(scene: Scene | None, click: PhotoClick) -> tuple[np.ndarray, np.ndarr
 def exported(session: Session, out: Path, method: str) -> dict[str, tuple[str, int]]:
     """Exports of the first object, file by file."""
     first = session.objects[0].id
-    for kind in OF_EVERY_METHOD + (OF_ONE_METHOD if method == ONE_METHOD else ()):
+    splats = session.scene is not None and session.scene.gaussians is not None
+    kinds = (
+        OF_EVERY_METHOD + (WITH_SPLATS if splats else ()) + (OF_ONE_METHOD if method == ONE_METHOD else ())
+    )
+    for kind in kinds:
         session.export(kind, out / kind, [first])
     return {
         path.relative_to(out).as_posix(): digest_of_file(path)

@@ -1,7 +1,7 @@
 """What is asked in the record of answers: captures, sizes they are worked on in, and a fixed list of prompts."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from liftlab.components.gaussians.training.loop import TrainConfig
@@ -31,12 +31,19 @@ class Plan:
     words: tuple[str, ...]
     photos: tuple[str, ...] = ()
     """The photos that are taken; empty for all."""
+    capture: str = ""
+    """Name of the capture where it is not the plan's."""
+    from_truth: bool = False
+    """Cameras and depth are the true ones, and there are no splats: what takes longest is left out."""
+    methods: tuple[str, ...] = ()
+    """Methods that are asked; empty for all."""
 
     @property
     def folder(self) -> Path | None:
         """Where the capture lies; None when it is not here."""
         places = [BUNDLED, Path(os.environ.get("LIFTLAB_DATA") or "/nowhere")]
-        return next((place / self.name for place in places if (place / self.name / "images").is_dir()), None)
+        folders = [place / (self.capture or self.name) for place in places]
+        return next((folder for folder in folders if (folder / "images").is_dir()), None)
 
     @property
     def record(self) -> Path:
@@ -72,6 +79,15 @@ DESK = Plan(
     in_3d=PhotoClick("004.jpg", 364.5, 275.5),
     words=("the green bottle", "the largest red thing"),
 )
+QUICK = replace(
+    DESK,
+    name="desk-quick",
+    capture="desk",
+    photos=tuple(f"{number:03d}.jpg" for number in (0, 3, 4, 7, 9)),
+    from_truth=True,
+    methods=("ovseg3r", "wildseg3d"),
+)
+"""What of the desk answers in seconds: methods on points, which train nothing."""
 SHELF = Plan(
     name="shelf",
     reconstruct=ReconstructConfig(max_side=400),
@@ -116,4 +132,4 @@ SPARSE5 = Plan(
     in_3d=PhotoClick("003.png", 397.5, 205.5),
     words=("the red letter", "the green thing"),
 )
-PLANS = {plan.name: plan for plan in (DESK, SHELF, SPARSE5)}
+PLANS = {plan.name: plan for plan in (DESK, QUICK, SHELF, SPARSE5)}

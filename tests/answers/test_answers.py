@@ -11,7 +11,7 @@ import pytest
 
 from tests.answers.asking import settled_answers
 from tests.answers.keeping import Answers, compare, kept, packed, table, unpacked
-from tests.answers.plans import DESK, SHELF, SPARSE5, Plan
+from tests.answers.plans import DESK, QUICK, SHELF, SPARSE5, Plan
 
 
 def check(plan: Plan) -> None:
@@ -27,6 +27,11 @@ def check(plan: Plan) -> None:
         f"{'bytes must be equal' if same_machine else 'another machine: IoU must stay above 0.99'}\n"
         f"{table(changed)}"
     )
+
+
+@pytest.mark.timeout(600)
+def test_the_quick_part_of_the_desk() -> None:
+    check(QUICK)
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,6 +45,8 @@ if (window !== window.top) {
 """
 """A 3D view stands in a frame and draws again and again, changed or not. Without a graphics card that takes every core
 from the server, the page and other tests: here it rests between two pictures."""
+STORED = "local_storage,indexeddb,cache_storage,service_workers"
+"""What a page may leave in a browser beside cookies and what it fetched."""
 OpenPage = Callable[..., Page]
 
 
@@ -62,12 +66,61 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
+class Contexts:
+    """Browser sessions of one file. One that a test is done with is emptied and serves the next of the same looks: it
+    keeps the scripts of the page.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: dict[str, list[BrowserContext]] = defaultdict(list)
+
+    def lend(self, looks: dict[str, Any]) -> BrowserContext:
+        """A session without pages, cookies, or anything that a page may store."""
+        free = self._free[repr(looks)]
+        if free:
+            return free.pop()
+        context = self._browser.new_context(**{"accept_downloads": True, **looks})
+        context.add_init_script(SELDOM_DRAWN)
+        return context
+
+    def take_back(self, looks: dict[str, Any], context: BrowserContext) -> None:
+        stays = context.new_page()  # to speak to the browser by
+        session = context.new_cdp_session(stays)
+        for page in context.pages:
+            if page != stays:
+                parts = urlsplit(page.url)
+                page.close()
+                if parts.netloc:
+                    origin = f"{parts.scheme}://{parts.netloc}"
+                    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": STORED})
+        stays.close()
+        context.clear_cookies()
+        self._free[repr(looks)].append(context)
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> Contexts:
+    return Contexts(browser)
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep for fixtures whether the test has failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
 def open_page(
-    browser: Browser, page_server: PageServer, request: pytest.FixtureRequest
+    contexts: Contexts, page_server: PageServer, request: pytest.FixtureRequest
 ) -> Iterator[OpenPage]:
-    """Open the lab in a new browser session; at the end nothing may have gone wrong or out."""
-    contexts: list[BrowserContext] = []
+    """Open the lab in a browser session without a past; at the end nothing may have gone wrong or out."""
+    lent: list[tuple[dict[str, Any], BrowserContext]] = []
     problems: list[str] = []
 
     def watch(page: Page) -> None:
@@ -82,15 +135,13 @@ def open_page(
         path: str | None = None, *, ready: bool = True, with_3d: bool = False, **options: object
     ) -> Page:
         """3D is left out unless asked for: drawn in software it takes all cores from everything else."""
-        context = browser.new_context(
-            **{"viewport": SMALL if with_3d else VIEWPORT, "accept_downloads": True, **options}
-        )
-        contexts.append(context)
+        looks = {"viewport": SMALL if with_3d else VIEWPORT, **options}
+        context = contexts.lend(looks)
+        lent.append((looks, context))
         context.on("request", told)
-        context.add_init_script(SELDOM_DRAWN)
-        if not with_3d:
-            context.route("**/viser/", lambda route: route.fulfill(body="", content_type="text/html"))
         page = context.new_page()
+        if not with_3d:
+            without_3d(page)
         watch(page)
         page.goto(path or page_server.url)
         if ready:
@@ -100,11 +151,31 @@ def open_page(
         return page
 
     yield open_
-    for number, context in enumerate(contexts):
+    failed = request.node.stash.get(FAILED, False) or bool(problems)
+    for number, (looks, context) in enumerate(lent):
+        context.remove_listener("request", told)
+        if not failed:
+            contexts.take_back(looks, context)
+            continue
         for page in context.pages:
             page.screenshot(path=artifact(f"{request.node.name}-{number}.png"))
         context.close()
     assert not problems
+
+
+def without_3d(page: Page) -> None:
+    """Answer the page's frame for the 3D view with nothing. One of Playwright's routes would have it ask about each of
+    the hundred requests of a page, which takes half a second.
+    """
+    session = page.context.new_cdp_session(page)
+
+    def answer(paused: dict[str, Any]) -> None:
+        html = [{"name": "content-type", "value": "text/html"}]
+        empty = {"requestId": paused["requestId"], "responseCode": 200, "responseHeaders": html}
+        session.send("Fetch.fulfillRequest", empty)
+
+    session.on("Fetch.requestPaused", answer)
+    session.send("Fetch.enable", {"patterns": [{"urlPattern": "*/viser/"}]})
 
 
 def complain(problems: list[str], kind: str, text: str) -> None:

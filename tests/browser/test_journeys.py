@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import toy_workspace
-from tests.browser.conftest import OpenPage, artifact
+from tests.browser.conftest import OpenPage, artifact, without_3d
 from tests.browser.test_page import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
 
 pytestmark = pytest.mark.browser
@@ -88,6 +88,7 @@ def test_a_phone_has_everything_in_reach(open_page: OpenPage, scheme: str) -> No
 def test_two_windows_of_one_browser_show_the_same_work(open_page: OpenPage) -> None:
     first = open_page()
     second = first.context.new_page()
+    without_3d(second)
     second.goto(first.url)
     second.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
     click_photo(first, RED)

@@ -73,11 +73,12 @@ def click_3d(page: Page, instance: int, *, shift: bool = False) -> None:
 
 def overlay(page: Page) -> np.ndarray:
     """Opacity [h, w] of the mask drawn over the large photo; all zero when there is none."""
-    page.wait_for_timeout(250)
+    page.locator(".photo-layers:not([aria-busy=true])").wait_for(timeout=10_000)
     pixels = page.evaluate(
-        """() => {
+        """async () => {
             const image = document.querySelector('.photo-overlay');
             if (image.hidden) return null;
+            await image.decode();
             const canvas = document.createElement('canvas');
             canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
             const context = canvas.getContext('2d');

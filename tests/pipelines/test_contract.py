@@ -41,7 +41,9 @@ class Case:
     def __init__(self, entry: MethodEntry, toy: Toy) -> None:
         self.entry, self.toy = entry, toy
         self.method = make(entry)
-        self.prepared = prepare(self.method, toy)
+        self.progress: list[float] = []
+        """What preparing reported."""
+        self.prepared = prepare(self.method, toy, told=self.progress)
 
     def segment(self, *prompts: Prompt) -> Segmentation:
         return self.method.segment(self.prepared, prompts)
@@ -63,15 +65,28 @@ def plain_toy() -> Toy:
     return make_toy()
 
 
+@functools.cache
 def another(geometry: str) -> Toy:
     """The same boxes as another scene."""
     other = make_toy(key="another-scene")
     return with_gaussians(other) if geometry == "gaussians" else other
 
 
-def prepare(method: Segmenter, toy: Toy, cancel: CancelToken | None = None) -> Prepared:
+def prepare(
+    method: Segmenter, toy: Toy, cancel: CancelToken | None = None, *, told: list[float] | None = None
+) -> Prepared:
+    """Prepare a method for the toy.
+
+    Args:
+        told: Filled with the reported fractions.
+    """
+
+    def record(fraction: float, message: str = "") -> None:
+        if told is not None:
+            told.append(fraction)
+
     return method.prepare(
-        toy.scene, toy.masks, progress=no_progress, cancel=cancel or CancelToken(), generator=seeded(0)
+        toy.scene, toy.masks, progress=record, cancel=cancel or CancelToken(), generator=seeded(0)
     )
 
 
@@ -301,12 +316,5 @@ def test_cancelling_stops_preparation(case: Case) -> None:
 
 
 def test_progress_runs_from_zero_to_one(case: Case) -> None:
-    seen: list[float] = []
-
-    def record(fraction: float, message: str = "") -> None:
-        seen.append(fraction)
-
-    make(case.entry).prepare(
-        case.toy.scene, case.toy.masks, progress=record, cancel=CancelToken(), generator=seeded(0)
-    )
+    seen = case.progress
     assert seen == sorted(seen) and seen[0] >= 0 and seen[-1] == pytest.approx(1.0)

@@ -101,13 +101,18 @@ export class PhotoCanvas {
   /** @param {string | null} url */
   setOverlay(url) {
     this.wanted = url; // also when it is none: a picture that is on its way must not come after all
+    this.layers.ariaBusy = String(url !== null); // until what is drawn over the photo is what was answered
     if (!url) {
       this.overlay.hidden = true;
       return;
     }
     const ready = new Image();
+    ready.onerror = () => {
+      if (this.wanted === url) this.layers.ariaBusy = "false";
+    };
     ready.onload = () => {
       if (this.wanted !== url) return; // a later state came first
+      this.layers.ariaBusy = "false";
       this.overlay.src = url;
       this.overlay.hidden = false;
       this.preview.hidden = true;

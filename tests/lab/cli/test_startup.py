@@ -4,8 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from liftlab.engine.workspace import Workspace
+from tests.not_none import not_none
 from tests.toy import Toy
 from tests.toy_workspace import NAME, box_center
 
@@ -23,7 +26,7 @@ OURS = {
     "liftlab.pipelines.steps.gaussians", "liftlab.pipelines.steps.masks.build",
     "liftlab.pipelines.steps.reconstruct.build", "liftlab.view3d", "liftlab.web",
 }  # fmt: skip
-"""Other methods, steps that are done already, formats that nobody asked for."""
+"""Other methods (prepared for the scene, too), steps that are done already, formats that nobody asked for."""
 RUN = f"""
 import json, sys
 from liftlab.cli.main import main
@@ -40,6 +43,10 @@ def test_a_click_on_what_is_prepared_loads_only_what_answers_it(
     toy_source: Path, toy: Toy, tmp_path: Path
 ) -> None:
     shutil.copytree(toy_source, tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
+    entry = not_none(workspace.scene_entry(NAME))
+    others = dict.fromkeys(("saga", "gaga"), not_none(entry.methods)["wildseg3d"])
+    workspace.write_scene_entry(replace(entry, methods={**not_none(entry.methods), **others}))
     x, y = box_center(toy, 0, 1)
     click = {"image": toy.scene.views[0].name, "x": x, "y": y, "positive": True}
     (tmp_path / "prompts.json").write_text(json.dumps([{"object": "box", "clicks": [click]}]))

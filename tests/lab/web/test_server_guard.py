@@ -1,5 +1,6 @@
 """Nothing answers without the token, to another site, or under another name (docs/architecture.md section 9)."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,8 +57,6 @@ def all_routes(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str,
 
 
 def filled(path: str) -> str:
-    import re
-
     return re.sub(r"\{[^}]*\}", "x", path)
 
 
@@ -106,6 +105,18 @@ def test_every_answer_says_that_no_other_host_is_contacted(client: TestClient, k
         policy = response.headers["content-security-policy"]
         assert "default-src 'self'" in policy and "http:" not in policy and "https:" not in policy
         assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_browsers_keep_what_is_named_by_its_content(client: TestClient, known: dict[str, str]) -> None:
+    page = client.get("/", headers=known)
+    assert page.headers["cache-control"] == "no-cache"
+    names = re.findall(r"assets/[\w-]+\.js", page.text)
+    assert names
+    for name, kept in ((names[0], True), ("assets/not-there-12345678.js", False)):
+        answer = client.get(f"/{name}", headers=known)
+        assert (answer.status_code == 200) == kept
+        assert answer.headers["cache-control"].endswith("immutable" if kept else "no-cache")
+        assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:9999", "null"])
