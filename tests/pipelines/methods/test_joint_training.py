@@ -1,4 +1,7 @@
-"""Splats and features trained together: what moves, what is added, and the sum of losses in float64."""
+"""Splats and features trained together: what moves, what is added, and the sum of losses in float64.
+
+Equation numbers are those of docs/methods/proto_saga.md.
+"""
 
 from dataclasses import replace
 

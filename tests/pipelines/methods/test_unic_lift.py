@@ -1,4 +1,7 @@
-"""UniC-Lift on toy scenes: from shuffled masks to codes, and what clicks do with them."""
+"""UniC-Lift on toy scenes: from shuffled masks to codes, and what clicks do with them.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from dataclasses import replace
 from pathlib import Path
