@@ -297,10 +297,10 @@ def test_joint_training_from_points_finds_the_boxes(tmp_path: Path) -> None:
     """The paper's single stage, with the codes read as they are."""
     toy = with_classes(gaussian_toy(), CLASSES)
     joint = SplatsAndFeatures(
-        iterations=320, max_side=64, embedding_rate=5e-2, start="points", start_count=800, densify_every=20,
+        iterations=240, max_side=64, embedding_rate=5e-2, start="points", start_count=800, densify_every=20,
         density=DensityConfig(gradient_min=5e-5, count_max=1500),
     )  # fmt: skip
-    unic = method(training="joint", joint=joint)
+    unic = method(training="joint", joint=joint, split_components=False)
     prepared = train(unic, toy)
     assert prepared.about["psnr"] > 15 and len(prepared.features) == len(prepared.views.gaussians)
     truth = [np.where(image == FLOOR, 0, image) for image in toy.instance]
