@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, UInt16
+from jaxtyping import Bool, Int32, UInt16
 
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
@@ -51,6 +51,15 @@ class LabelsViews(Protocol):
 
     def label_view(self, prepared: Any, camera: Camera) -> UInt16[Array, "_H _W"]:
         """Label map as `decompose` gives them, by any camera."""
+        ...
+
+
+@runtime_checkable
+class ClassifiesViews(Protocol):
+    """A method that learns classes where the masks carry them."""
+
+    def class_view(self, prepared: Any, camera: Camera) -> Int32[Array, "_H _W"] | None:
+        """Class of every pixel by any camera: 0 = surroundings, -1 = nothing to say; None where masks carried none."""
         ...
 
 

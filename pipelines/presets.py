@@ -14,6 +14,16 @@ DEFAULT, PAPER, QUICK = "default", "paper", "quick"
 Presets = Mapping[str, Mapping[str, Any]]
 """Name of a preset to changes, groups of settings reached into with dots."""
 
+_PAPER_SPLATS = {
+    "training": "joint",
+    "joint.start": "points",
+    "joint.iterations": 30_000,
+    "joint.max_side": 1600,
+    "joint.densify_from": 500 / 30_000,
+    "joint.densify_until": 0.5,
+    "joint.density.clear_share": 0.0,
+}
+"""Splats and features in one stage, as Kerbl et al. (SIGGRAPH 2023) train splats."""
 _QUICK_LIFTING = {
     "lifting.train.iterations": 150,
     "lifting.train.max_side": 96,
@@ -71,6 +81,8 @@ PRESETS: Mapping[str, Presets] = {
             "snap_codes": False,
             "split_components": False,
             "click_label": "pixel",
+            **_PAPER_SPLATS,
+            "joint.embedding_rate": 1e-4,
             "train.iterations": 30_000,
             "train.max_side": 1600,
             "train.rate": 1e-4,
@@ -117,16 +129,13 @@ PRESETS: Mapping[str, Presets] = {
     },
     "proto_saga": {
         PAPER: {
-            "training": "joint",
+            **_PAPER_SPLATS,
             "classifier_rate": 5e-4,
             "label_rest": False,
             "drop_unsupported": False,
             "click_label": "pixel",
             "train.max_side": 1600,
-            "joint.iterations": 30_000,
-            "joint.max_side": 1600,
             "joint.embedding_rate": 2.5e-3,
-            "joint.rate_means": 1.6e-4,
         },
         QUICK: {
             "pixels": 500,

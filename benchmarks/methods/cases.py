@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.common.truth_scenes import read_truth
 from benchmarks.masks.segmentation import masks_in_photos, prompts_of
-from benchmarks.methods.novel_views import TestPhotos, TestRenderer, test_photos
+from benchmarks.methods.novel_views import TestPhotos, TestRenderer, psnr_of, test_photos
 from benchmarks.methods.oracle_masks import oracle_masks
 from liftlab.bench.provenance import commit
 from liftlab.components.config_keys import key_record
@@ -32,6 +32,7 @@ from liftlab.components.masks.cache import MaskCache
 from liftlab.components.metrics import (
     accuracy,
     class_agnostic_panoptic_quality,
+    classed_panoptic_quality,
     match_scene_labels,
     pooled_iou,
 )
@@ -41,7 +42,9 @@ from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import Segmenter, get_method, seeded
 from liftlab.pipelines.benchmarking.simulated_user import SimulatedClick, scorable_objects, simulate
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
+from liftlab.pipelines.methods.shared.feature_views import HoldsFeatures
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
+from liftlab.pipelines.methods.shared.joint_trainer import SplatsAndFeatures
 
 ROUNDS = (1, 3, 5)
 CLICKED_PHOTOS = 4
@@ -70,12 +73,29 @@ ABLATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "unic_lift, no triplets": ("unic_lift", {"triplet_weight": 0.0}),
     "unic_lift, no linear layer": ("unic_lift", {"linear_layer": False}),
     "unic_lift, no 3D term": ("unic_lift", {"neighbour_weight": 0.0}),
+    "unic_lift, cluster loss only": ("unic_lift", {"triplet_weight": 0.0, "neighbour_weight": 0.0}),
+    "unic_lift, random triplets": ("unic_lift", {"triplet_choice": "random"}),
+    "unic_lift, codes as read": ("unic_lift", {"snap_codes": False, "split_components": False}),
+    "unic_lift, triplets from the start": ("unic_lift", {"triplets_from": 0.0}),
+    "unic_lift, triplets from half": ("unic_lift", {"triplets_from": 0.5}),
+    "unic_lift, 3D term from 7 of 30": ("unic_lift", {"neighbours_from": 7 / 30}),
+    "unic_lift, 3D term from 12 of 30": ("unic_lift", {"neighbours_from": 12 / 30}),
+    "unic_lift, 3D term from 20 of 30": ("unic_lift", {"neighbours_from": 20 / 30}),
+    "unic_lift, 5 % of masks": ("unic_lift", {"mask_share": 0.05}),
+    "unic_lift, 10 % of masks": ("unic_lift", {"mask_share": 0.1}),
+    "unic_lift, 20 % of masks": ("unic_lift", {"mask_share": 0.2}),
+    "unic_lift, masks at a quarter": ("unic_lift", {"mask_scale": 0.25}),
+    "unic_lift, masks at a half": ("unic_lift", {"mask_scale": 0.5}),
+    "unic_lift, joint": ("unic_lift", {"training": "joint"}),
+    "unic_lift, joint from points": ("unic_lift", {"training": "joint", "joint.start": "points"}),
     "proto_saga, depth": ("proto_saga", {"association.choose": "depth"}),
     "proto_saga, probability": ("proto_saga", {"association.choose": "probability"}),
     "proto_saga, classifier": ("proto_saga", {"inference": "classifier"}),
     "proto_saga, k-means": ("proto_saga", {"inference": "kmeans"}),
+    "proto_saga, joint": ("proto_saga", {"training": "joint"}),
+    "proto_saga, joint from points": ("proto_saga", {"training": "joint", "joint.start": "points"}),
 }
-"""The key claims of the papers, taken away one by one."""
+"""The key claims of the papers, taken away one by one, and what their own ablations vary."""
 ROWS = {**VARIANTS, **ABLATIONS}
 
 Masks = Literal["oracle", "proposals"]
@@ -129,7 +149,7 @@ def _changed(config: Any, path: Sequence[str], value: Any) -> Any:
 
 
 def _with_budget(config: Any, budget_secs: float) -> Any:
-    if isinstance(config, FeatureTrainConfig):
+    if isinstance(config, FeatureTrainConfig | SplatsAndFeatures):
         return replace(config, budget_secs=budget_secs)
     nested = {
         entry.name: _with_budget(getattr(config, entry.name), budget_secs)
@@ -268,6 +288,13 @@ def run_case(case: Case) -> dict[str, Any]:
     predicted = renderer.labels(method, prepared)
     panoptic = class_agnostic_panoptic_quality(photos.labels, predicted)
     matched = match_scene_labels(photos.labels, predicted)
+    classes = renderer.classes(method, prepared) if photos.class_of else None
+    classed = (
+        None
+        if classes is None
+        else classed_panoptic_quality(photos.labels, photos.class_of, predicted, classes).pq
+    )
+    psnr = psnr_of(photos, prepared.views.gaussians) if isinstance(prepared, HoldsFeatures) else None
     about = getattr(prepared, "about", {})
     return {
         **case.blank,
@@ -277,7 +304,9 @@ def run_case(case: Case) -> dict[str, Any]:
         "accuracy": np.mean(clicks.accuracies, axis=0).round(4).tolist(),
         "iou_of_objects": {str(i): np.round(found, 3).tolist() for i, found in clicks.ious.items()},
         "pq": round(panoptic.pq, 4),
+        "pq_classes": None if classed is None else round(classed, 4),
         "miou": round(matched.mean_iou, 4),
+        "psnr": None if psnr is None else round(psnr, 3),
         "precision": round(matched.precision, 4),
         "recall": round(matched.recall, 4),
         "prepare_secs": round(made.seconds, 2),

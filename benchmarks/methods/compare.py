@@ -100,6 +100,8 @@ def run_apart(case: Case, limit_secs: float) -> dict[str, Any]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+SOME_HAVE = ("psnr", "pq_classes")
+"""Numbers of methods that draw splats, or learn classes."""
 NUMBERS = ("pq", "miou", "precision", "recall", "prepare_secs", "click_ms", "peak_mib")
 
 
@@ -119,10 +121,14 @@ def averaged(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if "failed" in first:
             out.append(first)
             continue
-        numbers = {name: float(np.mean([row[name] for row in found])) for name in NUMBERS}
+        numbers: dict[str, float | None] = {
+            name: float(np.mean([row[name] for row in found])) for name in NUMBERS
+        }
         curves = {
             name: np.mean([row[name] for row in found], axis=0).tolist() for name in ("iou", "accuracy")
         }
+        known = {name: [row[name] for row in found if row.get(name) is not None] for name in SOME_HAVE}
+        numbers |= {name: float(np.mean(values)) if values else None for name, values in known.items()}
         steps = "/".join(str(row["iterations"]) for row in found if row["iterations"]) or "-"
         out.append({**first, **numbers, **curves, "steps": steps, "seeds": len(found)})
     return out
@@ -139,7 +145,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['budget_secs']:g} s" if row["budget_secs"] else "own",
         ]
         if "failed" in row:
-            lines.append([*head, f"failed: {row['failed']}", *["-"] * (2 * len(ROUNDS) + 8)])
+            lines.append([*head, f"failed: {row['failed']}", *["-"] * (2 * len(ROUNDS) + 10)])
             continue
         lines.append(
             [
@@ -147,15 +153,30 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
                 row["steps"],
                 row["seeds"],
                 *(f"{value:.3f}" for value in (*row["iou"], *row["accuracy"])),
-                *(f"{row[name]:.3f}" for name in ("pq", "miou", "precision", "recall")),
+                f"{row['pq']:.3f}",
+                _or_dash(row["pq_classes"], 3),
+                *(f"{row[name]:.3f}" for name in ("miou", "precision", "recall")),
+                _or_dash(row["psnr"], 2),
                 f"{row['prepare_secs']:.0f}",
                 f"{row['click_ms']:.1f}",
                 f"{row['peak_mib']:.0f}",
             ]
         )
     head = ["capture", "masks", "method", "training", "steps", "seeds", *(f"IoU {k}" for k in ROUNDS)]
-    head += [*(f"acc {k}" for k in ROUNDS), "PQ_scene", "mIoU", "precision", "recall"]
+    head += [
+        *(f"acc {k}" for k in ROUNDS),
+        "PQ_scene",
+        "PQ with classes",
+        "mIoU",
+        "precision",
+        "recall",
+        "PSNR",
+    ]
     return markdown([*head, "prepare s", "ms/click", "peak MiB"], lines)
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def ablation_table(rows: Sequence[dict[str, Any]]) -> str:
@@ -258,9 +279,10 @@ def _write(rows: Sequence[dict[str, Any]], note: str, decoded: Case | None) -> N
     sections = [
         "Splats and masks are the same for all. IoU pooled over the test photos, mean over objects, after 1, 3 and 5 "
         "simulated clicks in training photos; accuracy alike. PQ_scene, mIoU, precision and recall of segment "
-        "everything on the test photos. ORACLE: truth masks of the training photos, ids shuffled per view, 10 % "
-        "dropped, boundaries moved by up to 2 px (WildSeg3D looks objects up by their ids, so it has no such row). "
-        "Training: seconds at most, or the method's own length.",
+        "everything on the test photos; PQ with classes by the rule of ScanNet and Replica, for methods that learn the "
+        "classes of their masks; PSNR (dB) of the test photos by the method's splats. ORACLE: truth masks of the "
+        "training photos, ids shuffled per view, 10 % dropped, boundaries moved by up to 2 px (WildSeg3D looks objects "
+        "up by their ids, so it has no such row). Training: seconds at most, or the method's own length.",
         table(methods),
         behind(methods),
     ]

@@ -1,20 +1,27 @@
 """Test photos of a capture, which no step ever sees, as views of its reconstruction; and selections drawn in them."""
 
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int32, Integer
+import torch
+from jaxtyping import Bool, Int32, Integer, UInt8
 
+from benchmarks.common.images import read_rgb
 from benchmarks.common.truth_scenes import read_truth
+from liftlab.components.captures.benchmark_layouts.liftlab import classes_of
 from liftlab.components.geometry.projection import project
+from liftlab.components.metrics import image_psnr
+from liftlab.components.rasterize import GaussianTensors, rasterize
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Scene, Segmentation
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.methods.shared.gaussian_answers import GaussianViews
-from liftlab.pipelines.offers import LabelsViews
+from liftlab.pipelines.offers import ClassifiesViews, LabelsViews
 
 SPLAT_PX = 1
 """A point covers its pixel, and empty ones so far around it."""
@@ -28,6 +35,10 @@ class TestPhotos:
     cameras: tuple[Camera, ...]
     labels: tuple[Int32[Array, "h w"], ...]
     """Object ids, 0 = background, in the photo's pixels; the cameras have the same size."""
+    images: tuple[UInt8[Array, "h w 3"], ...] = ()
+    """The photos; none where the capture came without."""
+    class_of: Mapping[int, int] = field(default_factory=dict)
+    """Class of every object, from 1; empty where the truth names none."""
 
 
 def test_photos(capture: Path, scene: Scene) -> TestPhotos:
@@ -46,7 +57,16 @@ def test_photos(capture: Path, scene: Scene) -> TestPhotos:
         pose[:3, :3] = rotation
         pose[:3, 3] = scale * camera.world_to_camera[:3, 3] - rotation @ t
         cameras.append(replace(camera, world_to_camera=pose))
-    return TestPhotos(tuple(cameras), tuple(truth.labels.values()))
+    shown = {path.stem: path for path in sorted((capture / "test/images").glob("*"))}
+    images = [read_rgb(shown[stem]) for stem in truth.labels if stem in shown]
+    listed = json.loads((capture / "truth/objects.json").read_text(encoding="utf-8"))
+    class_of = classes_of(listed["objects"] if isinstance(listed, dict) else listed) or {}
+    return TestPhotos(
+        tuple(cameras),
+        tuple(truth.labels.values()),
+        tuple(images) if len(images) == len(cameras) else (),
+        class_of,
+    )
 
 
 test_photos.__test__ = False  # type: ignore[attr-defined]
@@ -77,8 +97,6 @@ class TestRenderer:
     def masks(self, answer: Segmentation) -> list[Bool[Array, "h w"]]:
         """An answer's mask in every test photo."""
         if answer.geometry == "gaussians":
-            import torch
-
             device = self._frozen[0].alpha.device
             chosen = torch.from_numpy(answer.selected.astype(np.float32)).to(device)[:, None]
             with torch.no_grad():
@@ -97,12 +115,31 @@ class TestRenderer:
             for hit in self._points_per_pixel()
         ]
 
+    def classes(self, method: Segmenter, prepared: Any) -> list[Int32[Array, "h w"]] | None:
+        """Class of every pixel of every test photo, 0 where nothing is said; None where no classes were learnt."""
+        if not isinstance(method, ClassifiesViews):
+            return None
+        found = [method.class_view(prepared, camera) for camera in self.photos.cameras]
+        known = [np.maximum(image, 0) for image in found if image is not None]
+        return known if len(known) == len(found) else None
+
     def _points_per_pixel(self) -> list[Integer[Array, "h w"]]:
         """Per pixel of every test photo the index of a point that is seen there; -1 without."""
         if self._hits is None:
             points = self._scene.pointmap.points.astype(np.float64)
             self._hits = [_nearest_points(camera, points) for camera in self.photos.cameras]
         return self._hits
+
+
+def psnr_of(photos: TestPhotos, gaussians: GaussianTensors) -> float | None:
+    """Mean PSNR of the test photos as these Gaussians show them, dB; None without photos."""
+    values = []
+    for camera, photo in zip(photos.cameras, photos.images, strict=False):
+        with torch.no_grad():
+            colour = rasterize(gaussians, [camera]).colour
+        assert colour is not None
+        values.append(image_psnr(photo / 255.0, colour[0].clamp(0, 1).cpu().numpy().astype(np.float64)))
+    return float(np.mean(values)) if values else None
 
 
 def _nearest_points(camera: Camera, points: np.ndarray) -> Integer[Array, "h w"]:

@@ -1,5 +1,7 @@
 """ORACLE masks: the truth of the training photos, spoilt the way proposals are. Only benchmarks may use it."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,6 +10,7 @@ from jaxtyping import Bool, Int32
 
 from benchmarks.common.images import read_ids
 from benchmarks.common.truth_scenes import STRUCTURE_ID
+from liftlab.components.captures.benchmark_layouts.liftlab import classes_of
 from liftlab.components.geometry.projection import photo_from_view, pixel_centers
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.types import Array, Scene, View
@@ -17,6 +20,8 @@ DROPPED = 0.1
 JITTER_PX = 2
 """Boundaries move in or out by up to so many pixels."""
 MIN_PIXELS = 20
+UNKNOWN = -1
+"""Class of what has none."""
 
 
 def instance_maps(folder: Path) -> dict[str, Int32[Array, "h w"]]:
@@ -30,7 +35,8 @@ def instance_maps(folder: Path) -> dict[str, Int32[Array, "h w"]]:
 def oracle_masks(scene: Scene, truth: Path, *, seed: int) -> MaskCache:
     """Masks of every instance with ids shuffled per view, a tenth of them dropped, and boundaries jittered.
 
-    Things are objects, structure (table, floor, walls) is planes, as a segmenter of everything would mask both.
+    They carry the classes of their instances where the truth names them. Things are objects, structure (table, floor,
+    walls) is planes, as a segmenter of everything would mask both.
 
     Args:
         truth: The capture's `truth` folder.
@@ -38,24 +44,28 @@ def oracle_masks(scene: Scene, truth: Path, *, seed: int) -> MaskCache:
     """
     rng = np.random.default_rng(seed)
     maps = instance_maps(truth)
+    class_of = _classes(truth / "objects.json")
     labels = [in_view(view, maps[view.stem]) if view.stem in maps else None for view in scene.views]
     things, structure = [], []
     for image in labels:
-        ids = [] if image is None else [int(i) for i in np.unique(image) if i > 0]
-        things.append(_some([image == i for i in ids if i < STRUCTURE_ID], rng))  # type: ignore[operator]
-        structure.append(_some([image == i for i in ids if i >= STRUCTURE_ID], rng))  # type: ignore[operator]
+        seen = [] if image is None else [(int(i), image == i) for i in np.unique(image) if i > 0]
+        own = [(mask, class_of.get(i, UNKNOWN)) for i, mask in seen if i < STRUCTURE_ID]
+        things.append(_some(own, rng))
+        structure.append(_some([(mask, 0) for i, mask in seen if i >= STRUCTURE_ID], rng))
     masks: list[list[np.ndarray]] = []
     kinds: list[str] = []
+    classes: list[list[int]] = []
     for per_view, kind in ((things, "object"), (structure, "plane")):
         for slot in range(max(map(len, per_view))):
             masks.append(
                 [
-                    found[slot] if slot < len(found) else np.zeros(view.image.shape[:2], bool)
+                    found[slot][0] if slot < len(found) else np.zeros(view.image.shape[:2], bool)
                     for view, found in zip(scene.views, per_view, strict=True)
                 ]
             )
+            classes.append([found[slot][1] if slot < len(found) else UNKNOWN for found in per_view])
             kinds.append(kind)
-    return MaskCache.build(
+    cache = MaskCache.build(
         scene.key,
         masks,
         sizes=[view.image.shape[:2] for view in scene.views],
@@ -63,6 +73,17 @@ def oracle_masks(scene: Scene, truth: Path, *, seed: int) -> MaskCache:
         foreground=[kind == "object" for kind in kinds],
         scores=[1.0] * len(kinds),
     )
+    if not class_of:
+        return cache
+    return replace(cache, classes=np.array(classes, np.int16).reshape(-1, len(scene.views)).T)
+
+
+def _classes(path: Path) -> dict[int, int]:
+    """Class of every instance; empty where the truth names none."""
+    if not path.is_file():
+        return {}
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    return classes_of(listed["objects"] if isinstance(listed, dict) else listed) or {}
 
 
 def in_view(view: View, labels: Int32[Array, "h w"]) -> Int32[Array, "H W"]:
@@ -74,11 +95,13 @@ def in_view(view: View, labels: Int32[Array, "h w"]) -> Int32[Array, "H W"]:
     return np.where(inside, labels[y, x], 0).astype(np.int32)
 
 
-def _some(masks: list[Bool[Array, "H W"]], rng: np.random.Generator) -> list[Bool[Array, "H W"]]:
-    """The masks in random order, some dropped, each with its boundary moved."""
+def _some(
+    masks: list[tuple[Bool[Array, "H W"], int]], rng: np.random.Generator
+) -> list[tuple[Bool[Array, "H W"], int]]:
+    """Masks and their classes in random order, some dropped, each with its boundary moved."""
     kept = [masks[i] for i in rng.permutation(len(masks)) if rng.random() >= DROPPED]
-    jittered = [_jittered(mask, rng) for mask in kept if mask.sum() >= MIN_PIXELS]
-    return [mask for mask in jittered if mask.sum() >= MIN_PIXELS]
+    jittered = [(_jittered(mask, rng), own) for mask, own in kept if mask.sum() >= MIN_PIXELS]
+    return [(mask, own) for mask, own in jittered if mask.sum() >= MIN_PIXELS]
 
 
 def _jittered(mask: Bool[Array, "H W"], rng: np.random.Generator) -> Bool[Array, "H W"]:

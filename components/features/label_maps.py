@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int16, Int32
 
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.types import Array
@@ -24,6 +24,8 @@ class LabelMap:
     """1 to L in an order of the view's own; 0 where no mask is."""
     foreground: Bool[Array, "L_plus_1"]
     """Per label: a thing (True) or surroundings (False); entry 0, no mask, is False."""
+    classes: Int16[Array, "L_plus_1"] | None = None
+    """Per label its class, 0 = surroundings, -1 = unknown, as entry 0 is; None where masks carry no classes."""
 
     @property
     def count(self) -> int:
@@ -65,7 +67,10 @@ def paint(
     number = np.zeros(len(masks.kinds) + 1, np.int32)
     number[kept] = np.arange(1, len(kept) + 1)
     foreground = np.concatenate([[False], masks.foreground[np.array(kept, np.int64) - 1]])
-    return LabelMap(number[owner], foreground.astype(bool))
+    classes = None
+    if masks.classes is not None:
+        classes = np.concatenate([[-1], masks.classes[view, np.array(kept, np.int64) - 1]]).astype(np.int16)
+    return LabelMap(number[owner], foreground.astype(bool), classes)
 
 
 def with_rest(label_map: LabelMap) -> LabelMap:
@@ -73,7 +78,8 @@ def with_rest(label_map: LabelMap) -> LabelMap:
     if (label_map.labels > 0).all():
         return label_map
     labels = np.where(label_map.labels > 0, label_map.labels, np.int32(label_map.count + 1))
-    return LabelMap(labels, np.append(label_map.foreground, False))
+    classes = None if label_map.classes is None else np.append(label_map.classes, np.int16(0))
+    return LabelMap(labels, np.append(label_map.foreground, False), classes)
 
 
 def boundary_band(labels: Int32[Array, "H W"], *, width_px: int = 2) -> Bool[Array, "H W"]:

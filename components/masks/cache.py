@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float16, Float32, Int, Int16, UInt8
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
@@ -29,6 +29,7 @@ KINDS = ("part", "object", "group", "plane")
 OWN_SHARE = 0.5
 """Of the area of an object that a person added: from there up the judge's choice is the same thing, drawn worse, or one
 that holds it."""
+CLASSES_FILE = "classes.npy"
 SOFT_FILE = "soft.npy"
 _MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
@@ -63,6 +64,8 @@ class MaskCache:
     """What the judge knows of the objects of the build; None when nobody measured them."""
     soft: tuple[Float16[Array, "_ _"], ...] | None = field(default=None, repr=False)
     """Soft mask of every view by `soft_views`, view pixels; None in caches of before, and of those who built none."""
+    classes: Int16[Array, "V O"] | None = field(default=None, repr=False)
+    """Class of every mask of every view, 0 = surroundings, -1 = unknown; None where masks carry no classes."""
     order: Int[Array, "V O"] = field(init=False, repr=False)
     """Object indices by ascending area in each view (ties: smaller id first)."""
 
@@ -246,6 +249,7 @@ class MaskCache:
             placement=np.concatenate([self.placement, row], axis=1),
             blocks=(*self.blocks, bits),
             soft=self._soft_with(masks_per_view) if foreground else self.soft,
+            classes=None if self.classes is None else np.insert(self.classes, len(self.kinds), -1, axis=1),
         )
 
     def _soft_with(
@@ -280,11 +284,13 @@ class MaskCache:
                 ],
             },
         )
+        arrays = {CLASSES_FILE: self.classes}
         if self.soft is not None:
-            with atomic_write(folder / SOFT_FILE) as file:
-                np.save(file, np.concatenate([soft.ravel() for soft in self.soft]), allow_pickle=False)
+            arrays[SOFT_FILE] = np.concatenate([soft.ravel() for soft in self.soft])
         if self.measured is not None:
-            for name, array in zip(_MEASURED, vars(self.measured).values(), strict=True):
+            arrays |= zip(_MEASURED, vars(self.measured).values(), strict=True)
+        for name, array in arrays.items():
+            if array is not None:
                 with atomic_write(folder / name) as file:
                     np.save(file, array, allow_pickle=False)
         if self.solver_state is not None:
@@ -331,6 +337,7 @@ class MaskCache:
                 else None
             ),
             soft=_read_soft(folder / SOFT_FILE, sizes),
+            classes=np.load(folder / CLASSES_FILE) if (folder / CLASSES_FILE).exists() else None,
         )
 
     def _index(self, object_id: int) -> int:

@@ -36,6 +36,7 @@ from liftlab.components.metrics.panoptic import (
     ClassQuality,
     PanopticScore,
     class_agnostic_panoptic_quality,
+    classed_panoptic_quality,
     panoptic_quality,
 )
 from liftlab.components.metrics.text import (
@@ -60,6 +61,7 @@ __all__ = [
     "boundary_iou",
     "class_agnostic_panoptic_quality",
     "class_iou",
+    "classed_panoptic_quality",
     "collision_rate",
     "fragmentation",
     "frequency_groups",

@@ -1,7 +1,7 @@
 """Scene-level panoptic quality (docs/methods/metrics.md section 4): an instance must keep its id over all views."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from liftlab.components.types import Array
 
 BACKGROUND, OBJECT = 0, 1
 """Classes of the class-agnostic protocol."""
+ROBUST_FRACTION = 0.005
+"""Of the public code."""
 _ID_RANGE = 1 << 32
 """A segment is class * _ID_RANGE + instance id."""
 
@@ -108,6 +110,37 @@ def class_agnostic_panoptic_quality(
         [np.maximum(p.astype(np.int64), 0) for p in prediction],
         stuff={BACKGROUND},
     )
+
+
+def classed_panoptic_quality(
+    truth: Sequence[Integer[Array, "_ _"]],
+    class_of: Mapping[int, int],
+    prediction: Sequence[Integer[Array, "_ _"]],
+    predicted_classes: Sequence[Integer[Array, "_ _"]],
+) -> PanopticScore:
+    """PQ_scene with classes, by the rule of ScanNet and Replica: class 0 is removed, classes below 0.5 % become void.
+
+    Args:
+        truth: Instance ids, one map per view, 0 = background, -1 = void.
+        class_of: Class of every instance id, from 1; ids that it lacks are void.
+        prediction: Instance ids, one map per view, 0 = none.
+        predicted_classes: One map per view, 0 = background, -1 = no prediction (void).
+
+    Source: docs/methods/metrics.md section 4.
+    """
+    table = {0: BACKGROUND, **class_of}
+    return panoptic_quality(
+        [_looked_up(t, table) for t in truth],
+        [np.maximum(t.astype(np.int64), 0) for t in truth],
+        [c.astype(np.int64) for c in predicted_classes],
+        [np.maximum(p.astype(np.int64), 0) for p in prediction],
+        stuff={BACKGROUND}, remove_class=BACKGROUND, robust_fraction=ROBUST_FRACTION,
+    )  # fmt: skip
+
+
+def _looked_up(labels: Integer[Array, "H W"], table: Mapping[int, int]) -> Int[Array, "H W"]:
+    ids, place = np.unique(labels, return_inverse=True)
+    return np.array([table.get(int(i), VOID) for i in ids], np.int64)[place].reshape(labels.shape)
 
 
 def _class_map(labels: Integer[Array, "H W"]) -> Int[Array, "H W"]:

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int32
 
 from liftlab.cli.commands import Evaluate
 from liftlab.cli.support import say
 from liftlab.components.captures.benchmark_layouts import BenchmarkObject, BenchmarkScene, open_benchmark
 from liftlab.components.captures.benchmark_layouts.scene import read_labels, read_mask
 from liftlab.components.errors import InputError, closest
+from liftlab.components.types import Array
 from liftlab.pipelines.benchmarking.evaluation import LabelScores, MaskScores, score_labels, score_masks
 
 MASK_COLUMNS = {"iou": "IoU", "view_iou": "IoU/view", "accuracy": "Acc", "boundary_iou": "BIoU"}
 LABEL_NAMES = {
-    "pq": "PQ (scene)", "sq": "SQ", "rq": "RQ", "mean_iou": "mIoU (one label per object)",
+    "pq": "PQ (scene)", "pq_classes": "PQ (scene), with classes",
+    "sq": "SQ", "rq": "RQ", "mean_iou": "mIoU (one label per object)",
     "precision": "Precision", "recall": "Recall", "ap": "AP", "ap50": "AP50", "ap25": "AP25",
     "best_iou": "IoU of the best label per object", "found": "Objects found (IoU above 50 %)",
 }  # fmt: skip
@@ -39,7 +42,8 @@ def run_evaluate(command: Evaluate) -> dict[str, Any]:
 
 
 def evaluate(scene: BenchmarkScene, prediction: Path) -> dict[str, Any]:
-    """Scores of `prediction`/masks/OBJECT/STEM.png and `prediction`/labels/STEM.png, whichever are there.
+    """Scores of `prediction`/masks/OBJECT/STEM.png and `prediction`/labels/STEM.png, whichever are there; with classes
+    where `prediction`/classes/STEM.png has one for every pixel.
 
     Returns:
         "scene", "views", "objects" (one row per object, with "name"), "mean" over objects, "labels", "warnings".
@@ -58,9 +62,12 @@ def evaluate(scene: BenchmarkScene, prediction: Path) -> dict[str, Any]:
     label_scores = _label_scores(scene, labels, warnings) if labels.is_dir() else None
     fields = [field.name for field in dataclasses.fields(MaskScores)]
     mean = {field: float(np.mean([row[field] for row in rows])) for field in fields} if rows else {}
+    found = _without_nan(dataclasses.asdict(label_scores)) if label_scores else {}
+    if found.get("pq_classes") is None:  # of predictions without classes there is nothing to say
+        found.pop("pq_classes", None)
     return {
         "scene": scene.name, "layout": scene.layout, "views": list(scene.scored), "objects": rows, "mean": mean,
-        "labels": _without_nan(dataclasses.asdict(label_scores)) if label_scores else {}, "warnings": warnings,
+        "labels": found, "warnings": warnings,
     }  # fmt: skip
 
 
@@ -104,6 +111,18 @@ def _label_scores(scene: BenchmarkScene, folder: Path, warnings: list[str]) -> L
         raise InputError(
             f"{scene.name} has truth for single objects only; give masks/OBJECT/STEM.png instead of: {folder}"
         )
+    maps, missing = _maps(scene, folder)
+    if len(missing) == len(maps):
+        raise InputError(f"No label map has the name of a photo (for example {scene.scored[0]}) in: {folder}")
+    if missing:
+        warnings.append(f"No label map for {_listed(missing)}: counted as background.")
+    classes = folder.with_name("classes")
+    return score_labels(scene, maps, _maps(scene, classes)[0] if classes.is_dir() else None)
+
+
+def _maps(scene: BenchmarkScene, folder: Path) -> tuple[list[Int32[Array, "_ _"]], list[str]]:
+    """Maps of the scored photos, 0 where there is none, and the photos without."""
+    assert scene.labels_of is not None
     maps, missing = [], []
     for photo in scene.scored:
         shape = scene.labels_of(photo).shape
@@ -113,11 +132,7 @@ def _label_scores(scene: BenchmarkScene, folder: Path, warnings: list[str]) -> L
         else:
             missing.append(photo)
             maps.append(np.zeros(shape, np.int32))
-    if len(missing) == len(maps):
-        raise InputError(f"No label map has the name of a photo (for example {scene.scored[0]}) in: {folder}")
-    if missing:
-        warnings.append(f"No label map for {_listed(missing)}: counted as background.")
-    return score_labels(scene, maps)
+    return maps, missing
 
 
 def _of_size(image: np.ndarray, shape: tuple[int, ...], path: Path) -> np.ndarray:

@@ -66,9 +66,17 @@ def _kind(hint: Any) -> tuple[Kind | None, tuple[Any, ...], bool]:
     return plain.get(hint), (), False
 
 
-@cache
 def field_docstrings(config_class: type) -> dict[str, str]:
-    """The string beneath every field of a dataclass."""
+    """The string beneath every field of a dataclass and of those it extends."""
+    docs: dict[str, str] = {}
+    for base in reversed(config_class.__mro__[1:]):
+        if dataclasses.is_dataclass(base):
+            docs |= _own_docstrings(base)
+    return docs | _own_docstrings(config_class)
+
+
+@cache
+def _own_docstrings(config_class: type) -> dict[str, str]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(config_class)))
     except (OSError, TypeError):  # no source: a class made at run time

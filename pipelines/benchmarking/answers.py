@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, UInt16
 
 from liftlab.components.captures.benchmark_layouts import BenchmarkScene, PhotoPoint, ovs3d
 from liftlab.components.captures.benchmark_layouts.scene import resized_labels
@@ -19,7 +19,7 @@ from liftlab.components.types import Array, Prompt, Provenance, Scene, Segmentat
 from liftlab.pipelines.base import Segmenter
 from liftlab.pipelines.benchmarking.held_out import HeldOutViews
 from liftlab.pipelines.benchmarking.projection import ProjectedViews, points_of_masks
-from liftlab.pipelines.offers import RunsOnDevice, Voter, need_votes
+from liftlab.pipelines.offers import ClassifiesViews, RunsOnDevice, Voter, need_votes
 from liftlab.pipelines.search import SearchIndex, SearchResult, build_index, masks_of, search, search_by_model
 
 
@@ -149,7 +149,22 @@ class Answers:
 
     def everything(self) -> list[Int32[Array, "_ _"]]:
         """Label maps of the scored photos from `decompose`."""
-        labels = self._segmenter.decompose(self._prepared)
+        return self._maps_in_photos(self._segmenter.decompose(self._prepared))
+
+    def classes(self) -> list[Int32[Array, "_ _"]] | None:
+        """Class maps of the scored photos, 0 where nothing is said; None where method or truth has none."""
+        if self.bench.class_of is None or not isinstance(self._segmenter, ClassifiesViews):
+            return None
+        maps = []
+        for view in self._scene.views:
+            found = self._segmenter.class_view(self._prepared, view.camera)
+            if found is None:
+                return None
+            maps.append(np.maximum(found, 0).astype(np.uint16))
+        return self._maps_in_photos(maps)
+
+    def _maps_in_photos(self, labels: Sequence[UInt16[Array, "_ _"]]) -> list[Int32[Array, "_ _"]]:
+        """Maps of the views in the truth's pixels of the scored photos; 0 where a photo was not placed."""
         out = []
         for photo, shape in zip(self.bench.scored, self._truth_shapes(), strict=True):
             index = self._index.get(Path(photo).stem)

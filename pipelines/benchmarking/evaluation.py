@@ -13,6 +13,7 @@ from liftlab.components.metrics import (
     average_precision,
     boundary_iou,
     class_agnostic_panoptic_quality,
+    classed_panoptic_quality,
     instances_from_labels,
     iou,
     match_scene_labels,
@@ -57,6 +58,9 @@ class LabelScores:
     """Share of objects for which that is above one half."""
     labels: int
     """Labels above 0 in the prediction."""
+    pq_classes: float = math.nan
+    """Panoptic quality with classes (the rule of ScanNet and Replica: class 0 removed, classes below 0.5 % of the
+    pixels void); NaN where truth or prediction has no classes."""
 
 
 def score_masks(
@@ -85,12 +89,17 @@ def score_masks(
     return MaskScores(pooled_iou(truths, kept), *(float(value) for value in mean))
 
 
-def score_labels(scene: BenchmarkScene, labels: Sequence[Int32[Array, "_ _"]]) -> LabelScores:
+def score_labels(
+    scene: BenchmarkScene,
+    labels: Sequence[Int32[Array, "_ _"]],
+    classes: Sequence[Int32[Array, "_ _"]] | None = None,
+) -> LabelScores:
     """Score label maps of a scene that has whole instance maps.
 
     Args:
         scene: With `labels_of`.
         labels: One per scored photo, in `scene.scored`'s order, of the truth's size; ids hold over all photos.
+        classes: Alike, the class of every pixel as the scene numbers them; None where none are predicted.
     """
     assert scene.labels_of is not None
     truths = [scene.labels_of(photo) for photo in scene.scored]
@@ -101,6 +110,9 @@ def score_labels(scene: BenchmarkScene, labels: Sequence[Int32[Array, "_ _"]]) -
     known = flat_truth >= 0
     ap = average_precision([instances_from_labels(flat_labels[known], flat_truth[known])])
     best = list(best_label_ious(scene, labels).values())
+    pq_classes = math.nan
+    if classes is not None and scene.class_of is not None:
+        pq_classes = classed_panoptic_quality(truths, scene.class_of, labels, classes).pq
     return LabelScores(
         pq=panoptic.pq, sq=panoptic.sq, rq=panoptic.rq,
         mean_iou=matched.mean_iou, precision=matched.precision, recall=matched.recall,
@@ -108,6 +120,7 @@ def score_labels(scene: BenchmarkScene, labels: Sequence[Int32[Array, "_ _"]]) -
         best_iou=float(np.mean(best)) if best else math.nan,
         found=float(np.mean([value > 0.5 for value in best])) if best else math.nan,
         labels=len(np.unique(flat_labels[flat_labels > 0])),
+        pq_classes=pq_classes,
     )  # fmt: skip
 
 

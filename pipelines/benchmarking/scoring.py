@@ -97,7 +97,7 @@ def score_scene(
         started = time.perf_counter()
         labels = answers.everything()
         everything_secs = time.perf_counter() - started
-        everything = score_labels(bench, labels)
+        everything = score_labels(bench, labels, answers.classes())
     spent = latency(answers.seconds, warm_ups=min(3, max(len(answers.seconds) - 1, 0)))
     return SceneScore(
         tuple(objects), everything, spent.median, spent.p95, everything_secs, answers.unregistered

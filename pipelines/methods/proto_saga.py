@@ -5,8 +5,8 @@ equation numbers are those of docs/methods/proto_saga.md. We differ where the do
 Gaussians are trained beforehand and stay as they are.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, assert_never
 
 import numpy as np
@@ -18,6 +18,7 @@ from liftlab.components.association import Association, AssociationConfig, assoc
 from liftlab.components.bounds import Amount, Rate, within
 from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.components.features.heads import ObjectHead
+from liftlab.components.features.label_maps import LabelMap
 from liftlab.components.features.prototypes import ensemble, kmeans_centers, view_means
 from liftlab.components.features.view_classifiers import classifier_loss, probabilities
 from liftlab.components.masks.cache import MaskCache
@@ -36,7 +37,6 @@ from liftlab.pipelines.methods.shared.feature_trainer import (
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     GaussianViews,
     curve_json,
-    gaussian_views,
 )
 from liftlab.pipelines.methods.shared.identities import (
     IdentityMethod,
@@ -47,8 +47,14 @@ from liftlab.pipelines.methods.shared.identities import (
     lift_identities,
     read_identities,
 )
-from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
+from liftlab.pipelines.methods.shared.joint_trainer import (
+    JointConfig,
+    JointStep,
+    starting_splats,
+    train_jointly,
+)
 from liftlab.pipelines.methods.shared.opening import Opening, opened
+from liftlab.pipelines.methods.shared.own_splats import own_views, splat_tensors, views_of_tensors
 from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
 from liftlab.pipelines.presets import PRESETS
 
@@ -87,7 +93,8 @@ class ProtoSaGaConfig:
     reject_unknown: bool = False
     """Embeddings with a cosine below 0.5 to every prototype are no object."""
     training: Literal["frozen", "joint"] = "frozen"
-    """Frozen trains embeddings on the scene's splats; joint, as the paper, goes on training the splats with them."""
+    """Frozen trains embeddings on the scene's splats; joint, as the paper, trains splats with them: those of the scene
+    go on, or new ones from points (`joint.start`)."""
     train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
@@ -99,6 +106,20 @@ class ProtoSaGaConfig:
     click_label: ClickLabel = field(default="mask", metadata=AT_QUERY | OMIT_DEFAULT_FROM_KEY)
     """What says which object a click means: most pixels of the photo's own mask under it, or its pixel alone, as the
     paper reads labels. Ours: see `clicked_objects`."""
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    """What training gives."""
+
+    views: GaussianViews
+    features: Float32[Tensor, "N D"]
+    classifiers: list[Tensor]
+    """One per photo."""
+    curve: tuple[LossPoint, ...]
+    seconds: float
+    psnr: float | None
+    """Of the photos, where splats were trained, dB."""
 
 
 @register(
@@ -140,9 +161,8 @@ class ProtoSaGa(IdentityMethod):
             generator=generator, label_rest=False,
         )  # fmt: skip
         truth = opening.truth
-        views, features, classifiers, curve, seconds = self._embed(
-            scene, opening, part_of(progress, 0.0, 0.7), cancel, generator
-        )
+        embedded = self._embed(scene, opening, part_of(progress, 0.0, 0.7), cancel, generator)
+        views, features, classifiers = embedded.views, embedded.features, embedded.classifiers
         means = views.gaussians.means.cpu().numpy()
         chances = None
         if self.config.association.choose != "depth":
@@ -160,9 +180,10 @@ class ProtoSaGa(IdentityMethod):
             views.scene, frames, objects, found, features, part_of(progress, 0.8, 0.95), cancel, generator
         )
         about = {
-            "training_seconds": round(seconds, 3),
-            "iterations": curve[-1].iteration if curve else 0,
-            "curve": curve_json(curve),
+            "training_seconds": round(embedded.seconds, 3),
+            "iterations": embedded.curve[-1].iteration if embedded.curve else 0,
+            "curve": curve_json(embedded.curve),
+            "psnr": embedded.psnr,
             "objects": found.count,
             "bank_sizes": list(found.sizes),
             "shared_masks": [round(share, 4) for share in found.shared],
@@ -180,28 +201,22 @@ class ProtoSaGa(IdentityMethod):
         progress: Progress,
         cancel: CancelToken,
         generator: torch.Generator,
-    ) -> tuple[GaussianViews, Float32[Tensor, "N D"], list[Tensor], tuple[LossPoint, ...], float]:
+    ) -> _Embedded:
         """Embeddings and one classifier per photo; the Gaussians are the scene's or, trained jointly, its successors.
 
         Source: Proto-SaGa, eqs. 4 and 5.
         """
         config, D, truth = self.config, self.config.dimensions, opening.truth
-        count = len(scene.gaussians.means)  # type: ignore[union-attr]  (checked by `prepare`)
-        start = config.start_spread * torch.randn((count, D), generator=generator)
+        assert scene.gaussians is not None, "checked by `prepare`"
+        splats = scene.gaussians if config.training == "frozen" else starting_splats(scene, config.joint)
+        start = config.start_spread * torch.randn((len(splats.means), D), generator=generator)
         columns = [label_map.count + int(config.label_rest) for label_map in truth]
         classifiers = {
             f"view{index}": Learned(torch.randn((D, L), generator=generator), config.classifier_rate)
             for index, L in enumerate(columns)
         }
         if config.training == "joint":
-            targets = [torch.from_numpy(self._column_of(m.labels)).to(self.device) for m in truth]
-            joint = train_jointly(
-                scene, start, classifiers, targets, config.joint, tau=config.tau, device=self.device,
-                progress=progress, cancel=cancel, generator=generator,
-            )  # fmt: skip
-            views = GaussianViews(replace(scene, gaussians=joint.gaussians), self.device)
-            found = [joint.classifiers[f"view{index}"] for index in range(len(columns))]
-            return views, joint.features, found, joint.curve, joint.seconds
+            return self._embed_jointly(scene, splats, start, classifiers, truth, progress, cancel, generator)
         frames = opening.frames
         labels = [
             torch.from_numpy(
@@ -228,7 +243,40 @@ class ProtoSaGa(IdentityMethod):
             progress=progress, cancel=cancel, generator=generator,
         )  # fmt: skip
         found = [result.extra[f"view{index}"] for index in range(len(columns))]
-        return opening.views, result.features, found, result.curve, result.seconds
+        return _Embedded(opening.views, result.features, found, result.curve, result.seconds, None)
+
+    def _embed_jointly(
+        self,
+        scene: Scene,
+        splats: Gaussians,
+        start: Float32[Tensor, "N D"],
+        classifiers: Mapping[str, Learned],
+        truth: Sequence[LabelMap],
+        progress: Progress,
+        cancel: CancelToken,
+        generator: torch.Generator,
+    ) -> _Embedded:
+        """The same while the splats are trained.
+
+        Source: Proto-SaGa, eqs. 4 to 6.
+        """
+        config = self.config.joint
+        targets = [torch.from_numpy(self._column_of(m.labels)).to(self.device) for m in truth]
+
+        def loss(step: JointStep) -> Tensor:
+            target = step.shrunk(targets[step.index]).flatten()
+            entropy = classifier_loss(
+                step.extra[f"view{step.index}"], step.seen.flatten(0, 1), target, tau=self.config.tau
+            )
+            return config.classifier_weight * entropy
+
+        result = train_jointly(
+            scene, splats, start, loss, config, extra=classifiers, device=self.device, progress=progress,
+            cancel=cancel, generator=generator,
+        )  # fmt: skip
+        views = own_views(scene, result.gaussians, self.device, same_order=config.start == "trained")
+        found = [result.extra[f"view{index}"] for index in range(len(truth))]
+        return _Embedded(views, result.features, found, result.curve, result.seconds, round(result.psnr, 3))
 
     def _column_of(self, labels: np.ndarray) -> np.ndarray:
         """Class of each pixel for `classifier_loss`: the mask's number, behind "no mask" where that is a class."""
@@ -282,20 +330,10 @@ class ProtoSaGa(IdentityMethod):
         return features, ObjectHead("prototypes", prototypes, bias, exists, cosine)
 
     def _geometry_tensors(self, prepared: IdentityPrepared) -> dict[str, Tensor]:
-        if self.config.training == "frozen":
-            return {}
-        tensors = prepared.views.gaussians
-        return {f"gaussians.{name}": getattr(tensors, name) for name in GAUSSIAN_FIELDS}
+        return {} if self.config.training == "frozen" else splat_tensors(prepared.views)
 
     def _views(self, scene: Scene, tensors: dict[str, Tensor]) -> GaussianViews:
-        if self.config.training == "frozen":
-            return gaussian_views(scene, self.device)
-        fields = {name: tensors[f"gaussians.{name}"].cpu().numpy() for name in GAUSSIAN_FIELDS}
-        return GaussianViews(replace(scene, gaussians=Gaussians(**fields)), self.device)
-
-
-GAUSSIAN_FIELDS = ("means", "quats", "scales", "opacities", "sh")
-"""Of `liftlab.components.types.Gaussians`."""
+        return views_of_tensors(scene, tensors, self.device, same_order=self.config.joint.start == "trained")
 
 
 def _centroids(

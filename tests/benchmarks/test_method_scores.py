@@ -1,5 +1,6 @@
 """What the table of methods stands on: spoilt truth masks, and test photos as views of a reconstruction."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from benchmarks.methods.novel_views import TestPhotos, TestRenderer, _similarity
 from benchmarks.methods.oracle_masks import JITTER_PX, oracle_masks
 from liftlab.components.geometry.projection import project
 from liftlab.components.types import Camera, Provenance, Segmentation
+from tests.not_none import not_none
 from tests.toy import FLOOR, Toy, make_toy, toy_cameras
 
 
@@ -57,6 +59,29 @@ def test_oracle_masks_are_truth_with_moved_rims_and_other_ids(toy: Toy, truth: P
 def test_the_same_seed_spoils_alike(toy: Toy, truth: Path) -> None:
     first, again = (oracle_masks(toy.scene, truth, seed=3) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first.blocks, again.blocks, strict=True))
+
+
+def test_oracle_masks_carry_the_classes_of_their_instances(toy: Toy, truth: Path, tmp_path: Path) -> None:
+    assert oracle_masks(toy.scene, truth, seed=3).classes is None
+    named = tmp_path / "truth"
+    named.mkdir()
+    (named / "instance").symlink_to(truth / "instance")
+    listed = [{"id": i, "name": str(i), "category": c} for i, c in ((1, "cup"), (2, "box"), (3, "cup"))]
+    (named / "objects.json").write_text(json.dumps({"objects": listed}))
+    cache = oracle_masks(toy.scene, named, seed=3)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(cache.blocks, oracle_masks(toy.scene, truth, seed=3).blocks, strict=True)
+    )
+    classes = not_none(cache.classes)
+    for view in range(4):
+        for object_id in cache.object_ids.tolist():
+            mask = cache.mask(view, object_id)
+            expected = -1
+            if mask.any():
+                owner = int(np.bincount(toy.instance[view][mask]).argmax())
+                expected = {1: 2, 2: 1, 3: 2, FLOOR: 0}[owner]
+            assert classes[view, object_id - 1] == expected
 
 
 def test_cameras_of_a_moved_and_scaled_scene_are_found() -> None:

@@ -81,3 +81,16 @@ def test_without_later_settings_keys_are_those_of_the_plain_form() -> None:
 def test_every_default_config_has_a_key() -> None:
     for config in (ReconstructConfig(), MasksConfig(), *(entry.config_class() for entry in list_methods())):
         assert len(content_key(key_record(config))) == 16
+
+
+def test_states_prepared_before_joint_training_from_points_stay_valid() -> None:
+    """Settings that came later are in no key at their defaults."""
+    unic, proto = (key_record(get_method(name).config_class()) for name in ("unic_lift", "proto_saga"))
+    later = {"triplet_choice", "semantic_weight", "mask_share", "mask_scale", "training", "joint"}
+    assert not later & set(unic)
+    assert set(proto["joint"]) == {
+        "iterations", "max_side", "ssim_weight", "classifier_weight", "embedding_rate", "detach_geometry",
+        "rate_means", "rate_others", "report_every",
+    }  # fmt: skip
+    changed = get_method("unic_lift").preset("paper")
+    assert key_record(changed)["joint"]["start"] == "points"

@@ -29,7 +29,10 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "dimensions": 12, "cluster_weight": 0.1, "triplet_weight": 0.1, "neighbour_weight": 0.1, "margin": 1.0,
         "radius": 0.1, "triplets": 3000, "triplets_from": 0.5, "neighbours_from": 0.5, "train.iterations": 30_000,
         "train.rate": 1e-4, "snap_codes": False, "split_components": False, "label_rest": False,
-        "linear_layer": True, "click_label": "pixel",
+        "linear_layer": True, "click_label": "pixel", "training": "joint", "joint.start": "points",
+        "joint.iterations": 30_000, "joint.embedding_rate": 1e-4, "joint.ssim_weight": 0.2,
+        "joint.detach_geometry": False, "joint.densify_until": 0.5, "triplet_choice": "borders", "mask_share": 1.0,
+        "mask_scale": 1.0,
     },
     "contrastive_lift": {
         "loss": "slow_fast", "dimensions": 3, "weight": 0.1, "slow_decay": 0.9, "pixels": 1024,
@@ -43,8 +46,9 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "drop_unsupported": False,
     },
     "proto_saga": {
-        "dimensions": 16, "tau": 10.0, "training": "joint", "joint.iterations": 30_000,
-        "joint.embedding_rate": 2.5e-3, "classifier_rate": 5e-4, "joint.classifier_weight": 0.05,
+        "dimensions": 16, "tau": 10.0, "training": "joint", "joint.start": "points",
+        "joint.iterations": 30_000, "joint.embedding_rate": 2.5e-3, "classifier_rate": 5e-4,
+        "joint.classifier_weight": 0.05,
         "joint.ssim_weight": 0.2, "joint.detach_geometry": False, "association.variant": "paper",
         "association.choose": "both", "association.share": 0.2, "association.threshold": 0.1,
         "association.order": "listed", "inference": "prototypes", "min_views": 1, "min_pixels": 1,

@@ -1,9 +1,10 @@
 """Our own captures with truth: images/, truth/{instance/STEM.png,objects.json,cameras.json}, and the same in test/."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int32
@@ -53,7 +54,21 @@ def open_scenes(folder: Path) -> list[BenchmarkScene]:
         folder.resolve().name, NAME, folder, photos=photos, scored=scored, labels_of=labels_of, names=names,
         objects=objects,
     )  # fmt: skip
-    return [replace(scene, held_out=_held_out(folder))]
+    return [replace(scene, held_out=_held_out(folder), class_of=classes_of(listed))]
+
+
+def classes_of(listed: Sequence[Mapping[str, Any]]) -> dict[int, int] | None:
+    """Class of every instance of a truth's objects.json, its categories numbered from 1 in order of their names; None
+    unless each has one."""
+    categories = [entry.get("category") for entry in listed if int(entry["id"]) < STRUCTURE_ID]
+    if not categories or not all(categories):
+        return None
+    number = {name: k for k, name in enumerate(sorted(set(map(str, categories))), start=1)}
+    return {
+        int(entry["id"]): number[str(entry["category"])]
+        for entry in listed
+        if int(entry["id"]) < STRUCTURE_ID
+    }
 
 
 def _held_out(folder: Path) -> HeldOut | None:

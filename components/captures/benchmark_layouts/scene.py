@@ -5,7 +5,7 @@ Only scoring opens these folders; nothing that reconstructs, finds masks or segm
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -86,6 +86,8 @@ class BenchmarkScene:
     """Content of a cameras.json to reconstruct with; None estimates cameras from the photos."""
     held_out: HeldOut | None = None
     """Views that the scene is not reconstructed from, where the layout has any with cameras."""
+    class_of: Mapping[int, int] | None = None
+    """Class of every instance, from 1; None where the truth has no classes."""
 
     def object_called(self, name: str) -> BenchmarkObject | None:
         """The object of that name or id; letter case and the space, underscore or dash between words do not matter."""

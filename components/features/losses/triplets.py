@@ -45,8 +45,15 @@ class TripletSample:
     """Segment of `pixels`."""
 
 
-def triplet_pixels(labels: Int32[Array, "H W"], *, band_px: int = 2, min_pixels: int = 20) -> TripletPixels:
-    """Sort the pixels of a label map for `sample_triplets`; segments under `min_pixels` are left out."""
+def triplet_pixels(
+    labels: Int32[Array, "H W"], *, band_px: int = 2, min_pixels: int = 20, at_borders: bool = True
+) -> TripletPixels:
+    """Sort the pixels of a label map for `sample_triplets`; segments under `min_pixels` are left out.
+
+    Args:
+        at_borders: Off, positives and negatives come from anywhere in their segments, as the random triplets that
+            UniC-Lift compares with.
+    """
     flat, band = labels.ravel(), boundary_band(labels, width_px=band_px).ravel()
     inside: list[Array] = []
     border: list[Array] = []
@@ -54,7 +61,7 @@ def triplet_pixels(labels: Int32[Array, "H W"], *, band_px: int = 2, min_pixels:
     values, starts = np.unique(flat[order], return_index=True)
     for value, own in zip(values, np.split(order, starts[1:]), strict=True):
         if value > 0 and len(own) >= min_pixels:
-            at_border = own[band[own]]
+            at_border = own[band[own]] if at_borders else own
             inside.append(own)
             border.append(at_border if len(at_border) else own)
     return TripletPixels(*_joined(inside), *_joined(border))
@@ -92,6 +99,7 @@ def triplet_samples(
     samples: int,
     triplets: int,
     pixels: int,
+    at_borders: bool = True,
     generator: torch.Generator,
 ) -> list[TripletSample]:
     """Samples of one view with the Gaussians that their pixels see, on the view's device; none where no segment is
@@ -103,10 +111,11 @@ def triplet_samples(
         samples: How many.
         triplets: Per sample.
         pixels: Labelled pixels per sample beside the anchors.
+        at_borders: See `triplet_pixels`.
         generator: Randomness.
     """
     device = view.gaussians.means.device
-    sorted_pixels = triplet_pixels(labels)
+    sorted_pixels = triplet_pixels(labels, at_borders=at_borders)
     flat = torch.from_numpy(labels.ravel()).long()
     out = []
     for _ in range(samples if sorted_pixels.count else 0):

@@ -4,7 +4,7 @@ Public, by module:
 
 - `frames`: camera_extent, make_frames, TrainingImage
 - `initialise`: gaussians_from_pointmap
-- `loop`: CurvePoint, evaluate, train, TrainConfig
+- `loop`: CurvePoint, evaluate, learning_rates, train, TrainConfig
 - `parameters`: Parameters, parameters_from_gaussians
 - `similarity`: ssim
 """

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from liftlab.components.bounds import Amount, Share, within
-from liftlab.components.gaussians.training.parameters import FIELDS, Parameters
+from liftlab.components.gaussians.training.parameters import Parameters
 from liftlab.components.geometry.projection import project
 from liftlab.components.geometry.rotations import rotations
 from liftlab.components.rasterize import RenderResult
@@ -111,10 +111,10 @@ def adapt(
         wide = width[hot] > config.split_scale * scene_scale
         doubled, split = hot[~wide], hot[wide]
         before = len(parameters)
-        rows = {name: parameters.values[name].detach()[doubled] for name in FIELDS}
+        rows = {name: value.detach()[doubled] for name, value in parameters.values.items()}
         halves = [_halved(parameters, split, generator) for _ in range(2)]
         parameters.append(
-            {name: torch.cat([rows[name], *(half[name] for half in halves)]) for name in FIELDS}
+            {name: torch.cat([own, *(half[name] for half in halves)]) for name, own in rows.items()}
         )
         keep = torch.ones(len(parameters), dtype=torch.bool, device=width.device)
         keep[split] = False
@@ -128,7 +128,7 @@ def adapt(
 
 def _halved(parameters: Parameters, rows: Int[Tensor, "K"], generator: torch.Generator) -> dict[str, Tensor]:
     """Copies moved to a random place within each Gaussian and 1.6 times narrower."""
-    copy = {name: parameters.values[name].detach()[rows] for name in FIELDS}
+    copy = {name: value.detach()[rows] for name, value in parameters.values.items()}
     scales = copy["log_scales"].exp()
     noise = torch.randn(scales.shape, generator=generator).to(scales)
     copy["means"] = copy["means"] + (rotations(copy["quats"]) @ (noise * scales)[:, :, None])[:, :, 0]

@@ -106,6 +106,18 @@ class Scores:
     ssim: float
 
 
+def learning_rates(config: TrainConfig, scale: float, done: float) -> dict[str, float]:
+    """Of every field of `Parameters`, in a scene of this scale when a share `done` of the training is behind."""
+    return {
+        "means": config.rate_means * scale * 0.01 ** min(done, 1.0),
+        "quats": config.rate_quats,
+        "log_scales": config.rate_scales,
+        "logits": config.rate_opacities,
+        "sh_first": config.rate_colour,
+        "sh_rest": config.rate_colour / 20,
+    }
+
+
 def evaluate(gaussians: Gaussians, frames: Sequence[TrainingImage]) -> Scores:
     """Render `frames` and compare. Raises ValueError without frames."""
     if not frames:
@@ -266,7 +278,7 @@ class _Trainer:
         if config.densify_from <= done < config.densify_until:
             with torch.no_grad():
                 self.record.add(result, frame.camera.width, frame.camera.height)
-        self.parameters.step(self._rates(done))
+        self.parameters.step(learning_rates(config, self.scale, done))
         due = (self.iteration + 1) % config.densify_every == 0
         if due:
             self._drop_fog()
@@ -290,17 +302,6 @@ class _Trainer:
         return (
             self.config.depth_weight * error * share + self.config.cover_weight * (1 - alpha) * share
         ).sum()
-
-    def _rates(self, done: float) -> dict[str, float]:
-        config = self.config
-        return {
-            "means": config.rate_means * self.scale * 0.01 ** min(done, 1.0),
-            "quats": config.rate_quats,
-            "log_scales": config.rate_scales,
-            "logits": config.rate_opacities,
-            "sh_first": config.rate_colour,
-            "sh_rest": config.rate_colour / 20,
-        }
 
     def _report(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from liftlab.components.gaussians.storage import log_scales, logit
@@ -23,6 +23,7 @@ class Parameters:
     state."""
 
     values: dict[str, Tensor]
+    """`FIELDS`, and whatever else was put in by `carry`."""
     first_moment: dict[str, Tensor]
     second_moment: dict[str, Tensor]
     steps: int = 0
@@ -62,16 +63,22 @@ class Parameters:
                 value.addcdiv_(first, second.sqrt().add_(EPSILON), value=-rates[name] * correction)
                 value.grad = None
 
+    def carry(self, name: str, value: Float[Tensor, "N D"]) -> None:
+        """Train something more of every Gaussian, such as an embedding: it is doubled and dropped with its row."""
+        self.values[name] = value.detach().clone().requires_grad_(True)
+        self.first_moment[name] = torch.zeros_like(value)
+        self.second_moment[name] = torch.zeros_like(value)
+
     def keep(self, rows: Bool[Tensor, "N"] | Int[Tensor, "K"]) -> None:
         """Drop all other rows, moments with them."""
-        for name in FIELDS:
+        for name in self.values:
             self.values[name] = self.values[name].detach()[rows].requires_grad_(True)
             self.first_moment[name] = self.first_moment[name][rows]
             self.second_moment[name] = self.second_moment[name][rows]
 
     def append(self, rows: dict[str, Tensor]) -> None:
-        """Add rows at the end; their moments start at 0."""
-        for name in FIELDS:
+        """Add rows at the end, of everything in `values`; their moments start at 0."""
+        for name in self.values:
             added = rows[name]
             self.values[name] = torch.cat([self.values[name].detach(), added]).requires_grad_(True)
             self.first_moment[name] = torch.cat([self.first_moment[name], torch.zeros_like(added)])

@@ -8,9 +8,10 @@ Public, by module:
     MIN_ALPHA, nothing_selected, save_state, seen_clicks, SeenClick
 - `identities`: associated_maps, IdentityMethod, IdentityPrepared, joined_maps, lift_identities, LiftingConfig,
     read_identities
-- `joint_trainer`: JointConfig, train_jointly
+- `joint_trainer`: JointConfig, JointStep, SplatsAndFeatures, starting_splats, train_jointly
 - `label_answers`: are_things, chosen_objects, code_agreement, frame_labels, Labelling, meant_objects, nearer_part,
     packed, position_of, SCORE_THRESHOLD, select, unpacked, without_structure
 - `opening`: opened, Opening
+- `own_splats`: own_views, splat_tensors, views_of_tensors
 - `photo_masks`: clicked_objects, ClickLabel, PhotoMasks
 """

@@ -47,7 +47,7 @@ def holds_features(prepared: Any) -> bool:
     return isinstance(prepared, HoldsFeatures)
 
 
-def feature_colours(prepared: Any, view: FeatureView, prompts: Sequence[Prompt] = ()) -> UInt8[Array, "N 3"]:
+def feature_colours(prepared: Any, view: FeatureView, prompts: Sequence[Prompt] = ()) -> UInt8[Array, "_ 3"]:
     """A colour for every Gaussian of the scene.
 
     Args:
@@ -58,6 +58,11 @@ def feature_colours(prepared: Any, view: FeatureView, prompts: Sequence[Prompt] 
     Raises:
         InputError: "likeness" without a click on something solid, or a click outside its photo.
     """
+    return prepared.views.of_scene(_colours(prepared, view, prompts))
+
+
+def _colours(prepared: Any, view: FeatureView, prompts: Sequence[Prompt]) -> UInt8[Array, "N 3"]:
+    """A colour for every Gaussian that has a feature."""
     features = prepared.features.cpu().numpy()
     if view == "pca":
         opacities = prepared.views.gaussians.opacities.cpu().numpy()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, UInt16
+from jaxtyping import Bool, Float, Float32, Int, Int64, Shaped, UInt16
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -34,14 +34,27 @@ LABELS_AT_ONCE = 32
 
 
 class GaussianViews:
-    """The scene's views at full size, as its Gaussians are seen by them; a view is projected when first needed."""
+    """The scene's views at full size, as its Gaussians are seen by them; a view is projected when first needed.
 
-    def __init__(self, scene: Scene, device: torch.device) -> None:
+    Args:
+        scene: With the Gaussians that are seen.
+        device: Of all tensors.
+        stands_for: Where these are not the scene's own: for each of those, the one that it is answered by.
+    """
+
+    def __init__(
+        self, scene: Scene, device: torch.device, *, stands_for: Int64[Array, "M"] | None = None
+    ) -> None:
         if scene.gaussians is None:
             raise InputError("This method selects splats and the scene has none: train them first.")
         self.scene = scene
+        self._stands_for = stands_for
         self.gaussians = tensors_from_gaussians(scene.gaussians, device=device)
         self._views: dict[int, FrozenView] = {}
+
+    def of_scene(self, values: Shaped[Array, "N *C"]) -> Shaped[Array, "M *C"]:
+        """Values of these Gaussians for those that the scene has and people look at."""
+        return values if self._stands_for is None else values[self._stands_for]
 
     def view(self, index: int) -> FrozenView:
         """The Gaussians seen by the camera of view `index`."""
@@ -193,8 +206,8 @@ def answer(
     backend = f"features, {views.gaussians.device.type}"
     return Segmentation(
         geometry="gaussians",
-        selected=selected,
-        score=score,
+        selected=views.of_scene(selected),
+        score=views.of_scene(score),
         threshold=threshold,
         object_ids=(),
         provenance=Provenance(method, asdict(config), backend, time.perf_counter() - started),

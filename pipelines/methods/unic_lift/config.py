@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from liftlab.components.bounds import Amount, Share, within
 from liftlab.components.config_keys import AT_QUERY, OMIT_DEFAULT_FROM_KEY
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
+from liftlab.pipelines.methods.shared.joint_trainer import SplatsAndFeatures
 from liftlab.pipelines.methods.shared.photo_masks import ClickLabel
 
 
@@ -57,7 +58,21 @@ class UniCLiftConfig:
     click_label: ClickLabel = field(default="mask", metadata=AT_QUERY | OMIT_DEFAULT_FROM_KEY)
     """What says which object a click means: most pixels of the photo's own mask under it, or its pixel alone, as the
     paper reads labels. Ours: see `clicked_objects`."""
+    triplet_choice: Literal["borders", "random"] = field(default="borders", metadata=OMIT_DEFAULT_FROM_KEY)
+    """Where positives and negatives are drawn: at the borders of segments, or anywhere in them."""
+    semantic_weight: Amount = field(default=0.1, metadata=OMIT_DEFAULT_FROM_KEY)
+    """Of the cross-entropy of a second vector with a softmax over classes, where masks carry classes; 0 leaves that
+    vector out."""
+    mask_share: Share = field(default=1.0, metadata=OMIT_DEFAULT_FROM_KEY)
+    """Share of the photos whose masks teach, at least one photo; colours are of all."""
+    mask_scale: Share = field(default=1.0, metadata=OMIT_DEFAULT_FROM_KEY)
+    """Resolution of the masks that teach, as a share of their own."""
+    training: Literal["frozen", "joint"] = field(default="frozen", metadata=OMIT_DEFAULT_FROM_KEY)
+    """Frozen trains vectors on the scene's splats; joint, as the paper, trains splats with them: those of the scene go
+    on, or new ones from points (`joint.start`)."""
+    joint: SplatsAndFeatures = field(default_factory=SplatsAndFeatures, metadata=OMIT_DEFAULT_FROM_KEY)
+    """Of the joint training. There `pixels` and `samples` do not count: all labelled pixels of a photo do."""
     train: FeatureTrainConfig = field(
         default_factory=lambda: FeatureTrainConfig(iterations=2000, max_side=320, rate=1e-2)
     )
-    """Length, size and rate of the training."""
+    """Length, size and rate of the frozen training."""

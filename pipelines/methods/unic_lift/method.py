@@ -1,7 +1,7 @@
 """UniC-Lift: splatted vectors are driven to corners of the unit cube; the corner is the object. No clustering.
 
 Source: Dhiman et al., "UniC-Lift: Unified 3D Instance Segmentation via Contrastive Learning", 2025; equation numbers
-are those of docs/methods/unic_lift.md. We differ where the docstrings below say so: the Gaussians are trained
+are those of docs/methods/unic_lift.md. We differ where the docstrings below say so: as a rule the Gaussians are trained
 beforehand and stay as they are, and training is shorter.
 """
 
@@ -14,31 +14,19 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int, Int64, UInt16
+from jaxtyping import Bool, Float32, Int, Int32, UInt16
 from scipy.spatial import KDTree
 from torch import Tensor
 
 from liftlab.components.features.code_objects import CodeObjects, merged, read_objects
 from liftlab.components.features.codes import CodeBook, components_by_code
 from liftlab.components.features.label_maps import LabelMap
-from liftlab.components.features.losses.cluster_loss import bounded, cluster_loss
-from liftlab.components.features.losses.triplets import (
-    TripletSample,
-    near_identity,
-    triplet_loss,
-    triplet_samples,
-)
-from liftlab.components.features.neighbours import neighbour_loss, neighbour_pairs, sample_pairs, unit_length
+from liftlab.components.features.neighbours import unit_length
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.progress import CancelToken, Progress, no_progress, part_of
 from liftlab.components.rasterize.frozen import FrozenView
 from liftlab.components.types import Array, Camera, Prompt, Scene, Segmentation
 from liftlab.pipelines.base import register
-from liftlab.pipelines.methods.shared.feature_trainer import (
-    Learned,
-    TrainStep,
-    train_features,
-)
 from liftlab.pipelines.methods.shared.gaussian_answers import (
     MIN_ALPHA,
     GaussianViews,
@@ -46,7 +34,6 @@ from liftlab.pipelines.methods.shared.gaussian_answers import (
     answer,
     check_inputs,
     curve_json,
-    gaussian_views,
     load_state,
     nothing_selected,
     save_state,
@@ -58,7 +45,6 @@ from liftlab.pipelines.methods.shared.label_answers import (
     are_things,
     chosen_objects,
     code_agreement,
-    frame_labels,
     meant_objects,
     nearer_part,
     packed,
@@ -68,8 +54,10 @@ from liftlab.pipelines.methods.shared.label_answers import (
     without_structure,
 )
 from liftlab.pipelines.methods.shared.opening import opened
+from liftlab.pipelines.methods.shared.own_splats import splat_tensors, views_of_tensors
 from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks, clicked_objects
 from liftlab.pipelines.methods.unic_lift.config import UniCLiftConfig
+from liftlab.pipelines.methods.unic_lift.learning import learn
 from liftlab.pipelines.presets import PRESETS
 
 NAME = "unic_lift"
@@ -91,6 +79,8 @@ class UniCLiftPrepared:
     """What clicks are read by."""
     about: dict[str, Any]
     """Training curve, seconds, collisions: for people and benchmarks."""
+    semantics: Float32[Tensor, "N C"] | None = field(default=None, repr=False)
+    """Second vectors of the Gaussians, before the softmax over classes; None where masks carried no classes."""
 
     @cached_property
     def channels(self) -> Float32[Tensor, "N C"]:
@@ -135,69 +125,29 @@ class UniCLift:
             scene, masks, max_side=self.config.train.max_side, device=self.device, cancel=cancel,
             generator=generator, label_rest=self.config.label_rest,
         )  # fmt: skip
-        views, truth, frames = opening.views, opening.truth, opening.frames
-        samples = []
-        for done, (frame, label_map) in enumerate(zip(frames, truth, strict=True)):
-            cancel.check()
-            progress(0.1 * done / len(frames), "Drawing pixels inside objects and at their borders")
-            labels = frame_labels(frame, label_map)
-            samples.append(
-                triplet_samples(
-                    frame.view, labels, samples=self.config.samples, triplets=self.config.triplets,
-                    pixels=self.config.pixels, generator=generator,
-                )
-            )  # fmt: skip
-        unit = unit_length([view.camera for view in scene.views], views.gaussians.means.cpu().numpy())
-        pairs = neighbour_pairs(
-            views.gaussians.means.cpu().numpy(),
-            radius=self.config.radius * unit,
-            at_most=self.config.neighbours,
-        )
-        D = self.config.dimensions
-        start = torch.randn((len(views.gaussians), D), generator=generator)
-        rate = self.config.train.rate
-        result = train_features(
-            scene, start, partial(self._loss, samples, pairs.to(self.device)), self.config.train,
-            extra={"Wm": Learned(near_identity(D, generator), rate)} if self.config.linear_layer else None,
-            frames=frames, device=self.device, progress=part_of(progress, 0.1, 0.9), cancel=cancel,
+        learnt = learn(
+            scene, opening, self.config, progress=part_of(progress, 0.0, 0.9), cancel=cancel,
             generator=generator,
         )  # fmt: skip
-        prepared = self._read_off(scene, views, result.features, truth, PhotoMasks(masks), unit, cancel)
+        truth, unit = opening.truth, self._unit(learnt.views)
+        prepared = self._read_off(
+            scene, learnt.views, learnt.features, truth, PhotoMasks(masks), unit, cancel
+        )
         progress(1.0, f"{int(prepared.labelling.thing.sum())} objects")
         about = {
             "seconds": opening.seconds,
-            "training_seconds": round(result.seconds, 3),
-            "iterations": result.iterations,
-            "curve": curve_json(result.curve),
+            "training_seconds": round(learnt.seconds, 3),
+            "iterations": learnt.iterations,
+            "curve": curve_json(learnt.curve),
+            "psnr": learnt.psnr,
             **code_agreement(prepared.labelling.maps, truth, prepared.objects.codes),
         }
-        return replace(prepared, about=about)
+        return replace(prepared, about=about, semantics=learnt.semantics)
 
-    def _loss(
-        self, samples: Sequence[Sequence[TripletSample]], pairs: Int64[Tensor, "E 2"], step: TrainStep
-    ) -> Tensor | None:
-        """Eq. 7 without the photo's term, which frozen Gaussians do not need; `None` for a view with no segment."""
-        config, own = self.config, samples[step.frame.index]
-        if not own:
-            return None
-        sample = own[int(torch.randint(len(own), (1,), generator=step.generator))]
-        Y = bounded(sample.pixels.blend(step.features[sample.pixels.gaussian_ids]))
-        loss = config.cluster_weight * cluster_loss(
-            Y, sample.labels, reduction=config.reduction, min_pixels=1, generator=step.generator
-        )
-        if config.triplet_weight > 0 and step.done >= config.triplets_from and len(sample.others.pixels):
-            others = bounded(sample.others.blend(step.features[sample.others.gaussian_ids]))
-            positive, negative = others.chunk(2)
-            z = [Y[: len(positive)], positive, negative]
-            if config.linear_layer:
-                Wm = step.extra["Wm"]
-                z = [rows @ Wm.T for rows in z]
-                loss = loss + config.layer_decay * (Wm - torch.eye(len(Wm), device=Wm.device)).square().sum()
-            loss = loss + config.triplet_weight * triplet_loss(*z, margin=config.margin)
-        if config.neighbour_weight > 0 and step.done >= config.neighbours_from and len(pairs):
-            some = sample_pairs(pairs, config.neighbour_pairs, step.generator)
-            loss = loss + config.neighbour_weight * neighbour_loss(step.features, some)
-        return loss
+    def _unit(self, views: GaussianViews) -> float:
+        """What counts as 1 in the scene."""
+        means = views.gaussians.means.cpu().numpy()
+        return unit_length([view.camera for view in views.scene.views], means)
 
     def _read_off(
         self,
@@ -237,6 +187,16 @@ class UniCLift:
         """`decompose` for any camera, also of a photo that was never trained on."""
         labels = self._decode(prepared, FrozenView(prepared.views.gaussians, camera))
         return np.where(prepared.labelling.thing[labels], labels, 0).astype(np.uint16)
+
+    def class_view(self, prepared: UniCLiftPrepared, camera: Camera) -> Int32[Array, "_H _W"] | None:
+        """The likeliest class of every pixel by any camera, -1 where Gaussians cover less than half; None where masks
+        carried no classes."""
+        if prepared.semantics is None:
+            return None
+        view = FrozenView(prepared.views.gaussians, camera)
+        with torch.no_grad():
+            likeliest = view.render(torch.softmax(prepared.semantics, dim=1)).argmax(dim=-1)
+        return torch.where(view.alpha >= MIN_ALPHA, likeliest, -1).cpu().numpy().astype(np.int32)
 
     def segment(self, prepared: UniCLiftPrepared, prompts: Sequence[Prompt]) -> Segmentation:
         """Select the Gaussians with the code under the click; several positive clicks give the union.
@@ -319,6 +279,10 @@ class UniCLift:
             "objects": torch.from_numpy(objects.objects),
             **packed(prepared.labelling),
         }
+        if self.config.training == "joint":
+            tensors |= splat_tensors(prepared.views)
+        if prepared.semantics is not None:
+            tensors["semantics"] = prepared.semantics
         save_state(folder, NAME, prepared.views.scene, tensors, prepared.about)
 
     def load(self, folder: Path, scene: Scene, masks: MaskCache) -> UniCLiftPrepared:
@@ -330,10 +294,11 @@ class UniCLift:
             tensors[name].cpu().numpy() for name in ("book", "centers", "place", "objects")
         )
         objects = CodeObjects(CodeBook(book, centers), labelling.gaussians, place, table)
-        views = gaussian_views(scene, self.device)
+        views = views_of_tensors(scene, tensors, self.device, same_order=self.config.joint.start == "trained")
         return UniCLiftPrepared(
-            scene.key, views, tensors["features"], objects, labelling, PhotoMasks(masks), about
-        )
+            scene.key, views, tensors["features"], objects, labelling, PhotoMasks(masks), about,
+            tensors.get("semantics"),
+        )  # fmt: skip
 
 
 def decode(

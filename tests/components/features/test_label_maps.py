@@ -1,5 +1,7 @@
 """Label maps painted from overlapping masks."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -84,3 +86,14 @@ def test_the_rest_becomes_a_label_of_surroundings() -> None:
 def test_no_masks_give_an_empty_map() -> None:
     empty = paint(MaskCache.build("key", [], sizes=[SIZE], kinds=[], foreground=[], scores=[]), 0)
     assert empty.count == 0 and not empty.labels.any()
+
+
+def test_classes_follow_their_masks() -> None:
+    masks = cache(box(0, 5, 0, 5), box(5, 10, 5, 10), box(0, 5, 6, 9))
+    assert paint(masks, 0).classes is None and with_rest(paint(masks, 0)).classes is None
+    masks = replace(masks, classes=np.array([[4, -1, 2]], np.int16))
+    for seed in range(4):
+        drawn = with_rest(paint(masks, 0, generator=torch.Generator().manual_seed(seed)))
+        classes = drawn.classes
+        assert classes is not None and classes[0] == -1 and len(classes) == drawn.count + 1
+        assert classes[drawn.labels[[0, 5, 0, 9], [0, 5, 6, 0]]].tolist() == [4, -1, 2, 0]

@@ -90,6 +90,18 @@ def test_save_and_load_keep_everything_and_map_the_bits(tmp_path) -> None:
     assert back.at(2, 30, 20).tolist() == more.at(2, 30, 20).tolist()
 
 
+def test_classes_of_masks_are_kept_and_what_is_added_has_none(tmp_path) -> None:
+    cache = build(random_masks())
+    assert (
+        cache.classes is None and cache.with_object([np.ones(size, bool) for size in SIZES]).classes is None
+    )
+    given = np.arange(len(SIZES) * len(cache.kinds), dtype=np.int16).reshape(len(SIZES), -1)
+    more = replace(cache, classes=given).with_object([np.ones(size, bool) for size in SIZES])
+    more.save(tmp_path)
+    found = MaskCache.load(tmp_path, scene_key="key").classes
+    assert found is not None and np.array_equal(found[:, :-1], given) and (found[:, -1] == -1).all()
+
+
 def test_masks_of_another_scene_are_refused(tmp_path) -> None:
     build(random_masks()).save(tmp_path)
     with pytest.raises(InputError, match="another reconstruction"):

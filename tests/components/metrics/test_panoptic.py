@@ -8,7 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from liftlab.components.metrics import class_agnostic_panoptic_quality, panoptic_quality
+from liftlab.components.metrics import (
+    class_agnostic_panoptic_quality,
+    classed_panoptic_quality,
+    panoptic_quality,
+)
 from tests.components.metrics.test_label_maps import example
 
 maps = arrays(np.int32, (2, 4, 6), elements=st.integers(0, 4))
@@ -77,6 +81,36 @@ def test_rare_classes_become_void_and_a_class_can_be_removed() -> None:
     assert kept.classes[2].pq == 0 and kept.pq < 0.7
     removed = panoptic_quality([classes], [ids], [other], [ids], stuff={0, 1, 2}, remove_class=0)
     assert set(removed.classes) == {1, 2}
+
+
+def test_with_classes_the_worked_example() -> None:
+    """400 pixels of things beside 200 of surroundings: objects 1 and 2 are of class 1, 3 of class 2, 4 of class 3.
+
+    Class 3 has 1 pixel of 400 and is void. Of object 1, 50 pixels are called object 3's class; object 2 is found whole;
+    object 3 is given 79 pixels and the 50 wrong ones: 79 / 129. Object 5 lies on surroundings, which are removed.
+    """
+    truth = np.array([[0] * 200 + [1] * 200 + [2] * 120 + [3] * 79 + [4]], np.int32)
+    label = np.array([[5] * 20 + [0] * 180 + [7] * 150 + [9] * 50 + [8] * 120 + [9] * 79 + [7]], np.int32)
+    classes = np.array([[1] * 20 + [0] * 180 + [1] * 150 + [2] * 50 + [1] * 120 + [2] * 79 + [3]], np.int32)
+    score = classed_panoptic_quality([truth], {1: 1, 2: 1, 3: 2, 4: 3}, [label], [classes])
+    assert score.dropped == (3,) and set(score.classes) == {1, 2}
+    assert score.classes[1].pq == pytest.approx((150 / 200 + 1) / 2)
+    assert score.classes[2].pq == pytest.approx(79 / 129)
+    assert score.pq == pytest.approx(((150 / 200 + 1) / 2 + 79 / 129) / 2)
+    wrong = classed_panoptic_quality([truth], {1: 1, 2: 2, 3: 2, 4: 3}, [label], [classes])
+    assert wrong.classes[1].pq == pytest.approx(150 / 200 / 1.5), "what is of another class is no match"
+    both = classed_panoptic_quality([truth] * 2, {1: 1, 2: 1, 3: 2, 4: 3}, [label, label + 10], [classes] * 2)
+    assert both.pq < 0.6, "ids must hold over the views"
+
+
+def test_what_is_called_surroundings_is_void_with_classes() -> None:
+    """A consequence of the rule: class 0 has no pixel of the truth left, so its predictions become void."""
+    truth = np.array([[0] * 100 + [1] * 100 + [2] * 100], np.int32)
+    classes = np.where(truth == 2, 0, truth)
+    score = classed_panoptic_quality([truth], {1: 1, 2: 1}, [truth], [classes])
+    assert score.classes[1].pq == 1 and score.classes[1].false_negatives == 0
+    unknown = classed_panoptic_quality([truth], {1: 1}, [truth], [np.minimum(truth, 1)])
+    assert unknown.pq == 1, "objects without a class are void in the truth"
 
 
 def test_nothing_left_is_nan_and_bad_ids_are_refused() -> None:

@@ -70,6 +70,25 @@ def test_perfect_masks_and_labels_score_one(capture, tmp_path, capsys) -> None:
     assert set(labels.values()) == {1}
 
 
+def test_classes_of_pixels_count_where_truth_and_prediction_have_them(capture, tmp_path, capsys) -> None:
+    """Classes are the truth's categories in order of their names, box before mug; the one that is wrong gives 0."""
+    entries = [
+        {"id": 1, "name": "red mug", "category": "mug"},
+        {"id": 2, "name": "blue box", "category": "box"},
+    ]
+    (capture / "truth/objects.json").write_text(json.dumps({"objects": entries}))
+    pred = write_labels(capture, tmp_path / "pred")
+    assert "pq_classes" not in run("--pred", pred, "--capture", capture, capsys=capsys)[1]["labels"]
+    for right in (True, False):
+        (pred / "classes").mkdir(exist_ok=True)
+        for stem in ("000", "001"):
+            labels = truth(capture, stem)
+            classes = np.select([labels == 1, labels == 2], [2 if right or stem == "000" else 1, 1], 0)
+            cv2.imwrite(str(pred / f"classes/{stem}.png"), classes.astype(np.uint8))
+        found = run("--pred", pred, "--capture", capture, capsys=capsys)[1]["labels"]["pq_classes"]
+        assert found == 1 if right else 0 < found < 0.9
+
+
 def test_a_shift_by_two_columns(capture, tmp_path, capsys) -> None:
     pred = write_masks(capture, tmp_path / "pred", shift=2)
     _, result, _ = run("--pred", pred, "--capture", capture, capsys=capsys)

@@ -8,6 +8,7 @@ import pytest
 from liftlab.cli.support import config_with
 from liftlab.files.settings import Setting, settings_of
 from liftlab.pipelines.base import MethodEntry, list_methods
+from liftlab.pipelines.methods.shared.joint_trainer import JointConfig
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,11 @@ def _json(value: object) -> str:
     import json
 
     return json.dumps(value)
+
+
+def test_a_configuration_that_extends_another_says_what_its_fields_mean() -> None:
+    joint = {setting.name: setting.help for setting in settings_of(JointConfig)}
+    assert joint["classifier_weight"] and joint["start"].startswith(
+        "Trained: goes on with the scene's splats"
+    )
+    assert all(joint.values())

@@ -13,18 +13,20 @@ import torch
 
 from liftlab.components.association import AssociationConfig
 from liftlab.components.association.bank import BankVariant
-from liftlab.components.metrics import class_agnostic_panoptic_quality
+from liftlab.components.gaussians.training.density import DensityConfig
+from liftlab.components.metrics import class_agnostic_panoptic_quality, iou
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.proto_saga import ProtoSaGa
-from liftlab.pipelines.methods.shared.feature_trainer import Learned
+from liftlab.pipelines.methods.shared.feature_views import feature_colours
 from liftlab.pipelines.methods.shared.identities import IdentityPrepared
-from liftlab.pipelines.methods.shared.joint_trainer import JointConfig, train_jointly
-from tests.toy import FLOOR, gaussian_toy
+from liftlab.pipelines.methods.shared.joint_trainer import JointConfig
+from tests.toy import FLOOR, box_of_gaussians, gaussian_toy
 
 CPU = torch.device("cpu")
 JOINT = JointConfig(iterations=60, max_side=48, embedding_rate=3e-2, report_every=10)
+DENSE = DensityConfig(gradient_min=5e-5, count_max=3000)
 
 
 def method(**changes) -> ProtoSaGa:
@@ -112,29 +114,28 @@ def test_joint_training_moves_the_splats_and_keeps_their_number(tmp_path: Path) 
     assert np.array_equal(before.mask_of_view(0), after.mask_of_view(0))
 
 
-def joint(**changes):
+def test_from_points_answers_are_about_the_scene_s_splats(tmp_path: Path) -> None:
     toy = gaussian_toy()
-    generator = seeded(0)
-    N, V = len(toy.gaussians.means), len(toy.scene.views)
-    start = 0.1 * torch.randn((N, 4), generator=generator)
-    heads = {f"view{v}": Learned(torch.randn((4, 4), generator=generator), 1e-2) for v in range(V)}
-    labels = [torch.from_numpy(np.where(image == FLOOR, 4, image)) for image in toy.instance]
-    return train_jointly(
-        toy.scene, start, heads, labels, replace(JOINT, **changes), tau=10.0, device=CPU,
-        cancel=CancelToken(), generator=generator,
-    )  # fmt: skip
-
-
-def test_detached_geometry_is_moved_by_the_photos_alone() -> None:
-    without, detached = joint(classifier_weight=0.0), joint(detach_geometry=True)
-    attached = joint()
-    assert np.array_equal(without.gaussians.means, detached.gaussians.means)
-    assert not np.array_equal(without.gaussians.means, attached.gaussians.means)
-    assert detached.curve[-1].loss < 0.7 * detached.curve[0].loss
-    assert attached.curve[-1].loss < 0.7 * attached.curve[0].loss
-
-
-def test_joint_training_is_the_same_for_a_seed() -> None:
-    first, second = joint(iterations=10), joint(iterations=10)
-    assert torch.equal(first.features, second.features)
-    assert np.array_equal(first.gaussians.sh, second.gaussians.sh)
+    config = replace(
+        JOINT, start="points", start_count=2000, iterations=120, max_side=72, densify_every=20, density=DENSE
+    )
+    proto = method(training="joint", joint=config)
+    prepared = prepare(proto)
+    assert len(prepared.views.gaussians) != len(toy.gaussians.means)
+    assert quality(proto, prepared) > 0.8
+    proto.save(prepared, tmp_path)
+    loaded = proto.load(tmp_path, toy.scene, toy.masks)
+    owner = box_of_gaussians(toy)
+    for box in (1, 2, 3):
+        rows, columns = np.nonzero(toy.instance[1] == box)
+        middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+        ask = [Prompt(1, np.array([[columns[middle] + 0.5, rows[middle] + 0.5]]), np.array([True]))]
+        answer, again = proto.segment(prepared, ask), proto.segment(loaded, ask)
+        assert answer.selected.shape == answer.score.shape == owner.shape
+        both, either = (owner == box) & answer.selected, (owner == box) | answer.selected
+        assert both.sum() / either.sum() > 0.6
+        assert iou(toy.instance[1] == box, answer.mask_of_view(1)) > 0.7
+        assert np.array_equal(answer.selected, again.selected)
+        assert np.array_equal(answer.mask_of_view(1), again.mask_of_view(1))
+    assert feature_colours(prepared, "clusters").shape == (len(owner), 3)
+    assert proto.segment(prepared, []).selected.shape == owner.shape

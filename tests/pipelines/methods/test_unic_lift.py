@@ -1,6 +1,10 @@
-"""UniC-Lift on toy scenes: from shuffled masks to codes, and what clicks do with them."""
+"""UniC-Lift on toy scenes: from shuffled masks to codes, and what clicks do with them.
+
+Equation numbers are those of docs/methods/unic_lift.md.
+"""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +13,27 @@ import torch
 from liftlab.components.features.code_objects import CodeObjects, merged
 from liftlab.components.features.codes import codes_of
 from liftlab.components.features.label_maps import paint
+from liftlab.components.features.losses.triplets import sample_triplets, triplet_pixels
+from liftlab.components.features.neighbours import neighbour_pairs, unit_length
+from liftlab.components.gaussians.training.density import DensityConfig
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.metrics import class_agnostic_panoptic_quality, collision_rate
+from liftlab.components.metrics import (
+    class_agnostic_panoptic_quality,
+    classed_panoptic_quality,
+    collision_rate,
+)
 from liftlab.components.progress import CancelToken
 from liftlab.components.types import Prompt
 from liftlab.pipelines.base import get_method, seeded
 from liftlab.pipelines.methods.shared.feature_trainer import FeatureTrainConfig
 from liftlab.pipelines.methods.shared.gaussian_answers import gaussian_views
+from liftlab.pipelines.methods.shared.joint_trainer import JointStep, SplatsAndFeatures
 from liftlab.pipelines.methods.shared.label_answers import Labelling, supervision
 from liftlab.pipelines.methods.shared.photo_masks import PhotoMasks
+from liftlab.pipelines.methods.unic_lift.learning import _JointLoss, _Losses, taught
 from liftlab.pipelines.methods.unic_lift.method import UniCLift, UniCLiftPrepared, decode
 from tests import toy as toys
+from tests.not_none import not_none
 from tests.toy import BOXES, FLOOR, Toy, box_of_gaussians, gaussian_toy, make_toy, with_gaussians
 
 FOURTH = (np.array([-0.45, -0.75, 0.0]), np.array([-0.15, -0.5, 0.2]), (210, 190, 60))
@@ -236,9 +250,9 @@ def test_uncovered_pixels_are_one_segment_more_or_teach_nothing() -> None:
         foreground=[True] * 3,
         scores=[0.5] * 3,
     )
-    for label_rest, taught in ((True, 4), (False, 3)):
+    for label_rest, given in ((True, 4), (False, 3)):
         maps = supervision(toy.scene, bare, label_rest=label_rest, generator=seeded(0))
-        assert {len(np.unique(own.labels[own.labels > 0])) for own in maps} == {taught}
+        assert {len(np.unique(own.labels[own.labels > 0])) for own in maps} == {given}
         assert {int(own.foreground.sum()) for own in maps} == {3}
 
 
@@ -250,3 +264,118 @@ def test_labels_hold_both_ways_between_pixels_and_gaussians() -> None:
         of_gaussians = np.bincount(labelling.gaussians[box_of_gaussians(toy) == box]).argmax()
         of_pixels = np.bincount(np.stack(labelling.maps)[toy.instance == box]).argmax()
         assert of_gaussians == of_pixels and labelling.thing[of_gaussians]
+
+
+def with_classes(toy: Toy, class_of: dict[int, int]) -> Toy:
+    """Masks that carry classes: of each cached object that of its box, 0 of the floor, and unknown ones of others."""
+    table = np.array([class_of.get(i, -1) for i in toy.masks.object_ids.tolist()], np.int16)
+    return replace(toy, masks=replace(toy.masks, classes=np.tile(table, (toy.masks.num_views, 1))))
+
+
+CLASSES = {1: 1, 2: 2, 3: 1, 6: 0}
+"""The first and the third box are of one class; 6 is the plane."""
+
+
+def test_a_second_vector_learns_the_classes_that_masks_carry(tmp_path: Path) -> None:
+    toy = with_classes(gaussian_toy(), CLASSES)
+    unic = method()
+    prepared = train(unic, toy)
+    camera = toy.scene.views[1].camera
+    found = not_none(unic.class_view(prepared, camera))
+    expected = np.vectorize({1: 1, 2: 2, 3: 1, FLOOR: 0}.get)(toy.instance[1])
+    assert (found == expected)[found >= 0].mean() > 0.95
+    plain = train(unic, gaussian_toy())
+    assert plain.semantics is None and unic.class_view(plain, camera) is None
+    unic.save(prepared, tmp_path)
+    loaded = unic.load(tmp_path, toy.scene, toy.masks)
+    assert np.array_equal(not_none(unic.class_view(loaded, camera)), found)
+    without = method(semantic_weight=0.0)
+    assert without.class_view(train(without, toy), camera) is None
+
+
+def test_joint_training_from_points_finds_the_boxes(tmp_path: Path) -> None:
+    """The paper's single stage, with the codes read as they are."""
+    toy = with_classes(gaussian_toy(), CLASSES)
+    joint = SplatsAndFeatures(
+        iterations=240, max_side=64, embedding_rate=5e-2, start="points", start_count=800, densify_every=20,
+        density=DensityConfig(gradient_min=5e-5, count_max=1500),
+    )  # fmt: skip
+    unic = method(training="joint", joint=joint, split_components=False)
+    prepared = train(unic, toy)
+    assert prepared.about["psnr"] > 15 and len(prepared.features) == len(prepared.views.gaussians)
+    truth = [np.where(image == FLOOR, 0, image) for image in toy.instance]
+    maps = [image.astype(int) for image in unic.decompose(prepared)]
+    assert class_agnostic_panoptic_quality(truth, maps).pq > 0.8
+    classes = [not_none(unic.class_view(prepared, view.camera)) for view in toy.scene.views]
+    assert classed_panoptic_quality(truth, {1: 1, 2: 2, 3: 1}, maps, classes).pq > 0.8
+    answer = unic.segment(prepared, [click(toy, 2, 1)])
+    assert selected_boxes(toy, answer.selected) == {2}
+    unic.save(prepared, tmp_path)
+    loaded = unic.load(tmp_path, toy.scene, toy.masks)
+    assert np.array_equal(unic.segment(loaded, [click(toy, 2, 1)]).selected, answer.selected)
+
+
+def joint_step(toy: Toy, seen: torch.Tensor, features: torch.Tensor, *, done: float) -> JointStep:
+    means = torch.from_numpy(toy.gaussians.means)
+    alpha = torch.ones(seen.shape[:2])
+    Wm = torch.eye(4) + 0.1 * torch.randn((4, 4), generator=seeded(5))
+    return JointStep(1, 0, done, seen, alpha, features, means, {"Wm": Wm}, seeded(0))
+
+
+def test_the_joint_loss_is_the_paper_s_sum() -> None:
+    """Eq. 7 without the photo's term, pixel by pixel and pair by pair in float64, each term from when it begins."""
+    toy = gaussian_toy()
+    config = replace(
+        method().config,
+        dimensions=4,
+        triplets=60,
+        neighbour_pairs=10**7,
+        triplets_from=0.3,
+        neighbours_from=0.6,
+    )
+    truth = taught(supervision(toy.scene, toy.masks, label_rest=False, generator=seeded(0)), config)
+    labels = [torch.from_numpy(m.labels.astype(np.int64)) for m in truth]
+    loss = _JointLoss(_Losses(config, [None] * len(truth)), labels, toy.scene)
+    seen = torch.randn((*truth[1].labels.shape, 4), generator=seeded(1))
+    features = torch.randn((len(toy.gaussians.means), 4), generator=seeded(2))
+    got = [float(not_none(loss(joint_step(toy, seen, features, done=done)))) for done in (0.0, 0.4, 0.7)]
+    Y = 1 / (1 + np.exp(-8 * np.tanh(seen.double().numpy() / 8)))
+    image = truth[1].labels
+    segments = [Y[image == k] for k in np.unique(image[image > 0])]
+    means = [s.mean(axis=0) for s in segments]
+    K = len(segments)
+    cluster = sum(((s - m) ** 2).sum(axis=1).mean() for s, m in zip(segments, means, strict=True)) / K
+    apart = [((means[i] - means[j]) ** 2).sum() for i in range(K) for j in range(i + 1, K)]
+    cluster -= 2 / (K * (K - 1)) * sum(apart)
+    assert got[0] == pytest.approx(0.1 * cluster, rel=1e-5)
+    Wm = joint_step(toy, seen, features, done=0.4).extra["Wm"].double().numpy()
+    drawn = sample_triplets(triplet_pixels(image), config.triplets, seeded(0)).numpy()
+    a, p, n = ((Y.reshape(-1, 4) @ Wm.T)[drawn[:, i]] for i in range(3))
+    hinge = np.maximum(0, ((a - p) ** 2).sum(axis=1) - ((a - n) ** 2).sum(axis=1) + 1).mean()
+    pull = 1e-4 * ((Wm - np.eye(4)) ** 2).sum()
+    assert got[1] == pytest.approx(0.1 * cluster + 0.1 * hinge + pull, rel=1e-5)
+    v, unit = (
+        features.double().numpy(),
+        unit_length([view.camera for view in toy.scene.views], np.zeros((0, 3))),
+    )
+    pairs = neighbour_pairs(toy.gaussians.means, radius=0.1 * unit, at_most=8)  # held by a test of its own
+    smooth = np.mean([((v[i] - v[j]) ** 2).sum() for i, j in pairs.tolist()])
+    assert got[2] == pytest.approx(0.1 * (cluster + hinge + smooth) + pull, rel=1e-5)
+
+
+def test_a_share_of_the_photos_teaches_and_coarser_masks_do() -> None:
+    toy = gaussian_toy()
+    truth = supervision(toy.scene, toy.masks, label_rest=False, generator=seeded(0))
+    config = method().config
+    whole = taught(truth, config)
+    assert all(np.array_equal(a.labels, b.labels) for a, b in zip(whole, truth, strict=True))
+    one = taught(truth, replace(config, mask_share=0.05))
+    assert [bool(m.labels.any()) for m in one].count(True) == 1
+    half = taught(truth, replace(config, mask_share=0.5))
+    assert [bool(m.labels.any()) for m in half].count(True) == 2
+    quarter = taught(truth, replace(config, mask_scale=0.25))[0].labels
+    blocks = quarter.reshape(quarter.shape[0] // 4, 4, quarter.shape[1] // 4, 4)
+    assert (blocks == blocks[:, :1, :, :1]).all() and set(np.unique(quarter)) <= set(
+        np.unique(truth[0].labels)
+    )
+    assert np.array_equal(quarter[::4, ::4], truth[0].labels[2::4, 2::4])
