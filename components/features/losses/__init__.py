@@ -8,5 +8,6 @@ Public, by module:
 - `class_loss`: class_loss
 - `cluster_loss`: bounded, cluster_loss
 - `slow_fast`: concentration_loss, contrastive_loss
-- `triplets`: near_identity, triplet_loss, triplet_samples, TripletSample
+- `triplets`: near_identity, sample_triplets, triplet_loss, triplet_pixels, triplet_samples, TripletPixels,
+    TripletSample
 """

@@ -3,7 +3,7 @@
 Public, by module:
 
 - `feature_trainer`: FeatureTrainConfig, Learned, LossPoint, train_features, training_frames, TrainingFrame, TrainStep
-- `feature_views`: feature_colours, holds_features
+- `feature_views`: feature_colours, holds_features, HoldsFeatures
 - `gaussian_answers`: answer, check_inputs, curve_json, foreground_shares, gaussian_views, GaussianViews, load_state,
     MIN_ALPHA, nothing_selected, save_state, seen_clicks, SeenClick
 - `identities`: associated_maps, IdentityMethod, IdentityPrepared, joined_maps, lift_identities, LiftingConfig,

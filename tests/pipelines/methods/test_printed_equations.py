@@ -238,16 +238,19 @@ def test_proto_saga_1_2_what_lies_in_front_takes_its_share() -> None:
     values = torch.randn((14, 3), generator=seeded(8), dtype=torch.float64)
     depth = scene.means[:, 2] * float(eye.world_to_camera[2, 2]) + float(eye.world_to_camera[2, 3])
     alone = []
+    means, quats, scales, opacities = scene.means, scene.quats, scene.scales, scene.opacities
     for i in range(14):
-        fields = (scene.means, scene.quats, scene.scales, scene.opacities)
-        one = type(scene)(*(field[i : i + 1] for field in fields), None)
+        only = slice(i, i + 1)
+        one = type(scene)(means[only], quats[only], scales[only], opacities[only], None)
         alone.append(rasterize(one, [eye], backend="reference").alpha[0].numpy())
     expected, through = np.zeros((12, 20, 3)), np.ones((12, 20))
     for i in torch.argsort(depth).tolist():
         if depth[i] > 0:
             expected += (alone[i] * through)[..., None] * values[i].numpy()
             through = through * (1 - alone[i])
-    found = rasterize(type(scene)(*fields, None), [eye], features=values, backend="reference").features
+    found = rasterize(
+        type(scene)(means, quats, scales, opacities, None), [eye], features=values, backend="reference"
+    ).features
     assert found is not None and through.min() > 1e-3, "nothing is cut off behind what is nearly opaque"
     assert found[0].numpy() == pytest.approx(expected, abs=1e-10)
 
