@@ -34,6 +34,7 @@ from liftlab.components.metrics import (
     class_agnostic_panoptic_quality,
     classed_panoptic_quality,
     match_scene_labels,
+    one_class_each,
     pooled_iou,
 )
 from liftlab.components.progress import CancelToken, no_progress
@@ -292,7 +293,9 @@ def run_case(case: Case) -> dict[str, Any]:
     classed = (
         None
         if classes is None
-        else classed_panoptic_quality(photos.labels, photos.class_of, predicted, classes).pq
+        else classed_panoptic_quality(
+            photos.labels, photos.class_of, predicted, one_class_each(predicted, classes)
+        ).pq
     )
     psnr = psnr_of(photos, prepared.views.gaussians) if isinstance(prepared, HoldsFeatures) else None
     about = getattr(prepared, "about", {})

@@ -37,6 +37,7 @@ from liftlab.components.metrics.panoptic import (
     PanopticScore,
     class_agnostic_panoptic_quality,
     classed_panoptic_quality,
+    one_class_each,
     panoptic_quality,
 )
 from liftlab.components.metrics.text import (
@@ -78,6 +79,7 @@ __all__ = [
     "mean_over_prompts",
     "mean_psnr",
     "mean_view_iou",
+    "one_class_each",
     "open_vocabulary_iou",
     "panoptic_quality",
     "pooled_iou",

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int32
 
 from liftlab.components.captures.benchmark_layouts import BenchmarkObject, PhotoPoint
 from liftlab.components.errors import InputError
-from liftlab.components.metrics import latency
+from liftlab.components.metrics import latency, one_class_each
 from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.types import Array
 from liftlab.pipelines.benchmarking.answers import Answers
@@ -97,7 +97,9 @@ def score_scene(
         started = time.perf_counter()
         labels = answers.everything()
         everything_secs = time.perf_counter() - started
-        everything = score_labels(bench, labels, answers.classes())
+        said = answers.classes()
+        classes = None if said is None else one_class_each(labels, said)
+        everything = score_labels(bench, labels, classes)
     spent = latency(answers.seconds, warm_ups=min(3, max(len(answers.seconds) - 1, 0)))
     return SceneScore(
         tuple(objects), everything, spent.median, spent.p95, everything_secs, answers.unregistered

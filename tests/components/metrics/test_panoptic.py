@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from liftlab.components.metrics import (
     class_agnostic_panoptic_quality,
     classed_panoptic_quality,
+    one_class_each,
     panoptic_quality,
 )
 from tests.components.metrics.test_label_maps import example
@@ -119,3 +120,13 @@ def test_nothing_left_is_nan_and_bad_ids_are_refused() -> None:
     ones = [np.ones((2, 2), np.int64)]
     with pytest.raises(ValueError, match="instance ids"):
         panoptic_quality(ones, void, ones, ones, stuff=set())
+
+
+def test_an_instance_has_the_class_that_most_of_its_pixels_have_over_all_views() -> None:
+    labels = [np.array([[0, 5, 5, 7]]), np.array([[5, 5, 7, 0]])]
+    classes = [np.array([[2, 1, 1, 0]]), np.array([[2, 2, 3, 0]])]
+    first, second = one_class_each(labels, classes)
+    assert first.tolist() == [[2, 1, 1, 0]], "5 is of class 1 and 2 alike often: the lower; 7 of 0 and 3"
+    assert second.tolist() == [[1, 1, 0, 0]]
+    most = one_class_each(labels, [classes[0], np.array([[2, 1, 3, 0]])])
+    assert most[1].tolist() == [[1, 1, 0, 0]]
