@@ -95,7 +95,7 @@ def main(
             save(network, weights)
 
 
-def save(network: torch.nn.Module, file: Path) -> None:
+def save(network: BoundaryNetwork, file: Path) -> None:
     """The weights as half precision, without what only training needs."""
     from safetensors.torch import save as to_bytes
 

@@ -61,12 +61,6 @@ def boundary_of(ids: Array) -> Array:
 
 def crop(photo: MadePhoto, rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     """What the network is told of a random crop, and its boundary: float32 [C, size, size], bool [size, size]."""
-    told, ids = labelled_crop(photo, rng, size)
-    return told, boundary_of(ids)
-
-
-def labelled_crop(photo: MadePhoto, rng: np.random.Generator, size: int) -> tuple[Array, Array]:
-    """What a network is told of a random crop, and whose each pixel is: float32 [C, size, size], int32 [size, size]."""
     factor = float(np.exp(rng.uniform(*np.log(SCALES))))
     part = [max(1, min(side, round(size / factor))) for side in photo.ids.shape]
     part = [min(part)] * 2
@@ -79,7 +73,7 @@ def labelled_crop(photo: MadePhoto, rng: np.random.Generator, size: int) -> tupl
     if rng.random() < 0.5:
         image, ids, depth = (np.ascontiguousarray(one[:, ::-1]) for one in (image, ids, depth))
     image = _another_camera(image, rng)
-    return boundary_inputs(image, spoilt(image, depth, rng)), ids
+    return boundary_inputs(image, spoilt(image, depth, rng)), boundary_of(ids)
 
 
 def _another_camera(image: Array, rng: np.random.Generator) -> Array:

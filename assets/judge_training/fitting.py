@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from liftlab.components.masks.judging.answered import ANSWER, ANSWERED
-from liftlab.components.masks.judging.inputs import CLICK_INPUTS
 from liftlab.components.masks.judging.network import Judge
 from liftlab.components.types import Array
 
@@ -38,8 +36,6 @@ class FitConfig:
     """Weight of the ranking loss beside the regression."""
     sharpness: float = 0.1
     """Temperature of the answers that the ranking aims at."""
-    unheard: float = 0.15
-    """Share of the questions in which nothing is told of the click network: it is not asked beside every proposer."""
     most: int = 32
     """Candidates of one question that are kept, smallest first."""
     seed: int = 0
@@ -94,33 +90,19 @@ class SetNetwork(torch.nn.Module):
         return self.out(self.drop(torch.relu(self.mix(torch.cat([code, *around], dim=2)))))[..., 0]
 
 
-OF_ANSWERS = [
-    index for index, name in enumerate(CLICK_INPUTS) if name.removeprefix("mean_") in (*ANSWERED, *ANSWER)
-]
-"""Inputs that the click network gives."""
-
-
-def fit(captures: Sequence[Sets], config: FitConfig, start: Judge | None = None) -> Judge:
-    """Train on the questions of several captures; each capture counts alike.
-
-    Args:
-        captures: Questions.
-        config: How long and how freely.
-        start: A judge to go on from; one that was told nothing of the click network will do.
-    """
+def fit(captures: Sequence[Sets], config: FitConfig) -> Judge:
+    """Train on the questions of several captures; each capture counts alike."""
     inputs = np.concatenate([one.inputs for one in captures])
     there = np.concatenate([one.there for one in captures])
     chance = np.concatenate([one.weight for one in captures]) / len(captures)
     known = inputs[there]
     center, spread = np.nanmean(known, axis=0), np.nanstd(known, axis=0) + 1e-6
-    if start is not None:
-        old = _columns_of(start)
-        center[old], spread[old] = start.center, start.spread
     scaled = torch.from_numpy(np.nan_to_num(np.clip((inputs - center) / spread, -5, 5)).astype(np.float32))
     answers = torch.from_numpy(np.concatenate([one.answers for one in captures]))
     taken = torch.from_numpy(there)
     networks = [
-        _trained(scaled, answers, taken, chance, config, member, start) for member in range(config.members)
+        _trained(scaled, answers, taken, chance, config, config.seed + member)
+        for member in range(config.members)
     ]
 
     def stacked(name: str) -> Array:
@@ -139,48 +121,23 @@ def save_judge(judge: Judge, file: Path) -> None:
     file.chmod(0o644)
 
 
-def _columns_of(judge: Judge) -> list[int]:
-    """Which of `CLICK_INPUTS` a judge is told."""
-    every = list(range(len(CLICK_INPUTS)))
-    return every if len(judge.center) == len(every) else [i for i in every if i not in OF_ANSWERS]
-
-
-def _take_over(network: SetNetwork, judge: Judge, member: int) -> None:
-    """The weights of one network of a judge; what it was not told begins with none."""
-    parts = {
-        name: torch.from_numpy(getattr(judge, name)[member].T.copy()) for name in ("encode", "mix", "out")
-    }
-    with torch.no_grad():
-        network.encode.weight.zero_()
-        network.encode.weight[:, _columns_of(judge)] = parts["encode"]
-        network.mix.weight.copy_(parts["mix"])
-        network.out.weight.copy_(parts["out"])
-        for name in parts:
-            getattr(network, name).bias.copy_(torch.from_numpy(getattr(judge, f"{name}_bias")[member].copy()))
-
-
 def _trained(
     inputs: torch.Tensor,
     answers: torch.Tensor,
     there: torch.Tensor,
     chance: Array,
     config: FitConfig,
-    member: int,
-    start: Judge | None,
+    seed: int,
 ) -> SetNetwork:
-    torch.manual_seed(config.seed + member)
-    rng = np.random.default_rng(config.seed + member)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
     network = SetNetwork(inputs.shape[-1], config)
-    if start is not None:
-        _take_over(network, start, member)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.rate, total_steps=config.steps)
     for _ in range(config.steps):
         drawn = torch.from_numpy(rng.choice(len(inputs), config.batch, p=chance / chance.sum()))
         mask, target = there[drawn], answers[drawn]
         batch = inputs[drawn] + config.noise * torch.randn_like(inputs[drawn])
-        unheard = torch.from_numpy(rng.random(len(drawn)) < config.unheard)
-        batch[..., OF_ANSWERS] = batch[..., OF_ANSWERS] * ~unheard[:, None, None]
         odds = network(batch, mask.float())
         each = torch.nn.functional.binary_cross_entropy_with_logits(odds, target, reduction="none")
         aim = torch.softmax((target / config.sharpness).masked_fill(~mask, -1e4), dim=1)

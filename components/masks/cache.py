@@ -13,7 +13,6 @@ from jaxtyping import Bool, Float, Float16, Float32, Int, Int16, UInt8
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write, write_json
 from liftlab.components.masks.clicks.state import SolverState
-from liftlab.components.masks.judging.answered import answer_at
 from liftlab.components.masks.judging.inputs import (
     Measured,
     click_inputs,
@@ -32,9 +31,7 @@ OWN_SHARE = 0.5
 that holds it."""
 CLASSES_FILE = "classes.npy"
 SOFT_FILE = "soft.npy"
-_MEASURED = (
-    "measures.npy", "inradius.npy", "agreement.npy", "relations.npy", "clicks.npy", "answers.npy",
-)  # fmt: skip
+_MEASURED = ("measures.npy", "inradius.npy", "agreement.npy", "relations.npy")
 _ROW = ("block", "offset", "y0", "x0", "height", "width", "area")
 """Columns of the placement table: where the bits of one object in one view lie, and its bounding box."""
 
@@ -203,7 +200,6 @@ class MaskCache:
             self.placement[view, index, 6],
             depth / np.maximum(self.measured.inradius[view, index], depth),
             depth,
-            answer_at(self.measured.clicks[view], self.measured.answers[view][:, index], *click[1:]),
         )
 
     @cached_property
@@ -330,7 +326,11 @@ class MaskCache:
             scores=np.array([entry["score"] for entry in objects], np.float32),
             placement=placement,
             blocks=(bits,),
-            measured=_load_measured(folder),
+            measured=(
+                Measured(*(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in _MEASURED))
+                if (folder / _MEASURED[0]).exists()
+                else None
+            ),
             solver_state=(
                 SolverState.load(folder / SOLVER_FOLDER, scene_key=meta["scene_key"])
                 if (folder / SOLVER_FOLDER).is_dir()
@@ -360,13 +360,6 @@ def _read_soft(path: Path, sizes: Sequence[tuple[int, int]]) -> tuple[Float16[Ar
     stops = np.cumsum([height * width for height, width in sizes])[:-1]
     pieces = np.split(np.load(path, mmap_mode="r", allow_pickle=False), stops)
     return tuple(piece.reshape(size) for piece, size in zip(pieces, sizes, strict=True))
-
-
-def _load_measured(folder: Path) -> Measured | None:
-    """What `MaskCache.save` wrote of the measures, memory-mapped; None where there are none."""
-    if not (folder / _MEASURED[0]).exists():
-        return None
-    return Measured(*(np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in _MEASURED))
 
 
 def _pack_object(

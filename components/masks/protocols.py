@@ -49,10 +49,6 @@ class TrackingInput:
     """Voxels that each view sees."""
     min_pixels: int
     """An object must cover this many pixels in one view at least; a tracker may leave out smaller ones at once."""
-    clicked: Sequence[Any] = ()
-    """Like `held`, of what the click network sees in each view; empty where it was not asked."""
-    seen_masks: Sequence[MaskSet] = ()
-    """Its masks."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,6 @@ from liftlab.pipelines.choices.record import ChoiceRecord, Needs
 class ProposerRecord(ChoiceRecord):
     """`make(settings, device=torch.device)` gives a `liftlab.components.masks.protocols.Proposer`."""
 
-    with_clicks: bool = False
-    """Whether what the click network sees, and this proposer does not, is taken too."""
-
 
 PROPOSERS: Registry[ProposerRecord] = Registry("proposer", group="liftlab.proposers")
 
@@ -38,7 +35,6 @@ PROPOSERS.register(
         summary="Connected regions of even colour, depth and slope at several scales; without weights.",
         licence="Apache-2.0 (our implementation)",
         make=_regions,
-        with_clicks=True,
     )
 )
 PROPOSERS.register(

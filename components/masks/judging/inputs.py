@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int
 
-from liftlab.components.masks.judging.answered import ANSWER
 from liftlab.components.masks.judging.measures import MEASURES, mean_measures
 from liftlab.components.types import Array
 
@@ -23,7 +22,7 @@ its area; logarithm of its area over that of the next smaller and next larger ca
 number of candidates."""
 OBJECT_INPUTS = (*(f"mean_{name}" for name in MEASURES), *STATIC)
 """What is known of a candidate without a click."""
-CLICK_INPUTS = (*OBJECT_INPUTS, *MEASURES, *CLICK, *ANSWER)
+CLICK_INPUTS = (*OBJECT_INPUTS, *MEASURES, *CLICK)
 """What is known of a candidate under a click."""
 
 
@@ -39,11 +38,6 @@ class Measured:
     """How well regions of single photos agree on each; 0 for what comes from geometry."""
     related: Float32[Array, "O R"]
     """`RELATIONS` of each."""
-    clicks: Float32[Array, "V Q 3"]
-    """Where each view was clicked to ask the click network (x, y) in view pixels, and how well it expects its answer to
-    fit; NaN in views with fewer, none where it was not asked."""
-    answers: Float16[Array, "V Q O"]
-    """Intersection over union of its answers with the candidates."""
 
 
 def object_inputs(
@@ -71,7 +65,6 @@ def click_inputs(
     areas: Int[Array, "K"],
     centrality: Float[Array, "K"],
     depth_px: Float[Array, "K"],
-    answer: Float32[Array, "K 3"],
 ) -> Float32[Array, "K E"]:
     """`CLICK_INPUTS` of the candidates under a click, which ascend by area.
 
@@ -81,7 +74,6 @@ def click_inputs(
         areas: Pixels in the clicked view.
         centrality: Distance of the click to each outline as a share of the largest such distance.
         depth_px: The same distance in pixels.
-        answer: `ANSWER` of each.
     """
     count = len(areas)
     log_area = np.log(np.maximum(areas, 1).astype(float))
@@ -97,7 +89,7 @@ def click_inputs(
         ],
         axis=1,
     )
-    return np.concatenate([objects, here, click, answer], axis=1).astype(np.float32)
+    return np.concatenate([objects, here, click], axis=1).astype(np.float32)
 
 
 def distance_to_outside(inside: Bool[Array, "h w"], row: int, column: int) -> float:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int, Int32, UInt8
 
-from liftlab.components.masks.judging.answered import ANSWERED
 from liftlab.components.types import Array
 
 APART_PX = 2
@@ -21,7 +20,7 @@ COLOR_BINS = 6
 MIN_MEASURED_PX = 30
 """Pixels of the smallest mask that is measured."""
 
-OF_MASKS = (
+MEASURES = (
     "log_area", "compactness", "solidity", "extent", "elongation", "frame_share", "holes", "largest_piece",
     "contrast", "weak_contrast", "contrast_share",
     "depth_known", "in_front", "behind", "continues", "turn", "convex", "concave",
@@ -29,8 +28,6 @@ OF_MASKS = (
     "depth_inside", "on_surface",
 )  # fmt: skip
 """Columns of `measure`, in order."""
-MEASURES = (*OF_MASKS, *ANSWERED)
-"""What is measured of a mask in a photo: by itself, and beside what the click network answers there."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def region_borders(levels: Int32[Array, "G H W"]) -> Float16[Array, "H W"]:
 
 
 def measure(photo: MeasuredPhoto, mask: Bool[Array, "H W"]) -> Float32[Array, "_"]:
-    """`OF_MASKS` of a mask that is not empty; NaN where nothing can be said."""
+    """`MEASURES` of a mask that is not empty; NaN where nothing can be said."""
     box = _box(mask, RING_PX + 1)
     inside = np.ascontiguousarray(mask[box])
     area = int(np.count_nonzero(inside))

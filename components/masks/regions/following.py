@@ -1,7 +1,6 @@
 """Objects with one id over all views from the scene's own pieces: what of their merge tree is kept, drawn."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -13,7 +12,6 @@ from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_f
 from liftlab.components.masks.regions.agreeing import (
     AgreedRegion,
     agreed_regions,
-    distinct_sets,
     voxel_rows,
 )
 from liftlab.components.masks.regions.agreement import AgreementConfig
@@ -28,11 +26,7 @@ from liftlab.components.masks.regions.outline import (
 )
 from liftlab.components.masks.regions.tracking import Track
 from liftlab.components.progress import CancelToken, Progress
-from liftlab.components.types import Array, MaskSet
-
-SAME_THING = 0.75
-"""Intersection over union, in voxels, from which what the click network sees is a thing that is known already: at 0.5
-two thirds as much is gained (docs/click-network.md). Its outlines are coarser than those of anything else."""
+from liftlab.components.types import Array
 
 
 class GeometryTracker:
@@ -54,7 +48,7 @@ class GeometryTracker:
         tracks = find_candidates(state.graph, state.tree, self.candidates)
         cancel.check()
         colors = [view_colors(view.image) for view in given.scene.views]
-        regions, by_clicks = self._regions(given, tracks)
+        regions = self._regions(given, tracks)
         count = len(tracks) + len(regions)
         found: list[TrackedMasks] = []
         for number, track in enumerate(tracks):
@@ -68,49 +62,28 @@ class GeometryTracker:
         for number, region in enumerate(regions, start=len(tracks)):
             progress(number / count, f"Drawing outlines, {number + 1} of {count}")
             cancel.check()
-            votes = voxel_votes(state.graph, region.voxels)
-            if number >= len(tracks) + len(regions) - by_clicks:
-                votes = with_seen(votes, region, given.seen_masks)
-            masks = draw_masks(colors, votes, self.outlines, sharpen=True)
+            masks = draw_masks(colors, voxel_votes(state.graph, region.voxels), self.outlines, sharpen=True)
             if largest_area(masks) >= given.min_pixels:
                 leaves = leaves_within(state.graph, region.voxels)
                 found.append(TrackedMasks(tuple(masks), "part", False, 0.0, leaves, region.support))
         return found
 
-    def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> tuple[list[AgreedRegion], int]:
-        """Agreed regions that are not nearly one of the tracks; then what the click network sees alike in several
-        photos and none of those is, and how many these are."""
-        known = _voxels_of_tracks(given.state.graph, tracks)
+    def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> list[AgreedRegion]:
+        """Agreed regions that are not nearly one of the tracks."""
+        graph = given.state.graph
         regions = agreed_regions(given.held, given.visible, self.agreement)
-        regions = _unlike(regions, known, self.candidates.duplicate)
-        if not given.clicked:
-            return regions, 0
-        known = scipy.sparse.vstack([known, voxel_rows([one.voxels for one in regions], known.shape[1])])
-        seen = _unlike(agreed_regions(given.clicked, given.visible, self.agreement), known, SAME_THING)
-        alone = replace(self.agreement, duplicate=SAME_THING)
-        seen = [seen[i] for i in distinct_sets([one.voxels for one in seen], known.shape[1], alone)]
-        return regions + seen, len(seen)
-
-
-def _voxels_of_tracks(graph: SceneGraph, tracks: Sequence[Track]) -> scipy.sparse.csr_array:
-    """Which voxels each track holds: ones in [T, N]."""
-    member = scipy.sparse.lil_array((len(tracks), graph.num_leaves + 1), dtype=np.float32)
-    for index, track in enumerate(tracks):
-        member[index, track.leaves] = 1
-    return member.tocsr()[:, np.asarray(graph.leaf)]  # leaf -1 is the last column, which no track has
-
-
-def _unlike(
-    regions: Sequence[AgreedRegion], known: scipy.sparse.csr_array, share: float
-) -> list[AgreedRegion]:
-    """Regions whose intersection over union, in voxels, with every known set [T, N] is at most `share`."""
-    if not regions or known.shape[0] == 0:
-        return list(regions)
-    mine = voxel_rows([region.voxels for region in regions], known.shape[1])
-    common = (mine @ known.T).toarray()
-    either = mine.sum(axis=1)[:, None] + known.sum(axis=1)[None, :] - common
-    fresh = (common <= share * either).all(axis=1)
-    return [region for region, new in zip(regions, fresh, strict=True) if new]
+        if not regions or not tracks:
+            return regions
+        leaf = np.asarray(graph.leaf)
+        member = scipy.sparse.lil_array((len(tracks), graph.num_leaves + 1), dtype=np.float32)
+        for index, track in enumerate(tracks):
+            member[index, track.leaves] = 1
+        by_track = member.tocsr()[:, leaf]  # leaf -1 is the last column, which no track has
+        by_region = voxel_rows([region.voxels for region in regions], len(graph.points))
+        common = (by_region @ by_track.T).toarray()
+        either = by_region.sum(axis=1)[:, None] + by_track.sum(axis=1)[None, :] - common
+        fresh = (common <= self.candidates.duplicate * either).all(axis=1)
+        return [region for region, new in zip(regions, fresh, strict=True) if new]
 
 
 def leaves_within(graph: SceneGraph, voxels: Int[Array, "K"]) -> Int[Array, "_"]:
@@ -128,19 +101,6 @@ def voxel_votes(graph: SceneGraph, voxels: Int[Array, "K"]) -> list[Int8[Array, 
     table[voxels] = 1
     table[-1] = -1
     return [table.take(image) for image in graph.voxel_of_pixel]
-
-
-def with_seen(
-    votes: Sequence[Int8[Array, "H W"]], region: AgreedRegion, seen: Sequence[MaskSet]
-) -> list[Int8[Array, "H W"]]:
-    """The votes, and where a view knows no voxel what its own mask of the region says there."""
-    out = list(votes)
-    for view, member in region.members.items():
-        mask = np.asarray(seen[view].masks[member])
-        out[view] = out[view].copy()
-        inside = out[view][: mask.shape[0], : mask.shape[1]]
-        inside[:] = np.where(inside < 0, mask, inside)
-    return out
 
 
 def leaf_votes(leaf_of_pixel: Array, leaves: Array, graph: SceneGraph) -> list[Int8[Array, "H W"]]:

@@ -8,19 +8,16 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float16, Float32, UInt16
 
-from liftlab.components.click_network.proposals import ClickProposer, PhotoAnswers, click_network
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import inradius
 from liftlab.components.masks.clicks.state import SolverState
 from liftlab.components.masks.graph.borders import leaf_borders
 from liftlab.components.masks.graph.hole_filling import fill_surfaces
 from liftlab.components.masks.graph.scene_graph import SceneGraph, build_scene_graph, lab_image, view_depths
-from liftlab.components.masks.judging.answered import answered, ious, sampled
 from liftlab.components.masks.judging.inputs import Measured
 from liftlab.components.masks.judging.measures import (
     MEASURES,
     MIN_MEASURED_PX,
-    OF_MASKS,
     measure,
     measured_photo,
     region_borders,
@@ -78,28 +75,21 @@ def build_masks(
     cancel.check()
     depths = view_depths(scene)
     start = 0.25 if PROPOSERS.get(config.proposer).needs is None else 0.1
-    proposals, clicked, answers, regions, borders = _proposed(
-        scene,
-        graph,
-        depths,
-        proposer,
-        _others(config, torch.device(device)),
-        part_of(progress, start, 0.55),
-        cancel,
+    proposals, regions, borders = _proposed(
+        scene, graph, depths, proposer, RegionProposer(config.regions), part_of(progress, start, 0.55), cancel
     )
     progress(0.55, "Giving objects one name over all photos")
     state = _state(scene, fill_surfaces(graph, regions), depths, proposals, regions, config)
     voxel_of_pixel, count = np.asarray(state.graph.voxel_of_pixel), len(state.graph.points)
     found = [voxels_of_proposals(*each, count) for each in zip(voxel_of_pixel, proposals, strict=True)]
     held, visible = [masks for masks, _ in found], np.stack([seen for _, seen in found])
-    by_clicks = [voxels_of_proposals(*each, count)[0] for each in zip(voxel_of_pixel, clicked, strict=False)]
-    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels, by_clicks, clicked)
+    given = TrackingInput(scene, proposals, state, held, visible, config.min_pixels)
     tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
     tracked = [_cut(one, scene) for one in tracked]
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
     related = relations(voxels_of_masks(voxel_of_pixel, count, tracked), held, visible)
     measured = _measured(
-        scene, state.graph, depths, borders, answers, tracked, related, part_of(progress, 0.9, 1.0), cancel
+        scene, state.graph, depths, borders, tracked, related, part_of(progress, 0.9, 1.0), cancel
     )
     progress(1.0, f"{len(tracked)} masks in {len(scene.views)} photos")
     return _cache(scene, tracked, state, measured)
@@ -115,30 +105,17 @@ def _made(config: MasksConfig, device: torch.device) -> tuple[Proposer, Tracker]
     )
 
 
-def _others(config: MasksConfig, device: torch.device) -> tuple[RegionProposer, ClickProposer | None]:
-    """Who looks at each photo beside the proposer: regions, which clicks flood, and the click network if it helps."""
-    if not (config.clicked.enabled and PROPOSERS.get(config.proposer).with_clicks):
-        return RegionProposer(config.regions), None
-    return RegionProposer(config.regions), ClickProposer(click_network().to(device), config.clicked)
-
-
 def _proposed(
     scene: Scene,
     graph: SceneGraph,
     depths: Float32[Array, "V H W"],
     proposer: Proposer,
-    others: tuple[RegionProposer, ClickProposer | None],
+    by_regions: RegionProposer,
     progress: Progress,
     cancel: CancelToken,
-) -> tuple[
-    list[MaskSet], list[MaskSet], list[PhotoAnswers], UInt16[Array, "V H W"], list[Float16[Array, "_ _"]]
-]:
-    """Proposals of every view, those of the click network if it is asked with all its answers, its finest regions, and
-    the borders of regions of all sizes."""
-    by_regions, by_clicks = others
+) -> tuple[list[MaskSet], UInt16[Array, "V H W"], list[Float16[Array, "_ _"]]]:
+    """Proposals of every view, its finest regions, and the borders of regions of all sizes."""
     proposals: list[MaskSet] = []
-    clicked: list[MaskSet] = []
-    answers: list[PhotoAnswers] = []
     borders: list[Float16[Array, "_ _"]] = []
     regions = np.zeros(graph.voxel_of_pixel.shape, np.uint16)
     started = time.monotonic()
@@ -149,15 +126,11 @@ def _proposed(
         normals = graph.normals_in_view(index)[:height, :width]
         depth = depths[index, :height, :width]
         levels = by_regions.levels(view.image, depth, normals)
-        photo = ProposalInput(view.image, depth, normals, levels)
-        proposals.append(_within(proposer.propose(photo, cancel=cancel), view.used))
-        if by_clicks is not None:
-            answer, seen = by_clicks.ask(photo, cancel)
-            clicked.append(_within(seen, view.used))
-            answers.append(answer)
+        found = proposer.propose(ProposalInput(view.image, depth, normals, levels), cancel=cancel)
+        proposals.append(_within(found, view.used))
         regions[index, :height, :width] = np.minimum(levels[0], 65535)
         borders.append(region_borders(levels))
-    return proposals, clicked, answers, regions, borders
+    return proposals, regions, borders
 
 
 def _within(found: MaskSet, used: Bool[Array, "H W"] | None) -> MaskSet:
@@ -191,7 +164,6 @@ def _measured(
     graph: SceneGraph,
     depths: Float32[Array, "V H W"],
     borders: Sequence[Float16[Array, "_ _"]],
-    answers: Sequence[PhotoAnswers],
     tracked: Sequence[TrackedMasks],
     related: Float32[Array, "O R"],
     progress: Progress,
@@ -200,9 +172,6 @@ def _measured(
     """What the judge is told of every object in every view."""
     in_views = np.full((len(scene.views), len(tracked), len(MEASURES)), np.nan, np.float16)
     radius = np.zeros((len(scene.views), len(tracked)), np.float16)
-    most = max((len(one.at) for one in answers), default=0)
-    clicks = np.full((len(scene.views), most, 3), np.nan, np.float32)
-    fits = np.zeros((len(scene.views), most, len(tracked)), np.float16)
     for index, view in enumerate(scene.views):
         progress(index / len(scene.views), f"Measuring objects in {view.name}")
         cancel.check()
@@ -217,18 +186,9 @@ def _measured(
         )
         for number, one in enumerate(tracked):
             if np.count_nonzero(one.masks[index]) >= MIN_MEASURED_PX:
-                in_views[index, number, : len(OF_MASKS)] = measure(photo, one.masks[index])
+                in_views[index, number] = measure(photo, one.masks[index])
                 radius[index, number] = inradius(one.masks[index])
-        if answers:
-            asked, masks = answers[index], [one.masks[index] for one in tracked]
-            clicks[index, : len(asked.at)] = np.column_stack([asked.at, asked.quality])
-            fit = ious(asked.masks.reshape(len(asked.at), -1), sampled(masks, asked.columns, asked.rows))
-            fits[index, : len(asked.at)] = fit
-            column, row = asked.at.astype(np.int64).T
-            inside = np.stack([mask[row, column] for mask in masks], axis=1)
-            in_views[index, :, len(OF_MASKS) :] = answered(fit, inside)
-    agreement = np.array([one.agreement for one in tracked], np.float32)
-    return Measured(in_views, radius, agreement, related, clicks, fits)
+    return Measured(in_views, radius, np.array([one.agreement for one in tracked], np.float32), related)
 
 
 def _wait(started: float, done: int, scene: Scene) -> str:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from liftlab.components.bounds import within
-from liftlab.components.click_network.config import ClickProposalConfig
 from liftlab.components.config_keys import OMIT_DEFAULT_FROM_KEY
 from liftlab.components.errors import InputError
 from liftlab.components.masks.clicks.candidates import CandidateConfig
@@ -19,7 +18,7 @@ from liftlab.pipelines.choices.record import check_settings
 from liftlab.pipelines.choices.trackers import TRACKERS
 from liftlab.pipelines.models import Sam2Config
 
-STEP_VERSION = 9
+STEP_VERSION = 8
 """Raised when the computation changes; part of the key of a scene's masks."""
 
 
@@ -51,8 +50,6 @@ class MasksConfig:
     """Who gives objects one id over all photos: association through the pointmaps, the masks that a scene was made with
     (photos; the default of such a scene), or SAM 2.1 following its own proposals from photo to photo (`proposer` must
     be sam2)."""
-    clicked: ClickProposalConfig = field(default_factory=ClickProposalConfig, metadata=OMIT_DEFAULT_FROM_KEY)
-    """Things that a small network sees under clicks all over each photo and nothing else finds."""
     sam2: Sam2Config = field(default_factory=Sam2Config, metadata=OMIT_DEFAULT_FROM_KEY)
     """Which SAM 2.1, and how."""
     options: dict[str, dict[str, Any]] = field(

@@ -137,10 +137,7 @@ def measured(cache: MaskCache) -> MaskCache:
     in_views = np.full((views, objects, len(MEASURES)), np.nan, np.float16)
     zeros = np.zeros(objects, np.float32)
     related = np.zeros((objects, len(RELATIONS)), np.float32)
-    clicks = np.full((views, 2, 3), [30.0, 20.0, 0.5], np.float32)
-    answers = np.full((views, 2, objects), 0.25, np.float16)
-    radius = np.ones((views, objects), np.float16)
-    return replace(cache, measured=Measured(in_views, radius, zeros, related, clicks, answers))
+    return replace(cache, measured=Measured(in_views, np.ones((views, objects), np.float16), zeros, related))
 
 
 def test_the_judge_decides_what_a_click_means(monkeypatch) -> None:

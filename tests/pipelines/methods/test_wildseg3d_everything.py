@@ -7,7 +7,6 @@ import pytest
 
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.judging.inputs import Measured
-from liftlab.components.masks.judging.measures import MEASURES
 from liftlab.pipelines.methods.wildseg3d.everything import painting_order, things_of
 
 TABLE, PILE, LEFT, ALMOST_LEFT, RIGHT, PRINT = 1, 2, 3, 4, 5, 6
@@ -29,9 +28,8 @@ def cache_of(measured: bool = True) -> MaskCache:
     )  # fmt: skip
     agreement = np.array([0, 0, 0, 0, 0, 0.8], np.float32)
     nothing = Measured(
-        np.zeros((2, 6, len(MEASURES)), np.float16), np.ones((2, 6), np.float16), agreement,
-        np.zeros((6, 7), np.float32), np.zeros((2, 0, 3), np.float32), np.zeros((2, 0, 6), np.float16),
-    )  # fmt: skip
+        np.zeros((2, 6, 26), np.float16), np.ones((2, 6), np.float16), agreement, np.zeros((6, 7), np.float32)
+    )
     return replace(cache, measured=nothing) if measured else cache
 
 

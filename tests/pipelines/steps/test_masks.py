@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liftlab.components.click_network.config import ClickProposalConfig
-from liftlab.components.click_network.proposals import ClickProposer, PhotoAnswers
 from liftlab.components.errors import Cancelled
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.masks.protocols import ProposalInput, is_foreground
+from liftlab.components.masks.protocols import is_foreground
 from liftlab.components.progress import CancelToken
-from liftlab.components.types import MaskSet, Pointmap
+from liftlab.components.types import Pointmap
 from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 from tests.toy import FLOOR, Toy, make_toy
 
@@ -136,49 +134,3 @@ def test_foreground_is_what_is_neither_huge_nor_at_three_borders() -> None:
     band[30:] = True  # touches left, right and bottom
     assert is_foreground([small, small]) and not is_foreground([band])
     assert not is_foreground([np.ones((40, 60), bool)])
-
-
-@pytest.fixture(scope="module")
-def seen_alike(toy: Toy) -> list[MaskSet]:
-    """What a click network might see in each photo: two boxes that do not touch as one thing, and a box alone."""
-    return [
-        MaskSet(np.stack([(one == 1) | (one == 3), one == 1]), np.ones(2, np.float32)) for one in toy.instance
-    ]
-
-
-def with_network(
-    monkeypatch: pytest.MonkeyPatch, toy: Toy, seen: list[MaskSet], config: MasksConfig
-) -> MaskCache:
-    masks = iter(seen)
-
-    def ask(self: ClickProposer, photo: ProposalInput, cancel: CancelToken) -> tuple[PhotoAnswers, MaskSet]:
-        """One click, answered by nothing; and what is seen."""
-        nothing = PhotoAnswers(
-            np.array([[1.5, 1.5]], np.float32), np.zeros((1, 1), np.uint8), (2, 4), np.ones(1, np.float32),
-            np.arange(4), np.arange(2),
-        )  # fmt: skip
-        return nothing, next(masks)
-
-    monkeypatch.setattr(ClickProposer, "ask", ask)
-    return build_masks(toy.scene, config)
-
-
-def test_what_the_click_network_alone_sees_alike_in_the_photos_is_offered(
-    toy: Toy, seen_alike: list[MaskSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    apart = (toy.instance == 1) | (toy.instance == 3)
-    off = MasksConfig(clicked=ClickProposalConfig(enabled=False))
-    without = build_masks(toy.scene, off)
-    assert best_iou(without, apart, "part") < 0.5
-    cache = with_network(monkeypatch, toy, seen_alike, MasksConfig())
-    assert best_iou(cache, apart, "part") > 0.8
-    assert len(cache.kinds) == len(without.kinds) + 1  # the box alone was known
-
-
-def test_what_the_click_network_sees_in_one_photo_is_not_offered(
-    toy: Toy, seen_alike: list[MaskSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    nothing = MaskSet(np.zeros((0, *toy.instance.shape[1:]), bool), np.zeros(0, np.float32))
-    off = build_masks(toy.scene, MasksConfig(clicked=ClickProposalConfig(enabled=False)))
-    cache = with_network(monkeypatch, toy, [seen_alike[0], nothing, nothing, nothing], MasksConfig())
-    assert cache.kinds == off.kinds and np.array_equal(cache.placement, off.placement)

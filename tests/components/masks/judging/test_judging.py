@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from assets.judge_training.fitting import FitConfig, SetNetwork, fit, padded, save_judge
-from liftlab.components.masks.judging.answered import ANSWER
 from liftlab.components.masks.judging.inputs import (
     CLICK_INPUTS,
     OBJECT_INPUTS,
@@ -15,7 +14,6 @@ from liftlab.components.masks.judging.inputs import (
 )
 from liftlab.components.masks.judging.measures import (
     MEASURES,
-    OF_MASKS,
     mean_measures,
     measure,
     measured_photo,
@@ -45,7 +43,7 @@ def photo(mask: np.ndarray, *, lift: float = 0.0, contrast: float = 40.0):
 
 
 def named(values: np.ndarray) -> dict[str, float]:
-    return dict(zip(OF_MASKS, values.tolist(), strict=True))
+    return dict(zip(MEASURES, values.tolist(), strict=True))
 
 
 def test_a_raised_disc_is_measured_as_what_it_is() -> None:
@@ -141,14 +139,12 @@ def test_the_judge_computes_what_was_trained() -> None:
 
 def test_fitting_learns_which_candidate_is_meant() -> None:
     rng = np.random.default_rng(0)
-    width = len(CLICK_INPUTS)
-    told = np.arange(width) < 4
-    inputs = (told * rng.normal(size=(600, width))).astype(np.float32)
+    inputs = rng.normal(size=(600, 4)).astype(np.float32)
     question = np.repeat(np.arange(150), 4)
     answers = (1 / (1 + np.exp(-3 * inputs[:, 1]))).astype(np.float32)
     sets = padded(inputs, question, answers, np.ones(600), 6)
     decide = fit([sets], FitConfig(hidden=16, members=1, steps=150, batch=32))
-    fresh = (told * rng.normal(size=(100, 4, width))).astype(np.float32)
+    fresh = rng.normal(size=(100, 4, 4)).astype(np.float32)
     right = sum(int(decide(one).argmax() == one[:, 1].argmax()) for one in fresh)
     assert right > 85
 
@@ -157,7 +153,7 @@ def test_a_judge_is_saved_and_read(tmp_path) -> None:
     """Trained layers lie transposed in memory; what is read must answer as what was trained."""
     rng = np.random.default_rng(0)
     sets = padded(
-        rng.normal(size=(40, len(CLICK_INPUTS))).astype(np.float32),
+        rng.normal(size=(40, 4)).astype(np.float32),
         np.repeat(np.arange(10), 4),
         rng.uniform(size=40),
         np.ones(40),
@@ -165,7 +161,7 @@ def test_a_judge_is_saved_and_read(tmp_path) -> None:
     )
     decide = fit([sets], FitConfig(hidden=6, members=2, steps=3, batch=4))
     save_judge(decide, tmp_path / "judge.safetensors")
-    inputs = rng.normal(size=(5, len(CLICK_INPUTS)))
+    inputs = rng.normal(size=(5, 4))
     np.testing.assert_allclose(read_judge(tmp_path / "judge.safetensors")(inputs), decide(inputs), atol=2e-3)
 
 
@@ -180,7 +176,6 @@ def test_a_click_tells_sizes_and_ranks() -> None:
     told = click_inputs(
         np.zeros((3, len(OBJECT_INPUTS)), np.float32), np.zeros((3, len(MEASURES)), np.float32),
         np.array([10, 20, 80]), np.array([1.0, 0.5, 0.2]), np.array([2.0, 2.0, 2.0]),
-        np.full((3, len(ANSWER)), 0.5, np.float32),
     )  # fmt: skip
     assert told.shape == (3, len(CLICK_INPUTS))
     column = {name: told[:, index] for index, name in enumerate(CLICK_INPUTS)}
