@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 CONTEXT = 96
 """Channels of the coarsest map, a sixteenth of the photos' size, whose values see some 80 pixels across."""
 
