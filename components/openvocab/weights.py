@@ -83,7 +83,7 @@ def load_trained(file: Path = WEIGHTS, *, device: torch.device | None = None) ->
             raise InputError(
                 f"These weights have version {about['schema_version']}, not {SCHEMA_VERSION}: {file}"
             )
-        network = OpenVocabNetwork(NetworkConfig(**{"looks": False, **about["network"]}))
+        network = OpenVocabNetwork(NetworkConfig(**{"looks": False, "context": False, **about["network"]}))
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, InputError):

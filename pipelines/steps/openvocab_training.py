@@ -88,10 +88,10 @@ PRESETS: dict[str, TrainConfig] = {
     "cpu": TrainConfig(
         supervision=SupervisionConfig(negatives=200, views=4),
         loss=LossConfig(class_weight=1.0),
-        steps=6000,
+        steps=10_000,
         scenes=1,
         rate=1e-3,
-        hold=0.8,
+        hold=0.4,
     ),
     "ablation": TrainConfig(
         supervision=SupervisionConfig(negatives=88), steps=500, scenes=1, rate=1e-3, warmup=50

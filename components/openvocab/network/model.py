@@ -41,6 +41,8 @@ class NetworkConfig:
     """Of attention."""
     features: int = 32
     """Channels of the 2D features; 0 = colours alone."""
+    context: bool = True
+    """Photos are seen by a deeper network beside the three convolutions [ours]."""
     text_dim: int = 128
     """Of the text encoder's vectors."""
     kin: int = 24
@@ -62,7 +64,7 @@ class OpenVocabNetwork(nn.Module):
         super().__init__()
         self.config = config
         d, p = config.dim, config.point_dim
-        self.image = ImageFeatures(config.features) if config.features else None
+        self.image = ImageFeatures(config.features, config.context) if config.features else None
         self.point_mlp = nn.Sequential(
             nn.Linear(POINT_CHANNELS + config.features, 64), nn.ReLU(), nn.Linear(64, p), nn.ReLU()
         )
