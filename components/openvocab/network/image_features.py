@@ -66,8 +66,8 @@ class _Refine(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.norm = nn.GroupNorm(4, channels)
         self.last = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Float[Tensor, "V C h w"]) -> Float[Tensor, "V C h w"]:
         return x + self.last(F.relu(self.norm(self.first(x))))
