@@ -1,6 +1,5 @@
 """`liftlab scenes` and `liftlab workspace`: what there is, another name for a scene, and the end of what may go."""
 
-from dataclasses import asdict
 from typing import Any
 
 from liftlab.cli.commands import Scenes, WorkspaceCommand
@@ -31,7 +30,7 @@ def run_scenes(command: Scenes) -> dict[str, Any]:
             print(f"{status.name:24} {', '.join(done) or 'not built yet'}")
         if command.action == "delete":
             print(f"{freed / 1e6:.1f} MB removed")
-    return {"scenes": [asdict(status) for status in statuses], "bytes_removed": freed}
+    return {"scenes": [status.record for status in statuses], "bytes_removed": freed}
 
 
 def run_workspace(command: WorkspaceCommand) -> dict[str, Any]:

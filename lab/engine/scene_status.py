@@ -1,9 +1,10 @@
 """Which steps of a scene are done: a result on disk counts while today's code would make the same."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from liftlab.components.errors import InputError
 from liftlab.components.files import is_sealed
@@ -30,6 +31,12 @@ class SceneStatus:
     def methods(self) -> tuple[str, ...]:
         """Prepared methods; looked up when first asked for."""
         return self.prepared_methods()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+        return {**told, "methods": list(self.methods)}
 
 
 class KnownVersions:
