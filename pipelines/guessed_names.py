@@ -6,25 +6,27 @@ a suggestion until a person accepts it, and every answer that rests on one says 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from liftlab.components.progress import CancelToken, Progress, no_progress
 from liftlab.components.text.grammar import parse
 from liftlab.components.text.names import callable_names, kind_of
 from liftlab.components.text.word_vectors import WordVectors
 from liftlab.components.text.words import tokenise
-from liftlab.components.types import Array
-from liftlab.pipelines.offers import SuggestsNames
-from liftlab.pipelines.search import SearchIndex, SearchResult, search
+from liftlab.components.types import Array, Scene
+from liftlab.pipelines.offers import NamedThing
+from liftlab.pipelines.search import PIECE, SearchIndex, SearchResult, search, with_objects
 
 Guesses = dict[int, tuple[tuple[str, float], ...]]
 """Object id to up to three names with how likely each is right."""
 MEANS_ALIKE = 0.4
 """Cosine from which two names mean alike: 36 of the 40 synonyms and phrases that tests ask for lie above it, and one
 in a hundred pairs of families of the training captures."""
+SAME_THING = 0.5
+"""Masks show the same thing from this IoU, as AP50 and PQ take it."""
+MOSTLY = 0.8
+"""Share of an object in a thing from which it is a piece of it."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +41,54 @@ class Meant:
     """What a person should know of it."""
 
 
-def guess_names(
-    segmenter: SuggestsNames,
-    prepared: Any,
-    index: SearchIndex,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
-) -> Guesses:
-    """Guesses of what every object of an index is."""
+def with_named_things(
+    scene: Scene, index: SearchIndex, things: Sequence[NamedThing]
+) -> tuple[SearchIndex, Guesses]:
+    """An index whose objects have the names that were guessed for things of another method, and the guesses.
+
+    A thing gives its names to the one object that is it, never to its pieces. One that the index does not have as a
+    whole becomes an object of its own; pieces of it then stand behind it in every ranking.
+
+    Args:
+        scene: Of both.
+        index: Objects as words find them up to now.
+        things: As they were found elsewhere, best first.
+    """
     ids = index.objects.object_ids.tolist()
-    out: Guesses = {}
-    for done, object_id in enumerate(ids):
-        if cancel is not None:
-            cancel.check()
-        progress(done / len(ids), "Guessing what things are")
-        masks = [index.mask(view, object_id) for view in range(index.masks.num_views)]
-        names = segmenter.suggested_names(prepared, masks)
-        if names:
-            out[int(object_id)] = names
-    return out
+    areas, shared = _overlaps(index, ids, things)
+    own = np.array([sum(int(mask.sum()) for mask in thing.masks) for thing in things], np.float64)
+    ious = shared / np.maximum(own[:, None] + areas - shared, 1)
+    guesses: Guesses = {}
+    alone: list[NamedThing] = []
+    prior = index.prior.copy()
+    for row, thing in enumerate(things):
+        if not thing.names or own[row] == 0:
+            continue
+        if ids and ious[row].max() >= SAME_THING:  # two ways of looking agree that it is a thing
+            guesses.setdefault(ids[int(ious[row].argmax())], thing.names)
+            continue
+        alone.append(thing)
+        prior[(shared[row] > MOSTLY * areas) & (areas < own[row])] *= PIECE
+    if alone:
+        index = with_objects(scene, replace(index, prior=prior), [thing.masks for thing in alone])
+        for object_id, thing in zip(index.objects.object_ids[-len(alone) :].tolist(), alone, strict=True):
+            guesses[object_id] = tuple((name, chance * thing.score) for name, chance in thing.names)
+    return index, guesses
+
+
+def _overlaps(
+    index: SearchIndex, ids: Sequence[int], things: Sequence[NamedThing]
+) -> tuple[Float[Array, "O"], Float[Array, "K O"]]:
+    """Pixels of every object over all views, and how many of them each thing holds."""
+    areas, shared = np.zeros(len(ids)), np.zeros((len(things), len(ids)))
+    for view in range(index.masks.num_views):
+        for column, object_id in enumerate(ids):
+            rows, columns = index.masks.box(view, object_id)
+            mask = index.mask(view, object_id)[rows, columns]
+            areas[column] += mask.sum()
+            for row, thing in enumerate(things):
+                shared[row, column] += (mask & thing.masks[view][rows, columns]).sum()
+    return areas, shared
 
 
 def search_with_guesses(

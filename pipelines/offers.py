@@ -104,16 +104,24 @@ def need_votes(method: Any) -> VotesForWords:
     return method
 
 
+@dataclass(frozen=True)
+class NamedThing:
+    """A thing that a method found by itself, and what it may be."""
+
+    masks: tuple[Bool[Array, "_ _"], ...]
+    """The thing in every view, view pixels."""
+    names: tuple[tuple[str, float], ...]
+    """Up to three names with how likely each is right, if it is a thing; best first."""
+    score: float
+    """In [0, 1]: how likely it is a thing."""
+
+
 @runtime_checkable
 class SuggestsNames(Protocol):
     """A method that guesses what things are."""
 
-    def suggested_names(
-        self, prepared: Any, masks: Sequence[Bool[Array, "_ _"]]
-    ) -> tuple[tuple[str, float], ...]:
-        """Up to three names of the object that these masks (one per view) show, each with how likely it is right; best
-        first. Empty where it knows of no such object.
-        """
+    def named_things(self, prepared: Any) -> tuple[NamedThing, ...]:
+        """The things of a scene as the method sees them, best first; none of them lies mostly within better ones."""
         ...
 
 

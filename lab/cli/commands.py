@@ -355,6 +355,8 @@ class OpenVocab(Common):
     """Who gives the points (data): true depth, the same spoilt as stereo spoils it, our own stereo, or mixed."""
     config: Literal["tiny", "cpu", "ablation", "gpu"] = "cpu"
     """Sizes and length (data, train)."""
+    steps: Annotated[int | None, arg(metavar="N")] = None
+    """Steps in all (train); the configuration's when not given."""
     validate: Annotated[Path | None, arg(metavar="DIR")] = None
     """Records that are not trained on, by which names are calibrated (train)."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None

@@ -189,7 +189,7 @@ def build_word_lookup(
         progress=part_of(progress, 0.8, 1.0), cancel=cancel,
     )  # fmt: skip
     if encoder == GUESSING:
-        guesses = _guesses(lab, name, index, progress=progress, cancel=cancel)
+        index, guesses = _guesses(lab, name, index, progress=progress, cancel=cancel)
         return WordLookup(index, encoder=encoder, guesses=guesses)
     model = lab.text_encoder(encoder)
     if model is None:
@@ -203,16 +203,19 @@ def build_word_lookup(
 
 def _guesses(
     lab: "Lab", name: str, index: "SearchIndex", *, progress: Progress, cancel: CancelToken
-) -> dict[int, tuple[tuple[str, float], ...]]:
-    """What the network that names things says of an index's objects; its method is prepared when that is missing."""
-    from liftlab.pipelines.guessed_names import guess_names
+) -> "tuple[SearchIndex, dict[int, tuple[tuple[str, float], ...]]]":
+    """An index with the things of the network that names things, whose method is prepared when that is missing, and
+    what it says they are."""
+    from liftlab.pipelines.guessed_names import with_named_things
     from liftlab.pipelines.offers import SuggestsNames
 
     config = lab.config_of(name, NAMING_METHOD)
     prepared = lab.prepare(name, NAMING_METHOD, config, progress=progress, cancel=cancel)
     segmenter = lab.segmenter(NAMING_METHOD, config)
     assert isinstance(segmenter, SuggestsNames)
-    return guess_names(segmenter, prepared, index, progress=progress, cancel=cancel)
+    progress(1.0, "Guessing what things are")
+    scene = lab.reconstruct(name, cancel=cancel)
+    return with_named_things(scene, index, segmenter.named_things(prepared))
 
 
 def _embeddings(

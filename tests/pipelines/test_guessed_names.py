@@ -1,13 +1,12 @@
 """Words for things: guesses and given names that mean alike, together with colours and places."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from liftlab.components.text.word_vectors import word_vectors
-from liftlab.pipelines.guessed_names import guess_names, meaning_of, search_with_guesses
-from liftlab.pipelines.search import SearchIndex, build_index
+from liftlab.pipelines.guessed_names import meaning_of, search_with_guesses, with_named_things
+from liftlab.pipelines.offers import NamedThing
+from liftlab.pipelines.search import PIECE, SearchIndex, build_index
 from tests.toy import Toy, make_toy
 
 
@@ -79,10 +78,43 @@ def test_what_nothing_is_taken_for_stays_unknown(index: SearchIndex, boxes: dict
     assert search_with_guesses(index, "red", guesses(boxes), word_vectors()).guess == ""
 
 
-def test_a_method_is_asked_for_every_object(index: SearchIndex, toy: Toy) -> None:
-    class Namer:
-        def suggested_names(self, prepared, masks: Sequence[np.ndarray]) -> tuple[tuple[str, float], ...]:
-            return (("mug", 0.5),) if (masks[0] & (toy.instance[0] == 2)).any() else ()
+def thing(*held: np.ndarray, name: str, score: float = 0.5) -> NamedThing:
+    return NamedThing(tuple(held), ((name, 0.5),), score)
 
-    found = guess_names(Namer(), None, index)
-    assert set(found) <= set(index.objects.object_ids.tolist()) and set(found.values()) == {(("mug", 0.5),)}
+
+def test_a_thing_names_the_one_object_that_it_is(index: SearchIndex, boxes: dict[int, int], toy: Toy) -> None:
+    things = [thing(*(toy.instance == 2), name="mug"), thing(*(toy.instance == 1), name="bowl")]
+    same, found = with_named_things(toy.scene, index, things)
+    assert same is index
+    assert found == {boxes[2]: (("mug", 0.5),), boxes[1]: (("bowl", 0.5),)}
+
+
+def test_a_whole_that_the_index_has_in_pieces_joins_it_and_stands_before_them(
+    index: SearchIndex, boxes: dict[int, int], toy: Toy
+) -> None:
+    both = np.isin(toy.instance, (1, 3))
+    both[:, :20, :20] = True  # so that neither box is half of it
+    grown, found = with_named_things(toy.scene, index, [thing(*both, name="mug", score=0.4)])
+    (new,) = set(found) - set(index.objects.object_ids.tolist())
+    assert found[new] == (("mug", 0.2),), (
+        "only one way of looking found it: its name is as sure as it is a thing"
+    )
+    assert all((grown.mask(view, new) == both[view]).all() for view in range(3))
+    before, after = (dict(zip(i.objects.object_ids.tolist(), i.prior, strict=True)) for i in (index, grown))
+    for box, weight in ((1, PIECE), (3, PIECE), (2, 1)):
+        assert after[boxes[box]] == pytest.approx(before[boxes[box]] * weight)
+    assert [one.object_id for one in search_with_guesses(grown, "cup", found, word_vectors()).found] == [new]
+
+
+def test_of_two_things_that_are_one_object_the_better_names_it(
+    index: SearchIndex, boxes: dict[int, int], toy: Toy
+) -> None:
+    mine = toy.instance == 3
+    same, found = with_named_things(toy.scene, index, [thing(*mine, name="mug"), thing(*mine, name="bowl")])
+    assert same is index and found == {boxes[3]: (("mug", 0.5),)}
+
+
+def test_a_thing_without_a_name_or_without_a_pixel_changes_nothing(index: SearchIndex, toy: Toy) -> None:
+    nothing = thing(*np.zeros_like(toy.instance, bool), name="mug")
+    nameless = NamedThing(tuple(toy.instance == 1), (), 0.9)
+    assert with_named_things(toy.scene, index, [nothing, nameless]) == (index, {})

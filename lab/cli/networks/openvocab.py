@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
 
     encoder = chosen_text_encoder(command.text)
     config = fitting(PRESETS[command.config], encoder)
+    if command.steps is not None:
+        if command.steps < 1:
+            raise InputError(f"--steps must be 1 or more; got {command.steps}.")
+        config = replace(config, steps=command.steps)
     with working("Training") as (progress, cancel):
         weights = train(
             records_in(folder), _out(command), config, encoder, progress=progress.report,

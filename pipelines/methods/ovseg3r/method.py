@@ -33,6 +33,7 @@ from liftlab.pipelines.base import check_masks, empty_selection, register
 from liftlab.pipelines.methods.ovseg3r import clicks as reading
 from liftlab.pipelines.methods.ovseg3r.spreading import pixels_of, spread
 from liftlab.pipelines.methods.ovseg3r.state import OvSeg3RConfig, OvSeg3RPrepared, in_view
+from liftlab.pipelines.offers import NamedThing
 
 NAME = "ovseg3r"
 SCHEMA_VERSION = 3
@@ -151,31 +152,23 @@ class OvSeg3R:
             out.append(np.where(own >= 0, image, 0).astype(np.uint16))
         return tuple(out)
 
-    def suggested_names(
-        self, prepared: OvSeg3RPrepared, masks: Sequence[Bool[Array, "_ _"]]
-    ) -> tuple[tuple[str, float], ...]:
-        """Up to three guesses of what an object is, with how likely each is right; best first.
-
-        Args:
-            prepared: Of the scene.
-            masks: The object in every view, view pixels; from any method.
+    def named_things(self, prepared: OvSeg3RPrepared) -> tuple[NamedThing, ...]:
+        """The objects that are left where the best takes what several hold, whole, with up to three guesses of what
+        each is.
         """
-        inside = np.zeros(len(prepared.sizes))
-        seen = np.zeros(len(prepared.sizes))
-        for view, mask in enumerate(masks):
-            own = prepared.pixel_superpoint[view, : mask.shape[0], : mask.shape[1]]
-            seen += np.bincount(own[own >= 0], minlength=len(seen))
-            inside += np.bincount(own[mask & (own >= 0)], minlength=len(seen))
-        total = inside.sum()
-        if total == 0 or len(prepared.objects.scores) == 0:
-            return ()
-        shared = prepared.objects.masks @ inside
-        ious = shared / np.maximum(prepared.objects.masks @ seen + total - shared, 1)
-        best = int(ious.argmax())
-        if ious[best] < SAME_OBJECT:
-            return ()
-        embedding = prepared.objects.embeddings[best].astype(np.float64)
-        return top_names(named(prepared.trained, embedding, prepared.text), prepared.trained.names)
+        objects = prepared.objects
+        best = best_of_each(objects.masks, objects.scores.astype(np.float64))
+        own = (objects.masks & (best == np.arange(len(objects.masks))[:, None])) @ prepared.sizes
+        out = []
+        for row in np.flatnonzero(2 * own > objects.masks @ prepared.sizes):
+            chances = named(prepared.trained, objects.embeddings[row].astype(np.float64), prepared.text)
+            masks = tuple(
+                in_view(prepared, objects.masks[row], view) for view in range(len(prepared.scene.views))
+            )
+            out.append(
+                NamedThing(masks, top_names(chances, prepared.trained.names), float(objects.scores[row]))
+            )
+        return tuple(out)
 
     def save(self, prepared: OvSeg3RPrepared, folder: Path) -> None:
         """Write superpoints, objects and tokens; the scene and the weights are kept by themselves."""
@@ -234,10 +227,6 @@ class OvSeg3R:
         return InferenceConfig(
             top=c.top, min_points=c.min_points, threshold=c.threshold, min_score=c.min_score
         )
-
-
-SAME_OBJECT = 0.3
-"""Least IoU, in pixels of all views, of an object that is to be named with the network's own."""
 
 
 def _mask_of_view(prepared: OvSeg3RPrepared, choice: reading.Selection, view: int) -> Bool[Array, "H W"]:

@@ -146,7 +146,7 @@ def test_names_people_gave_are_found(panel: WordPanel) -> None:
 
 def test_a_guess_is_a_suggestion_until_somebody_accepts_it(panel: WordPanel, monkeypatch) -> None:
     guesses = {1: (("mug", 0.42), ("bowl", 0.2)), 2: (("bowl", 0.3),)}
-    monkeypatch.setattr(words, "_guesses", lambda *_, **__: guesses)
+    monkeypatch.setattr(words, "_guesses", lambda _, __, index, **___: (index, guesses))
     panel.ask("cup", "words")
     (ask,) = panel.state().asks
     best = next(found for found in ask.found if found.id == 1)

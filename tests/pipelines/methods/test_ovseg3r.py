@@ -124,14 +124,17 @@ def test_everything_by_granularity(toy: Toy, method: OvSeg3R, prepared: OvSeg3RP
     assert set(np.unique(fine)) == {0, 1, 2, 3} and set(np.unique(coarse)) == {0, 1, 4}
 
 
-def test_an_object_of_any_method_is_named(toy: Toy, method: OvSeg3R, prepared: OvSeg3RPrepared) -> None:
+def test_its_things_are_whole_and_named(toy: Toy, method: OvSeg3R, prepared: OvSeg3RPrepared) -> None:
     assert isinstance(method, SuggestsNames)
-    names = method.suggested_names(prepared, list(toy.instance == 1))
-    assert len(names) == 3 and names[0][0] == "mug"
-    scores = [score for _, score in names]
-    assert scores == sorted(scores, reverse=True) and 0 < sum(scores) <= 1
-    assert method.suggested_names(prepared, list(np.zeros_like(toy.instance, bool))) == ()
-    assert method.suggested_names(prepared, list(toy.instance > 3)) == ()  # no object of its own lies there
+    things = method.named_things(prepared)
+    areas = (prepared.objects.masks * prepared.sizes).sum(axis=1)
+    assert len(things) < len(areas), "what better ones hold is left out"
+    for thing in things:
+        scores = [score for _, score in thing.names]
+        assert len(scores) == 3 and scores == sorted(scores, reverse=True) and 0 < sum(scores) <= 1
+    assert [thing.score for thing in things] == sorted((thing.score for thing in things), reverse=True)
+    mug = next(t for t in things if (t.masks[0] == (toy.instance[0] == 1)).mean() > 0.99)
+    assert mug.names[0][0] == "mug"
 
 
 def test_superpoints_reach_every_point_and_pixel(toy: Toy) -> None:
