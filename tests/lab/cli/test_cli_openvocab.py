@@ -13,3 +13,5 @@ def test_what_is_missing_is_said(liftlab, tmp_path: Path) -> None:  # noqa: F811
     for action in ("train", "evaluate"):
         code, result, _ = liftlab("openvocab", action, tmp_path, "--out", tmp_path / "out")
         assert code == 2 and "no record" in result["error"]
+    code, result, _ = liftlab("openvocab", "train", tmp_path, "--out", tmp_path / "out", "--steps", "0")
+    assert code == 2 and "--steps must be 1 or more; got 0" in result["error"]
