@@ -5,7 +5,7 @@ from playwright.sync_api import Route, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage
-from tests.browser.test_page import BLUE, RED, TOY, act, at_photo, click_photo, objects
+from tests.browser.hands import BLUE, RED, TOY, act, at_photo, click_photo, objects
 
 pytestmark = pytest.mark.browser
 
