@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Page
 
 from liftlab.components.geometry.projection import project
 from tests import toy_workspace
@@ -71,8 +72,8 @@ def test_a_click_in_3d_selects_and_a_shift_click_takes_away(open_page: OpenPage)
     assert page.locator(".mark-out").count() == 1
 
 
-def test_right_click_and_shift_click_in_the_photo_are_negative(open_page: OpenPage) -> None:
-    page = open_page()
+def test_right_click_and_shift_click_in_the_photo_are_negative(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, BLUE)
     assert covered(page, BLUE) > 0.9
     click_photo(page, GREEN, button="right")
@@ -88,8 +89,8 @@ def test_right_click_and_shift_click_in_the_photo_are_negative(open_page: OpenPa
     assert page.locator(".mark-out").count() == 3
 
 
-def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
-    page = open_page()
+def test_coordinates_are_exact_photo_pixels(fresh_page: Page) -> None:
+    page = fresh_page
     page.get_by_role("button", name="Next photo").click()
     for x, y in ((0.5, 0.5), (60.5, 80.5), (toy_workspace.WIDTH - 0.5, toy_workspace.HEIGHT - 0.5)):
         act(page, lambda x=x, y=y: page.mouse.click(*at_photo(page, x, y)))
@@ -107,8 +108,8 @@ def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
         )  # the mouse has whole screen pixels
 
 
-def test_drag_makes_a_box(open_page: OpenPage) -> None:
-    page = open_page()
+def test_drag_makes_a_box(fresh_page: Page) -> None:
+    page = fresh_page
     rows, columns = np.nonzero(TOY.instance[0] == RED)
     page.mouse.move(*at_photo(page, columns.min() - 2, rows.min() - 2))
     page.mouse.down()
@@ -119,8 +120,8 @@ def test_drag_makes_a_box(open_page: OpenPage) -> None:
     assert covered(page, GREEN) < 0.05
 
 
-def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> None:
-    page = open_page()
+def test_the_brush_paints_and_rubs_out_in_this_photo(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     page.get_by_role("radio", name="Brush").click()
     page.get_by_label("Size of the brush").fill("20")
@@ -143,8 +144,8 @@ def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> Non
     assert covered(page, BLUE) == painted
 
 
-def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
-    page = open_page()
+def test_hover_shows_what_a_click_would_take(fresh_page: Page) -> None:
+    page = fresh_page
     x, y = toy_workspace.box_center(TOY, 0, BLUE)
     page.mouse.move(*at_photo(page, x - 3, y))
     page.mouse.move(*at_photo(page, x, y), steps=3)
@@ -154,8 +155,8 @@ def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
     assert overlay(page).max() == 0, "a preview selects nothing"
 
 
-def test_several_objects_named_hidden_and_deleted(open_page: OpenPage) -> None:
-    page = open_page()
+def test_several_objects_named_hidden_and_deleted(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     act(page, lambda: page.keyboard.press("n"))
     click_photo(page, BLUE)
@@ -240,8 +241,8 @@ def test_scene_photo_and_objects_stay_in_view_whatever_is_open(open_page: OpenPa
     assert in_view()
 
 
-def test_tools_never_move_the_photo(open_page: OpenPage) -> None:
-    page = open_page()
+def test_tools_never_move_the_photo(fresh_page: Page) -> None:
+    page = fresh_page
     photo = page.locator(".photo-layers")
     before = photo.bounding_box()
     for tool in ("Brush", "Measure", "Box", "Remove", "Add"):
