@@ -189,8 +189,8 @@ def test_several_objects_named_hidden_and_deleted(fresh_page: Page) -> None:
     assert objects(page).count() == 2
 
 
-def test_export_downloads(open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page()
+def test_export_downloads(fresh_page: Page, tmp_path: Path) -> None:
+    page = fresh_page
     assert not page.get_by_text("Take it away").is_visible()
     click_photo(page, RED)
     page.get_by_role("button", name="Take it away").click()
@@ -267,8 +267,8 @@ def is_notebook(path: Path) -> None:
     assert json.loads(path.read_text())["schema_version"] == 1
 
 
-def test_reload_restores_prompts_and_masks(open_page: OpenPage) -> None:
-    page = open_page()
+def test_reload_restores_prompts_and_masks(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     click_photo(page, BLUE)
     before = overlay(page)
