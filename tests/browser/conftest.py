@@ -179,8 +179,9 @@ class KeptPage:
         page.unroute_all()
         page.evaluate("document.activeElement.blur()")
         page.mouse.move(0, 0)
-        for head in page.locator("[data-cell-head][aria-expanded=true]").all():
-            head.click()
+        cells = page.locator("[data-cell-head][aria-expanded=true]")
+        for cell in cells.evaluate_all("heads => heads.map(head => head.dataset.cellHead)"):
+            page.locator(f"[data-cell-head={cell}]").click()
         page.get_by_role("radio", name="Add").click()
         page.get_by_role("option", name="Photo 000.png").click()
         before = page.get_attribute(".ws", "data-version")
@@ -207,7 +208,12 @@ def fresh_page(kept_page: KeptPage, request: pytest.FixtureRequest) -> Iterator[
     """The lab with nothing clicked, without 3D. For tests that leave nothing but a work behind: a page takes seconds to
     open. At the end nothing may have gone wrong or out.
     """
-    yield kept_page.fresh()
+    try:
+        page = kept_page.fresh()
+    except Exception:
+        kept_page.failed(request.node.name)
+        raise
+    yield page
     problems = list(kept_page.problems)
     if request.node.stash.get(FAILED, False) or problems:
         kept_page.failed(request.node.name)
