@@ -99,9 +99,15 @@ def canvas_3d(page: Page, name: str, shows: Callable[[np.ndarray], object]) -> n
     """
     path = artifact(f"3d-{name}.png")
     picture = np.zeros(0, int)
+    pane = page.locator(".pane-3d")
+    pane.evaluate("node => node.scrollIntoView({block: 'nearest'})")
     for _ in range(STILL_TRIES):
         before = picture
-        page.locator(".pane-3d").screenshot(path=path)
+        box = pane.bounding_box()
+        assert box is not None
+        # of the page: a picture of the element would first wait for two frames in turn, which a busy 3D view delays
+        x, y, width, height = (round(box[side]) for side in ("x", "y", "width", "height"))
+        page.screenshot(path=path, clip={"x": x, "y": y, "width": width, "height": height})
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         if np.array_equal(picture, before) and shows(picture):
             break
