@@ -10,12 +10,20 @@ from pathlib import Path
 # tests that train cost five times as much.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import pytest
-import torch
+ROOT = Path(__file__).parent.parent
 
-from tests.page_server import ROOT, page_server, toy_root
+# Where the environment forbids bytecode beside the sources, as in many containers, keep it in `build`: otherwise every
+# process of a run compiles torch and all else that it imports. Before the first of these imports, below and in tests.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "pycache")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-__all__ = ["page_server", "pytest_collection_modifyitems", "pytest_configure", "toy_root"]
+import pytest  # noqa: E402
+
+from tests.page_server import page_server, toy_root  # noqa: E402
+
+__all__ = ["page_server", "pytest_collection_modifyitems", "toy_root"]
 
 LONGEST = (
     "browser/test_page.py",
@@ -24,16 +32,6 @@ LONGEST = (
     "pipelines/test_contract.py",
 )
 """Files that take longest. The first makes what every file with a browser waits for; the second needs none of it."""
-
-
-def pytest_configure() -> None:
-    """Where the environment forbids bytecode beside the sources, as in many containers, keep it in `build`: otherwise
-    every process that a test starts compiles torch and all else that it imports.
-    """
-    if sys.dont_write_bytecode:
-        sys.dont_write_bytecode = False
-        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / "build" / "pycache")
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -61,6 +59,8 @@ def file_of(item: pytest.Item) -> str:
 @pytest.fixture
 def one_torch_thread() -> Iterator[None]:
     """For small arrays: waiting for a second thread costs more than it does."""
+    import torch  # here and in `page_server` where it is used: who hands tests out to workers needs none of it
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

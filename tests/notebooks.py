@@ -1,7 +1,7 @@
 """Runs the code cells of a notebook in order, without Jupyter: `python -m tests.notebooks NOTEBOOK [--write]`.
 
 With `--write` what the cells show is put into the file: text, and pictures as JPEG so that the file stays small. Pages
-(the 3D view) are named and not kept.
+(the 3D view) are named and not kept. Without it each cell must show the same kinds of things as in the file.
 """
 
 import ast
@@ -75,11 +75,24 @@ def shown(value: Any) -> dict[str, Any]:
     }
 
 
+def kinds_shown(notebook: dict[str, Any]) -> list[list[str]]:
+    """Of every code cell, what it showed: media types, or the stream it printed to."""
+    return [
+        [", ".join(sorted(output.get("data", {}))) or output["name"] for output in cell["outputs"]]
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+
+
 def main(arguments: list[str]) -> None:
     path = Path(arguments[0]).resolve()
     notebook = run(path)
     if "--write" in arguments:
         path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return
+    kept, now = kinds_shown(json.loads(path.read_text(encoding="utf-8"))), kinds_shown(notebook)
+    if now != kept:
+        sys.exit(f"{path.name} shows {now}; in the file it shows {kept}")
 
 
 if __name__ == "__main__":

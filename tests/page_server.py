@@ -16,8 +16,6 @@ import httpx
 import psutil
 import pytest
 
-from liftlab.pipelines.base import get_method
-from tests import toy_workspace
 from tests.made_once import made_once
 
 READY = re.compile(r"LiftLab ready at (http://\S+)")
@@ -90,6 +88,8 @@ def serving(
 @pytest.fixture(scope="session")
 def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the toy scene is ready to be clicked with two methods; copy it before changing it."""
+    from liftlab.pipelines.base import get_method
+    from tests import toy_workspace
 
     def make(root: Path) -> None:
         with contextlib.closing(toy_workspace.fill(root, splats=True)) as lab:
@@ -101,6 +101,8 @@ def toy_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def page_server(toy_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """A server on the toy scene, shared: every test is a browser of its own, with a session of its own."""
+    from tests import toy_workspace
+
     root = tmp_path_factory.mktemp("served") / "workspace"
     shutil.copytree(toy_root, root)
     with serving(root, "--scene", toy_workspace.NAME) as server:

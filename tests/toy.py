@@ -106,12 +106,20 @@ def _noise(points: np.ndarray) -> np.ndarray:
     return out
 
 
+@functools.cache
+def _rendered(
+    views: int, width: int, height: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """What `render_toy` gives for each camera: nearly all that a toy costs, and asked for by hundreds of tests."""
+    return [render_toy(camera) for camera in toy_cameras(views, width=width, height=height)]
+
+
 def make_toy(
     *, key: str = "toy-scene", views: int = 4, width: int = WIDTH, height: int = HEIGHT, photo_scale: int = 1
 ) -> Toy:
     """Scene and cache of the toy; photos are `photo_scale` times as large as the working images."""
     cameras = toy_cameras(views, width=width, height=height)
-    rendered = [render_toy(camera) for camera in cameras]
+    rendered = _rendered(views, width, height)
     depth = np.stack([depth for _, depth, _, _ in rendered])
     instance = np.stack([instance for _, _, instance, _ in rendered])
     top = np.stack([(instance == 1) & (axis == 2) for _, _, instance, axis in rendered])
@@ -122,7 +130,9 @@ def make_toy(
     lens_K = np.diag([photo_scale, photo_scale, 1.0]) @ cameras[0].K
     scene = Scene(
         views=tuple(
-            View(f"{i:03d}.png", camera, image, Lens(width * photo_scale, height * photo_scale, lens_K))
+            View(
+                f"{i:03d}.png", camera, image.copy(), Lens(width * photo_scale, height * photo_scale, lens_K)
+            )
             for i, (camera, (image, *_)) in enumerate(zip(cameras, rendered, strict=True))
         ),
         pointmap=pointmap,

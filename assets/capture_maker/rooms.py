@@ -7,7 +7,8 @@ import numpy as np
 from assets.capture_maker import textures
 from assets.capture_maker.arrangement import Arranger, Placed
 from assets.capture_maker.shapes import Finish, Part, Thing, box
-from assets.capture_maker.things import COLOURS, THINGS, colours_of, make_thing
+from assets.capture_maker.things.base import COLOURS
+from assets.capture_maker.things.library import THINGS, colours_of, make_thing
 
 WIDTH, HEIGHT = 640, 480
 NUM_PHOTOS, NUM_TEST = 12, 4

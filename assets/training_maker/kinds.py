@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.training_maker import cameras
-from assets.training_maker.finishes import flooring, wall_paint, wallpaper
+from assets.training_maker.coverings.finishes import flooring, wall_paint, wallpaper
+from assets.training_maker.coverings.surfaces import pick
 from assets.training_maker.meshes import Material
 from assets.training_maker.placing import Placed, Support
 from assets.training_maker.stage import Stage, wall_frame
-from assets.training_maker.surfaces import pick
 from assets.training_maker.things import library
 from assets.training_maker.things.base import Thing
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from assets.training_maker.finishes import flooring, table_top, wall_paint, wall_tiles, wallpaper
+from assets.training_maker.coverings.finishes import flooring, table_top, wall_paint, wall_tiles, wallpaper
+from assets.training_maker.coverings.surfaces import pick
 from assets.training_maker.kinds import (
     RECIPES,
     Path,
@@ -19,7 +20,6 @@ from assets.training_maker.kinds import (
 from assets.training_maker.meshes import Material
 from assets.training_maker.placing import Placed, Support
 from assets.training_maker.stage import Stage
-from assets.training_maker.surfaces import pick
 from assets.training_maker.things import library
 from assets.training_maker.things.base import Thing
 

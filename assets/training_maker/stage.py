@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assets.capture_maker.shapes import rotation
-from assets.training_maker import surfaces
-from assets.training_maker.finishes import table_top
+from assets.training_maker.coverings import surfaces
+from assets.training_maker.coverings.finishes import table_top
+from assets.training_maker.coverings.surfaces import COLOURS, pick, varied
 from assets.training_maker.meshes import Material, Part, box, cylinder, patch, prism
 from assets.training_maker.placing import Arranger, Placed, Support
-from assets.training_maker.surfaces import COLOURS, pick, varied
 from assets.training_maker.things.base import metal
 from assets.training_maker.world import Light
 

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 
 from liftlab.components.errors import InputError
 from liftlab.machine.memory import REST_SECS, share_arenas
+from liftlab.page.stubs import leave_out_stubs
 from liftlab.web.attempts import Attempts
 from liftlab.web.door.outside import Outside, Unwrapped
 from liftlab.web.security import Access, Guard, is_loopback, parse_auth
@@ -105,6 +106,7 @@ def build_app(
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ["GRADIO_TEMP_DIR"] = str(lab.workspace.root / "tmp" / "gradio")  # nothing of ours goes there
+    leave_out_stubs()
     import gradio as gr
 
     from liftlab.page.app import build_page

@@ -122,14 +122,7 @@ def open_page(
     """Open the lab in a browser session without a past; at the end nothing may have gone wrong or out."""
     lent: list[tuple[dict[str, Any], BrowserContext]] = []
     problems: list[str] = []
-
-    def watch(page: Page) -> None:
-        page.on("console", lambda m: complain(problems, m.type, f"{m.text} {m.location['url']}"))
-        page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
-
-    def told(request: Request) -> None:
-        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost", None):
-            problems.append(f"another host: {request.url}")
+    told = outsiders(problems)
 
     def open_(
         path: str | None = None, *, ready: bool = True, with_3d: bool = False, **options: object
@@ -142,7 +135,7 @@ def open_page(
         page = context.new_page()
         if not with_3d:
             without_3d(page)
-        watch(page)
+        watch(page, problems)
         page.goto(path or page_server.url)
         if ready:
             page.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
@@ -161,6 +154,86 @@ def open_page(
             page.screenshot(path=artifact(f"{request.node.name}-{number}.png"))
         context.close()
     assert not problems
+
+
+class KeptPage:
+    """A page of a file that its tests use one after the other; opened when the first one asks for it."""
+
+    def __init__(self, contexts: Contexts, url: str) -> None:
+        self._contexts, self._url = contexts, url
+        self._page: Page | None = None
+        self.problems: list[str] = []
+
+    def fresh(self) -> Page:
+        """With a new work, every cell closed, the first photo and the first tool, and nobody pointing at anything."""
+        if self._page is None:
+            context = self._contexts.lend({"viewport": VIEWPORT})
+            context.on("request", outsiders(self.problems))
+            self._page = context.new_page()
+            without_3d(self._page)
+            watch(self._page, self.problems)
+            self._page.goto(self._url)
+            self._page.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
+            return self._page
+        page = self._page
+        page.unroute_all()
+        page.evaluate("document.activeElement.blur()")
+        page.mouse.move(0, 0)
+        cells = page.locator("[data-cell-head][aria-expanded=true]")
+        for cell in cells.evaluate_all("heads => heads.map(head => head.dataset.cellHead)"):
+            page.locator(f"[data-cell-head={cell}]").click()
+        page.get_by_role("radio", name="Add").click()
+        page.get_by_role("option", name="Photo 000.png").click()
+        before = page.get_attribute(".ws", "data-version")
+        page.get_by_role("button", name="Start a new work").click()
+        page.wait_for_function("v => document.querySelector('.ws').dataset.version !== v", arg=before)
+        return page
+
+    def failed(self, name: str) -> None:
+        """Keep what it looked like, and let the next test have another."""
+        assert self._page is not None
+        self._page.screenshot(path=artifact(f"{name}.png"))
+        self._page.context.close()
+        self._page = None
+        self.problems.clear()
+
+
+@pytest.fixture(scope="module")
+def kept_page(contexts: Contexts, page_server: PageServer) -> KeptPage:
+    return KeptPage(contexts, page_server.url)
+
+
+@pytest.fixture
+def fresh_page(kept_page: KeptPage, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The lab with nothing clicked, without 3D. For tests that leave nothing but a work behind: a page takes seconds to
+    open. At the end nothing may have gone wrong or out.
+    """
+    try:
+        page = kept_page.fresh()
+    except Exception:
+        kept_page.failed(request.node.name)
+        raise
+    yield page
+    problems = list(kept_page.problems)
+    if request.node.stash.get(FAILED, False) or problems:
+        kept_page.failed(request.node.name)
+    assert not problems
+
+
+def outsiders(problems: list[str]) -> Callable[[Request], None]:
+    """What notes a request that goes to another host."""
+
+    def told(request: Request) -> None:
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost", None):
+            problems.append(f"another host: {request.url}")
+
+    return told
+
+
+def watch(page: Page, problems: list[str]) -> None:
+    """Note what goes wrong on a page."""
+    page.on("console", lambda m: complain(problems, m.type, f"{m.text} {m.location['url']}"))
+    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
 
 
 def without_3d(page: Page) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage
-from tests.browser.test_page import RED, click_photo, covered, is_ply
+from tests.browser.hands import RED, click_photo, covered, is_ply
 from tests.outer_proxy import Manner, certificate, proxy
 from tests.page_server import PageServer, serving
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
+from tests.browser.hands import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
 
 pytestmark = pytest.mark.browser
 TURNED = 4.0

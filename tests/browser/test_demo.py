@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import VIEWPORT, artifact
-from tests.browser.test_page import act, overlay
+from tests.browser.hands import act, overlay
 from tests.not_none import read_image
 from tests.page_server import ROOT, serving
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.test_page import RED, act, click_photo
+from tests.browser.hands import RED, act, click_photo
 
 pytestmark = pytest.mark.browser
 

@@ -1,17 +1,16 @@
 """What hasty hands and slow lines do: double clicks, pictures and answers that come late, downloads that fail."""
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import toy_workspace
-from tests.browser.conftest import OpenPage
-from tests.browser.test_page import BLUE, RED, TOY, act, at_photo, click_photo, objects
+from tests.browser.hands import BLUE, RED, TOY, act, at_photo, click_photo, objects
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_double_click_in_the_photo_is_one_click(open_page: OpenPage) -> None:
-    page = open_page()
+def test_a_double_click_in_the_photo_is_one_click(fresh_page: Page) -> None:
+    page = fresh_page
     x, y = toy_workspace.box_center(TOY, 0, RED)
     act(page, lambda: page.mouse.dblclick(*at_photo(page, x, y)))
     page.wait_for_timeout(500)
@@ -24,8 +23,8 @@ def test_a_double_click_in_the_photo_is_one_click(open_page: OpenPage) -> None:
     assert page.locator(".mark-in").count() == 2, "two clicks, one after the other, are two"
 
 
-def test_a_double_click_starts_and_deletes_one_object(open_page: OpenPage) -> None:
-    page = open_page()
+def test_a_double_click_starts_and_deletes_one_object(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     act(page, lambda: page.get_by_role("button", name="New", exact=True).dblclick())
     page.wait_for_timeout(500)
@@ -37,8 +36,8 @@ def test_a_double_click_starts_and_deletes_one_object(open_page: OpenPage) -> No
     expect(objects(page).first).to_contain_text("object 2")
 
 
-def test_a_mask_that_was_taken_back_does_not_come_late(open_page: OpenPage) -> None:
-    page = open_page()
+def test_a_mask_that_was_taken_back_does_not_come_late(fresh_page: Page) -> None:
+    page = fresh_page
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -59,8 +58,8 @@ def test_a_mask_that_was_taken_back_does_not_come_late(open_page: OpenPage) -> N
     assert page.locator(".photo-overlay").is_hidden()
 
 
-def test_the_answer_to_the_latest_question_is_shown(open_page: OpenPage) -> None:
-    page = open_page()
+def test_the_answer_to_the_latest_question_is_shown(fresh_page: Page) -> None:
+    page = fresh_page
     held: list[Route] = []
     page.route("**/lab/search/ask", lambda route: held.append(route) if not held else route.continue_())
     field = page.get_by_label("Find by words")
@@ -76,8 +75,8 @@ def test_the_answer_to_the_latest_question_is_shown(open_page: OpenPage) -> None
     expect(asked).to_have_text(["blue"])
 
 
-def test_the_page_says_why_a_download_failed(open_page: OpenPage) -> None:
-    page = open_page()
+def test_the_page_says_why_a_download_failed(fresh_page: Page) -> None:
+    page = fresh_page
     status = page.request.get(page.url.split("?")[0] + "lab/export/nothing").status
     assert status == 409
     expect(page.locator(".ws-hint")).to_contain_text("There is no export 'nothing'")

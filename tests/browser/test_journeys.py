@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact, without_3d
-from tests.browser.test_page import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
+from tests.browser.hands import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
 
 pytestmark = pytest.mark.browser
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import BLUE, GREEN, RED, TOY, act, click_3d, covered, in_3d
+from tests.browser.hands import BLUE, GREEN, RED, TOY, act, box_is_drawn, click_3d, covered, in_3d
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +23,8 @@ def go_to(page: Page, x: float, y: float) -> None:
             page.keyboard.press(keys[distance > 0])
 
 
-def test_objects_are_clicked_and_corrected_from_the_keyboard(open_page: OpenPage) -> None:
-    page = open_page()
+def test_objects_are_clicked_and_corrected_from_the_keyboard(fresh_page: Page) -> None:
+    page = fresh_page
     go_to(page, *toy_workspace.box_center(TOY, 0, RED))
     page.locator(".photo-hover").wait_for(state="visible", timeout=5000)
     page.screenshot(path=artifact("keyboard-cursor.png"))
@@ -40,8 +40,8 @@ def test_objects_are_clicked_and_corrected_from_the_keyboard(open_page: OpenPage
     expect(page.locator(".photo-name")).to_contain_text("001.png")
 
 
-def test_the_sheet_of_keys_opens_and_closes(open_page: OpenPage) -> None:
-    page = open_page()
+def test_the_sheet_of_keys_opens_and_closes(fresh_page: Page) -> None:
+    page = fresh_page
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keys")
     assert sheet.get_by_text("a new object").is_visible()
@@ -54,7 +54,7 @@ def test_the_sheet_of_keys_opens_and_closes(open_page: OpenPage) -> None:
 
 def test_in_3d_a_right_click_takes_away_and_enter_clicks_in_the_middle(open_page: OpenPage) -> None:
     page = open_page(with_3d=True)
-    page.wait_for_timeout(3000)
+    box_is_drawn(page, GREEN)
     click_3d(page, GREEN)
     assert covered(page, GREEN) > 0.9
     canvas = page.frame_locator("iframe").locator("canvas").first

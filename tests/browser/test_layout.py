@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import RED, act, click_photo
+from tests.browser.hands import RED, act, click_photo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import RED, click_photo, covered
+from tests.browser.hands import RED, click_photo, covered
 from tests.not_none import not_none
 
 pytestmark = pytest.mark.browser

@@ -1,18 +1,17 @@
 """The Models cell in a browser: opened, it shows what each step of the open scene uses and how each model stands."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from liftlab.pipelines.choices.pair_predictors import PAIR_PREDICTORS
 from liftlab.pipelines.choices.record import missing
-from tests.browser.conftest import OpenPage
 from tests.toy_workspace import NAME
 
 pytestmark = pytest.mark.browser
 
 
-def test_models_and_steps_are_listed_for_the_open_scene(open_page: OpenPage) -> None:
-    page = open_page()
+def test_models_and_steps_are_listed_for_the_open_scene(fresh_page: Page) -> None:
+    page = fresh_page
     page.locator("[data-cell-head=models]").click()
     steps, models = (page.locator("#cell-models table.models").nth(i) for i in (0, 1))
     expect(steps).to_contain_text(f"liftlab masks {NAME} --set proposer=sam2")
@@ -22,10 +21,10 @@ def test_models_and_steps_are_listed_for_the_open_scene(open_page: OpenPage) -> 
     expect(page.get_by_role("button", name="Download", exact=True)).to_be_visible()
 
 
-def test_what_is_chosen_and_missing_is_said_with_its_command(open_page: OpenPage) -> None:
+def test_what_is_chosen_and_missing_is_said_with_its_command(fresh_page: Page) -> None:
     if not missing(PAIR_PREDICTORS.get("mast3r")):
         pytest.skip("MASt3R is here")
-    page = open_page()
+    page = fresh_page
     page.locator("[data-cell-head=reconstruct]").click()
     cell = page.locator("#cell-reconstruct")
     choice = cell.get_by_label("Cameras and depth by")

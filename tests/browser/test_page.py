@@ -2,138 +2,52 @@
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, Position
+from playwright.sync_api import Page
 
 from liftlab.components.geometry.projection import project
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
-from tests.toy import make_toy
+from tests.browser.hands import (
+    BLUE,
+    GREEN,
+    RED,
+    TOY,
+    Button,
+    act,
+    at_photo,
+    box_is_drawn,
+    canvas_3d,
+    click_3d,
+    click_photo,
+    covered,
+    in_3d,
+    is_ply,
+    is_red,
+    objects,
+    overlay,
+    patch_of,
+)
 
 pytestmark = pytest.mark.browser
-
-STILL_TRIES = 20
-"""Pictures of the 3D view that are taken at most until two are alike."""
-TOY = make_toy(width=toy_workspace.WIDTH, height=toy_workspace.HEIGHT, views=toy_workspace.VIEWS)
-RED, BLUE, GREEN = 1, 2, 3
-"""Instances of the toy's boxes."""
-
-
-def act(page: Page, do: Callable[[], object]) -> None:
-    """Do something and wait for the session's answer."""
-    before = page.get_attribute(".ws", "data-version")
-    do()
-    page.wait_for_function(
-        "v => document.querySelector('.ws').dataset.version !== v", arg=before, timeout=20_000
-    )
-
-
-def at_photo(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Place on the screen of a photo pixel."""
-    page.locator(".photo-layers").scroll_into_view_if_needed()
-    box = page.locator(".photo-layers").bounding_box()
-    assert box is not None
-    return box["x"] + x / toy_workspace.WIDTH * box["width"], box["y"] + y / toy_workspace.HEIGHT * box[
-        "height"
-    ]
-
-
-Button = Literal["left", "right"]
-
-
-def click_photo(page: Page, instance: int, *, button: Button = "left") -> None:
-    x, y = toy_workspace.box_center(TOY, 0, instance)
-    act(page, lambda: page.mouse.click(*at_photo(page, x, y), button=button))
-
-
-def in_3d(page: Page, instance: int) -> Position:
-    """Place in the 3D canvas of a box's centre, as the first photo's camera sees it."""
-    canvas = page.frame_locator("iframe").locator("canvas").first.bounding_box()
-    assert canvas is not None
-    xy = np.array(toy_workspace.box_center(TOY, 0, instance)) - [
-        toy_workspace.WIDTH / 2,
-        toy_workspace.HEIGHT / 2,
-    ]
-    scale = canvas["height"] / toy_workspace.HEIGHT  # the 3D view has the photo's vertical field of view
-    return {"x": canvas["width"] / 2 + xy[0] * scale, "y": canvas["height"] / 2 + xy[1] * scale}
-
-
-def click_3d(page: Page, instance: int, *, shift: bool = False) -> None:
-    place = in_3d(page, instance)
-    canvas = page.frame_locator("iframe").locator("canvas").first
-    keys: list[Literal["Shift"]] = ["Shift"] if shift else []
-    act(page, lambda: canvas.click(position=place, modifiers=keys, delay=150, force=True))
-
-
-def overlay(page: Page) -> np.ndarray:
-    """Opacity [h, w] of the mask drawn over the large photo; all zero when there is none."""
-    page.locator(".photo-layers:not([aria-busy=true])").wait_for(timeout=10_000)
-    pixels = page.evaluate(
-        """async () => {
-            const image = document.querySelector('.photo-overlay');
-            if (image.hidden) return null;
-            await image.decode();
-            const canvas = document.createElement('canvas');
-            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
-            const context = canvas.getContext('2d');
-            context.drawImage(image, 0, 0);
-            const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
-            return {w: canvas.width, h: canvas.height, a: Array.from(data.filter((_, i) => i % 4 === 3))};
-        }"""
-    )
-    if pixels is None:
-        return np.zeros((toy_workspace.HEIGHT, toy_workspace.WIDTH))
-    return np.array(pixels["a"]).reshape(pixels["h"], pixels["w"])
-
-
-def covered(page: Page, instance: int) -> float:
-    """Share of a box's pixels that the mask over the first photo covers."""
-    return float((overlay(page) > 0)[TOY.instance[0] == instance].mean())
-
-
-def canvas_3d(page: Page, name: str) -> np.ndarray:
-    """Picture of the 3D view once it stands still and shows something: splats are drawn late (software rendering)."""
-    page.wait_for_timeout(2500)
-    path = artifact(f"3d-{name}.png")
-    picture = np.zeros(0, int)
-    for _ in range(STILL_TRIES):
-        before = picture
-        page.locator(".pane-3d").screenshot(path=path)
-        picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
-        shows = picture[len(picture) // 4 :].std() > 10  # below the tools: more than the empty ground
-        if shows and np.array_equal(picture, before):
-            break
-        page.wait_for_timeout(700)
-    return picture
-
-
-def objects(page: Page) -> Locator:
-    return page.get_by_role("list", name="Objects").get_by_role("listitem")
 
 
 def test_a_click_lights_the_object_in_photo_and_3d_and_corrections_follow(open_page: OpenPage) -> None:
     page = open_page(with_3d=True)
     assert page.get_by_text("Click an object, in the photo or in 3D").is_visible()
-    dark_before = canvas_3d(page, "before")
+    place = in_3d(page, RED)
+    was = patch_of(canvas_3d(page, "before", lambda seen: is_red(patch_of(seen, place))), place)
+    assert is_red(was), f"the box was red in 3D; got {was}"
     assert overlay(page).max() == 0
 
     click_photo(page, RED)
     assert covered(page, RED) > 0.9
     assert covered(page, BLUE) < 0.05
-    lit = canvas_3d(page, "lit")
-    place = in_3d(page, RED)
-    patch = (
-        slice(int(place["y"]) + 12, int(place["y"]) + 22),
-        slice(int(place["x"]) + 12, int(place["x"]) + 22),
-    )
-    was, now = dark_before[patch].mean(axis=(0, 1)), lit[patch].mean(axis=(0, 1))
-    assert was[0] > was[2] + 40, f"the box was red in 3D; got {was}"
+    now = patch_of(canvas_3d(page, "lit", lambda seen: patch_of(seen, place)[2] > was[2] + 40), place)
     assert now[2] > was[2] + 40, f"the lit box turns blue in 3D; got {now}"
 
     act(page, lambda: page.get_by_role("slider", name="Granularity").fill("1"))
@@ -149,7 +63,7 @@ def test_a_click_lights_the_object_in_photo_and_3d_and_corrections_follow(open_p
 
 def test_a_click_in_3d_selects_and_a_shift_click_takes_away(open_page: OpenPage) -> None:
     page = open_page(with_3d=True)
-    page.wait_for_timeout(3000)
+    box_is_drawn(page, GREEN)
     click_3d(page, GREEN)
     assert covered(page, GREEN) > 0.9
     assert page.locator(".mark-in").count() == 1
@@ -158,8 +72,8 @@ def test_a_click_in_3d_selects_and_a_shift_click_takes_away(open_page: OpenPage)
     assert page.locator(".mark-out").count() == 1
 
 
-def test_right_click_and_shift_click_in_the_photo_are_negative(open_page: OpenPage) -> None:
-    page = open_page()
+def test_right_click_and_shift_click_in_the_photo_are_negative(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, BLUE)
     assert covered(page, BLUE) > 0.9
     click_photo(page, GREEN, button="right")
@@ -175,8 +89,8 @@ def test_right_click_and_shift_click_in_the_photo_are_negative(open_page: OpenPa
     assert page.locator(".mark-out").count() == 3
 
 
-def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
-    page = open_page()
+def test_coordinates_are_exact_photo_pixels(fresh_page: Page) -> None:
+    page = fresh_page
     page.get_by_role("button", name="Next photo").click()
     for x, y in ((0.5, 0.5), (60.5, 80.5), (toy_workspace.WIDTH - 0.5, toy_workspace.HEIGHT - 0.5)):
         act(page, lambda x=x, y=y: page.mouse.click(*at_photo(page, x, y)))
@@ -194,8 +108,8 @@ def test_coordinates_are_exact_photo_pixels(open_page: OpenPage) -> None:
         )  # the mouse has whole screen pixels
 
 
-def test_drag_makes_a_box(open_page: OpenPage) -> None:
-    page = open_page()
+def test_drag_makes_a_box(fresh_page: Page) -> None:
+    page = fresh_page
     rows, columns = np.nonzero(TOY.instance[0] == RED)
     page.mouse.move(*at_photo(page, columns.min() - 2, rows.min() - 2))
     page.mouse.down()
@@ -206,8 +120,8 @@ def test_drag_makes_a_box(open_page: OpenPage) -> None:
     assert covered(page, GREEN) < 0.05
 
 
-def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> None:
-    page = open_page()
+def test_the_brush_paints_and_rubs_out_in_this_photo(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     page.get_by_role("radio", name="Brush").click()
     page.get_by_label("Size of the brush").fill("20")
@@ -230,8 +144,8 @@ def test_the_brush_paints_and_rubs_out_in_this_photo(open_page: OpenPage) -> Non
     assert covered(page, BLUE) == painted
 
 
-def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
-    page = open_page()
+def test_hover_shows_what_a_click_would_take(fresh_page: Page) -> None:
+    page = fresh_page
     x, y = toy_workspace.box_center(TOY, 0, BLUE)
     page.mouse.move(*at_photo(page, x - 3, y))
     page.mouse.move(*at_photo(page, x, y), steps=3)
@@ -241,8 +155,8 @@ def test_hover_shows_what_a_click_would_take(open_page: OpenPage) -> None:
     assert overlay(page).max() == 0, "a preview selects nothing"
 
 
-def test_several_objects_named_hidden_and_deleted(open_page: OpenPage) -> None:
-    page = open_page()
+def test_several_objects_named_hidden_and_deleted(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     act(page, lambda: page.keyboard.press("n"))
     click_photo(page, BLUE)
@@ -275,8 +189,8 @@ def test_several_objects_named_hidden_and_deleted(open_page: OpenPage) -> None:
     assert objects(page).count() == 2
 
 
-def test_export_downloads(open_page: OpenPage, tmp_path: Path) -> None:
-    page = open_page()
+def test_export_downloads(fresh_page: Page, tmp_path: Path) -> None:
+    page = fresh_page
     assert not page.get_by_text("Take it away").is_visible()
     click_photo(page, RED)
     page.get_by_role("button", name="Take it away").click()
@@ -327,8 +241,8 @@ def test_scene_photo_and_objects_stay_in_view_whatever_is_open(open_page: OpenPa
     assert in_view()
 
 
-def test_tools_never_move_the_photo(open_page: OpenPage) -> None:
-    page = open_page()
+def test_tools_never_move_the_photo(fresh_page: Page) -> None:
+    page = fresh_page
     photo = page.locator(".photo-layers")
     before = photo.bounding_box()
     for tool in ("Brush", "Measure", "Box", "Remove", "Add"):
@@ -336,10 +250,6 @@ def test_tools_never_move_the_photo(open_page: OpenPage) -> None:
         assert photo.bounding_box() == before, tool
     click_photo(page, RED)
     assert photo.bounding_box() == before, "nor does an object"
-
-
-def is_ply(path: Path) -> None:
-    assert path.suffix == ".ply" and path.read_bytes().startswith(b"ply\n")
 
 
 def are_masks(path: Path) -> None:
@@ -357,8 +267,8 @@ def is_notebook(path: Path) -> None:
     assert json.loads(path.read_text())["schema_version"] == 1
 
 
-def test_reload_restores_prompts_and_masks(open_page: OpenPage) -> None:
-    page = open_page()
+def test_reload_restores_prompts_and_masks(fresh_page: Page) -> None:
+    page = fresh_page
     click_photo(page, RED)
     click_photo(page, BLUE)
     before = overlay(page)
@@ -384,8 +294,11 @@ def test_dark_mode_follows_the_system(open_page: OpenPage) -> None:
     click_photo(page, RED)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(value) for value in background.removeprefix("rgb(").removesuffix(")").split(",")[:3]) < 40
-    corner = canvas_3d(page, "dark")[3:9, -15:-5].mean()
-    assert corner < 60, "the 3D view is dark as well"
+
+    def corner(picture: np.ndarray) -> float:
+        return float(picture[3:9, -15:-5].mean())
+
+    assert corner(canvas_3d(page, "dark", lambda seen: corner(seen) < 60)) < 60, "the 3D view is dark as well"
     page.screenshot(path=artifact("page-dark.png"))
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import BLUE, GREEN, RED, act, click_photo, covered, objects
+from tests.browser.hands import BLUE, GREEN, RED, act, click_photo, covered, objects
 from tests.page_server import PageServer, serving
 
 pytestmark = pytest.mark.browser

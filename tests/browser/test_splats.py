@@ -1,49 +1,82 @@
 """Splats on the page: shown, lit, taken out and put back, in a real browser."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Position
+from playwright.sync_api import Browser, Page
 
 from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.components.types import Gaussians
 from liftlab.export.static_viewer import About, write_viewer
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.test_page import RED, act, canvas_3d, click_photo, covered, in_3d, objects
+from tests.browser.hands import (
+    RED,
+    act,
+    canvas_3d,
+    click_photo,
+    covered,
+    in_3d,
+    is_red,
+    objects,
+    patch_of,
+)
 from tests.toy import BOXES, make_toy
 
 pytestmark = pytest.mark.browser
 
 
-def patch_of(picture: np.ndarray, place: Position) -> np.ndarray:
-    """Mean colour beside a place in the 3D view, off the marker."""
-    x, y = int(place["x"]) + 12, int(place["y"]) + 12
-    return picture[y : y + 10, x : x + 10].mean(axis=(0, 1))
+LATEST = 40
+"""Pictures that are taken at most until a shared page shows what it must."""
+
+
+def shared(page: Page, name: str, shows: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """Picture [h, w, 3] of a page to share once it stands still and shows what is waited for; the last one if it never
+    does.
+    """
+    picture = np.zeros(0, int)
+    for _ in range(LATEST):
+        before = picture
+        shot = page.screenshot(path=artifact(f"share-{name}.png"))
+        picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+        if np.array_equal(picture, before) and shows(picture):
+            break
+        page.wait_for_timeout(400)
+    return picture
 
 
 def test_splats_are_drawn_lit_dimmed_and_taken_out(open_page: OpenPage) -> None:
     page = open_page(with_3d=True)
     place = in_3d(page, RED)
-    page.wait_for_timeout(1500)
+
+    def seen(name: str, shows: Callable[[np.ndarray], object]) -> np.ndarray:
+        return patch_of(canvas_3d(page, name, lambda picture: shows(patch_of(picture, place))), place)
+
+    points = seen("points", is_red)
     act(page, lambda: page.get_by_role("radio", name="Splats").click())
-    was = patch_of(canvas_3d(page, "splats"), place)
-    assert was[0] > was[2] + 40, f"the box is red as splats; got {was}"
+    was = seen("splats", lambda patch: is_red(patch) and not np.array_equal(patch, points))
+    assert is_red(was), f"the box is red as splats; got {was}"
+    assert not np.array_equal(was, points), "splats are drawn, and no longer points"
 
     click_photo(page, RED)
-    lit = patch_of(canvas_3d(page, "splats-lit"), place)
+    lit = seen("splats-lit", lambda patch: patch[2] > was[2] + 40)
     assert lit[2] > was[2] + 40, f"the lit box turns blue; got {lit}"
 
     act(page, lambda: page.get_by_role("button", name="Take out").click())
-    gone = patch_of(canvas_3d(page, "splats-gone"), place)
-    assert abs(gone - was).max() > 30 and abs(gone - lit).max() > 30, f"the floor is seen; got {gone}"
+
+    def other(patch: np.ndarray) -> bool:
+        return abs(patch - was).max() > 30 and abs(patch - lit).max() > 30
+
+    gone = seen("splats-gone", other)
+    assert other(gone), f"the floor is seen; got {gone}"
     assert "taken out" in objects(page).first.inner_text()
 
     act(page, lambda: page.keyboard.press("z"))
-    back = patch_of(canvas_3d(page, "splats-back"), place)
+    back = seen("splats-back", lambda patch: np.allclose(patch, lit, atol=12))
     assert np.allclose(back, lit, atol=12), f"undo puts the box back; got {back}, was {lit}"
     page.screenshot(path=artifact("splats.png"))
 
@@ -88,12 +121,13 @@ def test_the_page_to_share_opened_from_the_disk_shows_what_is_in_front(
     page = browser.new_page(viewport={"width": 400, "height": 300})
     page.goto(path.as_uri())
     page.locator("canvas").first.wait_for(timeout=30_000)
-    page.wait_for_timeout(2500)
-    picture = np.asarray(
-        Image.open(io.BytesIO(page.screenshot(path=artifact("from-disk.png")))).convert("RGB")
-    )
+
+    def middle(picture: np.ndarray) -> np.ndarray:
+        return picture[145:155, 195:205].reshape(-1, 3).mean(axis=0)
+
+    picture = shared(page, "from-disk", lambda seen: middle(seen)[0] > 200 and middle(seen)[2] < 80)
     page.close()
-    red, _, blue = picture[145:155, 195:205].reshape(-1, 3).mean(axis=0)
+    red, _, blue = middle(picture)
     assert red > 200 and blue < 80
 
 
@@ -118,21 +152,28 @@ def test_the_page_to_share_names_what_it_shows_and_hides_the_rest(browser: Brows
     assert swatch == "rgb(230, 159, 0)"
     assert "Apache-2.0" in about.inner_text()
 
-    def drawn(name: str) -> tuple[float, int]:
+    def measured(picture: np.ndarray) -> tuple[float, int]:
         """Below viser's notes and left of the legend: share of empty pixels, and pixels in the object's colour."""
-        page.locator("canvas").first.wait_for(timeout=30_000)
-        page.wait_for_timeout(2500)
-        shot = page.screenshot(path=artifact(f"share-{name}.png"))
-        picture = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)[140:, :220]
-        orange = (picture[..., 0] > 150) & (picture[..., 2] < 90)
-        return float((picture.min(axis=2) > 245).mean()), int(orange.sum())
+        part = picture[140:, :220]
+        orange = (part[..., 0] > 150) & (part[..., 2] < 90)
+        return float((part.min(axis=2) > 245).mean()), int(orange.sum())
 
-    empty, lit = drawn("all")
+    def drawn(name: str, enough: Callable[[float], bool]) -> tuple[float, int]:
+        """What is measured once there is as much empty as there should be, and the object."""
+        page.locator("canvas").first.wait_for(timeout=30_000)
+
+        def shows(picture: np.ndarray) -> bool:
+            empty, orange = measured(picture)
+            return enough(empty) and orange > 1000
+
+        return measured(shared(page, name, shows))
+
+    empty, lit = drawn("all", lambda empty: empty < 0.1)
     assert empty < 0.1 and lit > 1000
     switch = page.locator("#ll-alone")  # clicked from within: a page that draws in software is never still
     switch.evaluate("button => button.click()")
     page.get_by_role("button", name="Show everything").wait_for(timeout=30_000)
-    alone, still_lit = drawn("objects")
+    alone, still_lit = drawn("objects", lambda empty: empty > 0.3)
     assert alone > 0.3 and still_lit > 1000
     switch.evaluate("button => button.click()")
     page.get_by_role("button", name="Hide everything else").wait_for(timeout=30_000)

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from assets.training_maker import prints, surfaces
+from assets.training_maker.coverings import prints, surfaces
+from assets.training_maker.coverings.surfaces import COLOURS, Rgb, pick, varied
 from assets.training_maker.meshes import Material, Part
-from assets.training_maker.surfaces import COLOURS, Rgb, pick, varied
 
 
 @dataclass(frozen=True, eq=False)

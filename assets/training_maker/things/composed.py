@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assets.training_maker.coverings.surfaces import pick, shade
 from assets.training_maker.meshes import (
     ball,
     box,
@@ -12,7 +13,6 @@ from assets.training_maker.meshes import (
     spline,
     tube,
 )
-from assets.training_maker.surfaces import pick, shade
 from assets.training_maker.things.base import (
     Thing,
     cloth,

@@ -3,9 +3,9 @@
 import numpy as np
 
 from assets.capture_maker.textures import noise
-from assets.training_maker import prints, surfaces
+from assets.training_maker.coverings import prints, surfaces
+from assets.training_maker.coverings.surfaces import pick, shade
 from assets.training_maker.meshes import Material, Part, box, cylinder, lathe, prism, sheet
-from assets.training_maker.surfaces import pick, shade
 from assets.training_maker.things.base import (
     Thing,
     cloth,

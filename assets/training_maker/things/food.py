@@ -3,6 +3,7 @@
 import numpy as np
 
 from assets.capture_maker.textures import noise
+from assets.training_maker.coverings.surfaces import Rgb, finished, mix, pick, shade
 from assets.training_maker.meshes import (
     Material,
     Part,
@@ -12,7 +13,6 @@ from assets.training_maker.meshes import (
     spline,
     tube,
 )
-from assets.training_maker.surfaces import Rgb, finished, mix, pick, shade
 from assets.training_maker.things.base import Thing, family, matte, plain, settled
 
 

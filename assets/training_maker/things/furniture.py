@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from assets.training_maker import surfaces
+from assets.training_maker.coverings import surfaces
+from assets.training_maker.coverings.surfaces import pick
 from assets.training_maker.meshes import Material, Part, box, cylinder, lathe, rounded, tube
-from assets.training_maker.surfaces import pick
 from assets.training_maker.things.base import (
     Thing,
     cloth,

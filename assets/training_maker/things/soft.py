@@ -3,7 +3,8 @@
 import numpy as np
 
 from assets.capture_maker.textures import noise
-from assets.training_maker import surfaces
+from assets.training_maker.coverings import surfaces
+from assets.training_maker.coverings.surfaces import Rgb, finished, mix, pick, shade, varied
 from assets.training_maker.meshes import (
     Material,
     Part,
@@ -17,7 +18,6 @@ from assets.training_maker.meshes import (
     spline,
     tube,
 )
-from assets.training_maker.surfaces import Rgb, finished, mix, pick, shade, varied
 from assets.training_maker.things.base import Thing, cloth, colour, family, glaze, matte, plain
 from assets.training_maker.things.food import lumpy, skin
 from assets.training_maker.things.turned import vessel

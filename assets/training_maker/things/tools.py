@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assets.training_maker.coverings.surfaces import pick
 from assets.training_maker.meshes import (
     Material,
     Part,
@@ -14,7 +15,6 @@ from assets.training_maker.meshes import (
     spline,
     tube,
 )
-from assets.training_maker.surfaces import pick
 from assets.training_maker.things.base import Thing, colour, family, metal, plain, plastic, timber
 
 

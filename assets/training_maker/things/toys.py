@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from assets.training_maker import prints, surfaces
+from assets.training_maker.coverings import prints, surfaces
+from assets.training_maker.coverings.surfaces import pick
 from assets.training_maker.meshes import (
     Material,
     Part,
@@ -14,7 +15,6 @@ from assets.training_maker.meshes import (
     rounded,
     tube,
 )
-from assets.training_maker.surfaces import pick
 from assets.training_maker.things.base import (
     Thing,
     colour,

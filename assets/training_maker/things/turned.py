@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from assets.training_maker import prints, surfaces
+from assets.training_maker.coverings import prints, surfaces
+from assets.training_maker.coverings.surfaces import Rgb, pick, shade
 from assets.training_maker.meshes import Material, Part, ball, cylinder, lathe, rounded, spline, tube
-from assets.training_maker.surfaces import Rgb, pick, shade
 from assets.training_maker.things.base import (
     Thing,
     clear,

@@ -1,5 +1,6 @@
 """Details followed by depth from photo to photo, and cameras adjusted to them."""
 
+import functools
 from dataclasses import replace
 
 import cv2
@@ -17,12 +18,17 @@ from tests.textured_scene import render, room, walk
 
 WIDTH, HEIGHT = 480, 360
 CAMERAS = walk(3, WIDTH, HEIGHT, span=1.0)
-PICTURES = [render(room(), camera) for camera in CAMERAS]
+
+
+@functools.cache
+def pictures() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """What each camera sees, as `render` gives it."""
+    return [render(room(), camera) for camera in CAMERAS]
 
 
 def photos_of(gain: float = 1.0) -> list[SfmPhoto]:
     """The photos; the second is exposed otherwise."""
-    out = [reduced_photo(f"{i}.png", picture[0]) for i, picture in enumerate(PICTURES)]
+    out = [reduced_photo(f"{i}.png", picture[0]) for i, picture in enumerate(pictures())]
     dark = (gain * out[1].image.astype(np.float32)).astype(np.uint8)
     return [out[0], replace(out[1], image=dark), out[2]]
 
@@ -59,7 +65,7 @@ def distances(found: DenseMatches) -> np.ndarray:
     for (first, second), rows in found.pairs.items():
         xy, there = found.details[first][rows[:, 0]], found.details[second][rows[:, 1]]
         column, row = np.floor(xy).astype(int).T
-        depth = PICTURES[first][1][row, column].astype(np.float64)
+        depth = pictures()[first][1][row, column].astype(np.float64)
         expected, _ = project(CAMERAS[second], unproject(CAMERAS[first], xy, depth))
         out.append(np.linalg.norm(expected - there, axis=1))
     return np.concatenate(out)
@@ -96,7 +102,7 @@ def test_what_no_view_confirms_takes_no_part() -> None:
 
 
 def test_an_evened_picture_has_neither_brightness_nor_contrast() -> None:
-    grey = PICTURES[0][0][..., 1].astype(np.float32) / 255
+    grey = pictures()[0][0][..., 1].astype(np.float32) / 255
     first, second = evened(grey), evened(0.5 * grey + 0.2)
     assert np.abs(first.astype(int) - second).mean() < 2
     assert abs(first.mean() - 128) < 5 and first.std() > 20

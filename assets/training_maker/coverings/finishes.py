@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from assets.training_maker import surfaces
+from assets.training_maker.coverings import surfaces
+from assets.training_maker.coverings.surfaces import COLOURS, Rgb, pick, varied
 from assets.training_maker.meshes import Material
-from assets.training_maker.surfaces import COLOURS, Rgb, pick, varied
 
 
 def table_top(rng: np.random.Generator, style: str | None = None) -> Material:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from assets.capture_maker.textures import noise
-from assets.training_maker.surfaces import finished, mix, palette, random_colour, varied
+from assets.training_maker.coverings.surfaces import finished, mix, palette, random_colour, varied
 
 
 def scenery(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

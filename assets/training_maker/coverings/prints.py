@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from assets.capture_maker.textures import noise
-from assets.training_maker.pictures import scenery
-from assets.training_maker.surfaces import (
+from assets.training_maker.coverings.pictures import scenery
+from assets.training_maker.coverings.surfaces import (
     Rgb,
     finished,
     mix,
