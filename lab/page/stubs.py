@@ -20,7 +20,10 @@ def nothing(*_: object) -> None:
 
 
 class StubsLeftOut(MetaPathFinder):
-    """Finds the one module, and replaces its function as soon as it has run: its classes come later."""
+    """Finds the one module, and replaces its function as soon as it has run: its classes come later.
+
+    Once it has found it, nothing of it is left in the process's imports, which are not ours alone.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -28,6 +31,7 @@ class StubsLeftOut(MetaPathFinder):
         """As the usual finder; None for every other module."""
         if fullname != MODULE:
             return None
+        sys.meta_path.remove(self)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is None or spec.loader is None:
             return spec
@@ -44,5 +48,5 @@ class StubsLeftOut(MetaPathFinder):
 
 def leave_out_stubs() -> None:
     """Before Gradio is imported; after that it does nothing."""
-    if not any(isinstance(finder, StubsLeftOut) for finder in sys.meta_path):
+    if MODULE not in sys.modules and not any(isinstance(finder, StubsLeftOut) for finder in sys.meta_path):
         sys.meta_path.insert(0, StubsLeftOut())

@@ -12,6 +12,7 @@ import sys
 import liftlab.page
 assert "gradio" not in sys.modules
 import gradio.component_meta
+assert not any(type(finder).__name__ == "StubsLeftOut" for finder in sys.meta_path)
 print(gradio.component_meta.create_or_modify_pyi.__module__, gradio.Button("x").value)
 """
 
