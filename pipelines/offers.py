@@ -126,6 +126,15 @@ class SuggestsNames(Protocol):
 
 
 @runtime_checkable
+class ReadsFile(Protocol):
+    """A method whose state depends on what a file holds, such as trained weights."""
+
+    def file_key(self) -> str:
+        """Of the file's content: state that was prepared with another is not used."""
+        ...
+
+
+@runtime_checkable
 class RunsOnDevice(Protocol):
     """A method that says where it computes."""
 

@@ -1,7 +1,8 @@
 """A trained network with what it must be used with, as one safetensors file."""
 
+import copy
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,21 @@ def save_trained(trained: Trained, file: Path) -> None:
     }
     with atomic_write(file) as handle:
         handle.write(save(tensors, metadata={"liftlab": json.dumps(about)}))
+
+
+def mean_of(first: Trained, second: Trained) -> Trained:
+    """The first network with the mean of both networks' weights, one of which was trained on from the other.
+
+    It keeps more of what the earlier one knew of scenes unlike those of the later training. Parts that only the first
+    has stay as they are.
+
+    Source: Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (one half is their choice where nothing
+    is known of such scenes).
+    """
+    network = copy.deepcopy(first.network)
+    own, other = first.network.state_dict(), second.network.state_dict()
+    network.load_state_dict({name: (value + other.get(name, value)) / 2 for name, value in own.items()})
+    return replace(first, network=network, about={**first.about, "mean": True})
 
 
 def load_trained(file: Path = WEIGHTS, *, device: torch.device | None = None) -> Trained:

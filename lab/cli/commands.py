@@ -357,6 +357,8 @@ class OpenVocab(Common):
     """Sizes and length (data, train)."""
     steps: Annotated[int | None, arg(metavar="N")] = None
     """Steps in all (train); the configuration's when not given."""
+    average: bool = False
+    """Write the mean of the weights that were trained and of those it started from (train, with --weights)."""
     validate: Annotated[Path | None, arg(metavar="DIR")] = None
     """Records that are not trained on, by which names are calibrated (train)."""
     weights: Annotated[Path | None, arg(metavar="FILE")] = None

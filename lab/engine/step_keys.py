@@ -49,8 +49,11 @@ def masks_key(scene_key: str, config: "MasksConfig") -> str:
 
 def prepared_key(entry: SceneEntry, method: str, segmenter: "Segmenter") -> str:
     """Key of a method's state for a scene."""
+    from liftlab.pipelines.offers import ReadsFile
+
     config = key_record(segmenter.config)
     splats = [entry.gaussians_key] if segmenter.geometry == "gaussians" else []
+    file = [segmenter.file_key()] if isinstance(segmenter, ReadsFile) else []
     return content_key(
-        "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION
+        "prepare", method, entry.scene_key, entry.masks_key, *splats, config, segmenter.STEP_VERSION, *file
     )

@@ -37,7 +37,7 @@ def _data(command: OpenVocab, folder: Path) -> dict[str, Any]:
 
 
 def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
-    from liftlab.components.openvocab.weights import load_trained, save_trained
+    from liftlab.components.openvocab.weights import load_trained, mean_of, save_trained
     from liftlab.components.text.sentence_encoder import chosen_text_encoder
     from liftlab.pipelines.steps.openvocab_evaluation import calibrated
     from liftlab.pipelines.steps.openvocab_training import PRESETS, fitting, train
@@ -48,15 +48,20 @@ def _train(command: OpenVocab, folder: Path) -> dict[str, Any]:
         if command.steps < 1:
             raise InputError(f"--steps must be 1 or more; got {command.steps}.")
         config = replace(config, steps=command.steps)
+    start = load_trained(command.weights.expanduser()) if command.weights else None
+    if command.average and start is None:
+        raise InputError("--average needs the weights that the training starts from: name them by --weights.")
     with working("Training") as (progress, cancel):
         weights = train(
             records_in(folder), _out(command), config, encoder, progress=progress.report,
-            cancel=cancel, start=load_trained(command.weights.expanduser()) if command.weights else None,
+            cancel=cancel, start=start,
         )  # fmt: skip
+        trained = load_trained(weights)
+        if start is not None and command.average:
+            trained = mean_of(trained, start)
         if command.validate is not None:
-            save_trained(
-                calibrated(load_trained(weights), records_in(command.validate.expanduser()), encoder), weights
-            )
+            trained = calibrated(trained, records_in(command.validate.expanduser()), encoder)
+        save_trained(trained, weights)
         progress.done(f"Weights written to {weights}")
     return {"weights": str(weights), "bytes": weights.stat().st_size}
 

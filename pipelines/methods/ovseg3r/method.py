@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save
 
 from liftlab.components.clicks import Click, ClickList, clicks_of, obeying
 from liftlab.components.errors import InputError
-from liftlab.components.files import atomic_write, write_json
+from liftlab.components.files import atomic_write, sha256_of, write_json
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.openvocab.answers import Answers
 from liftlab.components.openvocab.cloud import cloud_of
@@ -210,9 +210,20 @@ class OvSeg3R:
             read["pairs"], objects, answers, text,
         )  # fmt: skip
 
+    def file_key(self) -> str:
+        """Digest of the weights; empty where there is no such file, which `prepare` says."""
+        try:
+            return _digest(self._weights, self._weights.stat().st_mtime_ns)
+        except OSError:
+            return ""
+
+    @property
+    def _weights(self) -> Path:
+        return Path(self.config.weights).expanduser() if self.config.weights else WEIGHTS
+
     def _network(self) -> tuple[Trained, Float[Array, "K T"]]:
         """The weights and the vectors of their names."""
-        file = Path(self.config.weights).expanduser() if self.config.weights else WEIGHTS
+        file = self._weights
         trained = load_trained(file, device=self.device)
         encoder = chosen_text_encoder(self.config.text, device=self.device)
         if trained.text_identity != encoder.identity:
@@ -227,6 +238,13 @@ class OvSeg3R:
         return InferenceConfig(
             top=c.top, min_points=c.min_points, threshold=c.threshold, min_score=c.min_score
         )
+
+
+@lru_cache(maxsize=16)
+def _digest(file: Path, written: int) -> str:
+    """SHA-256 of a file that was `written` at a time in nanoseconds: read once as long as that stays."""
+    del written
+    return sha256_of(file)
 
 
 def _mask_of_view(prepared: OvSeg3RPrepared, choice: reading.Selection, view: int) -> Bool[Array, "H W"]:

@@ -15,3 +15,5 @@ def test_what_is_missing_is_said(liftlab, tmp_path: Path) -> None:  # noqa: F811
         assert code == 2 and "no record" in result["error"]
     code, result, _ = liftlab("openvocab", "train", tmp_path, "--out", tmp_path / "out", "--steps", "0")
     assert code == 2 and "--steps must be 1 or more; got 0" in result["error"]
+    code, result, _ = liftlab("openvocab", "train", tmp_path, "--out", tmp_path / "out", "--average")
+    assert code == 2 and "--average needs the weights" in result["error"]

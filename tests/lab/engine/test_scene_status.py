@@ -1,11 +1,16 @@
 """What of a scene counts as done: results of earlier code do not, and nothing is built anew by looking."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from liftlab.components.errors import InputError
+from liftlab.components.openvocab.weights import WEIGHTS, load_trained, save_trained
 from liftlab.engine.demo import submit_demo
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import get_method
+from liftlab.pipelines.methods.ovseg3r import OvSeg3RConfig
 from liftlab.session.session import Session
 from tests.toy_workspace import NAME
 
@@ -63,6 +68,22 @@ def test_the_demo_is_built_anew_after_an_upgrade(after_upgrade) -> None:
     assert job is not None
     job.cancel()
     lab.close()
+
+
+def test_what_other_weights_prepared_does_not_count(lab: Lab, tmp_path: Path) -> None:
+    """Also where they lie under the same name: those that ship change with a version of LiftLab."""
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(WEIGHTS.read_bytes())
+    config = OvSeg3RConfig(weights=str(file))
+    lab.prepare(NAME, "ovseg3r", config)
+    same = Lab(lab.workspace.root)
+    assert "ovseg3r" in same.status(NAME).methods and same.prepared(NAME, "ovseg3r", config) is not None
+    save_trained(replace(load_trained(file), calibration=3.0), file)
+    other = Lab(lab.workspace.root)
+    assert "ovseg3r" not in other.status(NAME).methods and other.prepared(NAME, "ovseg3r", config) is None
+    assert "ovseg3r" in other.status(NAME, any_version=True).methods
+    other.prepare(NAME, "ovseg3r", config)
+    assert "ovseg3r" in Lab(lab.workspace.root).status(NAME).methods
 
 
 def test_a_method_that_is_no_longer_installed_is_not_ready(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
