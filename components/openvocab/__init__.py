@@ -15,5 +15,5 @@ Public, by module:
 - `segmenting`: edges_of, inputs_of, named, relations_of_cloud, segment_cloud, SegmentedCloud, superpoints_of, top_names
 - `superpoints`: RELATIONS
 - `supervision`: partial_targets, scene_targets, view_targets
-- `weights`: load_trained, save_trained, SuperpointConfig, Trained, WEIGHTS
+- `weights`: load_trained, mean_of, save_trained, SuperpointConfig, Trained, WEIGHTS
 """

@@ -30,8 +30,8 @@ PREPARE_SECS = {
 }  # fmt: skip
 """Per method with its defaults, on two cores and splats that are there: benchmarks/results/methods.md, SAGA's 60 s led
 over to its own number of steps."""
-_prepared_in: dict[str, float] = {}
-"""By key of a prepared method, what it took: read once, for it never changes."""
+_prepared_in: dict[Path, float] = {}
+"""By folder of a prepared method, what it took: read once, for it never changes."""
 STEP_NAMES = {
     "reconstruct": "Reconstructing", "gaussians": "Training splats", "masks": "Finding objects",
     "prepare": "Preparing the method", "search": "Measuring every object",
@@ -154,8 +154,9 @@ def expected_preparation_secs(workspace: Workspace) -> dict[str, float]:
     for name in workspace.scene_names():
         entry = workspace.scene_entry(name)
         for method, key in ((entry.methods if entry is not None else None) or {}).items():
-            if key not in _prepared_in and (record := step_record(workspace.method_folder(key))):
-                _prepared_in[key] = float(record["seconds"])
-            if key in _prepared_in:
-                known.setdefault(method, []).append(_prepared_in[key])
+            folder = workspace.method_folder(key)
+            if folder not in _prepared_in and (record := step_record(folder)):
+                _prepared_in[folder] = float(record["seconds"])
+            if folder in _prepared_in:
+                known.setdefault(method, []).append(_prepared_in[folder])
     return PREPARE_SECS | {method: statistics.median(seconds) for method, seconds in known.items()}

@@ -101,6 +101,9 @@ def canvas_3d(page: Page, name: str, shows: Callable[[np.ndarray], object]) -> n
     picture = np.zeros(0, int)
     pane = page.locator(".pane-3d")
     pane.evaluate("node => node.scrollIntoView({block: 'nearest'})")
+    page.wait_for_timeout(
+        2500
+    )  # it draws what it has while more comes in, which would delay the next click's answer
     for _ in range(STILL_TRIES):
         before = picture
         box = pane.bounding_box()
@@ -111,7 +114,7 @@ def canvas_3d(page: Page, name: str, shows: Callable[[np.ndarray], object]) -> n
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         if np.array_equal(picture, before) and shows(picture):
             break
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(700)
     return picture
 
 

@@ -1,6 +1,9 @@
 """Presets where people choose them: among a method's settings on the page, and on the command line."""
 
 import contextlib
+import json
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +12,8 @@ from liftlab.cli import steps
 from liftlab.cli.commands import Prepare
 from liftlab.components.errors import InputError
 from liftlab.engine.lab import Lab
-from liftlab.engine.step_runner import PREPARE_SECS
+from liftlab.engine.step_runner import PREPARE_SECS, expected_preparation_secs
+from liftlab.engine.workspace import Workspace
 from liftlab.page.cells.methods import _config, settings_for_page, status
 from liftlab.pipelines.base import get_method
 from liftlab.web.visitor import Visitor
@@ -52,8 +56,14 @@ def test_prepare_takes_a_preset(
 
 
 def test_a_preparation_is_estimated_from_scenes_of_this_workspace_else_from_what_was_measured(
-    lab: Lab,
+    lab: Lab, tmp_path: Path
 ) -> None:
+    slower = Workspace(shutil.copytree(lab.workspace.root, tmp_path / "slower"))
+    record = (
+        slower.method_folder(not_none(not_none(slower.scene_entry(NAME)).methods)["wildseg3d"]) / "step.json"
+    )
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"seconds": 777.0}))
+    assert expected_preparation_secs(slower)["wildseg3d"] == 777
     visitor = Visitor("visitor-of-the-tests-1", lab)
     visitor.open(NAME)
     rows = {row.name: row for row in not_none(status(visitor).detail)}
