@@ -1,6 +1,8 @@
 """Ask every method everything of a plan, as the page and the command line do: through a lab and a session.
 
-`python -m tests.answers.asking CAPTURE FILE` asks once and ends with `COMPILED` when numba compiled on the way.
+Splats are trained and judged by what they show, and then those of the record stand in for them (`kept_splats.py`).
+`python -m tests.answers.asking CAPTURE FILE SPLATS [renew]` asks once, and ends with `COMPILED` when numba compiled on
+the way.
 """
 
 import contextlib
@@ -29,7 +31,9 @@ from liftlab.session.objects import ObjectState
 from liftlab.session.prompts import PhotoClick
 from liftlab.session.session import Session
 from tests.answers.keeping import Answers, Kept, digest_of, kept, this_machine
+from tests.answers.kept_splats import trained_but_kept
 from tests.answers.plans import PLANS, Plan
+from tests.answers.truth import truth_ious
 
 OF_EVERY_METHOD = ("ply", "glb", "masks", "coco")
 WITH_SPLATS = ("splats",)
@@ -48,15 +52,18 @@ COMPILED = 3
 """Exit status."""
 
 
-def settled_answers(plan: Plan, *, say: Callable[[str], None] = lambda _: None) -> Answers:
-    """Answers of a process that compiled nothing.
+def settled_answers(
+    plan: Plan, splats: Path, *, renew: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Answers:
+    """Answers of a process that compiled nothing, on the splats of a file (`trained_but_kept`).
 
     One that compiles the splat kernels itself sums in another order than all that load them from numba's cache: from
     equal inputs `blend` then gives other last bits, and a training other splats.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "answers.json.gz"
-        words = [sys.executable, "-m", "tests.answers.asking", plan.name, str(file)]
+        words = [sys.executable, "-m", "tests.answers.asking", plan.name, str(file), str(splats)]
+        words += ["renew"] if renew else []
         for attempt in ("first", "second"):
             done = subprocess.run(words, cwd=Path(__file__).parents[2], check=False)
             if done.returncode != COMPILED:
@@ -86,11 +93,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _: None) -> Answers:
+def answers_of(
+    plan: Plan, splats: Path, work: Path, *, renew: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Answers:
     """Build the scene of a plan and ask everything.
 
     Args:
+        splats: File of the splats that methods are asked on.
         work: An empty folder for the workspace.
+        renew: See `trained_but_kept`.
         say: Told what is being done.
     """
     assert plan.folder is not None
@@ -100,6 +111,7 @@ def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _:
         if not plan.photos or path.name in plan.photos:
             shutil.copy(path, photos / path.name)
     lab = Lab(work / "workspace", device="cpu")
+    shown: dict[str, float] = {}
     with one_thread(), contextlib.closing(lab):
         say("scene")
         lab.import_capture(photos, plan.name)
@@ -109,10 +121,11 @@ def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _:
         masks = lab.masks(plan.name)
         if not plan.from_truth:
             say("splats")
-            lab.gaussians(plan.name, plan.gaussians)
+            with trained_but_kept(splats, shown, renew=renew):
+                lab.gaussians(plan.name, plan.gaussians)
         scene = lab.scene(plan.name)
         sizes = tuple((view.camera.height, view.camera.width) for view in scene.views)
-        found = Answers(this_machine(), sizes, parts_of(scene, masks))
+        found = Answers(this_machine(), sizes, parts_of(scene, masks), shown)
         for entry in (one for one in list_methods() if not plan.methods or one.name in plan.methods):
             say(entry.name)
             lab.prepare(plan.name, entry.name, entry.quick)
@@ -120,6 +133,8 @@ def answers_of(plan: Plan, work: Path, *, say: Callable[[str], None] = lambda _:
             session.open(plan.name)
             session.set_method(entry.name, entry.quick)
             found.answers[entry.name] = dict(asked(plan, session, entry))
+            if entry.make.geometry == "gaussians":  # on splats each of them trains something of its own
+                found.truth[entry.name] = truth_ious(plan, found, entry.name)
             found.files[entry.name] = exported(session, work / "out" / entry.name, entry.name)
     return found
 
@@ -258,14 +273,15 @@ def without_clocks(value: Any) -> Any:
     return [without_clocks(inner) for inner in value] if isinstance(value, list) else value
 
 
-def main(capture: str, file: str) -> int:
+def main(capture: str, file: str, splats: str, renew: str = "") -> int:
     began = time.monotonic()
 
     def say(what: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {what}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as work:
-        answers_of(PLANS[capture], Path(work), say=say).save(Path(file))
+        found = answers_of(PLANS[capture], Path(splats), Path(work), renew=bool(renew), say=say)
+        found.save(Path(file))
     compiled = compiled_here()
     if compiled:
         say(f"compiled {', '.join(compiled)}")

@@ -4,10 +4,11 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import platform
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ IOU_FLOOR = 0.99
 """Where bytes cannot be expected to be equal, masks and selections overlap by more than this."""
 SIZE_SLACK = 0.02
 """Where bytes cannot be expected to be equal, files differ in size by no more than this share."""
+TRUTH_SLACK = 0.1
+SHOWN_SLACK = {"psnr": 0.5, "ssim": 0.01}
 SAMPLE = 20_000
 """Of a selection at most so many primitives are kept, evenly spread; its digest is of all."""
 
@@ -49,8 +52,13 @@ class Answers:
     """Height and width of each view."""
     parts: dict[str, str]
     """What the answers are made from (cameras, points, splats, masks) to a digest each."""
+    shown: dict[str, float] = field(default_factory=dict)
+    """What splats show of their photos: those trained here, and those that methods were asked on."""
     answers: dict[str, dict[str, Kept]] = field(default_factory=dict)
     """Method to prompt to answer."""
+    truth: dict[str, list[float]] = field(default_factory=dict)
+    """Of methods that train: IoU of each first click's answer with the truth. On another machine this is compared, and
+    not the answers."""
     files: dict[str, dict[str, tuple[str, int]]] = field(default_factory=dict)
     """Method to exported file to its digest and its bytes."""
 
@@ -72,7 +80,8 @@ class Answers:
             for method, of_method in value["files"].items()
         }
         sizes = tuple((height, width) for height, width in value["sizes"])
-        return Answers(value["machine"], sizes, value["parts"], answers, files)
+        shown, truth = value["shown"], value["truth"]
+        return Answers(value["machine"], sizes, value["parts"], shown, answers, truth=truth, files=files)
 
 
 @dataclass(frozen=True)
@@ -94,14 +103,21 @@ class Line:
 
 
 def this_machine() -> str:
-    """What answers depend on beside the code."""
+    """What the last bits of answers depend on beside the code: the processor, by its name, by what numba compiles for
+    (virtual machines say no more than "AMD EPYC" of ten years of processors) and by what torch picks for it; the number
+    of cores, over which sums are split; and versions.
+    """
     import torch
+    from llvmlite.binding import get_host_cpu_name
+    from numba import config
 
     info = Path("/proc/cpuinfo")
     models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
     processor = models[0].split(":")[1].strip() if models else platform.machine()
+    compiled_for = config.CPU_NAME or get_host_cpu_name()
+    cores = [os.cpu_count(), config.NUMBA_NUM_THREADS]
     packages = {name: number for name, number in versions().items() if name != "liftlab"}
-    return json.dumps([processor, torch.backends.cpu.get_cpu_capability(), packages])
+    return json.dumps([processor, compiled_for, torch.backends.cpu.get_cpu_capability(), cores, packages])
 
 
 def digest_of(*parts: bytes | str | np.ndarray) -> str:
@@ -165,23 +181,37 @@ def compare(before: Answers, after: Answers) -> list[Line]:
         Line("", part, before.parts.get(part) == after.parts.get(part), close=True)
         for part in union(before.parts, after.parts)
     ]
+    lines += [
+        not_less("", name, was, after.shown.get(name, 0.0), SHOWN_SLACK[name.split(",")[0]])
+        for name, was in before.shown.items()
+    ]
     for method in union(before.answers, after.answers):
+        trains = method in before.truth
+        if trains:
+            was, now = (float(np.mean(one.truth.get(method, 0.0))) for one in (before, after))
+            lines.append(not_less(method, "first clicks to the truth", was, now, TRUTH_SLACK))
         old, new = before.answers.get(method, {}), after.answers.get(method, {})
         for prompt in union(old, new):
             if prompt not in old or prompt not in new:
                 lines.append(Line(method, prompt, False, False, note=only_in(prompt in old)))
                 continue
-            lines.append(compared(method, prompt, before, after))
-        was, now = before.files.get(method, {}), after.files.get(method, {})
-        for name in union(was, now):
-            if name not in was or name not in now:
-                lines.append(Line(method, name, False, False, note=only_in(name in was)))
+            line = compared(method, prompt, before, after)
+            lines.append(replace(line, close=line.close or trains))
+        was_files, files = before.files.get(method, {}), after.files.get(method, {})
+        for name in union(was_files, files):
+            if name not in was_files or name not in files:
+                lines.append(Line(method, name, False, False, note=only_in(name in was_files)))
                 continue
-            size, size_now = was[name][1], now[name][1]
-            close = abs(size - size_now) <= SIZE_SLACK * max(size, size_now)
+            size, size_now = was_files[name][1], files[name][1]
+            close = trains or abs(size - size_now) <= SIZE_SLACK * max(size, size_now)
             note = "" if size == size_now else f"{size} -> {size_now} bytes"
-            lines.append(Line(method, name, was[name] == now[name], close, note=note))
+            lines.append(Line(method, name, was_files[name] == files[name], close, note=note))
     return lines
+
+
+def not_less(method: str, what: str, was: float, now: float, slack: float) -> Line:
+    """A measure of quality: on another machine it may fall by no more than `slack`; a rise is no change."""
+    return Line(method, what, was == now, now >= was - slack, note=f"{was:.4f} -> {now:.4f}")
 
 
 def compared(method: str, prompt: str, before: Answers, after: Answers) -> Line:

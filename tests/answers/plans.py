@@ -50,6 +50,11 @@ class Plan:
         """The file of what was answered."""
         return Path(__file__).with_name(f"{self.name}.json.gz")
 
+    @property
+    def splats(self) -> Path:
+        """The file of the splats that methods are asked on."""
+        return Path(__file__).with_name(f"{self.name}-splats.npz")
+
 
 def splats(iterations: int, *, count: int) -> GaussiansConfig:
     """A short training that steps end, never a clock."""

@@ -5,40 +5,15 @@ python -m tests.answers.record desk --check    # writes nothing; 1 when an answe
 """
 
 import argparse
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from tests.answers.asking import settled_answers
-from tests.answers.keeping import Answers, compare, iou_of, masks_of, table
-from tests.answers.plans import PLANS, Plan
-
-
-def truth_ious(plan: Plan, answers: Answers, method: str) -> list[float]:
-    """Of the first click on each object: IoU to the truth, pooled over all views; it says whether the record means
-    something.
-    """
-    import json
-
-    assert plan.folder is not None
-    objects = json.loads((plan.folder / "truth" / "objects.json").read_text())["objects"]
-    ids = {thing["name"]: thing["id"] for thing in objects}
-    photos = plan.photos or tuple(sorted(path.name for path in (plan.folder / "images").iterdir()))
-    files = [plan.folder / "truth" / "instance" / f"{Path(photo).stem}.png" for photo in photos]
-    labels = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED) for file in files]
-    found = []
-    for name in plan.clicks:
-        masks = masks_of(answers, answers.answers[method][f"click {name}"])
-        pairs = []
-        for mask, truth in zip(masks, labels, strict=True):
-            assert truth is not None
-            rows = np.arange(mask.shape[0]) * truth.shape[0] // mask.shape[0]
-            columns = np.arange(mask.shape[1]) * truth.shape[1] // mask.shape[1]
-            pairs.append((mask, truth[np.ix_(rows, columns)] == ids[name]))
-        found.append(iou_of(pairs))
-    return found
+from tests.answers.keeping import Answers, compare, table
+from tests.answers.plans import PLANS
+from tests.answers.truth import truth_ious
 
 
 def main() -> int:
@@ -52,7 +27,12 @@ def main() -> int:
     if plan.folder is None:
         sys.exit(f"The capture {plan.name} is not here; set LIFTLAB_DATA to the folder that holds it.")
 
-    answers = settled_answers(plan, say=print)
+    with tempfile.TemporaryDirectory() as folder:
+        splats = Path(folder) / plan.splats.name
+        if plan.splats.exists():
+            shutil.copyfile(plan.splats, splats)
+        answers = settled_answers(plan, splats, renew=not arguments.check, say=print)
+        trained = splats.read_bytes() if splats.exists() else b""
     changed = []
     if plan.record.exists():
         before = Answers.load(plan.record)
@@ -68,6 +48,8 @@ def main() -> int:
         print(f"{method:<17}" + " ".join(f"{value:.2f}" for value in truth_ious(plan, answers, method)))
     if not arguments.check:
         answers.save(plan.record)
+        if trained:
+            plan.splats.write_bytes(trained)
         print(f"\nRecorded in {plan.record.name}, {plan.record.stat().st_size / 1000:.0f} kB")
     return 1 if arguments.check and changed else 0
 

@@ -5,13 +5,23 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from liftlab.components.gaussians.training.frames import make_frames
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
+from liftlab.components.gaussians.training.loop import TrainConfig, evaluate
+from liftlab.components.types import Gaussians
+from liftlab.pipelines.steps import gaussians as step
+from liftlab.pipelines.steps.gaussians import GaussiansConfig
 from tests.answers.asking import settled_answers
 from tests.answers.keeping import Answers, compare, kept, packed, table, unpacked
+from tests.answers.kept_splats import FIT_DB, save_splats, trained_but_kept
 from tests.answers.plans import DESK, QUICK, SHELF, SPARSE5, Plan
+from tests.toy import make_toy
 
 
 def check(plan: Plan) -> None:
@@ -19,7 +29,7 @@ def check(plan: Plan) -> None:
         pytest.skip(f"the capture {plan.name} is not here (LIFTLAB_DATA)")
     if not plan.record.exists():
         pytest.skip(f"{plan.name} is not recorded yet: python -m tests.answers.record {plan.name}")
-    before, now = Answers.load(plan.record), settled_answers(plan)
+    before, now = Answers.load(plan.record), settled_answers(plan, plan.splats)
     same_machine = before.machine == now.machine
     changed = [line for line in compare(before, now) if not line.holds(bytes_too=same_machine)]
     assert not changed, (
@@ -71,7 +81,8 @@ def test_a_process_that_compiled_is_told_from_one_that_loaded(tmp_path: Path) ->
 
 def record_of(mask: np.ndarray, selected: np.ndarray, said: str = "") -> Answers:
     answers = {"method": {"click": kept([mask], selected, said=said)}}
-    return Answers("here", (mask.shape,), {"points": "a"}, answers, {"method": {"a.ply": ("x", 1000)}})
+    shown, files = {"psnr, trained": 20.0}, {"method": {"a.ply": ("x", 1000)}}
+    return Answers("here", (mask.shape,), {"points": "a"}, shown, answers, files=files)
 
 
 def test_a_changed_pixel_is_told_and_only_a_large_change_is_one_elsewhere(tmp_path: Path) -> None:
@@ -83,25 +94,87 @@ def test_a_changed_pixel_is_told_and_only_a_large_change_is_one_elsewhere(tmp_pa
 
     near = mask.copy()
     near[5, 5] = False
-    line = compare(before, record_of(near, selected))[1]
+    line = compare(before, record_of(near, selected))[2]
     assert not line.equal and not line.holds(bytes_too=True) and line.holds(bytes_too=False)
     assert line.masks_iou == pytest.approx(1199 / 1200)
 
     far = mask.copy()
     far[5:7] = False
-    assert not compare(before, record_of(far, selected))[1].holds(bytes_too=False)
-    line = compare(before, record_of(mask, np.arange(100) < 40))[1]
+    assert not compare(before, record_of(far, selected))[2].holds(bytes_too=False)
+    line = compare(before, record_of(mask, np.arange(100) < 40))[2]
     assert line.selected_iou == 0.8 and not line.holds(bytes_too=False)
     assert "50 -> 40 selected" in table([line])
-    assert not compare(before, record_of(mask, selected, said="nothing here"))[1].equal
+    assert not compare(before, record_of(mask, selected, said="nothing here"))[2].equal
 
 
 def test_missing_prompts_and_files_are_told(tmp_path: Path) -> None:
     one = record_of(np.ones((2, 2), bool), np.ones(3, bool))
     fewer = replace(one, answers={"method": {}}, files={"method": {"a.ply": ("y", 2000)}})
     lines = compare(one, fewer)
-    assert [line.holds(bytes_too=False) for line in lines] == [True, False, False]
+    assert [line.holds(bytes_too=False) for line in lines] == [True, True, False, False]
     assert "only in the record" in table(lines) and "1000 -> 2000 bytes" in table(lines)
+
+
+def test_elsewhere_a_training_is_held_to_the_truth_and_not_to_its_masks() -> None:
+    mask, selected = np.ones((4, 6), bool), np.ones(9, bool)
+    before = replace(record_of(mask, selected), truth={"method": [0.8, 0.6]})
+    other = replace(
+        record_of(~mask, ~selected), truth={"method": [0.75, 0.57]}, files={"method": {"a.ply": ("y", 1)}}
+    )
+    lines = compare(before, other)
+    assert all(line.holds(bytes_too=False) for line in lines)
+    assert [line.what for line in lines if line.equal] == ["points", "psnr, trained"]
+    assert "first clicks to the truth" in table(lines) and "0.7000 -> 0.6600" in table(lines)
+
+    worse = replace(other, truth={"method": [0.5, 0.5]})
+    assert [line.what for line in compare(before, worse) if not line.holds(bytes_too=False)] == [
+        "first clicks to the truth"
+    ]
+    untold = replace(other, truth={})
+    assert not all(line.holds(bytes_too=False) for line in compare(before, untold))
+
+
+def test_splats_that_show_the_photos_worse_are_told() -> None:
+    before = record_of(np.ones((2, 2), bool), np.ones(3, bool))
+    for psnr, holds in ((19.9, True), (25.0, True), (18.0, False)):
+        line = compare(before, replace(before, shown={"psnr, trained": psnr}))[1]
+        assert not line.equal and line.holds(bytes_too=False) == holds
+    assert not compare(before, replace(before, shown={}))[1].holds(bytes_too=False)
+
+
+def test_methods_are_asked_on_the_kept_splats_while_they_fit(tmp_path: Path) -> None:
+    toy = make_toy(width=48, height=36)
+    good = gaussians_from_pointmap(toy.scene.pointmap, toy.scene.views, count=2000)
+    poor = replace(good, means=good.means + np.float32(5))
+    config = GaussiansConfig(train=TrainConfig(max_side=48))
+    file = tmp_path / "splats.npz"
+
+    def given(trained: Gaussians, *, renew: bool) -> tuple[Gaussians, dict[str, float]]:
+        shown: dict[str, float] = {}
+        report = SimpleNamespace(psnr=psnr_of(trained), ssim=0.9)
+        with (
+            mock.patch.object(step, "build_gaussians", lambda *_, **__: (trained, report)),
+            trained_but_kept(file, shown, renew=renew),
+        ):
+            return step.build_gaussians(toy.scene, config)[0], shown
+
+    def psnr_of(gaussians: Gaussians) -> float:
+        return evaluate(gaussians, make_frames(toy.scene.views, max_side=48)).psnr
+
+    first, shown = given(good, renew=True)
+    assert np.array_equal(first.means, good.means)
+    assert np.allclose(first.opacities, good.opacities, atol=1e-3)
+    assert shown["psnr, kept"] == pytest.approx(shown["psnr, trained"], abs=0.1)
+    other = replace(good, means=good.means + np.float32(1e-4))
+    for renew in (False, True):  # those kept, to the bit
+        again, _ = given(other, renew=renew)
+        assert all(
+            np.array_equal(a, b) for a, b in zip(vars(first).values(), vars(again).values(), strict=True)
+        )
+    save_splats(file, poor)  # as of a scene with other cameras
+    kept, shown = given(good, renew=False)
+    assert np.array_equal(kept.means, poor.means) and shown["psnr, kept"] < shown["psnr, trained"] - FIT_DB
+    assert np.array_equal(given(good, renew=True)[0].means, good.means)
 
 
 def test_long_selections_are_thinned() -> None:
