@@ -54,8 +54,9 @@ def serving(
     command: str = "serve",
     program: Sequence[str] = (sys.executable, "-m", "liftlab.cli.main"),
     cwd: Path = ROOT,
+    start_secs: float = START_SECS,
 ) -> Iterator[PageServer]:
-    """Run `liftlab serve` (or `demo`) and yield it once it says where it answers."""
+    """Run `liftlab serve` (or `demo`) and yield it once it says where it answers; an error after `start_secs`."""
     line = [*program, command, "--workspace", str(workspace), "--port", "0", "--no-browser", *arguments]
     process = subprocess.Popen(
         line, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ.copy()
@@ -73,7 +74,7 @@ def serving(
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        found.wait(START_SECS)
+        found.wait(start_secs)
         match = READY.search("".join(said))
         assert match, f"the server did not start:\n{''.join(said)}"
         yield PageServer(match[1], process, workspace)

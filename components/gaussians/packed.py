@@ -1,4 +1,8 @@
-"""Small splat files: SPZ (read and write) and PlayCanvas compressed PLY (read), decoded by gsply (MIT)."""
+"""Small splat files: SPZ (read and write) and PlayCanvas compressed PLY (read), decoded by gsply (MIT).
+
+It brings numba, which takes most of a second, so it is imported where such a file is read or written: a scene's own
+splats lie in a plain PLY.
+"""
 
 import gzip
 import math
@@ -7,8 +11,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import gsply
 import numpy as np
 
 from liftlab.components.errors import shown
@@ -50,6 +54,8 @@ def read_spz(path: Path) -> SplatFile:
     Raises:
         InputError: the file is no SPZ file, is of another version, or is cut short.
     """
+    import gsply
+
     data = path.read_bytes()
     if data[:2] != GZIP and data[:4] != NGSP:
         raise not_splats(path, "it is no SPZ file")
@@ -109,6 +115,8 @@ def _unpacked(path: Path, data: bytes) -> tuple[tuple, bytes]:
 
 def read_compressed_ply(path: Path) -> SplatFile:
     """Read a PlayCanvas compressed PLY. Raises InputError when its parts do not belong together or are cut short."""
+    import gsply
+
     start, chunks, bounds = _check_layout(path)
     if bounds == CHUNK_NUMBERS:
         return _decoded(path, gsply.plyread)
@@ -132,6 +140,8 @@ def write_spz(path: Path, gaussians: Gaussians) -> None:
     It is lossy: positions to a fixed step (as fine as the extent of the scene allows), scales to 3 %,
     opacities and degree-0 colour to 1/255, other harmonics to 1/128 and cut at -1 and 1.
     """
+    import gsply
+
     turned = _flipped(gaussians)
     away = np.abs(turned.means).max(axis=1, initial=0.0)
     # One number of bits serves all: splats very far out move nearer, so that the others keep their places.
@@ -188,9 +198,7 @@ def _check_layout(path: Path) -> tuple[int, int, int]:
     return start, counts["chunk"], bounds
 
 
-def _decoded(
-    path: Path, read: Callable[[Path], gsply.GSData], means: Float[Array, "N 3"] | None = None
-) -> SplatFile:
+def _decoded(path: Path, read: Callable[[Path], Any], means: Float[Array, "N 3"] | None = None) -> SplatFile:
     """What gsply makes of the file, with other `means` where given."""
     with reading(path.name, str(damaged(path, "it cannot be unpacked"))):
         data = read(path)

@@ -80,7 +80,7 @@ class Answers:
             for method, of_method in value["files"].items()
         }
         sizes = tuple((height, width) for height, width in value["sizes"])
-        shown, truth = value["shown"], value["truth"]
+        shown, truth = value.get("shown", {}), value.get("truth", {})  # records of before 12/2026 have none
         return Answers(value["machine"], sizes, value["parts"], shown, answers, truth=truth, files=files)
 
 

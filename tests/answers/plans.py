@@ -55,6 +55,10 @@ class Plan:
         """The file of the splats that methods are asked on."""
         return Path(__file__).with_name(f"{self.name}-splats.npz")
 
+    @property
+    def recorded(self) -> bool:
+        return self.record.exists() and (self.from_truth or self.splats.exists())
+
 
 def splats(iterations: int, *, count: int) -> GaussiansConfig:
     """A short training that steps end, never a clock."""

@@ -27,6 +27,8 @@ def main() -> int:
     if plan.folder is None:
         sys.exit(f"The capture {plan.name} is not here; set LIFTLAB_DATA to the folder that holds it.")
 
+    if arguments.check and not plan.recorded:
+        sys.exit(f"There is no record of {plan.name} yet.")
     with tempfile.TemporaryDirectory() as folder:
         splats = Path(folder) / plan.splats.name
         if plan.splats.exists():
@@ -41,8 +43,6 @@ def main() -> int:
         changed = [line for line in lines if not line.holds(bytes_too=bytes_too)]
         print(table(lines))
         print(f"{len(changed)} of {len(lines)} changed; {'same' if bytes_too else 'another'} machine")
-    elif arguments.check:
-        sys.exit(f"There is no record of {plan.name} yet.")
     print("\nIoU of the first clicks to the truth")
     for method in answers.answers:
         print(f"{method:<17}" + " ".join(f"{value:.2f}" for value in truth_ious(plan, answers, method)))

@@ -40,9 +40,9 @@ print(json.dumps(sorted({HEAVY | OURS!r} & set(sys.modules))))
 
 
 def test_a_click_on_what_is_prepared_loads_only_what_answers_it(
-    toy_source: Path, toy: Toy, tmp_path: Path
+    toy_root: Path, toy: Toy, tmp_path: Path
 ) -> None:
-    shutil.copytree(toy_source, tmp_path / "workspace")
+    shutil.copytree(toy_root, tmp_path / "workspace")
     workspace = Workspace(tmp_path / "workspace")
     entry = not_none(workspace.scene_entry(NAME))
     others = dict.fromkeys(("saga", "gaga"), not_none(entry.methods)["wildseg3d"])
