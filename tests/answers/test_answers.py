@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -115,23 +116,54 @@ def test_missing_prompts_and_files_are_told(tmp_path: Path) -> None:
     assert "only in the record" in table(lines) and "1000 -> 2000 bytes" in table(lines)
 
 
-def test_elsewhere_a_training_is_held_to_the_truth_and_not_to_its_masks() -> None:
-    mask, selected = np.ones((4, 6), bool), np.ones(9, bool)
-    before = replace(record_of(mask, selected), truth={"method": [0.8, 0.6]})
-    other = replace(
-        record_of(~mask, ~selected), truth={"method": [0.75, 0.57]}, files={"method": {"a.ply": ("y", 1)}}
+def renamed(answers: Answers, method: str) -> Answers:
+    return replace(
+        answers, answers={method: answers.answers["method"]}, files={method: answers.files["method"]}
     )
-    lines = compare(before, other)
-    assert all(line.holds(bytes_too=False) for line in lines)
-    assert [line.what for line in lines if line.equal] == ["points", "psnr, trained"]
-    assert "first clicks to the truth" in table(lines) and "0.7000 -> 0.6600" in table(lines)
 
-    worse = replace(other, truth={"method": [0.5, 0.5]})
-    assert [line.what for line in compare(before, worse) if not line.holds(bytes_too=False)] == [
-        "first clicks to the truth"
-    ]
-    untold = replace(other, truth={})
-    assert not all(line.holds(bytes_too=False) for line in compare(before, untold))
+
+def test_what_neither_trains_nor_runs_a_network_has_the_same_bytes_on_every_processor() -> None:
+    mask, selected = np.ones((40, 50), bool), np.ones(9, bool)
+    near = mask.copy()
+    near[5, 5] = False
+    for method, holds in (("wildseg3d", False), ("ovseg3r", True)):
+        before, other = (renamed(record_of(one, selected), method) for one in (mask, near))
+        assert compare(before, other)[2].holds(bytes_too=False) == holds
+        assert compare(before, before)[2].holds(bytes_too=False)
+        arm = replace(other, machine='["aarch64", "some"]', parts={"points": "b"})
+        assert all(line.holds(bytes_too=False) for line in compare(before, arm))
+    moved = replace(before, parts={"points": "b"}, machine="here, with another cache")
+    assert [line.what for line in compare(before, moved) if not line.holds(bytes_too=False)] == ["points"]
+
+
+def trained(masks: Sequence[np.ndarray], truth: Sequence[float]) -> Answers:
+    """A record of a method that trains, with a prompt for each mask."""
+    answers = {f"click {i}": kept([mask], mask.reshape(-1)) for i, mask in enumerate(masks)}
+    record = record_of(masks[0], masks[0].reshape(-1))
+    return replace(record, answers={"method": answers}, truth={"method": list(truth)})
+
+
+def test_elsewhere_a_training_is_held_to_the_truth_and_to_half_of_its_answers() -> None:
+    full = np.ones((10, 10), bool)
+    most, little = full.copy(), full.copy()
+    most[0, :5] = False
+    little[3:] = False
+    before = trained([full, full, full], [0.8, 0.6, 0.7])
+
+    def changed(after: Answers) -> list[str]:
+        return [line.what for line in compare(before, after) if not line.holds(bytes_too=False)]
+
+    other = trained([most, full, little], [0.75, 0.59, 0.71])
+    assert changed(replace(other, files={"method": {"a.ply": ("y", 1)}})) == []
+    text = table(compare(before, other))
+    assert (
+        "first clicks to the truth" in text and "0.7000 -> 0.6833" in text and "half of all prompts" in text
+    )
+    assert not any(line.equal for line in compare(before, other)[2:4])
+    assert changed(trained([most, full, little], [0.7, 0.59, 0.71])) == ["first clicks to the truth"]
+    assert changed(trained([most, little, little], [0.8, 0.6, 0.7])) == ["half of all prompts"]
+    assert changed(replace(other, truth={})) == ["first clicks to the truth"]
+    assert changed(trained([full, full], [0.8, 0.6])) == ["click 2"]
 
 
 def test_splats_that_show_the_photos_worse_are_told() -> None:
