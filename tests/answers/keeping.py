@@ -35,8 +35,8 @@ AGREE_FLOOR = 0.9
 short to be near the truth. It was .95 in SAGA and at least .99 in all others.
 """
 SHOWN_SLACK = {"psnr": 0.1, "ssim": 0.005}
-"""By so much what splats show of their photos may fall. On desk other last bits change .0004 dB and .00001, another seed
-of the training .013 dB and .0005.
+"""By so much what splats show of their photos may fall. On desk other last bits change .0004 dB and .00001, another
+seed of the training .013 dB and .0005.
 """
 SAMPLE = 20_000
 """Of a selection at most so many primitives are kept, evenly spread; its digest is of all."""
