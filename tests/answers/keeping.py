@@ -125,13 +125,12 @@ def this_machine() -> str:
     """
     import torch
     from llvmlite.binding import get_host_cpu_name
-    from numba import config
 
     info = Path("/proc/cpuinfo")
     models = [line for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
     processor = models[0].split(":")[1].strip() if models else platform.machine()
-    compiled_for = config.CPU_NAME or get_host_cpu_name()
-    cores = [os.cpu_count(), config.NUMBA_NUM_THREADS]
+    compiled_for = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
+    cores = [os.cpu_count(), int(os.environ.get("NUMBA_NUM_THREADS") or os.cpu_count() or 1)]
     packages = {name: number for name, number in versions().items() if name != "liftlab"}
     return json.dumps(
         [
