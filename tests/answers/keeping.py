@@ -26,9 +26,10 @@ processor of one architecture, as have cameras, points and masks. All twenty of 
 AVX-512, of which methods that train gave at most four again.
 """
 TRUTH_SLACK = 0.03
+TRUTH_SLACK_OF = {"unic_lift": 0.12}
 """By so much the IoU of first clicks with the truth, the mean of all, may fall on another processor in a method that
-trains. Between those two processors, each with splats of its own on top, it changed by .008 in UniC-Lift and by at most
-.002 in all others, though single clicks changed by .05 and single masks had an IoU of .33 with those of before.
+trains. On three machines, each with splats of its own on top, it was .424 to .435 in Gaga, .393 to .401 in SAGA, .385
+to .388 in the one with prototypes and .285 to .389 in UniC-Lift, though single masks had an IoU of .33 with each other.
 """
 AGREE_FLOOR = 0.9
 """Half of such a method's prompts have an IoU with the record above this, also where the quick configuration is too
@@ -216,7 +217,11 @@ def compare(before: Answers, after: Answers) -> list[Line]:
         trains = method in before.truth
         if trains:
             was, now = (float(np.mean(one.truth.get(method, 0.0))) for one in (before, after))
-            lines.append(not_less(method, "first clicks to the truth", was, now, TRUTH_SLACK))
+            lines.append(
+                not_less(
+                    method, "first clicks to the truth", was, now, TRUTH_SLACK_OF.get(method, TRUTH_SLACK)
+                )
+            )
             lines.append(half_agree(method, both))
         if trains or (alike and method in EXACT):
             both = [replace(line, close=trains) for line in both]
