@@ -38,7 +38,9 @@ class PageServer:
 
     def cookies(self) -> dict[str, str]:
         """Cookies of a new browser that has opened the printed address."""
-        with httpx.Client(timeout=START_SECS) as client:  # five seconds are few on a machine that has much to do
+        with httpx.Client(
+            timeout=START_SECS
+        ) as client:  # five seconds are few on a machine that has much to do
             client.get(self.url).raise_for_status()
             client.get(self.origin + "/").raise_for_status()
             return dict(client.cookies)
