@@ -4,11 +4,12 @@
 
 The workspace must hold `desk`, prepared for `wildseg3d` and `ovseg3r` (`liftlab demo`, then
 `liftlab prepare desk --method ovseg3r`). Look at what came out before you commit it. Names of pictures, behind the
-workspace, make only these.
+workspace, make only these. In its place may stand the address of a lab that runs, with its token, and shows `desk`.
 """
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -119,13 +120,15 @@ def make(browser: Browser, url: str, name: str) -> None:
     context.close()
 
 
-def main(workspace: str, *names: str) -> None:
+def main(lab: str, *names: str) -> None:
     path = chromium_path()
     assert path is not None, "no Chromium found (apt-get install chromium)"
-    with serving(Path(workspace), "--scene", SCENE) as server, sync_playwright() as playwright:
+    with ExitStack() as open_, sync_playwright() as playwright:
+        running = lab.startswith("http")
+        url = lab if running else open_.enter_context(serving(Path(lab), "--scene", SCENE)).url
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         for name in names or STATES:
-            make(browser, server.url, name)
+            make(browser, url, name)
             print(OUT / f"{name}.png", flush=True)
 
 

@@ -1,5 +1,6 @@
 """What the page says is so: of work under way, of places without depth, of results and of what is taken away."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -14,7 +15,6 @@ from playwright.sync_api import Page, expect
 from scipy.spatial import cKDTree
 
 from liftlab.components.gaussians.files import read_gaussians
-from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from tests import toy_workspace
@@ -30,6 +30,7 @@ from tests.browser.hands import (
     objects,
 )
 from tests.browser.test_scenes import card, open_scene, show_cards
+from tests.not_none import not_none
 from tests.page_server import PageServer, serving
 from tests.toy import BOXES
 
@@ -80,12 +81,14 @@ def test_results_of_a_search_stay_with_their_scene(open_page: OpenPage) -> None:
     open_scene(page, BLIND)
     expect(page.locator(".find-asks article")).to_have_count(0)
     expect(page.locator(".find-body")).to_be_hidden()
+    expect(page.get_by_label("Find by words")).to_have_value("")
     find(page, "something green")
     page.locator(".find figure").first.get_by_role("button", name="Add").click()
     expect(objects(page)).to_have_count(1, timeout=30_000)
     assert covered(page, GREEN) > 0.9
     open_scene(page, toy_workspace.NAME)
     expect(page.locator(".find-asks b")).to_have_text(["something red"], timeout=30_000)
+    page.locator("[data-cell-head=capture]").click()  # closes it
     page.locator(".find figure").first.get_by_role("button", name="Add").click()
     expect(objects(page)).to_have_count(1, timeout=30_000)
     assert covered(page, RED) > 0.9
@@ -161,7 +164,11 @@ def test_a_training_that_is_cancelled_costs_no_better_splats(open_page: OpenPage
     )
 
 
-def test_what_is_taken_away_is_what_it_is_called(open_page: OpenPage, tmp_path: Path) -> None:
+def test_what_is_taken_away_is_what_it_is_called(
+    open_page: OpenPage, page_server: PageServer, tmp_path: Path
+) -> None:
+    with contextlib.closing(Lab(page_server.workspace)) as lab:
+        means = not_none(lab.scene(toy_workspace.NAME).gaussians).means
     page = opened(open_page)
     for number, box in enumerate((RED, BLUE)):
         if number:
@@ -178,11 +185,14 @@ def test_what_is_taken_away_is_what_it_is_called(open_page: OpenPage, tmp_path: 
 
     without = taken("Scene without them, PLY")
     assert without.suffix == ".ply", "one scene that lacks them all"
-    assert [stays(without, box) for box in (RED, BLUE, GREEN)] == [False, False, True]
+    assert [stays(without, box, means) for box in (RED, BLUE, GREEN)] == [False, False, True]
     with zipfile.ZipFile(taken("Scene without each, PLY")) as packed:
         packed.extractall(tmp_path / "each")
     each = sorted((tmp_path / "each").rglob("*.ply"))
-    assert [[stays(path, box) for box in (RED, BLUE)] for path in each] == [[False, True], [True, False]]
+    assert [[stays(path, box, means) for box in (RED, BLUE)] for path in each] == [
+        [False, True],
+        [True, False],
+    ]
     with zipfile.ZipFile(taken("Photos and cameras, ZIP")) as packed:
         names = packed.namelist()
         frames = json.loads(packed.read(next(n for n in names if n.endswith("transforms.json"))))["frames"]
@@ -236,11 +246,12 @@ def test_photos_are_dropped_anywhere(open_page: OpenPage, page_server: PageServe
     )
 
 
-def stays(path: Path, instance: int) -> bool:
-    """Whether a file of splats holds those of a box of the toy; along its outline they are cut, and lie elsewhere."""
+def stays(path: Path, instance: int, means: np.ndarray) -> bool:
+    """Whether a file of splats holds those at a box of the toy, of all `means` [N, 3] of the scene; along its outline
+    they are cut, and lie elsewhere.
+    """
     low, high, _ = BOXES[instance - 1]
     margin = np.array([-0.04, 0.02, 0.02])  # two of the boxes touch where x is the same
-    means = gaussians_from_pointmap(TOY.scene.pointmap, TOY.scene.views, count=toy_workspace.SPLATS).means
     inside = ((means >= low - margin) & (means <= high + margin)).all(axis=1) & (means[:, 2] > 0.05)
     away, _ = cKDTree(read_gaussians(path).means).query(means[inside])
     share = float((away < 1e-4).mean())

@@ -17,6 +17,8 @@ const HOW = {
 let photos = [];
 /** @type {string | null} */
 let scene = null;
+/** @type {string | null} */
+let last = null; // that was open, also while none is
 /** @type {Panel | null} */
 let panel = null;
 
@@ -28,10 +30,12 @@ export function follow(state) {
   const ready = state.phase === "ready" ? state : null;
   const names = (ready?.photos ?? []).filter((photo) => photo.registered).map((photo) => photo.name);
   const changed = scene !== state.scene_key || names.join() !== photos.join();
+  const other = ready !== null && last !== null && last !== ready.scene_key;
+  last = ready?.scene_key ?? last;
   scene = state.scene_key;
   photos = names;
   panel?.find(".find-3d").setAttribute("aria-pressed", String(ready?.look.tone === "heat"));
-  if (changed) panel?.sceneChanged();
+  if (changed) panel?.sceneChanged(other);
 }
 
 /** @param {HTMLElement} element */
@@ -220,8 +224,10 @@ class Panel {
     this.find(".find-heat", HTMLImageElement).src = `lab/search/heat/${encodeURIComponent(name)}?w=640&v=${this.state.version}&s=${scene}`;
   }
 
-  sceneChanged() {
+  /** @param {boolean} other  than was open before: what is typed was asked of that */
+  sceneChanged(other) {
     this.photo = 0;
+    if (other) this.input.value = "";
     this.talk("");
   }
 }
