@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from liftlab.components.gaussians.files import read_gaussians
 from liftlab.engine.lab import Lab
@@ -253,7 +253,7 @@ def stays(path: Path, instance: int, means: np.ndarray) -> bool:
     low, high, _ = BOXES[instance - 1]
     margin = np.array([-0.04, 0.02, 0.02])  # two of the boxes touch where x is the same
     inside = ((means >= low - margin) & (means <= high + margin)).all(axis=1) & (means[:, 2] > 0.05)
-    away, _ = cKDTree(read_gaussians(path).means).query(means[inside])
+    away, _ = KDTree(read_gaussians(path).means).query(means[inside])
     share = float((away < 1e-4).mean())
     assert share < 0.35 or share > 0.65, "some of a box is no answer"
     return share > 0.5
