@@ -119,7 +119,7 @@ def make(browser: Browser, url: str, name: str) -> None:
     page.wait_for_selector(".ws[data-phase=ready]")
     reach(page)
     shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
-    shot.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+    shot.quantize(256, dither=Image.Dither.NONE).save(
         OUT / f"{name}.png", optimize=True
     )  # a third of the bytes
     context.close()
