@@ -114,7 +114,9 @@ def search_with_guesses(
     result = search(index, text, names=meant.names, metres_per_unit=metres_per_unit)
     found = [replace(one, score=one.score * meant.sure.get(one.object_id, 1.0)) for one in result.found]
     order = sorted(found, key=lambda one: (-one.score, one.object_id))
-    return replace(result, found=tuple(order), guess=meant.sentence)
+    return replace(
+        result, query=replace(result.query, guessed=True), found=tuple(order), guess=meant.sentence
+    )
 
 
 def meaning_of(text: str, guesses: Guesses, encoder: WordVectors, names: dict[int, str]) -> Meant:

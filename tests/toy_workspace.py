@@ -3,6 +3,9 @@ seconds.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -24,6 +27,32 @@ WIDTH, HEIGHT, VIEWS = 160, 120, 3
 SPLATS = 4000
 
 
+@contextmanager
+def exact_steps(*, without_depth: int | None = None) -> Iterator[None]:
+    """While this lasts, reconstruction and masks are the exact toy's, and splats stand for trained ones.
+
+    Args:
+        without_depth: Instance where the reconstruction has no depth.
+    """
+    built: dict[str, Toy] = {}
+
+    def reconstruct(capture, config, *, key, device, progress, cancel):
+        toy = built["toy"] = make_toy(key=key, width=WIDTH, height=HEIGHT, views=VIEWS)
+        scene = toy.scene
+        if without_depth is not None:
+            valid = scene.pointmap.valid & (toy.instance != without_depth)
+            scene = replace(scene, pointmap=replace(scene.pointmap, valid=valid))
+        names = tuple(view.name for view in scene.views)
+        return scene, ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())
+
+    with (
+        mock.patch("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct),
+        mock.patch("liftlab.pipelines.steps.masks.build_masks", lambda scene, *_, **__: built["toy"].masks),
+        mock.patch("liftlab.pipelines.steps.gaussians.build_gaussians", untrained),
+    ):
+        yield
+
+
 def fill(root: Path, *, splats: bool = False) -> Lab:
     """Import the toy's photos into the workspace at `root` and seal its exact scene, masks and method under
     their keys.
@@ -38,21 +67,10 @@ def fill(root: Path, *, splats: bool = False) -> Lab:
     for view in toy.scene.views:
         Image.fromarray(view.image).save(photos / view.name)
     lab.import_capture(photos, NAME)
-    built: dict[str, Toy] = {}
-
-    def reconstruct(capture, config, *, key, device, progress, cancel):
-        built["toy"] = make_toy(key=key, width=WIDTH, height=HEIGHT, views=VIEWS)
-        names = tuple(view.name for view in built["toy"].scene.views)
-        return built["toy"].scene, ReconstructReport(names, (), True, 1000, 0.3, 12.0, 0.9, ())
-
-    with (
-        mock.patch("liftlab.pipelines.steps.reconstruct.reconstruct", reconstruct),
-        mock.patch("liftlab.pipelines.steps.masks.build_masks", lambda scene, *_, **__: built["toy"].masks),
-    ):
+    with exact_steps():
         lab.prepare(NAME, "wildseg3d")
         if splats:
-            with mock.patch("liftlab.pipelines.steps.gaussians.build_gaussians", untrained):
-                lab.gaussians(NAME)
+            lab.gaussians(NAME)
     return lab
 
 

@@ -113,6 +113,8 @@ class Query:
     """Further things that are looked for, each by itself."""
     near: tuple[tuple[str, str], ...] = ()
     """Words that are not known, each with a known one that is spelt much like it."""
+    guessed: bool = False
+    """Guesses of what things are were asked as well."""
 
     @property
     def number(self) -> int | None:
@@ -134,6 +136,8 @@ class Query:
                 f"'{word}' (did you mean '{near[word]}'?)" if word in near else f"'{word}'"
                 for word in self.unknown
             )
+            if self.guessed:
+                return f"Nothing is named or guessed to be {words}; {used}."
             return f"I don't know {words} without a name you give, guessed names or a text model; {used}."
         return "" if self.used else "Say what to look for, for example: the large red thing."
 

@@ -5,7 +5,7 @@ Public, by module:
 - `captures`: capture_key, file_hashes
 - `demo`: bundled_capture, submit_demo
 - `inventory`: delete_scene, items, odd_entries, prune, verify
-- `jobs`: DEFECT_SENTENCE, Job, JobQueue
+- `jobs`: DEFECT_SENTENCE, Job, JobQueue, tell_builds
 - `lab`: Lab
 - `model_choices`: choices_of, REGISTRIES
 - `recent`: Recent

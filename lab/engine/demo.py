@@ -35,4 +35,4 @@ def submit_demo(lab: "Lab", photos: Path, name: str, method: str) -> "Job | None
 
     count = sum(path.is_file() for path in (photos / "images").iterdir())
     expected = sum(lab.expected_secs(step, count) for step in ("reconstruct", "masks", "prepare"))
-    return lab.jobs.submit(f"Building the scene '{name}'", work, expected_secs=expected)
+    return lab.jobs.submit(f"Building the scene '{name}'", work, expected_secs=expected, builds=name)

@@ -39,6 +39,8 @@ class Job:
         """What it is doing, one short sentence."""
         self.step = ""
         """Step of a scene that it is at or ended with (`tell_step`); empty while it does none."""
+        self.builds = ""
+        """Scene that it makes, from photos up to one that can be clicked (`tell_builds`); empty for other work."""
         self.error = ""
         """One sentence for people once the state is "failed"."""
         self._work: Callable[[Progress, CancelToken], Any] | None = work
@@ -141,6 +143,13 @@ def tell_step(step: str) -> None:
         job.step = step
 
 
+def tell_builds(scene: str) -> None:
+    """Say which scene the work of this thread makes, where that is known only once it runs, when it is a job's."""
+    job = getattr(_this_thread, "job", None)
+    if job is not None:
+        job.builds = scene
+
+
 class JobQueue:
     """First in, first out, one worker: two heavy steps at once would only slow each other down.
 
@@ -164,13 +173,14 @@ class JobQueue:
         *,
         expected_secs: float | None = None,
         owner: str | None = None,
+        builds: str = "",
     ) -> Job:
         """Put `work` at the end of the queue. Raises InputError when the lab is shutting down."""
         with self._changed:
             if self._closed:
                 raise InputError("The lab is shutting down; start it again to run this.")
             job = Job(next(self._ids), label, work, self)
-            job.owner = owner
+            job.owner, job.builds = owner, builds
             job._given_secs = expected_secs
             self._waiting.append(job)
             if self._worker is None:
@@ -190,6 +200,10 @@ class JobQueue:
     def active(self) -> list[Job]:
         """The running and the queued jobs, in the order they run."""
         return [job for job in self.jobs if not job.finished]
+
+    def building(self, scene: str) -> Job | None:
+        """The job that makes a scene, running or queued."""
+        return next((job for job in self.active if job.builds == scene), None)
 
     def find(self, job_id: int) -> Job | None:
         return next((job for job in self.jobs if job.id == job_id), None)
@@ -238,4 +252,4 @@ class JobQueue:
                 self._done.append(job)
 
 
-__all__ = ["DEFECT_SENTENCE", "FINISHED", "Job", "JobQueue", "JobState", "tell_step"]
+__all__ = ["DEFECT_SENTENCE", "FINISHED", "Job", "JobQueue", "JobState", "tell_builds", "tell_step"]

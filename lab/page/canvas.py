@@ -142,7 +142,7 @@ TEMPLATE = f"""
       </div>
     </aside>
     <div class="ws-veil" role="status">
-      <div class="ws-veil-box"><p></p>
+      <div class="ws-veil-box"><p>The lab is starting …</p>
 {PROGRESS}</div></div>
   </div>
   <div class="ruler" hidden role="group" aria-label="Measure">

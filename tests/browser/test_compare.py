@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact
-from tests.browser.hands import BLUE, RED, TOY, act, at_photo, click_photo, covered, objects
+from tests.browser.hands import BLUE, GREEN, RED, TOY, act, at_photo, click_photo, covered, objects
 
 pytestmark = pytest.mark.browser
 TURNED = 4.0
@@ -49,8 +49,13 @@ def turned(page: Page, pane: int, before: np.ndarray) -> bool:
 
 def blueness(shown: np.ndarray) -> int:
     """Pixels in the light of the first object; the toy's own blue box is darker."""
+    return int(lit(shown).sum())
+
+
+def lit(shown: np.ndarray) -> np.ndarray:
+    """Which pixels [h, w] are in that light."""
     red, green, blue = shown[..., 0], shown[..., 1], shown[..., 2]
-    return int(((blue > red + 60) & (green > red + 40)).sum())
+    return (blue > red + 60) & (green > red + 40)
 
 
 def drag(page: Page, target: Locator, start: tuple[float, float], by: tuple[float, float]) -> None:
@@ -115,14 +120,36 @@ def test_two_methods_side_by_side(open_page: OpenPage, tmp_path: Path) -> None:
     the_divider_moves(page)
 
     act(page, lambda: objects(page).first.get_by_text("object 1").click())
-    act(page, lambda: rows.nth(0).get_by_role("button", name="Make this the result").click())
+    act(page, lambda: rows.nth(1).get_by_role("button", name="Make this the result").click())
     assert objects(page).count() == 2 and covered(page, RED) > 0.9
+    expect(objects(page).nth(0)).to_contain_text("by saga")
+    expect(objects(page).nth(1)).to_contain_text("by wildseg3d")  # the compared object alone
+    act(page, lambda: page.get_by_role("button", name="Undo").click())
+    expect(page.get_by_text("by saga")).to_have_count(0)
+    assert objects(page).count() == 2, "nothing else is undone"
     page.get_by_role("button", name="Compare").first.click()
     page.locator(".cmp-body").wait_for(state="hidden", timeout=10_000)
     page.get_by_role("radio", name="Add").click()
     act(page, lambda: page.keyboard.press("n"))
     click_photo(page, BLUE)
     assert covered(page, BLUE) > 0.9
+
+
+def test_a_comparison_begins_with_the_object_in_the_middle(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 1100, "height": 700})
+    click_photo(page, GREEN)  # far from the middle of the photo
+    page.locator(".cmp-head").click()
+    waiting = page.locator(".cmp-panes .pane-wait")
+    expect(waiting).to_have_text(["Loading the 3D view …"] * 2)
+    assert page.get_by_role("checkbox", name="One camera for all").is_checked()
+    expect(waiting).to_have_count(0, timeout=60_000)
+    for pane in range(2):
+        shown = settled(page, pane, lambda picture: blueness(picture) > 100)
+        rows, columns = np.nonzero(lit(shown))
+        height, width = shown.shape[:2]
+        assert abs(columns.mean() / width - 0.5) < 0.15, "from left to right"
+        assert abs(rows.mean() / height - 0.5) < 0.3, "from top to bottom, less what the controls hide"
+        assert np.ptp(columns) > 0.1 * width, "it is seen from near"
 
 
 def paint_the_right_answer(page: Page) -> None:

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, artifact
 
 ADD = re.compile("^Add ")
 """Followed by the object's name: names stay with a scene, and other tests give some."""
@@ -69,6 +69,25 @@ def test_the_threshold_the_history_and_a_given_name(open_page: OpenPage) -> None
     box.fill("the kettle")  # leave nothing behind for other tests of this server
     objects.first.get_by_role("button", name="Delete").click()
     expect(objects).to_have_count(0)
+
+
+def test_words_that_nobody_measured_lead_on_to_guesses(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_label("Find by words").fill("teapot")
+    page.keyboard.press("Enter")
+    expect(page.locator(".find-said")).to_contain_text("I don't know 'teapot'", timeout=60_000)
+    expect(page.locator(".find-photo")).to_be_hidden()
+    expect(page.locator(".find-cut")).to_have_count(0)
+    page.screenshot(path=artifact("unknown-words.png"))
+    page.get_by_role("button", name="Ask guessed names, too").click()
+    reads = page.get_by_label("What reads the words")
+    expect(reads).to_have_value("words")
+    expect(page.locator(".find-said")).to_contain_text(
+        "Nothing is named or guessed to be 'teapot'", timeout=120_000
+    )
+    page.reload()
+    expect(page.locator(".find-asks b")).to_have_text(["teapot"], timeout=60_000)
+    expect(reads).to_have_value("words")  # who read what is shown
 
 
 def test_measuring_and_the_scale(open_page: OpenPage) -> None:

@@ -8,6 +8,7 @@ import gradio as gr
 from liftlab.components.errors import InputError
 from liftlab.components.progress import CancelToken, Progress, part_of
 from liftlab.engine.demo import bundled_capture
+from liftlab.engine.jobs import tell_builds
 from liftlab.engine.workspace import DEFAULT_ROOT
 from liftlab.page.cells import reconstruct, scenes
 from liftlab.page.cells.frame import cell
@@ -89,6 +90,7 @@ def start_import(visitor: "Visitor", paths: list[Path], name: str | None, *, ord
         finally:
             for path in paths:  # uploads: the capture holds its own copies
                 drop_upload(path)
+        tell_builds(scene)
         memory = visitor.cells[ID]
         memory.notes = (f"{len(report.kept)} photos kept.",)
         memory.warnings = tuple(report.warnings)
@@ -138,9 +140,9 @@ def reopen(visitor: "Visitor", path: Path) -> None:
 def open_or_build(visitor: "Visitor", name: str) -> None:
     """Open a scene that is ready; queue what is missing of one that is not."""
     lab, method = visitor.lab, visitor.method
-    label = f"Building the scene '{name}'"
-    under_way = next((job for job in lab.jobs.active if job.label == label), None)
-    if under_way is not None:  # the demo's, or another browser's
+    if visitor.scene is None:
+        visitor.scene_name = name  # the cells are about it from now on
+    if (under_way := lab.jobs.building(name)) is not None:  # the demo's, or another browser's
         visitor.follow(ID, under_way, lambda _: visitor.open(name))
         return
     if name in lab.scenes() and lab.prepared(name, method) is not None:
@@ -164,7 +166,8 @@ def open_or_build(visitor: "Visitor", name: str) -> None:
         lab.prepare(name, method, progress=part_of(progress, IMPORT_SHARE, 1.0), cancel=cancel)
         return name
 
-    visitor.start(ID, label, work, expected_secs=expected, then=visitor.open)
+    label = f"Building the scene '{name}'"
+    visitor.start(ID, label, work, expected_secs=expected, builds=name, then=visitor.open)
 
 
 def _place(visitor: "Visitor") -> str:
@@ -176,7 +179,7 @@ def _place(visitor: "Visitor") -> str:
 
 
 def status(visitor: "Visitor") -> CellStatus:
-    memory = visitor.cells[ID]
+    lab, memory = visitor.lab, visitor.cells[ID]
     name = visitor.scene_name
     code = f"from liftlab.engine.lab import Lab\n\nlab = Lab({_place(visitor)})\n"
     if memory.inputs or name is None:
@@ -184,14 +187,15 @@ def status(visitor: "Visitor") -> CellStatus:
         code += f"name, report = lab.import_capture({source!r}, name={name or 'room'!r})"
     else:
         code += f"scene = lab.scene({name!r})"
+    brought = visitor.scene is not None or name in lab.captures() or name in lab.scenes()
     photos = len(visitor.scene.photo_sizes) if visitor.scene is not None else 0
     now = CellStatus(
         ID,
-        state="done" if name else "idle",
+        state="done" if brought else "idle",
         summary=f"{name}, {photos} photos" if name and photos else name or "Bring photos or a video",
         notes=memory.notes,
         warnings=memory.warnings,
         code=code,
-        wants_open=name is None and not visitor.opening,
+        wants_open=visitor.scene is None and not visitor.opening and visitor.building is None,
     )
     return with_job(now, visitor.job_of(ID))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from liftlab.web.visitor import Visitor
 
 THUMB_PX = 240
+BUILDING = "being built"
 PANEL = """<div class="scenes" data-scenes role="list" aria-label="Scenes"></div>"""
 MOUNT = starting("scenes")
 
@@ -42,34 +43,50 @@ def scenes_of(visitor: "Visitor", note: str = "") -> Scenes:
     used = {entry.capture for name in names if (entry := workspace.scene_entry(name))}
     waiting = [name for name in captures if name not in used and name not in names]
     cards += [
-        SceneCard(name, "photos", f"{_photos(workspace, name)} photos, not built yet",
-                  _changed(workspace.capture_folder(name)), "", None, False)
+        SceneCard(
+            name=name,
+            kind="photos",
+            building=(building := lab.jobs.building(name) is not None),
+            note=f"{_photos(workspace, name)} photos, {BUILDING if building else 'not built yet'}",
+            made=_changed(workspace.capture_folder(name)),
+            work="",
+            worked=None,
+            open=False,
+        )
         for name in waiting
-    ]  # fmt: skip
+    ]
     cards.sort(key=lambda card: card.worked or card.made or 0, reverse=True)
     examples = [name for name in bundled() if name not in names and name not in captures]
-    cards += [SceneCard(name, "example", "Example photos", None, "", None, False) for name in examples]
+    cards += [_example(name, building=lab.jobs.building(name) is not None) for name in examples]
     return Scenes(cards, note)
+
+
+def _example(name: str, *, building: bool) -> SceneCard:
+    note = f"Example photos, {BUILDING}" if building else "Example photos"
+    return SceneCard(name, "example", building, note, made=None, work="", worked=None, open=False)
 
 
 def _scene_card(visitor: "Visitor", name: str, works: "list[Work]") -> SceneCard:
     from liftlab.page.state import named
 
     lab, workspace = visitor.lab, visitor.lab.workspace
-    made = workspace.scene_changed(name)
+    made, building = workspace.scene_changed(name), lab.jobs.building(name) is not None
     try:
         status = lab.status(name, any_version=True)
     except InputError:  # its entry is damaged
-        return SceneCard(name, "photos", "to be built again", made, "", None, False)
+        note = BUILDING if building else "to be built again"
+        return SceneCard(name, "unready", building, note, made, work="", worked=None, open=False)
     parts = [f"{_photos(workspace, status.capture)} photos"]
     if status.gaussians:
         parts.append("splats")
-    parts += [] if status.methods else ["not ready for clicks yet"]
+    if not status.methods:
+        parts.append(BUILDING if building else "not ready for clicks yet")
     entry, names = lab.entry(name), lab.scenes()
     mine = [work for work in works if work.objects and is_of_scene(work, name, entry.scene_key, names)]
     return SceneCard(
         name=name,
-        kind="scene" if status.methods else "photos",
+        kind="scene" if status.methods else "unready",
+        building=building and not status.methods,
         note=", ".join(parts),
         made=made,
         work=named(mine[0].objects) if mine else "",
@@ -79,7 +96,8 @@ def _scene_card(visitor: "Visitor", name: str, works: "list[Work]") -> SceneCard
 
 
 def rename(visitor: "Visitor", name: str, new_name: str) -> None:
-    """Give a scene another name. InputError when it is taken or cannot be a file name."""
+    """Give a scene another name. InputError when it is taken, cannot be a file name, or the scene is being built."""
+    _not_under_way(visitor, name)
     visitor.lab.workspace.rename_scene(name, checked_name(new_name.strip()))
     if visitor.session.scene_name == name:
         visitor.open(new_name.strip())
@@ -94,10 +112,17 @@ def duplicate(visitor: "Visitor", name: str) -> None:
 
 
 def delete(visitor: "Visitor", name: str) -> None:
-    """Remove a scene that is not open here; its photos stay. InputError when it is open."""
+    """Remove a scene that is not open here; its photos stay. InputError when it is open or being built."""
+    _not_under_way(visitor, name)
     if visitor.session.scene_name == name:
         raise InputError(f"'{name}' is open; open another scene first.")
     delete_scene(visitor.lab.workspace, name)
+
+
+def _not_under_way(visitor: "Visitor", name: str) -> None:
+    """InputError while a scene is being built: its steps find it by its name."""
+    if visitor.lab.jobs.building(name) is not None:
+        raise InputError(f"'{name}' is being built; wait for it, or cancel that first.")
 
 
 def thumb_of(visitor: "Visitor", name: str) -> bytes | None:

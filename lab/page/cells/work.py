@@ -88,15 +88,20 @@ class CellWork:
         work: Callable[..., Any],
         *,
         expected_secs: float | None = None,
+        builds: str = "",
         then: Callable[[Any], Any] | None = None,
     ) -> None:
-        """Queue a cell's work; its progress is pushed until it ends, then `then` gets its result."""
+        """Queue a cell's work; its progress is pushed until it ends, then `then` gets its result.
+
+        Args:
+            builds: Scene that it makes, where it makes one.
+        """
         memory = self.cells[cell]
         if memory.job is not None and not memory.job.finished:
             self.say(f"'{memory.job.label}' is still going on; cancel it first.")
             return
         memory.edited = False
-        job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id)
+        job = self.lab.jobs.submit(label, work, expected_secs=expected_secs, owner=self.id, builds=builds)
         self.follow(cell, job, then)
 
     def follow(self, cell: str, job: "Job", then: Callable[[Any], Any] | None = None) -> None:
@@ -122,8 +127,12 @@ class CellWork:
 
     def _follow(self, job: "Job", then: Callable[[Any], Any] | None) -> None:
         self.push()
+        building = None
         while not job.wait(TELL_EVERY_SECS):
             self.push_cells()
+            if job.builds != building:
+                building = job.builds
+                self.push_scenes()
         if job.state == "done" and then is not None:
             then(job.result())
         self.push()

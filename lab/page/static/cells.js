@@ -68,6 +68,12 @@ export function render(message) {
   applyOpen();
 }
 
+/** Close whatever is open: something else is to stand in its place. */
+export function closeCells() {
+  for (const id of parts.keys()) opened.set(id, false);
+  applyOpen();
+}
+
 function applyOpen() {
   for (const cell of last?.cells ?? []) {
     const head = parts.get(cell.id)?.head;
@@ -184,10 +190,11 @@ export function showProgress(progress, cell) {
     return;
   }
   const { job } = cell;
-  const left = job.expected_secs ? `of about ${seconds(job.expected_secs)}` : "";
+  const late = job.expected_secs && job.elapsed_secs > job.expected_secs ? ", longer than expected" : "";
+  const left = job.expected_secs && !late ? ` of about ${seconds(job.expected_secs)}` : late;
   const ahead = `${job.position} ${job.position === 1 ? "job" : "jobs"}`;
   find(".what").textContent = job.position > 0 ? `Waiting: ${ahead} before this one` : job.message;
-  find(".when").textContent = job.position > 0 ? "" : `${seconds(job.elapsed_secs)} ${left}`;
+  find(".when").textContent = job.position > 0 ? "" : `${seconds(job.elapsed_secs)}${left}`;
   find(".track i").style.width = `${Math.max(job.fraction * 100, 2)}%`;
   stop.onclick = () => {
     stop.disabled = true;

@@ -53,13 +53,15 @@ function card(scene) {
   if (scene.work) text.append(made("small", { className: "scene-work", textContent: `${scene.work} · ${when(scene.worked ?? 0)}` }));
   open.append(picture, text);
   node.append(open);
-  if (scene.kind !== "example" && scene.note.indexOf("not built") < 0) node.append(tools(scene, node));
+  if ((scene.kind === "scene" || scene.kind === "unready") && !scene.building) node.append(tools(scene, node));
   return node;
 }
 
 /** @param {SceneCard} scene */
 function verb(scene) {
-  return scene.open ? "Go on with" : scene.kind === "scene" ? "Open" : "Build";
+  if (scene.open) return "Go on with";
+  if (scene.building) return "Wait for";
+  return scene.kind === "scene" ? "Open" : "Build";
 }
 
 /** @param {SceneCard} scene */

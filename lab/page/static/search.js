@@ -1,7 +1,8 @@
 // @ts-check
 // The Search cell: questions, ranked objects as pictures, a threshold over a histogram, heat in the photos.
 
-import { finder, made, startIn } from "./dom.js";
+import { closeCells } from "./cells.js";
+import { button, finder, made, startIn } from "./dom.js";
 
 /** @import {Asked, Found, SearchBody, SearchState, State} from "./wire.js" */
 
@@ -16,6 +17,8 @@ const HOW = {
 let photos = [];
 /** @type {string | null} */
 let scene = null;
+/** @type {string | null} */
+let last = null; // that was open, also while none is
 /** @type {Panel | null} */
 let panel = null;
 
@@ -27,10 +30,12 @@ export function follow(state) {
   const ready = state.phase === "ready" ? state : null;
   const names = (ready?.photos ?? []).filter((photo) => photo.registered).map((photo) => photo.name);
   const changed = scene !== state.scene_key || names.join() !== photos.join();
+  const other = ready !== null && last !== null && last !== ready.scene_key;
+  last = ready?.scene_key ?? last;
   scene = state.scene_key;
   photos = names;
   panel?.find(".find-3d").setAttribute("aria-pressed", String(ready?.look.tone === "heat"));
-  if (changed) panel?.sceneChanged();
+  if (changed) panel?.sceneChanged(other);
 }
 
 /** @param {HTMLElement} element */
@@ -74,6 +79,7 @@ class Panel {
   /** @param {boolean} beside  keep the earlier questions */
   ask(beside) {
     if (!this.input.value.trim()) return this.input.focus();
+    closeCells(); // answers stand where an open cell does
     const encoder = /** @type {"attributes" | "open_clip"} */ (this.encoder.value);
     this.talk("/ask", { text: this.input.value, encoder, beside }, "Looking …");
   }
@@ -92,7 +98,9 @@ class Panel {
       const answer = await fetch(`lab/search${path}`, body ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {});
       if (!answer.ok) throw new Error(`the lab answered ${answer.status}`);
       const state = await answer.json();
-      if (turn === this.asked) this.draw(state); // else something was asked since: what comes then is newer
+      if (turn !== this.asked) return; // something was asked since: what comes then is newer
+      if (!body && state.asks.length > 0) this.encoder.value = state.encoder; // what came back was read by this one
+      this.draw(state);
     } catch (error) {
       if (turn === this.asked) this.say(`The search did not work: ${/** @type {Error} */ (error).message}.`, true);
     } finally {
@@ -116,6 +124,7 @@ class Panel {
     this.say(state.note, Boolean(state.note));
     this.find("#find-history").replaceChildren(...state.history.map((text) => new Option(text)));
     this.find(".find-body").hidden = state.asks.length === 0;
+    this.find(".find-photo").hidden = state.asks.every((ask) => ask.found.length === 0); // nothing to be lit
     this.find(".find-asks").replaceChildren(...state.asks.map((ask, place) => this.answer(ask, place, state.threshold)));
     this.showPhoto();
   }
@@ -134,11 +143,29 @@ class Panel {
     const drop = small("×", `Drop “${ask.text}”`, () => this.talk("/show", { forget: place }));
     head.append(document.createElement("i"), title, count, drop);
     part.append(head);
+    const guessing = this.encoder.value === "attributes" && ask.unknown.length > 0;
     if (ask.message) part.append(made("p", { textContent: ask.message, className: "find-said" }));
-    const row = made("div", { className: "find-row" });
-    row.append(this.histogram(ask, threshold), ...ask.found.map((found) => this.hit(found)));
-    part.append(row);
+    if (guessing) part.append(this.guessed(ask.text));
+    if (ask.histogram.some((count) => count > 0)) {
+      const row = made("div", { className: "find-row" });
+      row.append(this.histogram(ask, threshold), ...ask.found.map((found) => this.hit(found)));
+      part.append(row);
+    }
     return part;
+  }
+
+  /**
+   * What helps with words that are neither measured nor given.
+   * @param {string} text
+   */
+  guessed(text) {
+    const node = button("find-guess", "Guesses what things are, offline", () => {
+      this.input.value = text;
+      this.encoder.value = "words";
+      this.ask(false);
+    });
+    node.textContent = "Ask guessed names, too";
+    return node;
   }
 
   /**
@@ -197,8 +224,10 @@ class Panel {
     this.find(".find-heat", HTMLImageElement).src = `lab/search/heat/${encodeURIComponent(name)}?w=640&v=${this.state.version}&s=${scene}`;
   }
 
-  sceneChanged() {
+  /** @param {boolean} other  than was open before: what is typed was asked of that */
+  sceneChanged(other) {
     this.photo = 0;
+    if (other) this.input.value = "";
     this.talk("");
   }
 }

@@ -784,8 +784,13 @@ export interface CellStatus {
 /** A scene, or photos that can become one. */
 export interface SceneCard {
   name: string;
-  /** "scene" when it opens at once, "photos" when it has to be built first, "example" when it comes with LiftLab. */
-  kind: string;
+  /**
+   * "scene" when it opens at once, "unready" when steps are missing, "photos" when nothing is built of them yet,
+   * "example" when it comes with LiftLab.
+   */
+  kind: "scene" | "unready" | "photos" | "example";
+  /** It is being built. */
+  building: boolean;
   /** What there is of it, for people. */
   note: string;
   /** Seconds since 1970 UTC; null for an example. */

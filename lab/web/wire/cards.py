@@ -1,5 +1,7 @@
 """What lists of scenes and works are made of."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -7,8 +9,11 @@ class SceneCard(Struct, frozen=True):
     """A scene, or photos that can become one."""
 
     name: str
-    kind: str
-    """"scene" when it opens at once, "photos" when it has to be built first, "example" when it comes with LiftLab."""
+    kind: Literal["scene", "unready", "photos", "example"]
+    """"scene" when it opens at once, "unready" when steps are missing, "photos" when nothing is built of them yet,
+    "example" when it comes with LiftLab."""
+    building: bool
+    """It is being built."""
     note: str
     """What there is of it, for people."""
     made: float | None

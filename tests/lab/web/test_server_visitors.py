@@ -125,8 +125,7 @@ def test_editing_a_cell_makes_it_and_the_later_ones_stale(toy_lab: Lab) -> None:
 
 def test_a_scene_under_way_is_followed_not_built_twice(toy_lab: Lab) -> None:
     go_on = threading.Event()
-    label = f"Building the scene '{toy_workspace.NAME}'"
-    toy_lab.jobs.submit(label, lambda progress, cancel: go_on.wait(10))
+    toy_lab.jobs.submit("the demo", lambda progress, cancel: go_on.wait(10), builds=toy_workspace.NAME)
     visitor = Visitor(ID, toy_lab)
     capture.open_or_build(visitor, toy_workspace.NAME)
     assert len(toy_lab.jobs.active) == 1
