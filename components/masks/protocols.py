@@ -55,8 +55,8 @@ class TrackingInput:
 class TrackedMasks:
     """One object in all views."""
 
-    masks: tuple[Bool[Array, "_ _"], ...]
-    """One per view, view pixels; empty where it is not seen."""
+    masks: Sequence[Bool[Array, "_ _"]]
+    """One per view, view pixels; empty where it is not seen. Packed where there are many objects (`PackedMasks`)."""
     kind: str
     """"part", "object", "group" or "plane"."""
     foreground: bool

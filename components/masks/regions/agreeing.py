@@ -11,6 +11,9 @@ from jaxtyping import Bool, Float, Int, Int32
 from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.types import Array, MaskSet
 
+AT_ONCE = 512
+"""Regions that are gathered before those that nearly equal a better one are left out again."""
+
 
 @dataclass(frozen=True)
 class AgreedRegion:
@@ -51,15 +54,19 @@ def agreed_regions(
     asked = able.sum(axis=1)
     support = (best * able).sum(axis=1) / np.maximum(asked, 1)
     support *= np.minimum(asked, config.enough_photos) / config.enough_photos
-    found = []
-    for index in np.argsort(-support, kind="stable").tolist():
-        if support[index] < config.min_support or len(found) >= 3 * config.max_regions:
+    order = np.argsort(-support, kind="stable")
+    order = order[support[order] >= config.min_support]
+    kept: list[AgreedRegion] = []
+    for start in range(0, len(order), AT_ONCE):
+        for index in order[start : start + AT_ONCE].tolist():
+            region = _gathered(index, best[index], partner[index], every, visible, starts, config)
+            if region is not None:
+                kept.append(AgreedRegion(*region, float(support[index])))
+        distinct = distinct_sets([region.voxels for region in kept], visible.shape[1], config)
+        kept = [kept[index] for index in distinct]
+        if len(kept) >= config.max_regions:
             break
-        region = _gathered(index, best[index], partner[index], every, visible, starts, config)
-        if region is not None:
-            found.append(AgreedRegion(*region, float(support[index])))
-    kept = distinct_sets([region.voxels for region in found], visible.shape[1], config)
-    return [found[index] for index in kept]
+    return kept
 
 
 def voxels_of_proposals(

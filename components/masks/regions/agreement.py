@@ -22,5 +22,5 @@ class AgreementConfig:
     """Voxels of the smallest region."""
     duplicate: Share = 0.85
     """Candidates that share this much (intersection over union in voxels) are one."""
-    max_regions: Annotated[int, within(0, 5000)] = 200
+    max_regions: Annotated[int, within(0, 5000)] = 300
     """Best supported kept."""

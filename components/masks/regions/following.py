@@ -8,6 +8,7 @@ from jaxtyping import Bool, Int, Int8
 
 from liftlab.components.masks.clicks.candidates import CandidateConfig, find_candidates
 from liftlab.components.masks.graph.scene_graph import SceneGraph
+from liftlab.components.masks.packing import PackedMasks
 from liftlab.components.masks.protocols import TrackedMasks, TrackingInput, is_foreground, largest_area
 from liftlab.components.masks.regions.agreeing import (
     AgreedRegion,
@@ -58,14 +59,14 @@ class GeometryTracker:
             masks = draw_masks(colors, votes, self.outlines, sharpen=track.kind != "plane")
             if largest_area(masks) >= given.min_pixels:
                 thing = track.foreground and is_foreground(masks)
-                found.append(TrackedMasks(tuple(masks), track.kind, thing, track.score, track.leaves))
+                found.append(TrackedMasks(PackedMasks(masks), track.kind, thing, track.score, track.leaves))
         for number, region in enumerate(regions, start=len(tracks)):
             progress(number / count, f"Drawing outlines, {number + 1} of {count}")
             cancel.check()
             masks = draw_masks(colors, voxel_votes(state.graph, region.voxels), self.outlines, sharpen=True)
             if largest_area(masks) >= given.min_pixels:
                 leaves = leaves_within(state.graph, region.voxels)
-                found.append(TrackedMasks(tuple(masks), "part", False, 0.0, leaves, region.support))
+                found.append(TrackedMasks(PackedMasks(masks), "part", False, 0.0, leaves, region.support))
         return found
 
     def _regions(self, given: TrackingInput, tracks: Sequence[Track]) -> list[AgreedRegion]:

@@ -9,7 +9,7 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from liftlab.components.masks.judging.relations import INSIDE
-from liftlab.components.masks.regions.agreeing import distinct_sets
+from liftlab.components.masks.regions.agreeing import AT_ONCE, distinct_sets
 from liftlab.components.masks.regions.agreement import AgreementConfig
 from liftlab.components.pointmaps.pairs import Edge, PairResult
 from liftlab.components.types import Array, MaskSet
@@ -71,16 +71,20 @@ def objects_of_matches(
     asked = votes.able.sum(axis=1)
     support = (best * votes.able).sum(axis=1) / np.maximum(asked, 1)
     support *= np.minimum(asked, config.enough_photos) / config.enough_photos
-    found: list[MatchedObject] = []
-    for index in np.argsort(-support, kind="stable").tolist():
-        if support[index] < config.min_support or len(found) >= 3 * config.max_regions:
+    order = np.argsort(-support, kind="stable")
+    order = order[support[order] >= config.min_support]
+    kept: list[MatchedObject] = []
+    for start in range(0, len(order), AT_ONCE):
+        for index in order[start : start + AT_ONCE].tolist():
+            members = _members(index, iou, votes, config)
+            if len(members) >= 2 and votes.seen[index].sum() >= config.min_voxels:
+                masks = _masks(members, proposals, votes, starts)
+                own = {v: int(m - starts[v]) for v, m in members.items()}
+                kept.append(MatchedObject(masks, own, float(support[index])))
+        kept = _distinct(kept, config)
+        if len(kept) >= config.max_regions:
             break
-        members = _members(index, iou, votes, config)
-        if len(members) >= 2 and votes.seen[index].sum() >= config.min_voxels:
-            masks = _masks(members, proposals, votes, starts)
-            own = {v: int(m - starts[v]) for v, m in members.items()}
-            found.append(MatchedObject(masks, own, float(support[index])))
-    return _distinct(found, config)
+    return kept
 
 
 def _votes(

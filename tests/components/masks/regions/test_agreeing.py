@@ -62,6 +62,16 @@ def test_nested_regions_stay_apart_and_a_photo_that_does_not_see_has_no_say() ->
     assert sorted(len(region.voxels) for region in regions) == [64, 400]
 
 
+def test_many_drawings_of_one_region_do_not_push_another_out() -> None:
+    """A patterned wall gives hundreds of proposals that agree better than those of a paper on the table."""
+    drawings = [square(2, 2, size) for size in range(18, 22)] * 3
+    paper = [square(28, 28, 6), square(28, 29, 6), square(29, 28, 6)]
+    regions = found(
+        [[*drawings, one] for one in paper], AgreementConfig(min_voxels=10, max_regions=2, duplicate=0.6)
+    )
+    assert [len(region.voxels) > 100 for region in regions] == [True, False]
+
+
 def test_without_proposals_there_is_nothing() -> None:
     empty = MaskSet(np.zeros((0, SIDE, SIDE), bool), np.zeros(0, np.float32))
     ids = np.arange(VOXELS, dtype=np.int32).reshape(SIDE, SIDE)
