@@ -5,6 +5,7 @@ Public, by module:
 - `boxes`: box_iou
 - `brought`: Brought, brought_objects
 - `cache`: MaskCache
+- `packing`: PackedMasks
 - `photo_tracker`: PhotoTracker
 - `protocols`: is_foreground, largest_area, ProposalInput, Proposer, TrackedMasks, Tracker, TrackingInput
 - `runs`: mask_of_runs, runs_of
