@@ -2,9 +2,8 @@
 
 Public, by module:
 
-- `inputs`: click_inputs, distance_to_outside, Measured, object_inputs, RESTS, SEAMS
-- `measures`: mean_measures, measure, measured_photo, MEASURES, MIN_MEASURED_PX, region_borders
+- `inputs`: click_inputs, distance_to_outside, Measured, object_inputs
+- `measures`: measure, measured_photo, MEASURES, MIN_MEASURED_PX, region_borders
 - `network`: Judge, judge, WEIGHTS
-- `relations`: INSIDE, relations, shared_voxels, voxels_of_masks
-- `seams`: next_to, rest_known, SEAM, seam
+- `relations`: INSIDE, relations, voxels_of_masks
 """

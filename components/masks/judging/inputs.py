@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Float16, Float32, Int
 
 from liftlab.components.masks.judging.measures import MEASURES, mean_measures
-from liftlab.components.masks.judging.seams import SEAM
 from liftlab.components.types import Array
 
 RELATIONS = ("photo_agreement", "worst_agreement", "consensus", "contained", "containers")
@@ -15,14 +14,7 @@ RELATIONS = ("photo_agreement", "worst_agreement", "consensus", "contained", "co
 intersection over union with a proposal; how many other candidates are nearly the same (sum of their squared
 intersections over union); logarithm of one more than the number of candidates inside it and around it."""
 KINDS = ("part", "object", "group", "plane")
-SEAMS = (*(f"inner_{name}" for name in SEAM), *(f"outer_{name}" for name in SEAM))
-"""Means over photos: of the seam round the largest candidate inside, then of that between one and the rest of the
-smallest around it."""
-RESTS = ("inner_rest_known", "outer_rest_known")
-"""How well another candidate fits the rest, what is beside the smaller of the two."""
-RELATED = (*RELATIONS, *SEAMS, *RESTS)
-"""What is known of a candidate beside the others."""
-STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share", *RELATED)
+STATIC = (*(f"is_{kind}" for kind in KINDS), "score", "agreement", "foreground", "seen_share", *RELATIONS)
 """What is known of a candidate besides measures in photos."""
 CLICK = ("centrality", "depth_of_click", "smaller", "larger", "rank", "count")
 """How a click lies in a candidate: distance to its outline as a share of the largest such distance, and of the root of
@@ -45,7 +37,7 @@ class Measured:
     agreement: Float32[Array, "O"]
     """How well regions of single photos agree on each; 0 for what comes from geometry."""
     related: Float32[Array, "O R"]
-    """`RELATED` of each."""
+    """`RELATIONS` of each."""
 
 
 def object_inputs(

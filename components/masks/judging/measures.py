@@ -20,16 +20,12 @@ COLOR_BINS = 6
 MIN_MEASURED_PX = 30
 """Pixels of the smallest mask that is measured."""
 
-SIDES = (
-    "contrast", "weak_contrast", "contrast_share",
-    "depth_known", "in_front", "behind", "continues", "turn", "convex", "concave",
-    "region_borders", "weak_region_borders",
-)  # fmt: skip
-"""Columns of `sides`, in order."""
 MEASURES = (
     "log_area", "compactness", "solidity", "extent", "elongation", "frame_share", "holes", "largest_piece",
-    *SIDES,
-    "color_distance", "regions_inside", "texture", "inner_gradient", "depth_inside", "on_surface",
+    "contrast", "weak_contrast", "contrast_share",
+    "depth_known", "in_front", "behind", "continues", "turn", "convex", "concave",
+    "region_borders", "weak_region_borders", "color_distance", "regions_inside", "texture", "inner_gradient",
+    "depth_inside", "on_surface",
 )  # fmt: skip
 """Columns of `measure`, in order."""
 
@@ -102,7 +98,7 @@ def measure(photo: MeasuredPhoto, mask: Bool[Array, "H W"]) -> Float32[Array, "_
     area = int(np.count_nonzero(inside))
     shape, edges = _shape(inside, area, box, mask.shape)
     return np.array(
-        [np.log(area / mask.size), *shape, *sides(photo, edges, box), *_interior(photo, inside, box)],
+        [np.log(area / mask.size), *shape, *_sides(photo, edges, box), *_interior(photo, inside, box)],
         np.float32,
     )
 
@@ -120,7 +116,13 @@ def _shape(
 ) -> tuple[list[float], Array]:
     """Measures of shape, and the edges of the outline: rows (row, column, down, right) of an inner pixel and the way
     out, in the box."""
-    edges = outline_edges(inside)
+    padded = np.pad(inside, 1)
+    found = []
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beyond = padded[1 + down : 1 + down + inside.shape[0], 1 + right : 1 + right + inside.shape[1]]
+        rows, columns = np.nonzero(inside & ~beyond)
+        found.append(np.stack([rows, columns, np.full_like(rows, down), np.full_like(rows, right)], axis=1))
+    edges = np.concatenate(found)
     out = edges[:, :2] + edges[:, 2:] + [box[0].start, box[1].start]
     framed = ((out < 0) | (out >= size[:2])).any(axis=1)
     contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -144,28 +146,15 @@ def _shape(
     return shape, edges[~framed]
 
 
-def outline_edges(inside: Bool[Array, "h w"]) -> Int[Array, "E 4"]:
-    """Edges of an outline: rows (row, column, down, right) of an inner pixel and the way out; what is all around is
-    outside."""
-    padded = np.pad(inside, 1)
-    found = []
-    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        beyond = padded[1 + down : 1 + down + inside.shape[0], 1 + right : 1 + right + inside.shape[1]]
-        rows, columns = np.nonzero(inside & ~beyond)
-        found.append(np.stack([rows, columns, np.full_like(rows, down), np.full_like(rows, right)], axis=1))
-    return np.concatenate(found)
-
-
-def sides(photo: MeasuredPhoto, edges: Int[Array, "E 4"], box: tuple[slice, slice]) -> list[float]:
-    """`SIDES`: what lies on both sides of edges, counted in a box of the photo: colour, depth, slope, borders of
-    regions."""
+def _sides(photo: MeasuredPhoto, edges: Array, box: tuple[slice, slice]) -> list[float]:
+    """What lies on both sides of the outline: colour, depth, slope, borders of regions."""
     height, width = photo.log_depth.shape
     start = edges[:, :2] + [box[0].start, box[1].start]
     limit = [height - 1, width - 1]
     near = np.clip(start - APART_PX * edges[:, 2:], 0, limit)
     far = np.clip(start + (APART_PX + 1) * edges[:, 2:], 0, limit)
-    if len(edges) == 0:  # the mask fills the photo, or nothing lies across
-        return [np.nan] * len(SIDES)
+    if len(edges) == 0:  # the mask fills the photo
+        return [np.nan] * 12
     a, b = (near[:, 0], near[:, 1]), (far[:, 0], far[:, 1])
     contrast = np.linalg.norm(photo.lab[a] - photo.lab[b], axis=1)
     step = photo.log_depth[b] - photo.log_depth[a]

@@ -40,14 +40,8 @@ def voxels_of_masks(
     return inside
 
 
-def shared_voxels(candidates: scipy.sparse.csr_array) -> Float32[Array, "O O"]:
-    """Voxels that two candidates have in common, their own in the diagonal."""
-    return (candidates @ candidates.T).toarray()
-
-
 def relations(
     candidates: scipy.sparse.csr_array,
-    shared: Float32[Array, "O O"],
     held: Sequence[scipy.sparse.csr_array],
     visible: Bool[Array, "V N"],
 ) -> Float32[Array, "O 5"]:
@@ -55,7 +49,6 @@ def relations(
 
     Args:
         candidates: Voxels of each.
-        shared: By `shared_voxels`.
         held: Voxels of the proposals of each view.
         visible: Voxels that each view sees.
     """
@@ -73,6 +66,7 @@ def relations(
     count = known.sum(axis=1)
     mean = np.where(count > 0, np.where(known, best, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
     worst = np.where(count > 0, np.where(known, best, np.inf).min(axis=1, initial=np.inf), np.nan)
+    shared = (candidates @ candidates.T).toarray()
     iou = shared / np.maximum(size[:, None] + size[None, :] - shared, 1)
     np.fill_diagonal(iou, 0)
     within = shared >= INSIDE * np.maximum(size[:, None], 1)  # row inside column

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float16, Float32, Int32, UInt16
+from jaxtyping import Bool, Float16, Float32, UInt16
 
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.clicks.pieces import inradius
@@ -14,17 +14,15 @@ from liftlab.components.masks.clicks.state import SolverState
 from liftlab.components.masks.graph.borders import leaf_borders
 from liftlab.components.masks.graph.hole_filling import fill_surfaces
 from liftlab.components.masks.graph.scene_graph import SceneGraph, build_scene_graph, lab_image, view_depths
-from liftlab.components.masks.judging.inputs import RESTS, SEAMS, Measured
+from liftlab.components.masks.judging.inputs import Measured
 from liftlab.components.masks.judging.measures import (
     MEASURES,
     MIN_MEASURED_PX,
-    mean_measures,
     measure,
     measured_photo,
     region_borders,
 )
-from liftlab.components.masks.judging.relations import relations, shared_voxels, voxels_of_masks
-from liftlab.components.masks.judging.seams import SEAM, next_to, rest_known, seam
+from liftlab.components.masks.judging.relations import relations, voxels_of_masks
 from liftlab.components.masks.packing import PackedMasks
 from liftlab.components.masks.protocols import (
     ProposalInput,
@@ -90,11 +88,9 @@ def build_masks(
     tracked = tracker.track(given, progress=part_of(progress, 0.6, 0.9), cancel=cancel)
     tracked = [_cut(one, scene) for one in tracked]
     tracked = [one for one in tracked if largest_area(one.masks) >= config.min_pixels]
-    candidates = voxels_of_masks(voxel_of_pixel, count, tracked)
-    shared = shared_voxels(candidates)
-    related = relations(candidates, shared, held, visible)
+    related = relations(voxels_of_masks(voxel_of_pixel, count, tracked), held, visible)
     measured = _measured(
-        scene, state.graph, depths, borders, tracked, shared, related, part_of(progress, 0.9, 1.0), cancel
+        scene, state.graph, depths, borders, tracked, related, part_of(progress, 0.9, 1.0), cancel
     )
     progress(1.0, f"{len(tracked)} masks in {len(scene.views)} photos")
     return _cache(scene, tracked, state, measured)
@@ -170,7 +166,6 @@ def _measured(
     depths: Float32[Array, "V H W"],
     borders: Sequence[Float16[Array, "_ _"]],
     tracked: Sequence[TrackedMasks],
-    shared: Float32[Array, "O O"],
     related: Float32[Array, "O R"],
     progress: Progress,
     cancel: CancelToken,
@@ -178,9 +173,6 @@ def _measured(
     """What the judge is told of every object in every view."""
     in_views = np.full((len(scene.views), len(tracked), len(MEASURES)), np.nan, np.float16)
     radius = np.zeros((len(scene.views), len(tracked)), np.float16)
-    seams = np.full((len(scene.views), len(tracked), len(SEAMS)), np.nan, np.float16)
-    areas = np.zeros(radius.shape, np.int64)
-    pairs = _pairs(*next_to(shared))
     for index, view in enumerate(scene.views):
         progress(index / len(scene.views), f"Measuring objects in {view.name}")
         cancel.check()
@@ -193,33 +185,12 @@ def _measured(
             borders[index],
             graph.labels_in_view(index, np.asarray(graph.surface), -1)[:height, :width] >= 0,
         )
-        masks = [one.masks[index] for one in tracked]
-        areas[index] = [np.count_nonzero(mask) for mask in masks]
-        enough = areas[index] >= MIN_MEASURED_PX
-        for number in np.flatnonzero(enough).tolist():
-            in_views[index, number] = measure(photo, masks[number])
-            radius[index, number] = inradius(masks[number])
-        known: dict[tuple[int, int], Float32[Array, "_"]] = {}
-        for column, (own, small, large) in pairs:
-            if enough[small] and enough[large]:
-                if (small, large) not in known:
-                    known[small, large] = seam(photo, masks[small], masks[large])
-                seams[index, own, column : column + len(SEAM)] = known[small, large]
-    rests = np.full((len(tracked), len(RESTS)), np.nan, np.float32)
-    fits = rest_known(shared, np.array([pair[1:] for _, pair in pairs], np.int32).reshape(-1, 2))
-    for (column, (own, _, _)), fit in zip(pairs, fits.tolist(), strict=True):
-        rests[own, column // len(SEAM)] = fit
-    agreement = np.array([one.agreement for one in tracked], np.float32)
-    related = np.concatenate([related, mean_measures(seams, areas), rests], axis=1)
-    return Measured(in_views, radius, agreement, related)
-
-
-def _pairs(inner: Int32[Array, "O"], outer: Int32[Array, "O"]) -> list[tuple[int, tuple[int, int, int]]]:
-    """The first column of `SEAMS` that a seam fills; whose it is, the smaller and the larger candidate of it."""
-    return [
-        *((0, (own, small, own)) for own, small in enumerate(inner.tolist()) if small >= 0),
-        *((len(SEAM), (own, own, large)) for own, large in enumerate(outer.tolist()) if large >= 0),
-    ]
+        for number, one in enumerate(tracked):
+            mask = one.masks[index]
+            if np.count_nonzero(mask) >= MIN_MEASURED_PX:
+                in_views[index, number] = measure(photo, mask)
+                radius[index, number] = inradius(mask)
+    return Measured(in_views, radius, np.array([one.agreement for one in tracked], np.float32), related)
 
 
 def _wait(started: float, done: int, scene: Scene) -> str:

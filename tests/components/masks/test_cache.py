@@ -9,7 +9,7 @@ import pytest
 
 from liftlab.components.errors import InputError
 from liftlab.components.masks.cache import MaskCache
-from liftlab.components.masks.judging.inputs import RELATED, Measured
+from liftlab.components.masks.judging.inputs import RELATIONS, Measured
 from liftlab.components.masks.judging.measures import MEASURES
 
 SIZES = ((40, 60), (31, 45), (40, 60))
@@ -136,7 +136,7 @@ def measured(cache: MaskCache) -> MaskCache:
     views, objects = cache.num_views, len(cache.kinds)
     in_views = np.full((views, objects, len(MEASURES)), np.nan, np.float16)
     zeros = np.zeros(objects, np.float32)
-    related = np.zeros((objects, len(RELATED)), np.float32)
+    related = np.zeros((objects, len(RELATIONS)), np.float32)
     return replace(cache, measured=Measured(in_views, np.ones((views, objects), np.float16), zeros, related))
 
 
