@@ -4,7 +4,8 @@
     python -m assets.train_judge ask --captures made --out questions     (resumable; about 80 CPU seconds a capture)
     python -m assets.train_judge ask --captures made --out questions --spoilt      (the same scenes, other faults)
     python -m assets.train_judge left-out --questions questions          (leave one family out: what to expect)
-    python -m assets.train_judge fit --questions questions               (writes the weights that ship)
+    python -m assets.train_judge fit --questions questions --out one     (writes weights)
+    python -m assets.train_judge join --weights one other                (several fits as one judge, which ships)
 
 Depth comes from our own stereo on the made photos, masks from the lab's own step. Only seeds below 1000 may be used.
 """
@@ -14,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from assets.judge_training.fitting import FitConfig, Sets, fit, padded, save_judge
+from assets.judge_training.fitting import FitConfig, Sets, fit, joined, padded, save_judge
 from assets.judge_training.questions import Questions, labels_in_views, questions_of
 from assets.judge_training.scenes import spoilt_scene, stereo_scene
 from liftlab.components.errors import InputError
 from liftlab.components.files import atomic_write
-from liftlab.components.masks.judging.network import WEIGHTS, Judge
+from liftlab.components.masks.judging.network import WEIGHTS, Judge, read_judge
 from liftlab.components.types import Array
 from liftlab.pipelines.steps.masks import MasksConfig, build_masks
 
@@ -74,6 +75,13 @@ def fit_all(questions: Path, out: Path = WEIGHTS, config: FitConfig = FitConfig(
     print(f"{out}: {out.stat().st_size / 2**20:.2f} MiB, {len(captures)} captures")
 
 
+def join(weights: tuple[Path, ...], out: Path = WEIGHTS) -> None:
+    """Write the networks of several fits as one judge: fits on other captures make other faults."""
+    judge = joined([read_judge(file) for file in weights])
+    save_judge(judge, out)
+    print(f"{out}: {out.stat().st_size / 2**20:.2f} MiB, {len(judge.encode)} networks")
+
+
 def read(questions: Path) -> dict[str, Questions]:
     """Questions by capture."""
     files = sorted(questions.glob("*.npz"))
@@ -107,4 +115,4 @@ def report(found: Questions, taken: Array) -> str:
 
 
 if __name__ == "__main__":
-    tyro.extras.subcommand_cli_from_dict({"ask": ask, "left-out": left_out, "fit": fit_all})
+    tyro.extras.subcommand_cli_from_dict({"ask": ask, "left-out": left_out, "fit": fit_all, "join": join})

@@ -1,7 +1,7 @@
 """Fitting the judge: small networks over sets, by regression of the answers and by ranking them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,28 @@ def fit(captures: Sequence[Sets], config: FitConfig) -> Judge:
         stacked("encode.weight"), stacked("encode.bias"), stacked("mix.weight"), stacked("mix.bias"),
         stacked("out.weight"), stacked("out.bias"),
     )  # fmt: skip
+
+
+def joined(judges: Sequence[Judge]) -> Judge:
+    """One judge of the networks of several that are told the same; each counts alike.
+
+    Inputs are scaled as those of the first. Where nothing is known, and where an input is far out, the networks of the
+    others see what the first makes of it.
+    """
+    first = judges[0]
+    encode, bias = [], []
+    for one in judges:
+        encode.append(one.encode * (first.spread / one.spread)[:, None])
+        bias.append(one.encode_bias + ((first.center - one.center) / one.spread) @ one.encode)
+    return replace(
+        first,
+        encode=np.concatenate(encode),
+        encode_bias=np.concatenate(bias),
+        **{
+            name: np.concatenate([getattr(one, name) for one in judges])
+            for name in ("mix", "mix_bias", "out", "out_bias")
+        },
+    )
 
 
 def save_judge(judge: Judge, file: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from assets.judge_training.fitting import FitConfig, SetNetwork, fit, padded, save_judge
+from assets.judge_training.fitting import FitConfig, SetNetwork, fit, joined, padded, save_judge
 from liftlab.components.masks.judging.inputs import (
     CLICK_INPUTS,
     OBJECT_INPUTS,
@@ -163,6 +163,13 @@ def test_a_judge_is_saved_and_read(tmp_path) -> None:
     save_judge(decide, tmp_path / "judge.safetensors")
     inputs = rng.normal(size=(5, 4))
     np.testing.assert_allclose(read_judge(tmp_path / "judge.safetensors")(inputs), decide(inputs), atol=2e-3)
+
+
+def test_judges_that_are_joined_count_alike() -> None:
+    first, second = random_judge(0), random_judge(1)
+    inputs = first.center + np.random.default_rng(2).uniform(-1, 1, (5, 7)).astype(np.float32)
+    both = joined([first, second])
+    np.testing.assert_allclose(both(inputs), (first(inputs) + second(inputs)) / 2, rtol=1e-4)
 
 
 def test_the_judge_that_ships_fits_what_it_is_told() -> None:
