@@ -20,6 +20,7 @@ from liftlab.components.masks.judging.inputs import (
     object_inputs,
 )
 from liftlab.components.masks.judging.network import judge
+from liftlab.components.masks.packing import pack_box
 from liftlab.components.masks.softening import cut_soft, soft_by_distance
 from liftlab.components.types import Array
 
@@ -380,13 +381,10 @@ def _pack_object(
             raise ValueError(
                 f"masks must have the view's size {tuple(size)} (H, W); got {mask.shape} in view {view}."
             )
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if len(rows) == 0:
+        top, left, high, wide, packed = pack_box(mask)
+        if len(packed) == 0:
             continue
-        y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-        inside = mask[y0:y1, x0:x1]
-        packed = np.packbits(inside.ravel())
-        table[view] = (block, offset, y0, x0, y1 - y0, x1 - x0, int(inside.sum()))
+        table[view] = (block, offset, top, left, high, wide, np.count_nonzero(mask))
         pieces.append(packed)
         offset += len(packed)
     return offset
