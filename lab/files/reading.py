@@ -7,6 +7,7 @@ its `variant_of` gives the class, and `VARIANTS` names them all.
 
 import codecs
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ BYTES_MAX = 64 << 20
 """Of a file of JSON; the masks of hundreds of kept objects stay below it."""
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 """Characters that no name has: control characters, ends of lines, halves of characters."""
+_ONE_READER = threading.RLock()
+"""msgspec notes what a class looks like when it first reads one; a second thread that reads the same class meanwhile finds
+half of that and the process ends (seen as a segmentation fault in its `_core`)."""
 _PLACE = re.compile(r" - at `(?:key in )?([^`]*)`")
 _PART = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)|\[\.\.\.\]")
 _WORDS = {
@@ -105,7 +109,8 @@ def _utf8(data: bytes | str) -> bytes | str:
 
 def _read(read: Callable[[], T], kind: Any) -> T:
     try:
-        return read()
+        with _ONE_READER:
+            return read()
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InputError):  # a configuration that checks itself says it all
             raise error.__cause__ from error
