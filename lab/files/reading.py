@@ -25,8 +25,8 @@ BYTES_MAX = 64 << 20
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 """Characters that no name has: control characters, ends of lines, halves of characters."""
 _ONE_READER = threading.RLock()
-"""msgspec notes what a class looks like when it first reads one; a second thread that reads the same class meanwhile finds
-half of that and the process ends (seen as a segmentation fault in its `_core`)."""
+"""msgspec notes what a class looks like when it first reads one. A second thread that reads the same class meanwhile
+finds half of that, and the process ends (seen as a segmentation fault in its `_core`)."""
 _PLACE = re.compile(r" - at `(?:key in )?([^`]*)`")
 _PART = re.compile(r"\[(\d+)\]|\.?([^.\[\]]+)|\[\.\.\.\]")
 _WORDS = {
