@@ -63,9 +63,13 @@ def load_catalogue(*extra_folders: Path) -> tuple[ModelEntry, ...]:
     return tuple(entries)
 
 
+_ENTRIES = msgspec.json.Decoder(list[ModelEntry])
+"""Made once: msgspec must not meet a class for the first time in two threads at once."""
+
+
 def _read(path: Path) -> list[ModelEntry]:
     try:
-        entries = msgspec.json.decode(path.read_bytes(), type=list[ModelEntry])
+        entries = _ENTRIES.decode(path.read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"This catalogue of models cannot be read ({error}): {path}") from error
     for entry in entries:
