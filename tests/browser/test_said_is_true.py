@@ -113,7 +113,7 @@ def test_where_there_is_no_depth_the_photo_alone_has_it(open_page: OpenPage) -> 
 
 def test_a_scene_under_way_says_so_and_cancelled_lets_one_choose(open_page: OpenPage) -> None:
     page = first_page(open_page)
-    assert card(page, "shelf").get_by_role("button", name="Build shelf").is_visible()
+    expect(card(page, "shelf").get_by_role("button", name="Build shelf")).to_be_visible(timeout=60_000)
     card(page, "shelf").locator(".scene-open").click()
     expect(page.locator(".ws-veil p")).to_contain_text("Building the scene")
     reconstructing = page.locator("[data-cell-head=reconstruct] .chip")
