@@ -1,7 +1,7 @@
 """Train the judge that chooses among the candidates under a click, on made captures.
 
     python -m assets.make_training_captures --kind all --seeds 0-2 --photos 12 --width 480 --height 360 --out made
-    python -m assets.train_judge ask --captures made --out questions     (resumable; about 80 CPU seconds a capture)
+    python -m assets.train_judge ask --captures made --out questions     (resumable; about 100 CPU seconds a capture)
     python -m assets.train_judge ask --captures made --out questions --spoilt      (the same scenes, other faults)
     python -m assets.train_judge left-out --questions questions          (leave one family out: what to expect)
     python -m assets.train_judge fit --questions questions --out one     (writes weights)
@@ -99,7 +99,7 @@ def judged(judge: Judge, found: Questions) -> Array:
     taken = np.zeros(len(found.question), bool)
     for index in np.unique(found.question):
         members = np.flatnonzero(found.question == index)
-        taken[members[judge(found.inputs[members].astype(np.float32)).argmax()]] = True
+        taken[members[judge.choice(found.inputs[members].astype(np.float32))]] = True
     return taken
 
 

@@ -186,7 +186,7 @@ class MaskCache:
         added = [object_id for object_id in ids if object_id not in built]
         if not built:
             return added[0]
-        best = built[int(judge()(self.click_inputs(built, click)).argmax())]
+        best = built[judge().choice(self.click_inputs(built, click))]
         own = [i for i in added if self.area(click[0], best) >= OWN_SHARE * self.area(click[0], i)]
         return own[0] if own else best
 

@@ -11,6 +11,8 @@ from liftlab.components.types import Array
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 """Made by `python -m assets.train_judge`; docs/judge.md says on what."""
+NEAR_TIE = 0.02
+"""Candidates that are expected to fit less well than the best by at most this are as good; docs/judge.md says why."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,13 @@ class Judge:
         mixed = np.maximum(np.concatenate([code, *around], axis=2) @ self.mix + self.mix_bias[:, None], 0)
         answers = (mixed @ self.out + self.out_bias[:, None])[..., 0]
         return (1 / (1 + np.exp(-answers))).mean(axis=0).astype(np.float32)
+
+    def choice(self, inputs: Float[Array, "K D"]) -> int:
+        """Which of the K candidates of one question, in ascending area, is meant: the smallest of those that are
+        expected to fit as well as the best. What is too small takes one click more, what is too large takes others
+        along."""
+        expected = self(inputs)
+        return int(np.flatnonzero(expected >= expected.max() - NEAR_TIE)[0])
 
 
 @cache

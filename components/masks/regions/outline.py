@@ -25,7 +25,8 @@ class OutlineConfig:
     """Terms of the energy, in nats."""
 
     uncertain_px: Annotated[int, within(0, 200)] = 4
-    """Votes this near to where votes change are not heard: matching windows smear depth there."""
+    """Votes this near to votes for the other side are not heard: matching windows smear depth there. Of what is thinner
+    than that, the inner half is heard."""
     blur_px: Annotated[float, within(0, 50)] = 1.5
     """How far a vote reaches."""
     vote: Amount = 1.0
@@ -185,18 +186,16 @@ def _unary(
     blur_px: float,
 ) -> Float[Array, "h w"]:
     """Log odds of being inside from votes and colour."""
-    inside = votes == 1
-    border = cv2.morphologyEx(
-        inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2 * config.uncertain_px + 1,) * 2, np.uint8)
-    )
-    known = (votes >= 0) & (border == 0)
-    inside &= known
+    known = (votes >= 0) & ~_unheard(votes, config.uncertain_px)
+    inside = (votes == 1) & known
     reach = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), blur_px)
     total = cv2.GaussianBlur(known.astype(np.float32), (0, 0), blur_px)
     share = (reach + 0.02) / (total + 0.04)
     unary = config.vote * np.clip(np.log((share + 1e-3) / (1 - share + 1e-3)), -3, 3)
-    unary -= np.where((votes < 0) & ~_hull(inside), config.outside_hull, 0)
-    sure_in, sure_out = share > 0.9, share < 0.1
+    beyond = (votes < 0) & ~_hull(inside)
+    unary -= np.where(beyond, config.outside_hull, 0)
+    # a bare wall has no votes, and a thing of its colour would flow over all of it if only what votes were around
+    sure_in, sure_out = share > 0.9, (share < 0.1) | beyond
     if sure_in.sum() > 10 and sure_out.sum() > 10:
         ours = color_histogram(bins[sure_in])
         ours /= ours.sum()
@@ -206,6 +205,16 @@ def _unary(
         around /= around.sum()
         unary += config.color * np.clip(np.log((ours + 2e-4) / (around + 2e-4)), -2, 2)[bins]
     return unary.astype(np.float64)
+
+
+def _unheard(votes: Int8[Array, "h w"], reach_px: int) -> Bool[Array, "h w"]:
+    """Votes too near to those for the other side, without the inner half of what is thin."""
+    inside, outside = (votes == 1).view(np.uint8), (votes == 0).view(np.uint8)
+    around = np.ones((2 * reach_px + 1,) * 2, np.uint8)
+    near = (cv2.dilate(inside, around) & cv2.dilate(outside, around)).view(bool)
+    deep = cv2.distanceTransform(1 - outside, cv2.DIST_L2, cv2.DIST_MASK_5) * inside
+    deepest = cv2.dilate(deep, np.ones((4 * reach_px + 1,) * 2, np.uint8))
+    return near & ~((deep > 0) & (deep > deepest / 2))
 
 
 def _hull(mask: Bool[Array, "h w"]) -> Bool[Array, "h w"]:

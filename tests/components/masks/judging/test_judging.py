@@ -112,6 +112,16 @@ def test_the_order_of_the_candidates_does_not_matter() -> None:
     np.testing.assert_allclose(decide(inputs)[order], decide(inputs[order]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_of_candidates_as_good_as_the_best_the_smallest_is_meant(seed: int) -> None:
+    decide = random_judge(seed)
+    one = np.random.default_rng(seed).normal(size=(1, 7))
+    inputs = one + np.random.default_rng(seed + 1).normal(scale=0.1 * (seed % 3), size=(6, 7))
+    expected, chosen = decide(inputs), decide.choice(inputs)
+    assert expected[chosen] >= expected.max() - NEAR_TIE
+    assert (expected[:chosen] < expected.max() - NEAR_TIE).all()
+
+
 def test_what_is_unknown_counts_as_the_mean() -> None:
     decide, inputs = random_judge(), np.random.default_rng(1).normal(size=(4, 7)).astype(np.float32)
     known = inputs.copy()

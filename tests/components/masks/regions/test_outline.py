@@ -40,6 +40,55 @@ def test_votes_that_are_too_small_or_too_large_end_on_the_edge(disc, grown: int)
     assert iou(votes == 1, mask) < 0.91 and iou(drawn, mask) > 0.97
 
 
+@pytest.mark.parametrize("width", [3, 5, 7, 12, 25])
+@pytest.mark.parametrize("frame", [False, True], ids=["bar", "frame"])
+def test_what_is_thin_is_drawn_whole(width: int, frame: bool) -> None:
+    """A pen on a table, the frame of a mirror."""
+    rng = np.random.default_rng(0)
+    mask = np.zeros((120, 160), bool)
+    mask[50 : 50 + width, 20:140] = True
+    if frame:
+        mask[5:115, 10:150] = True
+        mask[5 + width : 115 - width, 10 + width : 150 - width] = False
+    image = np.where(mask[..., None], [190, 60, 50], [128, 128, 130]) + rng.normal(
+        scale=6, size=(120, 160, 3)
+    )
+    drawn = outline(
+        view_colors(np.clip(image, 0, 255).astype(np.uint8)), mask.astype(np.int8), OutlineConfig()
+    )
+    assert iou(drawn, mask) > 0.9
+
+
+def test_what_is_thin_and_seen_in_patches_is_found() -> None:
+    """Matching finds a depth for half of a cable only."""
+    rng = np.random.default_rng(1)
+    mask = np.zeros((120, 160), bool)
+    mask[60:65, 20:140] = True
+    image = np.where(mask[..., None], [60, 60, 190], [128, 128, 130]) + rng.normal(
+        scale=6, size=(120, 160, 3)
+    )
+    votes = mask.astype(np.int8)
+    votes[:, 30:60] = votes[:, 90:110] = -1
+    drawn = outline(view_colors(np.clip(image, 0, 255).astype(np.uint8)), votes, OutlineConfig())
+    assert iou(drawn, mask) > 0.85
+
+
+def test_a_thing_does_not_flow_over_a_bare_wall_of_its_colour() -> None:
+    """The wall has no depth, the table has; the thing stands on the table in front of the wall."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:120, :160]
+    mask = (x - 80) ** 2 + (y - 55) ** 2 < 20**2
+    image = np.full((120, 160, 3), 150.0)
+    image[75:] = [120, 50, 30]
+    image[mask] = [150, 150, 144]
+    image[mask & ((x - 80) ** 2 + (y - 55) ** 2 > 18**2)] = [110, 110, 106]  # turned away from the light
+    votes = np.full((120, 160), -1, np.int8)
+    votes[75:] = 0
+    votes[mask] = 1
+    noisy = np.clip(image + rng.normal(scale=3, size=image.shape), 0, 255).astype(np.uint8)
+    assert iou(outline(view_colors(noisy), votes, OutlineConfig()), mask) > 0.9
+
+
 def test_unknown_pixels_are_decided_by_colour(disc) -> None:
     image, mask = disc
     votes = mask.astype(np.int8)
