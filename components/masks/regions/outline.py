@@ -192,10 +192,13 @@ def _unary(
     total = cv2.GaussianBlur(known.astype(np.float32), (0, 0), blur_px)
     share = (reach + 0.02) / (total + 0.04)
     unary = config.vote * np.clip(np.log((share + 1e-3) / (1 - share + 1e-3)), -3, 3)
-    beyond = (votes < 0) & ~_hull(inside)
+    hull = _hull(inside)
+    beyond = (votes < 0) & ~hull
     unary -= np.where(beyond, config.outside_hull, 0)
-    # a bare wall has no votes, and a thing of its colour would flow over all of it if only what votes were around
-    sure_in, sure_out = share > 0.9, (share < 0.1) | beyond
+    # A bare wall has no votes, and a thing of its colour would flow over all of it were only votes heard. Near the hull
+    # what has none may be the thing's own.
+    near = cv2.dilate(hull.view(np.uint8), np.ones((4 * config.uncertain_px + 1,) * 2, np.uint8)).view(bool)
+    sure_in, sure_out = share > 0.9, (share < 0.1) | (beyond & ~near)
     if sure_in.sum() > 10 and sure_out.sum() > 10:
         ours = color_histogram(bins[sure_in])
         ours /= ours.sum()

@@ -19,7 +19,7 @@ from liftlab.components.masks.judging.measures import (
     measured_photo,
     region_borders,
 )
-from liftlab.components.masks.judging.network import WEIGHTS, Judge, judge, read_judge
+from liftlab.components.masks.judging.network import NEAR_TIE, WEIGHTS, Judge, judge, read_judge
 
 HEIGHT, WIDTH = 80, 120
 
