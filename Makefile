@@ -10,7 +10,7 @@ demo: $(RUN)
 	$(BIN)/liftlab demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(DEV)
 	$(BIN)/python -m pytest -m slow

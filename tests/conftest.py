@@ -34,14 +34,11 @@ LONGEST = (
 """Files that take longest. The first makes what every file with a browser waits for; the second needs none of it."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file stay together, as they share what they prepare; files that take longest come first, so that no
-    worker is left with one of them when the others have nothing more to do.
+    """Files that take longest come first, so that no worker is left with one of them when the others have nothing more
+    to do. `--dist loadfile` keeps the tests of a file together, as they share what they prepare.
     """
     items.sort(key=lambda item: place_of(file_of(item)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(file_of(item)))
 
 
 def place_of(file: str) -> int:

@@ -81,6 +81,7 @@ def test_right_cameras_are_confirmed_and_nothing_else_is_tried(photos: Photos) -
     assert min(found.shares) > 0.6 and errors_of(found).max() < 0.02
 
 
+@pytest.mark.slow  # of two photos at once the next test tells the same
 def test_a_photo_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
     wrong = photos.with_moved(3)
     assert photos.judged(3).confirmed == (0, 1, 2, 4, 5, 6)
@@ -94,6 +95,7 @@ def test_a_part_that_was_put_elsewhere_is_placed_anew(photos: Photos) -> None:
     assert set(photos.judged(5, 6).confirmed) <= {0, 1, 2, 3, 4}
     found = photos.found(wrong)
     assert found.model.photos == tuple(range(7)) and errors_of(found).max() < 0.03
+    assert any(line.startswith("placed anew: 5.png") for line in found.tried), found.tried
 
 
 def test_cameras_are_adjusted_to_details_followed_by_depth(
