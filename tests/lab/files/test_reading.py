@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -35,6 +37,36 @@ def still_says(record: Any, old: Any) -> bool:
     if isinstance(old, list):
         return len(record) == len(old) and all(map(still_says, record, old))
     return record == old
+
+
+READERS = """
+import dataclasses, sys, threading
+from liftlab.files.reading import from_plain
+
+sys.setswitchinterval(1e-6)
+record = {f"part{i}": {"x": 1.0, "y": 2.0} for i in range(20)}
+for number in range(30):
+    parts = [dataclasses.make_dataclass(f"Part{number}_{i}", [("x", float), ("y", float)]) for i in range(20)]
+    whole = dataclasses.make_dataclass(f"Whole{number}", [(f"part{i}", part) for i, part in enumerate(parts)])
+    start = threading.Barrier(16)
+
+    def read():
+        start.wait()
+        from_plain(record, whole)
+
+    threads = [threading.Thread(target=read) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print("all read")
+"""
+"""Many threads read many classes that nobody has read before. msgspec by itself ended the process in each of eight tries."""
+
+
+def test_threads_may_read_a_class_for_the_first_time_together() -> None:
+    done = subprocess.run([sys.executable, "-c", READERS], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "all read"), done.stderr[-500:]
 
 
 def test_a_notebook_of_version_1_loads_exactly() -> None:
