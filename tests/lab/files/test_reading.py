@@ -61,7 +61,7 @@ for number in range(30):
         thread.join()
 print("all read")
 """
-"""Many threads read many classes that nobody has read before. msgspec by itself ended the process in each of eight tries."""
+"""Many threads read many classes that nobody has read before. msgspec by itself ends the process in most tries."""
 
 
 def test_threads_may_read_a_class_for_the_first_time_together() -> None:
