@@ -18,7 +18,7 @@ from liftlab.pipelines.choices.record import check_settings
 from liftlab.pipelines.choices.trackers import TRACKERS
 from liftlab.pipelines.models import Sam2Config
 
-STEP_VERSION = 11
+STEP_VERSION = 10
 """Raised when the computation changes; part of the key of a scene's masks."""
 
 
