@@ -65,6 +65,17 @@ def test_an_object_is_clicked_named_and_taken_away_without_a_mouse(
     expect(objects(page)).to_contain_text("object 1")
 
 
+def tool_rows(page: Page) -> int:
+    """Rows in which the tools stand."""
+    middles = page.locator(".ws-bar > *").evaluate_all(
+        """parts => parts.filter((part) => part.offsetHeight).map((part) => {
+            const { top, bottom } = part.getBoundingClientRect();
+            return (top + bottom) / 2;
+        })"""
+    )
+    return len({round(middle / 12) for middle in middles})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_has_everything_in_reach(open_page: OpenPage, scheme: str) -> None:
@@ -76,6 +87,7 @@ def test_a_phone_has_everything_in_reach(open_page: OpenPage, scheme: str) -> No
         page.locator(f"[data-cell-head={cell}]").tap()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], cell
         page.locator(f"[data-cell-head={cell}]").tap()
+    assert tool_rows(page) == 3, "they take no more of a small screen than they must"
     page.get_by_role("button", name="Take it away").tap()
     menu = page.get_by_role("dialog", name="Take it away")
     box = menu.bounding_box()
