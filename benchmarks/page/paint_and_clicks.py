@@ -7,6 +7,7 @@ drawn in 3D: without a graphics card that takes every core from what is measured
 """
 
 import math
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,7 @@ def main(workspace: Path, scene: str, visits: int = 5, clicks: int = 10, result:
         clicks: Of each visitor, each another object.
         result: Name of the table in benchmarks/results.
     """
+    busy = os.getloadavg()[0]
     found = measure(workspace, scene, visits=visits, clicks=clicks)
     rows = [
         ["first contentful paint", len(found), *spread([visit.painted_ms for visit in found])],
@@ -121,7 +123,8 @@ def main(workspace: Path, scene: str, visits: int = 5, clicks: int = 10, result:
     note = (
         f"Scene {scene}, {visits} new visitors on loopback. The first two are counted from the start of the "
         "navigation; a click from the press of the mouse until the mask over the photo was drawn, two frames included. "
-        "Nothing is drawn in 3D: there is no graphics card here."
+        "Nothing is drawn in 3D: there is no graphics card here. "
+        f"Processes that other work kept waiting for {os.cpu_count()} cores when it began: {busy:.1f}."
     )
     write_result(
         result,

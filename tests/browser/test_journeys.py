@@ -150,7 +150,6 @@ def test_what_is_shared_opens_from_the_disk_and_says_what_it_shows(
         "all => all.map(one => getComputedStyle(one).backgroundColor)"
     )
     assert swatches == colours
-    shared.screenshot(path=artifact("journey-shared.png"))
     shared.close()
 
 
