@@ -124,7 +124,7 @@ def main(workspace: Path, scene: str, visits: int = 5, clicks: int = 10, result:
         f"Scene {scene}, {visits} new visitors on loopback. The first two are counted from the start of the "
         "navigation; a click from the press of the mouse until the mask over the photo was drawn, two frames included. "
         "Nothing is drawn in 3D: there is no graphics card here. "
-        f"Processes that other work kept waiting for {os.cpu_count()} cores when it began: {busy:.1f}."
+        f"Load average of the machine when it began: {busy:.1f}, on {os.cpu_count()} cores."
     )
     write_result(
         result,
