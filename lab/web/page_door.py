@@ -44,6 +44,8 @@ QUERIES = {
     "/gradio_api/upload": "upload_id",
 }
 """The one field of an address that a route of Gradio is given; every other is dropped."""
+MANIFEST = b'<link rel="manifest" href="/manifest.json" />'
+ICON = b'<link rel="icon" href="lab/static/mark.svg" type="image/svg+xml">'
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 VALUES_MAX = 64
 TEXT_MAX = 256 * 1024
@@ -73,6 +75,8 @@ class PageDoor:
             await self._app(scope, receive, send)
             return
         send = _Scrubbed(send, self._roots)
+        if scope["path"] == "/":
+            send = _WithIcon(send)
         if OWN_ROUTES.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
@@ -226,6 +230,35 @@ class _Scrubbed:
         except (ValueError, RecursionError):
             return message_without_paths(text, self._roots).encode()
         return json.dumps(message_without_paths(value, self._roots), ensure_ascii=False).encode()
+
+
+class _WithIcon:
+    """`send` that puts the lab's icon in the page where Gradio asks for a manifest: browsers fetch that without
+    cookies, and beside the path of a proxy, so that all they would get is a refusal. The rest passes untouched.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        """Held back until the page is whole: its length is told first."""
+        self._held = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        if message["type"] != "http.response.body" or self._start is None:
+            await self._send(message)
+            return
+        self._held += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        body = self._held.replace(MANIFEST, ICON, 1)
+        headers = MutableHeaders(raw=list(self._start.get("headers", [])))
+        if body != self._held:
+            headers["content-length"] = str(len(body))
+        await self._send({**self._start, "headers": headers.raw})
+        await self._send({"type": "http.response.body", "body": body})
 
 
 async def _body(receive: Receive) -> bytes:

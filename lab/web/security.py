@@ -202,11 +202,9 @@ class Guard:
                 self._attempts.right(address)
                 return self._welcome(scope, RedirectResponse(f"{self._root}/", 303))
             return self._wrong(address, "Wrong name or password.")
-        return (
-            self._way_in("")
-            if scope["path"] == "/"
-            else HTMLResponse(words.page("LiftLab", words.CLOSED), 401)
-        )
+        if scope["path"] == "/":  # to be asked for a password is no failure
+            return self._way_in("", 401 if self._access.auth is None else 200)
+        return HTMLResponse(words.page("LiftLab", words.CLOSED), 401)
 
     def _wrong(self, address: str, sentence: str) -> Response:
         """Refuse a token or a password. While the address has to wait, nothing was compared and nothing counts."""

@@ -165,7 +165,6 @@ def build_app(
         mcp_server=False,
         theme=lab_theme(),
         css_paths=[CSS],
-        head=HEAD,
     )
     app.add_middleware(PageDoor, roots=(lab.workspace.root,))
     app.add_middleware(Guard, access=access, attempts=attempts)
@@ -176,7 +175,6 @@ def build_app(
 QUEUE_SECS = 0.05
 """Between two looks of Gradio into its queue of events; on Linux it looks a thousand times a second, which keeps a core
 warm while nobody does anything. The page's own line does not pass there."""
-HEAD = """<link rel="icon" href="lab/static/mark.svg" type="image/svg+xml">"""
 
 
 def page_url(access: Access) -> str:

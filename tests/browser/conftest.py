@@ -20,10 +20,10 @@ SMALL = {"width": 1100, "height": 600}
 """Of pages that draw in 3D: without a graphics card every pixel costs."""
 HARMLESS = (
     "GPU stall due to ReadPixels", "THREE.Clock", "software", "Method not implemented.",
-    "computeBoundingSphere(): Computed radius is NaN", "/favicon.ico",
+    "computeBoundingSphere(): Computed radius is NaN",
 )  # fmt: skip
-"""Of Chromium without a graphics card, of viser (a deprecation, and flat corners of its splats), of Gradio (during an
-upload), and of a site that has no icon for Chromium beside the path where the lab is."""
+"""Of Chromium without a graphics card, of viser (a deprecation, and flat corners of its splats), and of Gradio (during
+an upload)."""
 ARGUMENTS = [
     "--no-sandbox", "--ignore-certificate-errors",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",

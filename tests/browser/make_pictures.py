@@ -27,8 +27,10 @@ BEAR, MUG = (290.0, 270.0), (396.0, 354.0)
 """Places in the first photo."""
 PATIENCE_MS = 300_000
 """Without a graphics card 3D is drawn late."""
-DRAWN_MS = 30_000
-"""From the moment on when a 3D view says that it is there, until it has drawn everything."""
+STILL_MS = 6_000
+"""Between two pictures of the 3D views: alike and full of colours, they show everything."""
+COLOURS = 500
+"""At least, in a 3D view that shows more than its empty ground."""
 
 
 def act(page: Page, do: Callable[[], object]) -> None:
@@ -49,7 +51,32 @@ def click(page: Page, place: tuple[float, float]) -> None:
 
 def drawn(page: Page) -> None:
     page.wait_for_function("document.querySelectorAll('.pane-wait').length === 0", timeout=PATIENCE_MS)
-    page.wait_for_timeout(DRAWN_MS)
+    before: list[bytes] = []
+    for _ in range(PATIENCE_MS // STILL_MS):
+        page.wait_for_timeout(STILL_MS)
+        views = views_in_sight(page)
+        if views == before and all(len(set(zip(*[iter(view)] * 3, strict=True))) > COLOURS for view in views):
+            return
+        before = views
+    raise TimeoutError(f"The 3D views do not come to rest in {PATIENCE_MS / 1000:.0f} s.")
+
+
+def views_in_sight(page: Page) -> list[bytes]:
+    """What is seen of each 3D view on the screen, RGB. Of the page, since a picture of an element waits for frames that
+    a busy view delays.
+    """
+    shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+    views = []
+    for frame in page.locator("iframe").all():
+        box = frame.bounding_box()
+        if box is None:  # it is hidden
+            continue
+        left, top = max(0, round(box["x"])), max(0, round(box["y"]))
+        right = min(shot.width, round(box["x"] + box["width"]))
+        bottom = min(shot.height, round(box["y"] + box["height"]))
+        if right - left > 100 and bottom - top > 100:
+            views.append(shot.crop((left, top, right, bottom)).tobytes())
+    return views
 
 
 def clicked(page: Page) -> None:

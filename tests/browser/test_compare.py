@@ -152,6 +152,20 @@ def test_a_comparison_begins_with_the_object_in_the_middle(open_page: OpenPage) 
         assert np.ptp(columns) > 0.1 * width, "it is seen from near"
 
 
+def test_the_better_answer_can_be_chosen_while_answers_stand_beside(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 1400, "height": 900})
+    click_photo(page, RED)
+    page.get_by_label("Find by words").fill("something green")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".find figure", timeout=60_000)
+    page.locator(".cmp-head").click()
+    page.wait_for_function("document.querySelectorAll('.cmp-table .tool').length === 2", timeout=60_000)
+    page.locator(".cmp-split").wait_for(timeout=20_000)
+    cut = page.locator(".cmp-wide").evaluate("node => node.scrollWidth - node.clientWidth")
+    page.screenshot(path=artifact("compare-beside.png"), full_page=True)
+    assert cut <= 1, "the whole table is in sight"
+
+
 def paint_the_right_answer(page: Page) -> None:
     """With the brush over the box that was clicked, as an object of its own."""
     page.get_by_role("combobox", name="Right answer").select_option("painted")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests import toy_workspace
 from tests.browser.conftest import OpenPage, artifact, without_3d
@@ -65,6 +65,17 @@ def test_an_object_is_clicked_named_and_taken_away_without_a_mouse(
     expect(objects(page)).to_contain_text("object 1")
 
 
+def tool_rows(page: Page) -> int:
+    """Rows in which the tools stand."""
+    middles = page.locator(".ws-bar > *").evaluate_all(
+        """parts => parts.filter((part) => part.offsetHeight).map((part) => {
+            const { top, bottom } = part.getBoundingClientRect();
+            return (top + bottom) / 2;
+        })"""
+    )
+    return len({round(middle / 12) for middle in middles})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_has_everything_in_reach(open_page: OpenPage, scheme: str) -> None:
@@ -76,6 +87,7 @@ def test_a_phone_has_everything_in_reach(open_page: OpenPage, scheme: str) -> No
         page.locator(f"[data-cell-head={cell}]").tap()
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], cell
         page.locator(f"[data-cell-head={cell}]").tap()
+    assert tool_rows(page) == 3, "they take no more of a small screen than they must"
     page.get_by_role("button", name="Take it away").tap()
     menu = page.get_by_role("dialog", name="Take it away")
     box = menu.bounding_box()
@@ -104,6 +116,41 @@ def test_two_windows_of_one_browser_show_the_same_work(open_page: OpenPage) -> N
     first.reload()
     first.wait_for_selector(".ws[data-phase=ready]", timeout=60_000)
     expect(objects(first)).to_have_count(2)
+
+
+@pytest.mark.slow
+def test_what_is_shared_opens_from_the_disk_and_says_what_it_shows(
+    open_page: OpenPage, browser: Browser, tmp_path: Path
+) -> None:
+    page = open_page()
+    click_photo(page, RED)
+    page.get_by_role("button", name="Rename object 1").click()
+    act(page, lambda: (page.get_by_label("New name of object 1").fill("crate"), page.keyboard.press("Enter")))
+    act(page, lambda: page.keyboard.press("n"))
+    click_photo(page, BLUE)
+    colours = [
+        row.evaluate("node => getComputedStyle(node.querySelector('.swatch')).backgroundColor")
+        for row in objects(page).all()
+    ]
+    page.get_by_role("button", name="Take it away").click()
+    with page.expect_download(timeout=60_000) as waiting:
+        page.get_by_role("link", name="Page to share").click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    page.keyboard.press("Escape")
+    for _ in range(3):  # the name; leave none behind for other tests of this server
+        act(page, lambda: page.keyboard.press("z"))
+    shared = browser.new_page(viewport={"width": 500, "height": 360})
+    shared.goto(path.as_uri())
+    shared.locator("canvas").first.wait_for(timeout=60_000)
+    about = shared.get_by_role("complementary")
+    assert shared.title() == about.get_by_role("heading").inner_text() == toy_workspace.NAME
+    assert about.get_by_role("listitem").all_inner_texts() == ["crate", "object 1"]
+    swatches = about.locator("li i").evaluate_all(
+        "all => all.map(one => getComputedStyle(one).backgroundColor)"
+    )
+    assert swatches == colours
+    shared.close()
 
 
 def audit(page: Page) -> list[tuple[str, Any]]:

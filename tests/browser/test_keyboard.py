@@ -45,6 +45,10 @@ def test_the_sheet_of_keys_opens_and_closes(fresh_page: Page) -> None:
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keys")
     assert sheet.get_by_text("a new object").is_visible()
+    fonts = [
+        part.evaluate("n => getComputedStyle(n).fontFamily") for part in (sheet, page.locator(".ws-hint"))
+    ]
+    assert fonts[0] == fonts[1], "it stands outside the page's own part, and looks as if it did not"
     page.keyboard.press("Escape")
     sheet.wait_for(state="hidden")
     page.get_by_role("button", name="Keys and clicks").click()

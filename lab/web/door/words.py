@@ -1,7 +1,12 @@
 """The little pages at the door: sign-in, and how to come in."""
 
 import html
+from pathlib import Path
 from string import Template
+from urllib.parse import quote
+
+MARK = quote((Path(__file__).parents[2] / "page" / "static" / "mark.svg").read_text(encoding="utf-8"))
+"""In the page itself: without one, browsers ask for an icon that only those who are in are given."""
 
 FORWARD = Template(
     "<p>Opening the lab&hellip;</p><script>location.replace('$root/')</script><p><a href='$root/'>Open</a></p>"
@@ -34,7 +39,7 @@ def page(title: str, body: str) -> str:
     """A whole page around `body`."""
     return f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>
+<link rel="icon" href="data:image/svg+xml,{MARK}"><style>
  :root {{ color-scheme: light dark }}
  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 18vh auto; padding: 0 1rem }}
  label {{ display: block; margin: .8rem 0 }}

@@ -284,7 +284,9 @@ def test_sign_in_page(tmp_path: Path) -> None:
     with TestClient(
         build_app(Lab(tmp_path), access=access), base_url="http://lab.local", follow_redirects=False
     ) as client:
-        assert "Password" in client.get("/").text
+        asked = client.get("/")
+        assert "Password" in asked.text and asked.status_code == 200, "to be asked is no failure"
+        assert "set-cookie" not in asked.headers
         wrong = client.post("/lab/login", data={"user": "ada", "password": "guess"})
         assert wrong.status_code == 401 and "Wrong name or password" in wrong.text
         assert client.get("/config").status_code == 401
