@@ -14,6 +14,7 @@ from liftlab.components.clicks import Click
 from liftlab.components.geometry.projection import project
 from liftlab.components.masks.cache import MaskCache
 from liftlab.components.masks.graph.scene_graph import surface_of_leaves
+from liftlab.components.masks.judging.network import judge
 from liftlab.components.masks.regions.outline import OutlineConfig
 from liftlab.components.types import Array, Scene, focal_of
 
@@ -91,6 +92,15 @@ class PieceFinder:
             return ids[min(int(click.granularity * len(ids)), len(ids) - 1)]
         return self.cache.preferred(ids, click=(click.view, click.x, click.y) if first else None)
 
+    def _likeliest_first(self, click: Click) -> list[int]:
+        """Cached objects under a click by how well the judge expects them to fit; the largest first where they were not
+        measured."""
+        ids = [i for i in self.cache.at(click.view, click.x, click.y).tolist() if i <= len(self.state.leaves)]
+        if self.cache.measured is None or not ids:
+            return ids[::-1]
+        expected = judge()(self.cache.click_inputs(ids, (click.view, click.x, click.y)))
+        return [ids[index] for index in np.argsort(-expected, kind="stable")]
+
     def voxels_of(self, choice: int) -> Bool[Array, "N"]:
         """Voxels that the photos show inside a cached object more often than outside of it."""
         inside = np.zeros(len(self.state.graph.points), np.int64)
@@ -133,8 +143,8 @@ class PieceFinder:
     def grown(self, before: Selection, click: Click, leaf: int) -> tuple[Bool[Array, "L"], tuple[int, ...]]:
         """Leaves selected after a later positive click, and the cached objects they come from.
 
-        In comes the largest cached object or part that the click can mean, or else the largest branch of the merge
-        tree.
+        In comes the cached object or part that the click can mean and that the judge finds likeliest, or else the
+        largest branch of the merge tree.
         """
         sizes = self.state.tree.voxels[: len(before.selected)]
         volume = int(sizes[before.selected].sum())
@@ -145,8 +155,8 @@ class PieceFinder:
             limit, growth = max(inradius(mask) for mask in before.masks), 1.0
         most = self._voxels_within(limit, click)
         selected = before.selected.copy()
-        for choice in reversed(self.cache.at(click.view, click.x, click.y).tolist()):
-            if choice > len(self.state.leaves) or self.cache.kinds[choice - 1] not in ("object", "part"):
+        for choice in self._likeliest_first(click):
+            if self.cache.kinds[choice - 1] not in ("object", "part"):
                 continue
             leaves = self.state.leaves[choice - 1]
             fresh = self.cache.mask(click.view, choice) & ~here

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -145,16 +146,15 @@ def test_the_judge_decides_what_a_click_means(monkeypatch) -> None:
     ids = cache.at(0, 30, 20).tolist()
     assert len(ids) == 3
     for index, object_id in enumerate(ids):
-        answers = np.eye(len(ids))[index]
-        monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda a=answers: lambda inputs: a)
+        chooses = SimpleNamespace(choice=lambda inputs, index=index: index)
+        monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda c=chooses: c)
         assert cache.preferred(ids, click=(0, 30.0, 20.0)) == object_id
 
 
 def test_a_click_on_what_a_person_added_means_it_unless_it_means_a_thing_on_it(monkeypatch) -> None:
     cache = measured(nested())
-    monkeypatch.setattr(
-        "liftlab.components.masks.cache.judge", lambda: lambda inputs: -np.arange(len(inputs))
-    )
+    smallest = SimpleNamespace(choice=lambda inputs: 0)
+    monkeypatch.setattr("liftlab.components.masks.cache.judge", lambda: smallest)
     thing = [cache.mask(view, 1) for view in range(len(SIZES))]  # what the judge chooses
     for extra, wanted in ((1, "added"), (12, "thing")):  # the thing drawn a little larger; the table it is on
         larger = [cv2.dilate(mask.astype(np.uint8), np.ones((2 * extra + 1,) * 2)) > 0 for mask in thing]

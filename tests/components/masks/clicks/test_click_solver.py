@@ -49,6 +49,21 @@ def test_one_click_gives_the_box_in_every_view(toy: Toy, solver: GraphCutSolver,
     assert answer.object_ids and len(answer.leaves)
 
 
+def test_the_judge_says_what_a_later_positive_click_adds(
+    toy: Toy, cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = ClickList((click(toy, 1, 0), click(toy, 3, 1)), ())
+    under = cache.at(1, both.clicks[1].x, both.clicks[1].y).tolist()
+    added = set()
+    for index in range(len(under)):
+        monkeypatch.setattr(
+            "liftlab.components.masks.clicks.pieces.judge",
+            lambda k=index: lambda inputs: np.eye(len(inputs))[k],
+        )
+        added.add(GraphCutSolver(toy.scene, cache, GraphCutConfig()).solve(both).object_ids[-1])
+    assert len(added & set(under)) >= 2
+
+
 def test_a_second_box_is_added_and_a_negative_click_takes_only_it_away(
     toy: Toy, solver: GraphCutSolver
 ) -> None:
