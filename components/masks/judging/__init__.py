@@ -4,6 +4,6 @@ Public, by module:
 
 - `inputs`: click_inputs, distance_to_outside, Measured, object_inputs
 - `measures`: measure, measured_photo, MEASURES, MIN_MEASURED_PX, region_borders
-- `network`: Judge, judge, NEAR_TIE, read_judge, WEIGHTS
+- `network`: Judge, judge, read_judge, WEIGHTS
 - `relations`: INSIDE, relations, voxels_of_masks
 """
