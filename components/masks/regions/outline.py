@@ -214,7 +214,7 @@ def _unheard(votes: Int8[Array, "h w"], reach_px: int) -> Bool[Array, "h w"]:
     """Votes too near to those for the other side, without the inner half of what is thin."""
     inside, outside = (votes == 1).view(np.uint8), (votes == 0).view(np.uint8)
     around = np.ones((2 * reach_px + 1,) * 2, np.uint8)
-    near = (cv2.dilate(inside, around) & cv2.dilate(outside, around)).view(bool)
+    near = (cv2.dilate(inside, around) > 0) & (cv2.dilate(outside, around) > 0)
     deep = cv2.distanceTransform(1 - outside, cv2.DIST_L2, cv2.DIST_MASK_5) * inside
     deepest = cv2.dilate(deep, np.ones((4 * reach_px + 1,) * 2, np.uint8))
     return near & ~((deep > 0) & (deep > deepest / 2))
