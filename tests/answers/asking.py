@@ -23,6 +23,7 @@ import torch
 from numba.core.dispatcher import Dispatcher
 
 from benchmarks.common.truth_scenes import scene_from_truth
+from liftlab.components.errors import InputError
 from liftlab.components.types import Scene
 from liftlab.engine.lab import Lab
 from liftlab.pipelines.base import MethodEntry, list_methods
@@ -251,14 +252,18 @@ def ray_of(scene: Scene | None, click: PhotoClick) -> tuple[np.ndarray, np.ndarr
 
 
 def exported(session: Session, out: Path, method: str) -> dict[str, tuple[str, int]]:
-    """Exports of the first object, file by file."""
+    """Exports of the first object, file by file; of what is refused (it has no place in 3D), the sentence."""
     first = session.objects[0].id
     splats = session.scene is not None and session.scene.gaussians is not None
     kinds = (
         OF_EVERY_METHOD + (WITH_SPLATS if splats else ()) + (OF_ONE_METHOD if method == ONE_METHOD else ())
     )
     for kind in kinds:
-        session.export(kind, out / kind, [first])
+        try:
+            session.export(kind, out / kind, [first])
+        except InputError as error:
+            (out / kind).mkdir(parents=True, exist_ok=True)
+            (out / kind / "refused.txt").write_text(str(error))
     return {
         path.relative_to(out).as_posix(): digest_of_file(path)
         for path in sorted(out.rglob("*"))
