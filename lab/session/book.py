@@ -105,13 +105,16 @@ class ObjectBook:
             raise InputError("There is no object yet; click on one first.")
         return self.entry(self.current_id)
 
-    def fresh(self, name: str | None) -> ObjectRequest:
+    def fresh(self, name: str | None, *, named: bool = True) -> ObjectRequest:
         """An object that is not in the book yet, with the next number and colour; None takes a free name.
+
+        Args:
+            named: A person gave it this name.
 
         Raises:
             InputError: The name is taken or cannot be a file name.
         """
-        named = name is not None
+        named = named and name is not None
         if name is None:
             taken = {entry.prompts.object.casefold() for entry in self.entries}
             name = next(n for i in range(1, len(taken) + 2) if (n := f"object {i}") not in taken)

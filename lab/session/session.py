@@ -117,9 +117,13 @@ class Session(OpenScene):
         return self._state(self.book.entry(object_id))
 
     @locked
-    def new_object(self, name: str | None = None) -> ObjectState:
-        """Start another object and make it current."""
-        return self._do(self.book.change(None, self.book.fresh(name)))
+    def new_object(self, name: str | None = None, *, named: bool = True) -> ObjectState:
+        """Start another object and make it current; without a name it takes one that is free.
+
+        Args:
+            named: A person gave it its name: words find it by that from then on, for everybody on the scene.
+        """
+        return self._do(self.book.change(None, self.book.fresh(name, named=named)))
 
     @locked
     def select_object(self, object_id: int) -> ObjectState:
@@ -205,9 +209,9 @@ class Session(OpenScene):
         """
         choice = answered_by or self.book.choice
         scene, _ = self.answerer.need_scene(), self.answerer.need_method(choice)
-        fresh = self.book.fresh(prompts.object)
+        fresh = self.book.fresh(prompts.object, named=named)
         settings = replace(fresh.prompts, granularity=prompts.granularity)
-        fresh = replace(fresh, colour=colour or fresh.colour, prompts=settings, named=named, method=choice)
+        fresh = replace(fresh, colour=colour or fresh.colour, prompts=settings, method=choice)
         self.history.do(self.book.change(None, fresh))
         for click in prompts.clicks:
             self.add(click)

@@ -31,13 +31,21 @@ def act(page: Page, do: Callable[[], object]) -> None:
 
 
 def at_photo(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Place on the screen of a photo pixel."""
-    page.locator(".photo-layers").scroll_into_view_if_needed()
-    box = page.locator(".photo-layers").bounding_box()
-    assert box is not None
-    return box["x"] + x / toy_workspace.WIDTH * box["width"], box["y"] + y / toy_workspace.HEIGHT * box[
-        "height"
-    ]
+    """Place on the screen of a photo pixel, once the photo stands still: a cell that closes above it moves it."""
+    left, top, width, height = page.evaluate(
+        """async () => {
+            const photo = document.querySelector('.photo-layers');
+            photo.scrollIntoView({block: 'nearest', behavior: 'instant'});
+            for (let before = '', still = 0; ; ) {
+                const {x, y, width, height} = photo.getBoundingClientRect(), now = `${[x, y, width, height]}`;
+                still = now === before ? still + 1 : 0;
+                if (still === 3) return [x, y, width, height];
+                before = now;
+                await new Promise(requestAnimationFrame);
+            }
+        }"""
+    )
+    return left + x / toy_workspace.WIDTH * width, top + y / toy_workspace.HEIGHT * height
 
 
 Button = Literal["left", "right"]

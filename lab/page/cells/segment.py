@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from liftlab.page.canvas import workspace
 from liftlab.page.cells.frame import code_part
-from liftlab.session.saving.python_code import session_lines, with_imports
+from liftlab.session.saving.python_code import AskedObject, session_lines, with_imports
 
 if TYPE_CHECKING:
     from liftlab.web.visitor import Visitor
@@ -34,5 +34,6 @@ def code_of(visitor: "Visitor") -> str:
     objects = session.objects
     numbers = {state.id: number for number, state in enumerate(objects, start=1)}
     arrangement = session.stage.arrangement.renumbered(numbers)
-    code = with_imports(session_lines(name, [(state.asked, state.choice) for state in objects], arrangement))
+    asked = [AskedObject(state.asked, state.choice, state.named) for state in objects]
+    code = with_imports(session_lines(name, asked, arrangement))
     return code if len(code) <= CHARACTERS_SHOWN else LONG

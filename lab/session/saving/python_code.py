@@ -1,7 +1,7 @@
 """Runs as Python: what the page shows beneath its cells, and a whole notebook as one script."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from liftlab.files.config_records import to_plain
 from liftlab.session.arrangement import Arrangement
@@ -50,28 +50,37 @@ def code_for(cell: Cell, scene: str) -> str:
     if isinstance(cell, KeepCell):
         return f"keep_again(lab, {scene!r}, {cell.objects!r})"
     objects = [
-        (entry.prompts, _plain(entry.method) if entry.method else MethodChoice(cell.method))
+        AskedObject(
+            entry.prompts, _plain(entry.method) if entry.method else MethodChoice(cell.method), entry.named
+        )
         for entry in cell.objects
     ]
     return "\n".join(session_lines(scene, objects, cell.arrangement))
 
 
-def session_lines(
-    scene: str, objects: Iterable[tuple[ObjectPrompts, MethodChoice]], arrangement: Arrangement
-) -> list[str]:
+class AskedObject(NamedTuple):
+    """What is asked for one object."""
+
+    prompts: ObjectPrompts
+    choice: MethodChoice
+    """What answers it."""
+    named: bool
+    """A person gave its name: words find it by that, also in the run of this Python."""
+
+
+def session_lines(scene: str, objects: Iterable[AskedObject], arrangement: Arrangement) -> list[str]:
     """A session with its objects as Python, where `lab` is a `Lab`.
 
     Args:
-        objects: What is asked for each, and what answers it.
         arrangement: Of the objects, numbered from 1 in this order.
     """
     objects = list(objects)
-    chosen = {choice.key: choice for _, choice in objects if choice != MethodChoice()}
+    chosen = {asked.choice.key: asked.choice for asked in objects if asked.choice != MethodChoice()}
     lines = [f"lab.prepare({scene!r}, {_method_code(choice)})" for choice in chosen.values()]
     lines += ["session = Session(lab)", f"session.open({scene!r})"]
     method = MethodChoice()
-    for prompts, choice in objects:
-        lines.append(f"session.new_object({prompts.object!r})")
+    for prompts, choice, named in objects:
+        lines.append(f"session.new_object({prompts.object!r}{'' if named else ', named=False'})")
         if choice != method:
             lines.append(f"session.set_method({_method_code(choice)})")
             method = choice

@@ -83,6 +83,7 @@ CLICKS: dict[str, Callable[[Session], object]] = {
         s.set_granularity(0.35),
         s.shrink(),
     ),
+    "named": lambda s: (s.new_object("mug"), s.click("000.png", *box_center(TOY, 0, 2))),
     "moved": lambda s: (s.click("000.png", *box_center(TOY, 0, 2)), s.stage.move(1, (0.1, 0.2, 0.0))),
 }
 
@@ -96,8 +97,8 @@ def test_the_clicks_shown_give_the_same_objects(visitor: Visitor, what: str) -> 
 
 
 def same(session: Session, wanted: Session) -> None:
-    assert [(s.name, s.asked, s.choice) for s in session.objects] == [
-        (s.name, s.asked, s.choice) for s in wanted.objects
+    assert [(s.name, s.named, s.asked, s.choice) for s in session.objects] == [
+        (s.name, s.named, s.asked, s.choice) for s in wanted.objects
     ]
     for own, other in zip(session.objects, wanted.objects, strict=True):
         assert any(mask.any() for mask in own.masks)
