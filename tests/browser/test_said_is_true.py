@@ -58,6 +58,7 @@ def first_page(open_page: OpenPage, **options: object) -> Page:
     """The page of somebody who has nothing open, once it knows what there is."""
     page = open_page(ready=False, **options)
     expect(page.locator(".ws-veil p")).to_contain_text("This workspace has 2 scenes", timeout=60_000)
+    expect(page.locator("[data-cell-head=capture]")).to_have_attribute("aria-expanded", "true")
     return page
 
 
