@@ -129,7 +129,7 @@ def answers_of(
         masks = lab.masks(plan.name)
         if not plan.from_truth:
             say("splats")
-            with trained_but_kept(splats, shown, renew=renew):
+            with trained_but_kept(splats if plan.keeps_splats else None, shown, renew=renew):
                 lab.gaussians(plan.name, plan.gaussians)
         scene = lab.scene(plan.name)
         sizes = tuple((view.camera.height, view.camera.width) for view in scene.views)

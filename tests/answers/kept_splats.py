@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 
 from liftlab.components.gaussians.training.frames import make_frames
+from liftlab.components.gaussians.training.initialise import gaussians_from_pointmap
 from liftlab.components.gaussians.training.loop import evaluate
 from liftlab.components.types import Gaussians, Scene
 from liftlab.pipelines.steps import gaussians as step
@@ -40,8 +41,8 @@ def load_splats(path: Path) -> Gaussians:
 
 
 @contextlib.contextmanager
-def trained_but_kept(path: Path, shown: dict[str, float], *, renew: bool) -> Iterator[None]:
-    """Training gives the splats of the file `path`.
+def trained_but_kept(path: Path | None, shown: dict[str, float], *, renew: bool) -> Iterator[None]:
+    """Training gives the splats of the file `path`, or without one those that it starts from.
 
     Args:
         shown: Is given what splats show of the photos: those trained here, and those kept.
@@ -52,9 +53,14 @@ def trained_but_kept(path: Path, shown: dict[str, float], *, renew: bool) -> Ite
     def trained(scene: Scene, config: GaussiansConfig, **options: Any) -> tuple[Gaussians, Any]:
         gaussians, report = build(scene, config, **options)
         frames = make_frames(scene.views, max_side=config.train.max_side)
-        if renew and (not path.exists() or evaluate(load_splats(path), frames).psnr < report.psnr - FIT_DB):
-            save_splats(path, gaussians)
-        kept = load_splats(path)
+        if path is None:
+            kept = gaussians_from_pointmap(scene.pointmap, scene.views, count=config.start_count)
+        else:
+            if renew and (
+                not path.exists() or evaluate(load_splats(path), frames).psnr < report.psnr - FIT_DB
+            ):
+                save_splats(path, gaussians)
+            kept = load_splats(path)
         shown.update(
             {
                 "psnr, trained": report.psnr,

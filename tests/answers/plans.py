@@ -35,6 +35,9 @@ class Plan:
     """Name of the capture where it is not the plan's."""
     from_truth: bool = False
     """Cameras and depth are the true ones, and there are no splats: what takes longest is left out."""
+    keeps_splats: bool = True
+    """The splats that methods are asked on are kept beside the record; else they are those that a training starts from,
+    made anew of the scene each time: for photos of which nothing may be handed out."""
     methods: tuple[str, ...] = ()
     """Methods that are asked; empty for all."""
 
@@ -57,7 +60,7 @@ class Plan:
 
     @property
     def recorded(self) -> bool:
-        return self.record.exists() and (self.from_truth or self.splats.exists())
+        return self.record.exists() and (self.from_truth or not self.keeps_splats or self.splats.exists())
 
 
 def splats(iterations: int, *, count: int) -> GaussiansConfig:
@@ -121,6 +124,7 @@ SHELF = Plan(
 )
 SPARSE5 = Plan(
     name="sparse5",
+    keeps_splats=False,
     reconstruct=ReconstructConfig(max_side=480),
     gaussians=splats(150, count=5000),
     clicks={

@@ -210,6 +210,20 @@ def test_methods_are_asked_on_the_kept_splats_while_they_fit(tmp_path: Path) -> 
     assert np.array_equal(given(good, renew=True)[0].means, good.means)
 
 
+def test_without_a_file_methods_are_asked_on_the_splats_that_a_training_starts_from() -> None:
+    toy = make_toy(width=48, height=36)
+    start = gaussians_from_pointmap(toy.scene.pointmap, toy.scene.views, count=500)
+    trained = replace(start, means=start.means + np.float32(1e-3))
+    with (
+        mock.patch.object(
+            step, "build_gaussians", lambda *_, **__: (trained, SimpleNamespace(psnr=20, ssim=0.9))
+        ),
+        trained_but_kept(None, {}, renew=True),
+    ):
+        given, _ = step.build_gaussians(toy.scene, GaussiansConfig(start_count=500))
+    assert np.array_equal(given.means, start.means)
+
+
 def test_long_selections_are_thinned() -> None:
     bits = np.arange(50_000) % 7 == 0
     assert np.array_equal(unpacked(packed(bits)), bits[::3])
