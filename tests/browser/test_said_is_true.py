@@ -28,6 +28,7 @@ from tests.browser.hands import (
     click_photo,
     covered,
     objects,
+    overlay,
 )
 from tests.browser.test_scenes import card, open_scene, show_cards
 from tests.not_none import not_none
@@ -100,7 +101,8 @@ def test_where_there_is_no_depth_the_photo_alone_has_it(open_page: OpenPage) -> 
     expect(page.locator(".ws-hint")).to_contain_text("There is no reliable depth here")
     expect(objects(page).first).to_contain_text("in one photo only")
     x, y = toy_workspace.box_center(TOY, 0, RED)
-    assert covered(page, RED) > 0.5, f"what was clicked at ({x}, {y}) is in it"
+    assert covered(page, RED) > 0.5
+    assert overlay(page)[int(y), int(x)] > 0, f"what was clicked at ({x}, {y}) is in it"
     masks = page.locator(".thumb .t-mask")
     assert [masks.nth(k).is_visible() for k in range(masks.count())] == [True, False, False]
     page.screenshot(path=artifact("no-depth.png"))
