@@ -126,7 +126,7 @@ STATES: dict[str, tuple[Callable[[Page], None], dict[str, object]]] = {
     "lab-dark": (clicked, {"color_scheme": "dark"}),
     "lab-phone": (clicked, {"viewport": {"width": 412, "height": 915}}),
     "words": (words, {}),
-    "compare": (compared, {}),
+    "compare": (compared, {"viewport": {"width": 1400, "height": 980}}),
     "take-it-away": (menu, {}),
     "scenes": (cards, {}),
     "methods": (methods, {}),
@@ -146,9 +146,9 @@ def make(browser: Browser, url: str, name: str) -> None:
     page.wait_for_selector(".ws[data-phase=ready]")
     reach(page)
     shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
-    shot.quantize(256, dither=Image.Dither.NONE).save(
-        OUT / f"{name}.png", optimize=True
-    )  # a third of the bytes
+    # a third of the bytes; a palette that covers all colours, or small things of a colour of their own lose it
+    few = shot.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=5, dither=Image.Dither.NONE)
+    few.save(OUT / f"{name}.png", optimize=True)
     context.close()
 
 

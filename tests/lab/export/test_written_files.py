@@ -55,9 +55,7 @@ def test_without_splats_the_other_kinds_are_written(shared_lab: Lab, toy: Toy, t
     assert not (tmp_path / "none").exists() or not list((tmp_path / "none").iterdir())
 
 
-def test_a_few_points_far_away_are_in_no_file_of_the_object(
-    splat_lab: Lab, toy: Toy, tmp_path: Path
-) -> None:
+def test_a_few_points_far_away_are_in_no_file_of_the_object(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
     """As the few of a mug that lay on the wall behind, and stretched it to a metre."""
     session = objects_of(splat_lab, toy, "mug")
 
