@@ -126,7 +126,7 @@ STATES: dict[str, tuple[Callable[[Page], None], dict[str, object]]] = {
     "lab-dark": (clicked, {"color_scheme": "dark"}),
     "lab-phone": (clicked, {"viewport": {"width": 412, "height": 915}}),
     "words": (words, {}),
-    "compare": (compared, {"viewport": {"width": 1400, "height": 980}}),
+    "compare": (compared, {"viewport": {"width": 1400, "height": 1000}}),
     "take-it-away": (menu, {}),
     "scenes": (cards, {}),
     "methods": (methods, {}),
