@@ -42,8 +42,11 @@ def act(page: Page, do: Callable[[], object]) -> None:
 
 
 def click(page: Page, place: tuple[float, float]) -> None:
-    box = page.locator(".photo-layers").bounding_box()
-    assert box is not None
+    photo = page.locator(".photo-layers")
+    before, box = None, photo.bounding_box()
+    while box is None or box != before:  # it moves while the page is laid out
+        page.wait_for_timeout(1000)
+        before, box = box, photo.bounding_box()
     x, y = (place[axis] / SIZE[axis] * box[side] for axis, side in ((0, "width"), (1, "height")))
     act(page, lambda: page.mouse.click(box["x"] + x, box["y"] + y))
     page.mouse.move(2, 2)

@@ -231,7 +231,7 @@ def test_a_run_that_is_reopened_brings_its_scene(open_page: OpenPage, tmp_path: 
     assert covered(page, BLUE) > 0.9
 
 
-def test_photos_are_dropped_anywhere(open_page: OpenPage, page_server: PageServer) -> None:
+def test_photos_are_dropped_anywhere_and_become_a_scene(open_page: OpenPage, page_server: PageServer) -> None:
     page = opened(open_page)
     photos = sorted((page_server.workspace / "captures" / toy_workspace.NAME / "images").iterdir())
     head = page.locator("[data-cell-head=capture]")
@@ -253,6 +253,15 @@ def test_photos_are_dropped_anywhere(open_page: OpenPage, page_server: PageServe
     assert page.url.split("?")[0].rstrip("/") == page_server.origin, (
         "the browser opened no photo in its place"
     )
+    page.get_by_role("textbox", name="Name").fill("dropped")
+    page.get_by_role("button", name="Build the scene").click()
+    expect(card(page, "dropped")).to_have_attribute("data-open", "", timeout=60_000)
+    expect(head.locator("small")).to_have_text(f"dropped, {len(photos)} photos")
+    open_scene(page, toy_workspace.NAME)
+    page.on("dialog", lambda dialog: dialog.accept())
+    card(page, "dropped").hover()
+    page.get_by_role("button", name="Delete dropped").click()  # for other tests of this server
+    expect(card(page, "dropped")).to_contain_text("not built yet")  # its photos stay
 
 
 def stays(path: Path, instance: int, means: np.ndarray) -> bool:
