@@ -42,8 +42,11 @@ def act(page: Page, do: Callable[[], object]) -> None:
 
 
 def click(page: Page, place: tuple[float, float]) -> None:
-    box = page.locator(".photo-layers").bounding_box()
-    assert box is not None
+    photo = page.locator(".photo-layers")
+    before, box = None, photo.bounding_box()
+    while box is None or box != before:  # it moves while the page is laid out
+        page.wait_for_timeout(1000)
+        before, box = box, photo.bounding_box()
     x, y = (place[axis] / SIZE[axis] * box[side] for axis, side in ((0, "width"), (1, "height")))
     act(page, lambda: page.mouse.click(box["x"] + x, box["y"] + y))
     page.mouse.move(2, 2)
@@ -126,7 +129,7 @@ STATES: dict[str, tuple[Callable[[Page], None], dict[str, object]]] = {
     "lab-dark": (clicked, {"color_scheme": "dark"}),
     "lab-phone": (clicked, {"viewport": {"width": 412, "height": 915}}),
     "words": (words, {}),
-    "compare": (compared, {}),
+    "compare": (compared, {"viewport": {"width": 1400, "height": 1000}}),
     "take-it-away": (menu, {}),
     "scenes": (cards, {}),
     "methods": (methods, {}),
@@ -146,9 +149,9 @@ def make(browser: Browser, url: str, name: str) -> None:
     page.wait_for_selector(".ws[data-phase=ready]")
     reach(page)
     shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
-    shot.quantize(256, dither=Image.Dither.NONE).save(
-        OUT / f"{name}.png", optimize=True
-    )  # a third of the bytes
+    # a third of the bytes; a palette that covers all colours, or small things of a colour of their own lose it
+    few = shot.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=5, dither=Image.Dither.NONE)
+    few.save(OUT / f"{name}.png", optimize=True)
     context.close()
 
 

@@ -15,6 +15,8 @@ def test_a_method_is_prepared_with_other_settings_and_answers(open_page: OpenPag
     row = page.locator(".m-row", has=page.get_by_text("wildseg3d", exact=True))
     assert row.get_by_role("checkbox").is_checked()
     assert "answers · ready in" in row.locator(".m-state").inner_text()
+    other = page.locator(".m-row", has=page.get_by_text("gaga", exact=True))
+    assert "not prepared · about " in other.locator(".m-state").inner_text(), "how long it would take"
 
     row.get_by_text("Settings", exact=True).click()
     field = row.get_by_label("box iou")

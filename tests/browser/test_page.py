@@ -252,6 +252,14 @@ def test_tools_never_move_the_photo(fresh_page: Page) -> None:
     assert photo.bounding_box() == before, "nor does an object"
 
 
+def test_lists_to_choose_from_look_like_lists(fresh_page: Page) -> None:
+    for name in ("Method", "Saved work"):
+        border, picture = fresh_page.get_by_label(name, exact=True).evaluate(
+            "list => [getComputedStyle(list).borderTopWidth, getComputedStyle(list).backgroundImage]"
+        )
+        assert float(border.removesuffix("px")) >= 1 and "svg" in picture, f"{name} has a frame and an arrow"
+
+
 def are_masks(path: Path) -> None:
     with zipfile.ZipFile(path) as packed:
         names = [name for name in packed.namelist() if name.endswith("000.png")]

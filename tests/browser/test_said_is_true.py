@@ -1,6 +1,7 @@
 """What the page says is so: of work under way, of places without depth, of results and of what is taken away."""
 
 import contextlib
+import io
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from scipy.spatial import KDTree
 
@@ -101,7 +103,12 @@ def test_where_there_is_no_depth_the_photo_alone_has_it(open_page: OpenPage) -> 
     expect(page.locator(".ws-hint")).to_contain_text("There is no reliable depth here")
     expect(objects(page).first).to_contain_text("in one photo only")
     x, y = toy_workspace.box_center(TOY, 0, RED)
-    assert covered(page, RED) > 0.5, f"what was clicked at ({x}, {y}) is in it"
+    assert covered(page, RED) > 0.5
+    packed = page.request.get(f"{page.url.split('?')[0]}lab/export/masks").body()
+    with zipfile.ZipFile(io.BytesIO(packed)) as masks_of_photos:
+        own = next(name for name in masks_of_photos.namelist() if name.endswith("000.png"))
+        mask = np.asarray(Image.open(io.BytesIO(masks_of_photos.read(own)))) > 0
+    assert mask[int(y), int(x)], f"what was clicked at ({x}, {y}) is in it"
     masks = page.locator(".thumb .t-mask")
     assert [masks.nth(k).is_visible() for k in range(masks.count())] == [True, False, False]
     page.screenshot(path=artifact("no-depth.png"))
@@ -225,7 +232,7 @@ def test_a_run_that_is_reopened_brings_its_scene(open_page: OpenPage, tmp_path: 
     assert covered(page, BLUE) > 0.9
 
 
-def test_photos_are_dropped_anywhere(open_page: OpenPage, page_server: PageServer) -> None:
+def test_photos_are_dropped_anywhere_and_become_a_scene(open_page: OpenPage, page_server: PageServer) -> None:
     page = opened(open_page)
     photos = sorted((page_server.workspace / "captures" / toy_workspace.NAME / "images").iterdir())
     head = page.locator("[data-cell-head=capture]")
@@ -247,6 +254,15 @@ def test_photos_are_dropped_anywhere(open_page: OpenPage, page_server: PageServe
     assert page.url.split("?")[0].rstrip("/") == page_server.origin, (
         "the browser opened no photo in its place"
     )
+    page.get_by_role("textbox", name="Name").fill("dropped")
+    page.get_by_role("button", name="Build the scene").click()
+    expect(card(page, "dropped")).to_have_attribute("data-open", "", timeout=60_000)
+    expect(head.locator("small")).to_have_text(f"dropped, {len(photos)} photos")
+    open_scene(page, toy_workspace.NAME)
+    page.on("dialog", lambda dialog: dialog.accept())
+    card(page, "dropped").hover()
+    page.get_by_role("button", name="Delete dropped").click()  # for other tests of this server
+    expect(card(page, "dropped")).to_contain_text("not built yet")  # its photos stay
 
 
 def stays(path: Path, instance: int, means: np.ndarray) -> bool:

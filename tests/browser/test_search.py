@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, artifact
+from tests.browser.hands import BLUE, act, click_photo
 
 ADD = re.compile("^Add ")
 """Followed by the object's name: names stay with a scene, and other tests give some."""
@@ -69,6 +70,27 @@ def test_the_threshold_the_history_and_a_given_name(open_page: OpenPage) -> None
     box.fill("the kettle")  # leave nothing behind for other tests of this server
     objects.first.get_by_role("button", name="Delete").click()
     expect(objects).to_have_count(0)
+
+
+def test_a_name_is_everybodys_in_parts_and_by_meaning(open_page: OpenPage) -> None:
+    first, second = open_page(), open_page()
+    expect(first.locator(".find-note")).to_contain_text("names given on this scene (everybody shares them)")
+    expect(first.locator(".find-note")).to_contain_text("Other words need a name, guesses or a model.")
+    click_photo(first, BLUE)
+    first.get_by_role("button", name="Rename object 1").click()
+    name = first.get_by_label("New name of object 1")
+    act(first, lambda: (name.fill("purple sofa"), first.keyboard.press("Enter")))
+    box, hits = second.get_by_label("Find by words"), second.locator(".find figcaption span")
+    box.fill("sofa")
+    box.press("Enter")
+    expect(hits).to_have_text(["purple sofa"], timeout=60_000)
+    second.get_by_label("What reads the words").select_option("words")
+    expect(hits).to_have_text(["purple sofa"], timeout=120_000)
+    box.fill("couch")
+    box.press("Enter")
+    expect(second.locator(".find-asks b")).to_have_text(["couch"], timeout=60_000)
+    expect(hits.first).to_have_text("purple sofa")
+    act(first, lambda: first.get_by_role("button", name="Delete purple sofa").click())  # for other tests
 
 
 def test_words_that_nobody_measured_lead_on_to_guesses(open_page: OpenPage) -> None:

@@ -197,7 +197,7 @@ export interface ForgetScale {
 /** Show another photo. */
 export interface Show {
   do: "show";
-  /** Its name; nothing lets the session choose. */
+  /** Its name; nothing where a page has none yet: then the one that was on the screen last stays. */
   photo: string | null;
 }
 

@@ -8,6 +8,7 @@ import { finder, made } from "./dom.js";
 export class Works {
   /** @type {WorkRow[]} */
   rows = [];
+  open = ""; // scene and work
 
   /**
    * @param {HTMLElement} root
@@ -33,9 +34,19 @@ export class Works {
     return this.rows.find((row) => row.current);
   }
 
-  /** @param {Ready} state */
+  /**
+   * @param {Ready} state
+   * @returns whether another work, or scene, is open than before
+   */
   render(state) {
     this.rows = state.works;
+    const before = this.open;
+    this.open = JSON.stringify([state.scene, this.current?.id]);
+    this.list();
+    return this.open !== before;
+  }
+
+  list() {
     if (document.activeElement === this.box.querySelector("input")) return; // somebody is typing a name
     if (document.activeElement !== this.select)
       this.select.replaceChildren(...this.rows.map((row) => new Option(titleOf(row), row.id, false, row.current)));

@@ -264,7 +264,7 @@ class Workspace {
     this.stage.render(state);
     this.ruler.render(state);
     this.objects.render(state);
-    this.works.render(state);
+    if (this.works.render(state)) this.photo = state.show; // what was on the screen there, whatever is on it here
     cells.showCode("segment", state.code);
     if (sceneChanged) this.renderStrip(state);
     this.renderPhoto();

@@ -31,10 +31,11 @@ class Show(View, tag="show"):
     """Show another photo."""
 
     photo: Text | None
-    """Its name; nothing lets the session choose."""
+    """Its name; nothing where a page has none yet: then the one that was on the screen last stays."""
 
     def perform(self, visitor: "Visitor") -> None:
-        visitor.photo = self.photo
+        if self.photo is not None:
+            visitor.photo = self.photo
         visitor.push()
 
 

@@ -1,5 +1,6 @@
 """Exports of splats: of methods that select points and of those that select splats."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,12 +13,14 @@ from plyfile import PlyData
 
 from liftlab.components.errors import InputError
 from liftlab.components.gaussians.files import read_gaussians
+from liftlab.components.gaussians.selection import joined, subset
 from liftlab.components.gaussians.training.loop import TrainConfig
 from liftlab.components.rasterize import rasterize, tensors_from_gaussians
 from liftlab.components.types import Gaussians
 from liftlab.engine.lab import Lab
 from liftlab.export.formats import EXPORT_FORMATS
 from liftlab.export.outputs import every_kind, export, output_folder, write_segmentation
+from liftlab.export.splats import ObjectSplats
 from liftlab.pipelines.steps.gaussians import GaussiansConfig
 from liftlab.session.session import Session
 from tests.lab.splat_method import NAME as LIFTED
@@ -84,6 +87,18 @@ def test_one_scene_is_without_all_of_the_objects(lab: Lab, toy: Toy, tmp_path: P
             inside = toy.instance[view] == number
             assert alpha[inside].mean() < cover(each[2 - number], lab, view)[inside].mean() - 0.2, number
         assert alpha[toy.instance[view] == 3].mean() > 0.6
+
+
+def test_a_splat_far_away_is_no_part_of_what_is_taken(lab: Lab, toy: Toy) -> None:
+    session = clicked(lab, toy)
+    splats = ObjectSplats(session, "split")
+    parted, whole = splats.part(session.objects[0]), splats.thing(session.objects[0])
+    from_it = np.linalg.norm(parted.rest.means - parted.thing.means.mean(axis=0), axis=1)
+    far = subset(parted.rest, np.argsort(from_it)[-3:])
+    assert len(far.means) < 0.01 * len(parted.thing.means)
+    stretched = replace(parted, thing=joined(parted.thing, far))
+    with mock.patch.object(splats, "part", return_value=stretched):
+        np.testing.assert_array_equal(splats.thing(session.objects[0]).means, whole.means)
 
 
 def test_trimming_bleeds_less_than_keeping(lab: Lab, toy: Toy, tmp_path: Path) -> None:

@@ -20,8 +20,10 @@ from liftlab.components.gaussians.files import read_gaussians
 from liftlab.engine.lab import Lab
 from liftlab.export.formats import EXPORT_FORMATS, ExportRequest
 from liftlab.export.outputs import export
+from liftlab.session.session import Session
+from tests.answered import answer_of
 from tests.lab.export.toy_exports import objects_of, record
-from tests.toy import Toy
+from tests.toy import BOXES, Toy
 from tests.toy_workspace import NAME
 
 
@@ -51,6 +53,34 @@ def test_without_splats_the_other_kinds_are_written(shared_lab: Lab, toy: Toy, t
     with pytest.raises(InputError, match="has no splats yet"):
         export(session, ["splats", "spz"], tmp_path / "none")
     assert not (tmp_path / "none").exists() or not list((tmp_path / "none").iterdir())
+
+
+def test_a_few_points_far_away_are_in_no_file_of_the_object(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:
+    """As the few of a mug that lay on the wall behind, and stretched it to a metre."""
+    session = objects_of(splat_lab, toy, "mug")
+
+    def sizes(folder: Path) -> tuple[float, float]:
+        glb, ply = sorted(export(session, ["ply", "glb"], folder))
+        points = PlyData.read(ply)["vertex"]
+        whole = trimesh.load(glb, process=False)
+        assert isinstance(whole, trimesh.Scene)
+        return max(np.ptp(points[axis]) for axis in "xyz"), float(whole.extents.max())
+
+    own = sizes(tmp_path / "own")
+    rows, columns = np.nonzero(toy.scene.pointmap.valid[1] & (toy.instance[1] != 1))
+    from_it = np.linalg.norm(
+        toy.scene.pointmap.pts3d[1, rows, columns] - BOXES[0][0].astype(np.float32), axis=1
+    )
+    far = int(from_it.argmax())
+    session.paint("001.png", [(columns[far] + 0.5, rows[far] + 0.5)], 1.0)
+    assert max(np.ptp(selected_points(session), axis=0)) > 2 * own[0], "they are in what is selected"
+    assert sizes(tmp_path / "with") == pytest.approx(own, rel=0.02)
+
+
+def selected_points(session: Session) -> np.ndarray:
+    """Points [N, 3] of the current object."""
+    chosen = answer_of(session.current).selected("points")
+    return session.need_scene().pointmap.points[chosen]
 
 
 def test_places_of_a_map_come_back(splat_lab: Lab, toy: Toy, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Training:
         assert config.train.budget_secs == 30
         gaussians, report = toy_workspace.untrained(scene)
         for step in (100, 200, 300):
-            progress(step / 300, f"step {step}")
+            progress(step / 300, f"{15 + step / 100:.1f} dB, step {step}")
             preview(gaussians, step)
         self.reported.set()
         while not (self.go_on.wait(0.01) or cancel.cancelled):
@@ -103,6 +103,8 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     curve = status_of(visitor, "gaussians").curve
     assert curve is not None and [step for step, _ in curve.points] == [100, 200, 300]
     assert status_of(visitor, "gaussians").state == "running"
+    told = not_none(status_of(visitor, "gaussians").job).message
+    assert "step 300" in told and "dB" not in told, "one number is told, that of the curve"
 
     if cancelled:
         visitor.cancel("gaussians")
@@ -111,7 +113,7 @@ def test_splats_are_seen_growing_and_kept(visitor: Visitor, training: Training, 
     until(lambda: status_of(visitor, "gaussians").state == "done")
     status = status_of(visitor, "gaussians")
     assert ("Stopped early" in status.notes[0]) == cancelled
-    assert "dB" in status.summary
+    assert f"{not_none(status.curve).points[-1][1]:.1f} dB" in status.summary
     assert visitor.viewer._preview == [] and drawn(visitor, "/base/splats") > 0
     assert look(visitor) == ("splats", False), "what was seen growing stays to be seen"
     assert "splats" in not_none(visitor.viewer._drawing).surfaces

@@ -97,6 +97,18 @@ def test_a_download_of_the_page_ends_with_the_model_here(folder: Path) -> None:
         queue.close()
 
 
+def test_the_python_of_the_cell_checks_a_model(folder: Path) -> None:
+    code = compile(models.status(QuietVisitor(None)).code, "shown by the page", "exec")
+    with pytest.raises(InputError, match="is not here: run `liftlab models get"):
+        exec(code, {})
+    entry = ModelStore.open({"LIFTLAB_MODELS": str(folder)}).entry("sam2.1-tiny")
+    (folder / entry.file).write_bytes(b"weights")
+    exec(code, {})  # its checksum is recorded
+    (folder / entry.file).write_bytes(b"other weights")
+    with pytest.raises(InputError, match="is not the one that was checked"):
+        exec(code, {})
+
+
 def test_a_broken_catalogue_is_said_by_its_cell_alone(folder: Path) -> None:
     (folder / "catalogue.json").write_text("{")
     status = models.status(QuietVisitor(None))

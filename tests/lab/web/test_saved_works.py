@@ -71,6 +71,7 @@ def test_a_scene_that_is_opened_again_has_its_objects_also_after_a_restart(lab: 
     click(visitor)
     visitor.act(lambda session: session.rename_object(1, "mug"))
     do(visitor, "show", photo="002.png")
+    do(visitor, "show", photo=None)  # another page that shows none yet
     do(visitor, "visible", id=1, visible=False)
     do(visitor, "look_3d", surface="splats", tone="depth", rest="dimmed")
     before = shown(visitor)
