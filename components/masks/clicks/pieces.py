@@ -44,9 +44,6 @@ class GraphCutConfig:
     central_out: Amount = 0.25
     """The same of the piece that a negative click throws out: what was taken wrongly is often more than one piece, so
     the middle of all is not the middle of each."""
-    chosen_again: Annotated[float, within(0, 1)] = 0.5
-    """A first negative click chooses among cached objects again, down to this expected intersection over union: where
-    detections begin to count as right (Everingham et al., PASCAL VOC, IJCV 2010)."""
     seen: Amount = 0.3
     """Share of the voxels of a piece without a name (no cached object) that the clicked photo must show: nobody means
     what hides behind a sliver."""
@@ -72,8 +69,6 @@ class Selection:
     """Leaves of negative clicks."""
     taken: tuple[int, ...] = ()
     """Cached objects it is made of, in the order they were taken."""
-    as_cached: bool = False
-    """It is one cached object, as clicks chose it among the others: nothing was corrected since."""
 
 
 class PieceFinder:
@@ -98,22 +93,23 @@ class PieceFinder:
             return ids[min(int(click.granularity * len(ids)), len(ids) - 1)]
         return self.cache.preferred(ids, click=(click.view, click.x, click.y) if first else None)
 
-    def _likeliest_first(self, ids: Sequence[int], clicks: Sequence[Click]) -> list[tuple[int, float]]:
-        """Cached objects without those that hold a negative click, by how well the judge expects them to fit at the
-        positive clicks, with that (mean, 0 at those that they leave out). The largest first where they were not
-        measured."""
+    def _likeliest_first(self, clicks: Sequence[Click]) -> list[int]:
+        """Cached objects under the last of some clicks, which is positive, without those that hold a negative one: by
+        how well the judge expects them to fit at all positive clicks (0 at those that they leave out). The largest
+        first where they were not measured."""
         out = {choice for click in clicks if not click.positive for choice in self._candidates(click)}
-        expected = dict.fromkeys((choice for choice in ids if choice not in out), 0.0)
+        expected = {choice: 0.0 for choice in self._candidates(clicks[-1]) if choice not in out}
         if self.cache.measured is None:
-            return list(expected.items())[::-1]
-        positive = [click for click in clicks if click.positive]
-        for click in positive:
-            if held := self._candidates(click):
-                told = self.cache.click_inputs(held, (click.view, click.x, click.y))
-                for choice, fit in zip(held, judge()(told).tolist(), strict=True):
-                    if choice in expected:
-                        expected[choice] += fit / len(positive)
-        return sorted(expected.items(), key=lambda one: -one[1])
+            return list(expected)[::-1]
+        for click in clicks:
+            held = self._candidates(click) if click.positive else []
+            if expected.keys().isdisjoint(held):
+                continue
+            told = self.cache.click_inputs(held, (click.view, click.x, click.y))
+            for choice, fit in zip(held, judge()(told).tolist(), strict=True):
+                if choice in expected:
+                    expected[choice] += fit
+        return sorted(expected, key=lambda choice: -expected[choice])
 
     def _candidates(self, click: Click) -> list[int]:
         """Cached objects of the build under a click, in ascending area."""
@@ -177,7 +173,7 @@ class PieceFinder:
             limit, growth = max(inradius(mask) for mask in before.masks), 1.0
         most = self._voxels_within(limit, click)
         selected = before.selected.copy()
-        for choice, _ in self._likeliest_first(self._candidates(click), clicks):
+        for choice in self._likeliest_first(clicks):
             if self.cache.kinds[choice - 1] not in ("object", "part"):
                 continue
             leaves = self.state.leaves[choice - 1]
@@ -205,26 +201,6 @@ class PieceFinder:
                 selected[branch] = True
                 break
         return selected, before.taken
-
-    def chosen_again(self, before: Selection, clicks: Sequence[Click]) -> int | None:
-        """The cached object that a negative click, the last of `clicks`, leaves over: the likeliest that holds all
-        positive clicks and no negative one, where the click can mean what it lacks of the selection; None without."""
-        click, here = clicks[-1], before.masks[clicks[-1].view]
-        positive = [one for one in clicks if one.positive]
-        if self.cache.measured is None or not positive:
-            return None
-        ids = set(self._candidates(positive[0])).intersection(
-            *(self._candidates(one) for one in positive[1:])
-        )
-        limit = self.largest_meant(~here, click)
-        for choice, expected in self._likeliest_first(sorted(ids), clicks):
-            if expected < self.config.chosen_again:
-                break
-            if self.cache.kinds[choice - 1] not in ("object", "part"):
-                continue
-            if self._means(click, here & ~self.cache.mask(click.view, choice), limit):
-                return choice
-        return None
 
     def shrunk(self, before: Selection, click: Click) -> Bool[Array, "L"]:
         """Leaves selected after a negative click.

@@ -41,11 +41,11 @@ class ClickSolver(Protocol):
 class GraphCutSolver:
     """Pieces first, outlines second, and every later click acts where it was made.
 
-    The first positive click (or box) selects a cached candidate. A later positive click adds the object under it; a
-    negative one chooses another candidate while nothing else was corrected, or removes the largest branch of the merge
-    tree that holds it and no positive click. Where that changes nothing, a cut over the photo's colours moves the
-    outline around the click, and the voxels seen there change sides in the other views. A positive click never takes a
-    pixel away and a negative one never adds any.
+    The first positive click (or box) selects a cached candidate. A later positive click adds the object under
+    it; a negative one removes the largest branch of the merge tree that holds it and no positive click. Where
+    that changes nothing, a cut over the photo's colours moves the outline around the click, and the voxels
+    seen there change sides in the other views. A positive click never takes a pixel away and a negative one
+    never adds any.
 
     Raises:
         ValueError: The cache carries no solver state.
@@ -97,7 +97,6 @@ class GraphCutSolver:
     def _click(self, before: Selection, clicks: tuple[Click, ...]) -> Selection:
         """One click more; the last of `clicks`."""
         click = clicks[-1]
-        row, column = int(click.y), int(click.x)
         leaf = self._pieces.leaf_at(click)
         spot = frozenset({leaf} if leaf >= 0 else ())
         if click.positive:
@@ -109,42 +108,19 @@ class GraphCutSolver:
             state = replace(before, unwanted=before.unwanted | spot)
             if not any(mask.any() for mask in before.masks):
                 return state
-            if before.masks[click.view][row, column] and state.as_cached:
-                again = self._pieces.chosen_again(state, clicks)
-                if again is not None:
-                    return self._asked(self._chosen_again(state, clicks, again), clicks)
             chosen, taken = self._pieces.shrunk(state, click), state.taken
+        row, column = int(click.y), int(click.x)
         if before.masks[click.view][row, column] == click.positive:
             return state  # already as asked: only remembered
-        state = replace(state, as_cached=False)
         override = self._with_regions(taken[len(state.taken) :], chosen, state.override)
         changed = self._sides(chosen, override) != self._sides(state.selected, state.override)
         if changed.any():
             kept = state.wanted - frozenset(np.flatnonzero(before.selected & ~chosen).tolist())
             state = replace(state, selected=chosen, override=override, taken=taken, wanted=kept)
             state = self._redrawn(state, clicks, np.flatnonzero(changed))
-        return self._asked(state, clicks)
-
-    def _asked(self, state: Selection, clicks: tuple[Click, ...]) -> Selection:
-        """With the outline moved where the last click is not on its side of it yet."""
-        click = clicks[-1]
-        if state.masks[click.view][int(click.y), int(click.x)] == click.positive:
-            return state
-        return self._moved_outline(replace(state, as_cached=False), clicks)
-
-    def _chosen_again(self, state: Selection, clicks: tuple[Click, ...], choice: int) -> Selection:
-        """After a negative click that leaves over the cached object `choice`: without what that lacks."""
-        chosen = np.zeros_like(state.selected)
-        chosen[self.state.leaves[choice - 1]] = True
-        if not self.cache.is_agreed(choice):
-            chosen &= state.selected
-        before = self._sides(state.selected, state.override)
-        override = self._with_regions((choice,), chosen, np.zeros_like(state.override))
-        override[(before[:-1] == 0) & (self._sides(chosen, override)[:-1] == 1)] = -1  # nothing comes in
-        changed = before != self._sides(chosen, override)
-        kept = state.wanted - frozenset(np.flatnonzero(state.selected & ~chosen).tolist())
-        state = replace(state, selected=chosen, override=override, taken=(choice,), wanted=kept)
-        return self._redrawn(state, clicks, np.flatnonzero(changed[:-1]))
+        if state.masks[click.view][row, column] != click.positive:
+            state = self._moved_outline(state, clicks)
+        return state
 
     def _start(self, state: Selection, clicks: tuple[Click, ...]) -> Selection:
         """The first positive click: its candidate, without branches that earlier negative clicks exclude."""
@@ -165,10 +141,7 @@ class GraphCutSolver:
             masks = tuple(self.cache.mask(view, choice) for view in range(self.cache.num_views))
         else:
             masks = self._draw(selected, override, clicks)
-        as_cached = choice is not None and not state.unwanted
-        return replace(
-            state, selected=selected, override=override, taken=taken, masks=masks, as_cached=as_cached
-        )
+        return replace(state, selected=selected, override=override, taken=taken, masks=masks)
 
     def _with_regions(
         self, choices: tuple[int, ...], selected: Bool[Array, "L"], override: Int8[Array, "N"]
