@@ -17,8 +17,9 @@ ALIKE = 0.5
 """Correlation of two windows from which they count as the same thing."""
 BEST_VIEWS = 4
 """So many other views are asked, those that confirm most: the rest may see the thing from its other side."""
-MIN_COMPARED = 0.02
-"""Share of the photo's pixels that must have been compared with other views for that to say anything."""
+MIN_COMPARED = 0.05
+"""Share of the photo's pixels that must have been compared with other views for that to say anything, as of two photos
+about each other (`MIN_PAIR`): where it was .02, one run in ten took two pictures of noise for photos of one place."""
 CONFIRMED = 0.35
 """Share of what the views know that a photo must show for its camera to be believed: half way between the highest of
 wrong cameras (.27) and the lowest of right ones (.43) in docs/notes.md 7."""

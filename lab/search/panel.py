@@ -72,6 +72,10 @@ class WordPanel:
     note: str = ""
     version: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _questions: int = field(default=0, repr=False)
+    """So far; each has a number."""
+    _replaced_by: int = field(default=0, repr=False)
+    """Number of the last answered question that replaced the others: answers to earlier ones come too late."""
     _scenes: dict[str, _OfScene] = field(default_factory=dict, repr=False)
     """By key: what was asked of a scene; it waits there until the scene is open again."""
 
@@ -104,15 +108,22 @@ class WordPanel:
             InputError: Nothing was said, no scene is open, or the encoder is not here.
         """
         text = checked_search_text(text)
+        with self.lock:
+            self._questions += 1
+            number, here = self._questions, self._here
         lookup = self._need_lookup(encoder)
         if lookup.voter is not None:
             lookup = self._voted(text)
         with self.lock:
-            kept = [ask for ask in self.asks if ask.text != text] if beside else []
+            if number < self._replaced_by or here is not self._here:
+                return
+            if not beside:
+                self._replaced_by = number
+            kept = [ask for ask in here.asks if ask.text != text] if beside else []
             kept = kept[-(QUERIES_MAX - 1) :]
             colour = next_colour([ask.colour for ask in kept])
-            assert self._here.bare is not None
-            self.asks = [*kept, SearchQuestion(text, colour, lookup.search(text), self._here.bare)]
+            assert here.bare is not None
+            here.asks = [*kept, SearchQuestion(text, colour, lookup.search(text), here.bare)]
             self.history = [text, *(earlier for earlier in self.history if earlier != text)][:HISTORY_MAX]
             self.version += 1
 

@@ -118,11 +118,7 @@ class Session(OpenScene):
 
     @locked
     def new_object(self, name: str | None = None, *, named: bool = True) -> ObjectState:
-        """Start another object and make it current; without a name it takes one that is free.
-
-        Args:
-            named: A person gave it its name: words find it by that from then on, for everybody on the scene.
-        """
+        """Start another object and make it current. `named`: a person gave it its name, by which words find it."""
         return self._do(self.book.change(None, self.book.fresh(name, named=named)))
 
     @locked

@@ -4,7 +4,7 @@ Public, by module:
 
 - `notebook`: Notebook, notebook_of
 - `put_away`: fitting, put_away, PutAway, take_up
-- `python_code`: session_lines, with_imports
+- `python_code`: AskedObject, session_lines, with_imports
 - `records`: DECOMPOSITION_VERSION, DecompositionRecord, ObjectRecord, PhotoRecord, SEGMENTATION_VERSION,
     SegmentationRecord, versions
 - `replay`: Replay, replay, require_photos

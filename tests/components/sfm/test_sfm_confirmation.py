@@ -53,6 +53,18 @@ def test_what_cannot_be_compared_confirms_nothing(views: list[DepthView]) -> Non
         assert verdict_on(photo.grey, camera, seen) == Verdict(0.0, 0.0, 0.0)
 
 
+def test_a_small_patch_that_looks_alike_confirms_nothing(views: list[DepthView]) -> None:
+    """Depth is where two photos look alike: of strangers a patch does by chance."""
+    photo, other = views[1], views[0]
+
+    def share(side: int) -> float:
+        depth = np.zeros_like(other.depth)
+        depth[50 : 50 + side, 60 : 60 + side] = other.depth[50 : 50 + side, 60 : 60 + side]
+        return verdict_on(photo.grey, photo.camera, [replace(other, depth=depth)]).share
+
+    assert share(26) == 0.0 and share(50) > 0.8  # 3.5 and 13 % of the pixels
+
+
 def test_what_a_mask_leaves_out_of_a_photo_says_nothing(views: list[DepthView]) -> None:
     """Somebody stands before most of one photo: by its mask its camera is believed, and not without."""
     photo, others = views[1], [views[0], *views[2:]]

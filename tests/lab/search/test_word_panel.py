@@ -1,6 +1,7 @@
 """The Search cell without a browser: questions, threshold, pictures, and objects taken into the selection."""
 
 import io
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from liftlab.pipelines.steps.reconstruct import ReconstructConfig
 from liftlab.search import words
 from liftlab.search.heat import HeatSource, heat_of_view
 from liftlab.search.panel import QUERIES_MAX, WordPanel, add_to_session
+from liftlab.search.words import WordLookup
 from liftlab.session.objects import MethodChoice
 from liftlab.session.session import Session
 from liftlab.view3d.frame import scene_colours
@@ -252,3 +254,27 @@ def shift_scene(session: Session, lab: Lab) -> None:
     lab.reconstruct("copy", ReconstructConfig(max_side=320))
     lab.prepare("copy", "wildseg3d")
     session.open("copy")
+
+
+def test_a_slow_answer_does_not_replace_that_to_a_later_question(panel: WordPanel) -> None:
+    find, started, go_on = panel._need_lookup, threading.Event(), threading.Event()
+
+    def slow_the_first_time(encoder: str) -> WordLookup:
+        if not started.is_set():
+            started.set()
+            assert go_on.wait(60)
+        return find(encoder)
+
+    panel._need_lookup = slow_the_first_time  # type: ignore[method-assign]
+    for beside in (False, True):
+        started.clear()
+        go_on.clear()
+        first = threading.Thread(
+            target=panel.ask, args=("something red", "attributes"), kwargs={"beside": beside}
+        )
+        first.start()
+        assert started.wait(60)
+        panel.ask("something green", "attributes")
+        go_on.set()
+        first.join()
+        assert [ask.text for ask in panel.asks] == ["something green"]
