@@ -12,7 +12,7 @@ from PIL import Image
 
 REPOSITORY = Path(__file__).parent.parent
 DESK = REPOSITORY / "assets" / "captures" / "desk" / "images"
-PHOTOS, SIDE = 5, 320
+PHOTOS, SIDE = 4, 320
 
 HOOK = """
 import os, sys

@@ -30,7 +30,7 @@ GREY = Material(np.full((1, 1, 3), 180, np.uint8))
 WIDTH, HEIGHT = 120, 90
 
 
-FAST_KINDS = ("table", "twins", "wall")
+FAST_KINDS = ("table", "wall")
 """Made in every run of the tests; the others in the slow ones."""
 
 

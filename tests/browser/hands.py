@@ -110,8 +110,8 @@ def canvas_3d(page: Page, name: str, shows: Callable[[np.ndarray], object]) -> n
     pane = page.locator(".pane-3d")
     pane.evaluate("node => node.scrollIntoView({block: 'nearest'})")
     page.wait_for_timeout(
-        2500
-    )  # it draws what it has while more comes in, which would delay the next click's answer
+        800
+    )  # it draws what it has while more comes in: the first picture is none to compare with
     for _ in range(STILL_TRIES):
         before = picture
         box = pane.bounding_box()

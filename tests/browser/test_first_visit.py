@@ -42,7 +42,9 @@ def visit(browser: Browser, problems: list[str]) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "door", [pytest.param(door, marks=pytest.mark.slow) if door == "open" else door for door in DOORS]
+)
 def test_nothing_fails_on_a_first_visit(browser: Browser, toy_root: Path, tmp_path: Path, door: str) -> None:
     root = tmp_path / "workspace"
     shutil.copytree(toy_root, root)
